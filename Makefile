@@ -1,0 +1,57 @@
+# Needs nothing but make and Python 3.11 or newer: everything else goes into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# One thread for each worker: small matrices are slower on many threads than on one.
+export OMP_NUM_THREADS = 1
+export OPENBLAS_NUM_THREADS = 1
+export MKL_NUM_THREADS = 1
+
+.PHONY: help demo test test-slow bench docs clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo       train a small model, name its geometry, write the pictures"
+	@echo "make test       ruff, mypy, tests and doctests"
+	@echo "make test-slow  the tests marked slow"
+	@echo "make bench      benchmarks"
+	@echo "make docs       HTML documentation in docs/_build/html"
+	@echo "make clean      remove .venv and everything generated"
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "geomsup needs Python 3.11 or newer, but $(PYTHON) is" \
+			"$$($(PYTHON) --version 2>&1 | tail -n 1);" \
+			"name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,docs]'
+	@touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/geomsup demo
+
+test: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2
+
+test-slow: $(VENV)/.installed
+	$(BIN)/pytest -n 2 -m slow
+
+bench: $(VENV)/.installed
+	$(BIN)/pytest tests/benchmarks -m '' --benchmark-only
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		.benchmarks docs/_build docs/gallery docs/api/generated docs/sg_execution_times.rst \
+		geomsup-demo
+	find geomsup tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} +

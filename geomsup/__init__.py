@@ -1,0 +1,47 @@
+"""geomsup names the shapes that a network's features form in superposition.
+
+Weights go in, named geometry with evidence comes out:
+
+>>> import numpy as np
+>>> from geomsup import classify_geometry
+>>> W = [[1, -1, 0, 0], [0, 0, 1, -1]]          # (n_hidden, n_features)
+>>> report = classify_geometry(W)
+>>> report.counts(), report.composite
+({'digon': 2}, 'square')
+"""
+
+from geomsup.classify import classify_geometry
+from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.gram import (
+    feature_dimensionality,
+    gram_matrix,
+    gram_summary,
+    interference_matrix,
+    leverage_scores,
+)
+from geomsup.interference import interference_graph
+from geomsup.matching import ShapeMatch, match_shape
+from geomsup.report import ComponentReport, GeometryReport
+from geomsup.shapes import Shape, get_shape, list_shapes
+
+__all__ = [
+    "ComponentReport",
+    "GeometryReport",
+    "GeomsupError",
+    "GeomsupWarning",
+    "Shape",
+    "ShapeMatch",
+    "__version__",
+    "classify_geometry",
+    "feature_dimensionality",
+    "get_shape",
+    "gram_matrix",
+    "gram_summary",
+    "interference_graph",
+    "interference_matrix",
+    "leverage_scores",
+    "list_shapes",
+    "match_shape",
+]
+
+__version__ = "0.1.0"

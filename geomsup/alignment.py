@@ -1,0 +1,288 @@
+"""Lay a shape over directions: the best rotation and the best permutation together.
+
+Either one is easy when the other is known (orthogonal Procrustes, linear assignment); together
+they are not, and alternating from random starts gets stuck.  So the search starts from *anchors*:
+a few well-conditioned directions of the data are laid on every tuple of vertices that the
+symmetry of the shape tells apart, the most promising are kept, and each is refined by Procrustes
+and assignment in turn until nothing changes.  The tuples of a shape are found once and cached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import qr
+from scipy.optimize import linear_sum_assignment
+
+__all__ = ["Alignment", "Cloud", "Template", "align", "fit_rotation"]
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+# Anchor tuples kept after the Gram mismatch, and fits refined after the first assignment.
+_BEAM = 64
+_REFINED = 8
+# Above this many inequivalent tuples a table is not worth its memory; a beam search takes over.
+_TABLE_LIMIT = 4000
+# Tuples flatter than this share of the widest one make poor anchors.
+_FLATTEST = 0.35
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class Alignment:
+    """A shape laid over directions: x_k ≈ rotation @ vertices[permutation[k]]."""
+
+    residual: float
+    permutation: IntArray
+    rotation: Array
+    singular_values: Array
+
+    @property
+    def handedness(self) -> int:
+        """+1 or -1: whether the fit is a rotation or a reflection; 0 outside full rank."""
+        rows, cols = self.rotation.shape
+        return int(np.sign(np.linalg.det(self.rotation))) if rows == cols else 0
+
+
+class Cloud:
+    """Unit vectors to be matched, with what every template asks of them computed once."""
+
+    def __init__(self, directions: Array) -> None:
+        """Take directions as rows, shape (n_vertices, dim)."""
+        self.directions = directions
+        self.n_vertices, self.dim = directions.shape
+        left, self.singular_values, self.basis = np.linalg.svd(directions, full_matrices=False)
+        # Coordinates in the span; nothing is lost, and the rest is small whatever `dim` is.
+        self.points: Array = left * self.singular_values
+        self._anchors: dict[int, tuple[IntArray, Array, Array]] = {}
+
+    @cached_property
+    def sorted_gram(self) -> Array:
+        """The inner products of distinct directions in ascending order."""
+        gram = self.directions @ self.directions.T
+        return np.sort(gram[np.triu_indices(self.n_vertices, 1)])
+
+    def anchors(self, rank: int) -> tuple[IntArray, Array, Array]:
+        """Return anchor indices, their Gram matrix, and all points in the anchors' frame."""
+        if rank not in self._anchors:
+            leading = self.points[:, :rank]
+            chosen = qr(leading.T, mode="r", pivoting=True, check_finite=False)[1][:rank]
+            tuple_points = leading[chosen]
+            lengths = np.linalg.norm(tuple_points, axis=1, keepdims=True)
+            tuple_points = tuple_points / np.where(lengths > 0, lengths, 1.0)
+            self._anchors[rank] = (
+                chosen.astype(np.intp),
+                tuple_points @ tuple_points.T,
+                leading @ _polar(tuple_points[None])[0].T,
+            )
+        return self._anchors[rank]
+
+
+class Template:
+    """The vertices of a shape, prepared for laying over data."""
+
+    def __init__(self, vertices: Array, *, chiral: bool = False) -> None:
+        """Take vertices as unit rows, shape (n_vertices, rank)."""
+        self.vertices = vertices
+        self.n_vertices, self.rank = vertices.shape
+        self.chiral = chiral
+        self.gram: Array = vertices @ vertices.T
+
+    @cached_property
+    def sorted_gram(self) -> Array:
+        """The inner products of distinct vertices in ascending order."""
+        return np.sort(self.gram[np.triu_indices(self.n_vertices, 1)])
+
+    @cached_property
+    def spread(self) -> float:
+        """Spectral norm of the vertex matrix."""
+        return float(np.linalg.norm(self.vertices, 2))
+
+    @cached_property
+    def table(self) -> tuple[IntArray, Array, Array] | None:
+        """All anchor tuples that symmetry tells apart, or None when there are too many.
+
+        Tuples (K, rank), the inner products within each (K, pairs), and the vertices seen from
+        each one's frame (K, rank, n_vertices).
+        """
+        tuples = np.arange(self.n_vertices)[:, None]
+        tuples = tuples[self._inequivalent(tuples)]
+        for depth in range(1, self.rank):
+            if len(tuples) * self.n_vertices > 40 * _TABLE_LIMIT:
+                return None
+            tuples = self._extended(tuples)
+            volumes = self._volumes(tuples)
+            # A flat start can still grow into a good tuple unless it is degenerate already.
+            floor = _FLATTEST if depth == self.rank - 1 else 0.1
+            tuples = tuples[volumes > floor * volumes.max()]
+            tuples = tuples[self._inequivalent(tuples)]
+            if len(tuples) > _TABLE_LIMIT:
+                return None
+        return tuples, self._inner_products(tuples), self._frames(tuples)
+
+    def candidate_frames(self, anchor_gram: Array) -> Array:
+        """Return the vertices seen from the frames of the most similar anchor tuples."""
+        if self.table is not None:
+            _, inner, frames = self.table
+            if len(inner) <= _BEAM:
+                return frames
+            wanted = anchor_gram[np.triu_indices(self.rank, 1)]
+            mismatch = ((inner - wanted) ** 2).sum(axis=1)
+            return frames[np.argpartition(mismatch, _BEAM)[:_BEAM]]
+        return self._frames(self._beam_search(anchor_gram))
+
+    def _beam_search(self, anchor_gram: Array) -> IntArray:
+        """Grow tuples one vertex at a time, keeping the inequivalent ones that fit best."""
+        tuples = np.arange(self.n_vertices)[:, None]
+        tuples = tuples[self._inequivalent(tuples)]
+        mismatch = np.zeros(len(tuples))
+        for depth in range(1, self.rank):
+            wanted = anchor_gram[depth, :depth]
+            # (beam, n_vertices): cost of appending each vertex to each tuple.
+            offered = self.gram[tuples] - wanted[None, :, None]
+            cost = mismatch[:, None] + np.einsum("bkv,bkv->bv", offered, offered)
+            np.put_along_axis(cost, tuples, np.inf, axis=1)
+            flat = cost.ravel()
+            n_kept = min(8 * _BEAM, int(np.isfinite(flat).sum()))
+            best = np.argpartition(flat, n_kept - 1)[:n_kept]
+            best = best[np.argsort(flat[best], kind="stable")]
+            grown = np.column_stack([tuples[best // self.n_vertices], best % self.n_vertices])
+            keep = self._inequivalent(grown)[:_BEAM]
+            tuples, mismatch = grown[keep], flat[best][keep]
+        return tuples
+
+    def _extended(self, tuples: IntArray) -> IntArray:
+        grown = np.column_stack(
+            [
+                np.repeat(tuples, self.n_vertices, axis=0),
+                np.tile(np.arange(self.n_vertices), len(tuples)),
+            ]
+        )
+        fresh = (grown[:, :-1] != grown[:, -1:]).all(axis=1)
+        return grown[fresh]
+
+    def _volumes(self, tuples: IntArray) -> Array:
+        grams = self.gram[tuples[:, :, None], tuples[:, None, :]]
+        volumes: Array = np.sqrt(np.maximum(np.linalg.det(grams), 0.0))
+        return volumes
+
+    def _inner_products(self, tuples: IntArray) -> Array:
+        upper = np.triu_indices(self.rank, 1)
+        return self.gram[tuples[:, upper[0]], tuples[:, upper[1]]]
+
+    def _frames(self, tuples: IntArray) -> Array:
+        return _polar(self.vertices[tuples]) @ self.vertices.T
+
+    def _inequivalent(self, tuples: IntArray) -> IntArray:
+        """Return one index for each class of tuples that look alike to the whole shape.
+
+        The fingerprint adds up, over all vertices, a fixed nonlinear function of their inner
+        products with the tuple.  For a tuple that spans the space it separates exactly
+        the orbits of the symmetry group; for a partial one it is refined by a round of
+        message passing, because two vertices can see a short tuple alike and still differ.
+        """
+        depth = tuples.shape[1]
+        spans = depth >= self.rank
+        size = self.n_vertices * (1 if spans else self.n_vertices)
+        chunk = max(1, 4_000_000 // (size * 8))
+        weights = 1.7 + np.sqrt(np.arange(2.0, depth + 2.0))
+        keys = np.empty((len(tuples), 2))
+        for start in range(0, len(tuples), chunk):
+            seen = self.gram[tuples[start : start + chunk]]
+            colour = np.sin(np.einsum("bkv,k->bv", seen, weights) + 0.3)
+            if not spans:
+                relation = 2.3 * self.gram[None] + 1.9 * colour[:, None, :]
+                colour = np.sin(colour + np.cos(relation).sum(axis=2))
+            keys[start : start + chunk, 0] = colour.sum(axis=1)
+            keys[start : start + chunk, 1] = (colour**3).sum(axis=1)
+        order = np.lexsort(keys.T)
+        gaps = np.abs(np.diff(keys[order], axis=0)).max(axis=1) > 1e-7
+        label = np.empty(len(tuples), dtype=np.intp)
+        label[order] = np.concatenate([[0], np.cumsum(gaps)])
+        # The first of each class, in the order given, so that a beam stays sorted by cost.
+        first = np.unique(label, return_index=True)[1]
+        return np.sort(first).astype(np.intp)
+
+
+def align(cloud: Cloud, template: Template) -> list[Alignment]:
+    """Return the best fit of a template over a cloud with as many points, best first.
+
+    Up to three local optima with different residuals; for a chiral template in its own dimension
+    up to three rotations and three reflections.
+    """
+    _, anchor_gram, seen = cloud.anchors(template.rank)
+    frames = template.candidate_frames(anchor_gram)
+    scores = seen @ frames
+    # The row maxima bound the value of any assignment from above.
+    bound = np.minimum(scores.max(axis=2).sum(axis=1), scores.max(axis=1).sum(axis=1))
+    two_handed = template.chiral and template.rank == cloud.dim
+    if two_handed:
+        # frames = P Vᵀ, so that P = frames V (VᵀV)⁻¹ and only its sign is needed.
+        turns = np.sign(np.linalg.det(frames @ template.vertices))
+        groups = [np.flatnonzero(turns > 0), np.flatnonzero(turns < 0)]
+    else:
+        groups = [np.arange(len(bound))]
+    fits = []
+    for group in groups:
+        if len(group):
+            chosen = group[np.argsort(-bound[group], kind="stable")[:_REFINED]]
+            fits += _refined(cloud, template, _assigned(scores[chosen]))
+    return sorted(fits, key=lambda fit: fit.residual)
+
+
+def fit_rotation(cloud: Cloud, vertices: Array) -> tuple[Array, Array, Array]:
+    """Return residuals, rotations and singular values for vertices (…, N, r) in data order."""
+    left, singular, right = np.linalg.svd(cloud.points.T @ vertices, full_matrices=False)
+    residuals = np.maximum(2.0 * cloud.n_vertices - 2.0 * singular.sum(axis=-1), 0.0)
+    return residuals, left @ right, singular
+
+
+def _refined(cloud: Cloud, template: Template, permutations: IntArray) -> list[Alignment]:
+    """Alternate Procrustes and assignment until the permutations stand still."""
+    vertices = template.vertices
+    for _ in range(20):
+        residuals, rotations, singular = fit_rotation(cloud, vertices[permutations])
+        if len(permutations) > 3:
+            # After one round the order of the fits is nearly final.
+            best = np.argsort(residuals, kind="stable")[:3]
+            permutations, residuals = permutations[best], residuals[best]
+            rotations, singular = rotations[best], singular[best]
+        updated = _assigned(cloud.points @ (rotations @ vertices.T))
+        if np.array_equal(updated, permutations):
+            break
+        permutations = updated
+    else:
+        residuals, rotations, singular = fit_rotation(cloud, vertices[permutations])
+    fits: list[Alignment] = []
+    for k in np.argsort(residuals, kind="stable"):
+        # Equal residuals are the same fit seen through a symmetry of the shape.
+        if not fits or residuals[k] > fits[-1].residual + 1e-9:
+            fits.append(
+                Alignment(
+                    residual=float(residuals[k]),
+                    permutation=permutations[k],
+                    rotation=cloud.basis.T @ rotations[k],
+                    singular_values=singular[k],
+                )
+            )
+    return fits
+
+
+def _assigned(scores: Array) -> IntArray:
+    """Return the best permutation for each score matrix of shape (n, n)."""
+    permutations = scores.argmax(axis=2)
+    natural = np.arange(scores.shape[1])
+    settled = (np.sort(permutations, axis=1) == natural).all(axis=1)
+    for k in np.flatnonzero(~settled):
+        permutations[k] = linear_sum_assignment(scores[k], maximize=True)[1]
+    return permutations
+
+
+def _polar(tuples: Array) -> Array:
+    """Return the orthogonal factor P of each A = H P, H symmetric."""
+    left, _, right = np.linalg.svd(tuples)
+    polar: Array = left @ right
+    return polar

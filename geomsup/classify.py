@@ -1,0 +1,262 @@
+"""From a weight matrix to its named geometry: the pipeline, read top to bottom."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from geomsup.errors import GeomsupError
+from geomsup.gram import (
+    coherence_of_units,
+    feature_dimensionality,
+    gram_summary,
+    unit_columns,
+    welch_bound,
+)
+from geomsup.interference import (
+    checked_number,
+    component_labels,
+    cosine_edges,
+    parallel_groups,
+    represented_features,
+)
+from geomsup.matching import MatchResult, ShapeMatch, match_directions
+from geomsup.partition import MAX_LEAKAGE, Cut, best_cut
+from geomsup.report import ComponentReport, GeometryReport
+from geomsup.shapes import composite_name
+from geomsup.weights import as_weights
+
+__all__ = ["classify_geometry"]
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+# The name goes to the shape that is likelier than all else together; otherwise "irregular".
+_NAME_PROBABILITY = 0.5
+
+
+def classify_geometry(
+    W: object,
+    *,
+    feature_axis: int = -1,
+    interference_threshold: float | Literal["auto"] = "auto",
+    norm_threshold: float | Literal["auto"] = "auto",
+    noise: float | Literal["auto"] = "auto",
+    max_candidates: int = 5,
+    seed: int | np.random.Generator | None = 0,
+) -> GeometryReport:
+    """Name the structures that the features of a weight matrix form.
+
+    The represented features are the vertices of the interference graph; its connected components
+    are matched with the shapes of the catalogue that have as many vertices, and named when the
+    evidence carries the name.
+
+    Parameters
+    ----------
+    W : array_like of shape (n_hidden, n_features), or path
+        Weights; columns are features unless ``feature_axis=0``.  A NumPy array, a torch tensor,
+        nested lists, or the path of a .npy, .npz, .pt or .safetensors file.
+    feature_axis : int, default -1
+        The axis that counts features; 0 for SAE decoders and embedding tables.
+    interference_threshold : float or "auto"
+        Least |cosine| of an edge.  "auto" takes the cut of the merge tree with the greatest
+        evidence (see ``geomsup.partition``).
+    norm_threshold : float or "auto"
+        Norm above which a feature is represented.  "auto" looks for a jump in the norms.
+    noise : float or "auto"
+        Angular noise per tangent axis, in radians.  "auto" marginalises over .005 – .25 rad.
+    max_candidates : int, default 5
+        Matches kept for each component; the runner-up is always kept.
+    seed : int, Generator or None
+        Reserved for searches that draw random numbers.  The present one draws none: the same
+        matrix gives the same report whatever the seed.
+
+    Returns
+    -------
+    GeometryReport
+        ``print`` it for a table.
+
+    Raises
+    ------
+    GeomsupError
+        If ``W`` is not a finite, real, non-empty matrix or an option is out of range.
+
+    Notes
+    -----
+    Invariant under rotation and scaling of the space; permuting features permutes the report.
+    Norms play no part in the names.  A name is never forced: see ``ComponentReport.candidates``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> angles = 2 * np.pi * np.arange(5) / 5
+    >>> report = classify_geometry([np.cos(angles), np.sin(angles)])
+    >>> report.counts()
+    {'pentagon': 1}
+    >>> report.components[0].dimensionalities.round(6)
+    array([0.4, 0.4, 0.4, 0.4, 0.4])
+    """
+    sigma = None if noise == "auto" else checked_number(noise, "noise", 1e-6, 1.0)
+    if isinstance(max_candidates, bool) or not isinstance(max_candidates, int | np.integer):
+        raise GeomsupError(f"max_candidates must be a whole number ≥ 1, got {max_candidates!r}")
+    if max_candidates < 1:
+        raise GeomsupError(f"max_candidates must be at least 1, got {max_candidates}")
+    weights = as_weights(W, feature_axis=feature_axis)
+
+    norms = unit_columns(weights)[1]
+    dimensionalities = feature_dimensionality(weights)
+    represented = represented_features(norms, norm_threshold)
+    features = np.flatnonzero(represented.mask)
+    units = unit_columns(weights[:, features])[0]
+
+    groups = parallel_groups(units) if len(features) else np.empty(0, dtype=np.intp)
+    vertices = _vertex_directions(units, norms[features], groups)
+    cut = _chosen_cut(vertices, interference_threshold, sigma)
+    vertex_edges = cosine_edges(vertices, cut.threshold)
+    labels = component_labels(vertex_edges)
+    edges, cosines = _feature_edges(units, features, labels[groups], cut.threshold)
+
+    components = []
+    for members in _grouped(labels):
+        on_vertex = [np.flatnonzero(groups == vertex) for vertex in members]
+        inside = np.sort(np.concatenate(on_vertex))
+        components.append(
+            _component(
+                weights[:, features],
+                inside,
+                vertices[:, members],
+                numbers=features,
+                on_vertex=on_vertex,
+                dimensionalities=dimensionalities[features[inside]],
+                noise=sigma,
+                max_candidates=max_candidates,
+            )
+        )
+    components.sort(key=lambda c: (-len(c.features), c.features[0]))
+    summary = gram_summary(weights[:, features]) if len(features) else None
+    return GeometryReport(
+        components=tuple(components),
+        composite=_composite(components),
+        norms=_frozen(norms),
+        dimensionalities=_frozen(dimensionalities),
+        represented=represented.mask,
+        n_hidden=weights.shape[0],
+        n_features=weights.shape[1],
+        rank=summary.rank if summary else 0,
+        tightness=summary.tightness if summary else 0.0,
+        edges=edges,
+        cosines=_frozen(cosines),
+        norm_threshold=represented.threshold,
+        norm_reason=represented.reason,
+        interference_threshold=cut.threshold,
+        interference_reason=cut.reason,
+        noise=sigma,
+    )
+
+
+def _vertex_directions(units: Array, norms: Array, groups: IntArray) -> Array:
+    """Return one direction for each group of parallel features, weighted by their norms."""
+    n_vertices = int(groups.max()) + 1 if len(groups) else 0
+    sums = np.zeros((units.shape[0], n_vertices))
+    np.add.at(sums.T, groups, (units * (norms / norms.max(initial=1e-300))).T)
+    return unit_columns(sums)[0]
+
+
+def _chosen_cut(vertices: Array, threshold: float | Literal["auto"], noise: float | None) -> Cut:
+    if threshold != "auto":
+        number = checked_number(threshold, "interference_threshold", 0.0, 1.0)
+        return Cut(threshold=number, reason="given by the caller")
+    if vertices.shape[1] < 2:
+        return Cut(threshold=0.5, reason="there are not two directions that could interfere")
+    return best_cut(vertices, noise=noise)
+
+
+def _grouped(labels: IntArray) -> list[IntArray]:
+    """Return the indices that carry each label."""
+    order = np.argsort(labels, kind="stable")
+    borders = np.flatnonzero(np.diff(labels[order])) + 1
+    return [group for group in np.split(order, borders) if len(group)]
+
+
+def _feature_edges(
+    units: Array, features: IntArray, labels: IntArray, threshold: float
+) -> tuple[IntArray, Array]:
+    """Return the edges within components as pairs of feature numbers, with their cosines."""
+    upper = sparse.triu(cosine_edges(units, threshold), format="coo")
+    inside = labels[upper.row] == labels[upper.col]
+    pairs = np.column_stack([features[upper.row[inside]], features[upper.col[inside]]])
+    pairs.setflags(write=False)
+    return pairs.astype(np.intp), upper.data[inside]
+
+
+def _component(
+    weights: Array,
+    inside: IntArray,
+    directions: Array,
+    *,
+    numbers: IntArray,
+    on_vertex: list[IntArray],
+    dimensionalities: Array,
+    noise: float | None,
+    max_candidates: int,
+) -> ComponentReport:
+    """Describe and name one component.
+
+    ``inside`` and ``on_vertex`` count the represented features, whose numbers among all the
+    columns of W are ``numbers``; ``directions`` has a unit column for each vertex.
+    """
+    own = weights[:, inside]
+    leakage = _leakage(weights, own)
+    result = match_directions(directions.T, noise=noise, max_candidates=max_candidates)
+    match = _carried(result, leakage)
+    rank = match.dim if match else result.generic_rank
+    return ComponentReport(
+        features=tuple(int(i) for i in numbers[inside]),
+        name=match.shape if match else "irregular",
+        rank=rank,
+        norms=_frozen(unit_columns(own)[1]),
+        dimensionalities=_frozen(dimensionalities),
+        leakage=leakage,
+        tightness=float(feature_dimensionality(own).sum()) / rank,
+        coherence=coherence_of_units(directions),
+        welch_bound=welch_bound(directions.shape[1], rank),
+        vertices=tuple(tuple(int(i) for i in numbers[group]) for group in on_vertex),
+        match=match,
+        candidates=result.candidates,
+        irregular_probability=result.irregular_probability,
+    )
+
+
+def _carried(result: MatchResult, leakage: float) -> ShapeMatch | None:
+    """Return the match whose name the evidence carries, if there is one."""
+    if not result.candidates:
+        return None
+    best = result.candidates[0]
+    if best.n_vertices == 1:
+        # A single direction fits its name always; what counts is that it stands alone.
+        return best if leakage <= MAX_LEAKAGE else None
+    return best if best.probability > _NAME_PROBABILITY else None
+
+
+def _leakage(weights: Array, own: Array) -> float:
+    """Return the share of Σ(Ŵ_i·W_j)² over i inside that falls on j outside."""
+    directions = unit_columns(own)[0]
+    total = float(((weights @ (weights.T @ directions)) * directions).sum())
+    within = float(((own @ (own.T @ directions)) * directions).sum())
+    return min(1.0, max(0.0, 1.0 - within / total)) if total > 0 else 0.0
+
+
+def _composite(components: list[ComponentReport]) -> str | None:
+    names = [component.name for component in components]
+    simple = all(max(component.multiplicities) == 1 for component in components)
+    if len(names) < 2 or "irregular" in names or not simple:
+        return None
+    return composite_name(names)
+
+
+def _frozen(array: Array) -> Array:
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,58 @@
+"""Every error and warning geomsup raises on purpose.
+
+One base class lets a caller catch "my input was wrong" with a single ``except``; it derives
+from :class:`ValueError`, so code that knows nothing of geomsup still handles it. A message
+states what was expected, what came, and the cure.
+"""
+
+from __future__ import annotations
+
+import os
+
+__all__ = [
+    "GeomsupError",
+    "GeomsupWarning",
+    "MissingExtraError",
+    "UnknownShapeError",
+    "WeightsError",
+]
+
+
+class GeomsupError(ValueError):
+    """Base class of all errors that geomsup raises on purpose."""
+
+
+class WeightsError(GeomsupError):
+    """A weight matrix or a weight file that cannot be used."""
+
+
+class UnknownShapeError(GeomsupError, KeyError):
+    """A shape name that is not in the catalogue."""
+
+    def __str__(self) -> str:
+        # KeyError would print the repr of the message, quotes included.
+        return str(self.args[0]) if self.args else ""
+
+
+class MissingExtraError(GeomsupError, ImportError):
+    """An optional package that the call needs is not installed."""
+
+
+class GeomsupWarning(UserWarning):
+    """Input that is legal but probably not what was meant."""
+
+
+def shorten(value: object, limit: int = 80) -> str:
+    """One line of bounded length for a message, whatever a file or a caller put into `value`."""
+    try:
+        text = repr(os.fspath(value) if isinstance(value, os.PathLike) else value)
+    except Exception:  # a foreign __repr__ or __fspath__ may raise anything
+        text = f"<{type(value).__name__}>"
+    text = " ".join(text.split())
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of another library's error, to be quoted inside one of ours."""
+    lines = str(error).strip().splitlines() or ["no further detail"]
+    return lines[0] if len(lines[0]) <= 160 else f"{lines[0][:159]}…"

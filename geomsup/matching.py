@@ -1,0 +1,381 @@
+"""Which shape of the catalogue do these directions form, and how surely?
+
+Directions and norms are separate questions: only unit vectors come in here, with the origin pinned.
+Every shape with as many vertices is a candidate.  A cheap lower bound on the residual
+decides in which order they are laid over the data (``alignment``) and when to stop; the evidence
+(``evidence``) decides between them and the alternative that always stands beside them, directions
+of no particular arrangement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from geomsup.alignment import Cloud
+from geomsup.errors import GeomsupError
+from geomsup.evidence import (
+    generic_log_evidence,
+    marginalise,
+    noise_grid,
+    shape_log_evidence,
+)
+from geomsup.fitting import Fit, candidates, lay, prepared
+from geomsup.shapes import Shape, get_shape
+
+__all__ = ["MatchResult", "ShapeMatch", "match_directions", "match_log_evidence", "match_shape"]
+
+Array = NDArray[np.float64]
+
+# A shape whose best conceivable evidence is e^-25 of the leader's is not worth laying over.
+_HOPELESS = 25.0
+# Shapes that trained toy models are known to form (Elhage et al. 2022, "The Geometry of
+# Superposition") are expected before those that only chemistry and packing know.
+_SEEN_IN_TRAINING = frozenset(
+    ["digon", "triangle", "tetrahedron", "pentagon", "triangular bipyramid", "square antiprism"]
+)
+_SEEN_WEIGHT = 3.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ShapeMatch:
+    """One shape laid over the directions of a component.
+
+    Attributes
+    ----------
+    shape : str
+        Canonical name in the catalogue.
+    n_vertices, dim : int
+        Vertices of the shape and dimension of its span.
+    rms_angle : float
+        Root mean square angle between a direction and its vertex, in radians.
+    shape_measure : float
+        Continuous shape measure in [0, 100], 0 for a perfect fit: 100 (1 - (Σs/N)²) with s the
+        singular values of the Procrustes problem.
+    noise : float
+        Noise per tangent axis that explains the residual, √(E / degrees of freedom), in radians.
+    probability : float
+        Posterior probability among all candidates and "irregular".
+    log_evidence : float
+        Natural logarithm of the evidence, σ marginalised.
+    chirality : {"left", "right", None}
+        Handedness against the catalogue's vertices; None for a shape equal to its mirror image.
+    permutation : tuple of int
+        permutation[k] is the vertex of the shape that direction k lies on.
+    rotation : ndarray of shape (n_hidden, dim)
+        Orthonormal columns Q; direction k ≈ Q @ vertices[permutation[k]].
+    vertices : ndarray of shape (n_vertices, dim)
+        The shape's vertices at ``parameter``.
+    parameter_name, parameter
+        Name and fitted value (radians) of the free parameter, for a one-parameter family.
+    landmarks : mapping of str to float
+        Values of the parameter at which the family is a tight frame, a Thomson optimum, ….
+    """
+
+    shape: str
+    n_vertices: int
+    dim: int
+    rms_angle: float
+    shape_measure: float
+    noise: float
+    probability: float
+    log_evidence: float
+    chirality: str | None
+    permutation: tuple[int, ...]
+    rotation: Array
+    vertices: Array
+    parameter_name: str | None = None
+    parameter: float | None = None
+    landmarks: Mapping[str, float] = field(default_factory=dict)
+
+    def ideal_directions(self) -> Array:
+        """Return the vertices laid over the data, shape (n_hidden, n_vertices), in data order."""
+        ideal: Array = self.rotation @ self.vertices[list(self.permutation)].T
+        return ideal
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a JSON-ready dictionary."""
+        result = dict(self.__dict__)
+        result["permutation"] = list(self.permutation)
+        result["rotation"] = self.rotation.tolist()
+        result["vertices"] = self.vertices.tolist()
+        result["landmarks"] = dict(self.landmarks)
+        return result
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ShapeMatch:
+        """Rebuild a match from :meth:`to_dict`."""
+        fields = dict(data)
+        fields["permutation"] = tuple(fields["permutation"])
+        fields["rotation"] = _frozen(np.array(fields["rotation"], dtype=np.float64))
+        fields["vertices"] = _frozen(np.array(fields["vertices"], dtype=np.float64))
+        return cls(**fields)
+
+    def __str__(self) -> str:
+        text = (
+            f"{self.shape}: probability {self.probability:.3f}, "
+            f"rms angle {np.degrees(self.rms_angle):.2f}°, shape measure {self.shape_measure:.3g}"
+        )
+        if self.parameter is not None:
+            text += f", {self.parameter_name} {np.degrees(self.parameter):.2f}°"
+        return text if self.chirality is None else f"{text}, {self.chirality}-handed"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MatchResult:
+    """All that the catalogue has to say of one set of directions.
+
+    Attributes
+    ----------
+    candidates : tuple of ShapeMatch
+        Most probable first.
+    irregular_probability : float
+        Posterior probability that no shape of the catalogue is there.
+    generic_rank : int
+        Most probable rank of the directions, taken as independent.
+    """
+
+    candidates: tuple[ShapeMatch, ...]
+    irregular_probability: float
+    generic_rank: int
+
+
+def match_directions(
+    directions: Array, *, noise: float | None = None, max_candidates: int = 5
+) -> MatchResult:
+    """Compare unit vectors with every shape of the catalogue that has as many vertices.
+
+    Parameters
+    ----------
+    directions : ndarray of shape (n_vertices, dim)
+        Unit vectors as rows, no two of them parallel.
+    noise : float or None
+        Noise per tangent axis in radians; None marginalises over it.
+    max_candidates : int
+        How many matches to keep; at least the runner-up is kept.
+
+    Returns
+    -------
+    MatchResult
+
+    Notes
+    -----
+    Residuals are compared through their Bayesian evidence, because a shape of higher rank
+    always fits better.  Candidates whose lower bound on the residual,
+    ‖sort(G) - sort(G′)‖ / (‖X‖₂ + ‖V‖₂), rules them out are not laid over.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> angles = 2 * np.pi * np.arange(5) / 5
+    >>> result = match_directions(np.column_stack([np.cos(angles), np.sin(angles)]))
+    >>> result.candidates[0].shape
+    'pentagon'
+    """
+    cloud = Cloud(directions)
+    sigma = noise_grid(noise)
+    ranks, generic = _generic(cloud, sigma)
+    fits = _scored(cloud, sigma, at_least=2)
+    log_terms = _weighted(cloud, generic, fits)
+    weights = np.array([marginalise(term) for term in log_terms])
+    probabilities = np.exp(weights - logsumexp(weights))
+    order = np.argsort(-weights[1:], kind="stable")[: max(2, max_candidates)]
+    return MatchResult(
+        candidates=tuple(_as_match(fits[k], cloud, float(probabilities[k + 1])) for k in order),
+        irregular_probability=float(probabilities[0]),
+        generic_rank=int(ranks[np.argmax([marginalise(row) for row in generic])]),
+    )
+
+
+def match_log_evidence(directions: Array, sigma: Array) -> tuple[int, Array]:
+    """Return the most probable rank of some directions and their evidence under all models.
+
+    Parameters
+    ----------
+    directions : ndarray of shape (n_vertices, dim)
+        Unit vectors as rows.
+    sigma : ndarray of shape (n_sigma,)
+        Noise scales in radians.
+
+    Returns
+    -------
+    rank : int
+    log_evidence : ndarray of shape (n_sigma,)
+        log p(directions | σ), the catalogue and "irregular" weighed by their priors.  Composites
+        of orthogonal factors are left out: their factors speak for themselves.
+    """
+    cloud = Cloud(directions)
+    ranks, generic = _generic(cloud, sigma)
+    floor = max(marginalise(row) for row in generic)
+    fits = _scored(cloud, sigma, floor=floor, composites=False)
+    terms = _weighted(cloud, generic, fits)
+    rank = int(ranks[np.argmax([marginalise(row) for row in generic])])
+    if fits:
+        best = max(fits, key=lambda fit: marginalise(fit.log_evidence))
+        if marginalise(best.log_evidence) > floor:
+            rank = best.shape.dim
+    return rank, np.asarray(logsumexp(np.array(terms), axis=0))
+
+
+def _generic(cloud: Cloud, sigma: Array) -> tuple[NDArray[np.intp], Array]:
+    ranks, log_evidence = generic_log_evidence(
+        cloud.singular_values**2, n_vertices=cloud.n_vertices, dim=cloud.dim, sigma=sigma
+    )
+    return ranks, log_evidence
+
+
+def _weighted(cloud: Cloud, generic: Array, fits: list[Fit]) -> list[Array]:
+    """Return the log evidence of "irregular" and of each fit, their priors included."""
+    prior = _generic_prior(cloud.n_vertices)
+    irregular = np.log(prior) + logsumexp(generic, axis=0) - np.log(len(generic))
+    names = [candidate.shape.name for candidate in candidates(cloud.n_vertices, cloud.dim)]
+    total = sum(_prior_weight(name) for name in names)
+    return [
+        irregular,
+        *(
+            np.log((1 - prior) * _prior_weight(fit.shape.name) / total) + fit.log_evidence
+            for fit in fits
+        ),
+    ]
+
+
+def match_shape(directions: Array, shape: str | Shape) -> ShapeMatch:
+    """Lay one named shape over unit vectors and report how well it fits.
+
+    Parameters
+    ----------
+    directions : ndarray of shape (n_vertices, dim)
+        Unit vectors as rows.
+    shape : str or Shape
+        A shape with as many vertices, in at most ``dim`` dimensions.
+
+    Returns
+    -------
+    ShapeMatch
+        Its probability is 1, there being no other candidate.
+
+    Raises
+    ------
+    GeomsupError
+        If the number of vertices differs or the shape does not fit into the space.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> match = match_shape(np.array([[1.0, 0.0], [-1.0, 0.0]]), "digon")
+    >>> round(match.rms_angle, 12)
+    0.0
+    """
+    named = get_shape(shape) if isinstance(shape, str) else shape
+    points = np.asarray(directions, dtype=np.float64)
+    if points.ndim != 2 or len(points) != named.n_vertices:
+        raise GeomsupError(
+            f"the {named.name} has {named.n_vertices} vertices, but the directions have shape "
+            f"{points.shape}; pass an array of shape ({named.n_vertices}, dim), one row a direction"
+        )
+    if named.dim > points.shape[1]:
+        raise GeomsupError(
+            f"the {named.name} spans {named.dim} dimensions and cannot lie in "
+            f"{points.shape[1]}; choose a shape of lower rank"
+        )
+    lengths = np.linalg.norm(points, axis=1, keepdims=True)
+    if not np.all(np.isfinite(lengths)) or np.any(lengths == 0):
+        raise GeomsupError("directions must be finite and non-zero; drop zero rows first")
+    cloud = Cloud(points / lengths)
+    return _as_match(lay(prepared(named.name), cloud, noise_grid(None)), cloud, 1.0)
+
+
+def _as_match(fit: Fit, cloud: Cloud, probability: float) -> ShapeMatch:
+    """Turn a fit into the public result, with residuals in the units a reader thinks in."""
+    best = fit.alignment
+    ideal = fit.vertices[best.permutation] @ best.rotation.T
+    chords = np.linalg.norm(cloud.directions - ideal, axis=1)
+    angles = 2 * np.arcsin(np.clip(chords / 2, 0, 1))
+    rank = fit.shape.dim
+    freedom = cloud.n_vertices * (cloud.dim - 1) - rank * (rank - 1) // 2
+    freedom -= rank * (cloud.dim - rank) + (fit.parameter is not None)
+    family = fit.shape.family
+    overlap = 1 - best.residual / (2 * cloud.n_vertices)
+    return ShapeMatch(
+        shape=fit.shape.name,
+        n_vertices=cloud.n_vertices,
+        dim=rank,
+        rms_angle=float(np.sqrt(np.mean(angles**2))),
+        shape_measure=float(100 * max(0.0, 1 - overlap**2)),
+        noise=float(np.sqrt(best.residual / freedom)) if freedom > 0 else 0.0,
+        probability=probability,
+        log_evidence=marginalise(fit.log_evidence),
+        chirality=_chirality(fit),
+        permutation=tuple(int(k) for k in best.permutation),
+        rotation=_frozen(best.rotation),
+        vertices=fit.vertices,
+        parameter_name=None if family is None else family.parameter,
+        parameter=fit.parameter,
+        landmarks={} if family is None else dict(family.landmarks),
+    )
+
+
+def _chirality(fit: Fit) -> str | None:
+    if not fit.shape.chiral or fit.mirrored is None:
+        return None
+    return "right" if fit.alignment.handedness > 0 else "left"
+
+
+def _prior_weight(name: str) -> float:
+    """Return how much likelier a shape is than another before the data are seen."""
+    return _SEEN_WEIGHT if name in _SEEN_IN_TRAINING else 1.0
+
+
+def _generic_prior(n_vertices: int) -> float:
+    """Return the prior probability of "irregular".
+
+    Two or three directions hardly form anything but a digon or a triangle; from four on, random
+    directions must not be given a name (the false discovery rate is measured in the tests).
+    """
+    return 0.2 if n_vertices <= 3 else 0.5
+
+
+def _scored(
+    cloud: Cloud,
+    sigma: Array,
+    *,
+    at_least: int = 0,
+    floor: float = -np.inf,
+    composites: bool = True,
+) -> list[Fit]:
+    """Lay the candidates over the cloud, the most promising first, until the rest is hopeless."""
+    outlook = []
+    for candidate in candidates(cloud.n_vertices, cloud.dim):
+        shape = candidate.shape
+        if shape.factors and not composites:
+            continue
+        ideal = np.full(shape.dim, cloud.n_vertices / shape.dim)
+        best = shape_log_evidence(
+            residual=candidate.least_residual(cloud),
+            singular_values=ideal,
+            n_vertices=cloud.n_vertices,
+            dim=cloud.dim,
+            symmetry_order=shape.symmetry_order,
+            sigma=sigma,
+        )
+        outlook.append((marginalise(best), candidate))
+    outlook.sort(key=lambda item: -item[0])
+    fits: list[Fit] = []
+    leader = floor
+    for hope, candidate in outlook:
+        if len(fits) >= at_least and hope < leader - _HOPELESS:
+            break
+        fit = lay(candidate, cloud, sigma)
+        leader = max(leader, marginalise(fit.log_evidence))
+        fits.append(fit)
+    return fits
+
+
+def _frozen(array: Array) -> Array:
+    array.setflags(write=False)
+    return array

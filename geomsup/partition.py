@@ -1,0 +1,240 @@
+"""Where to cut the merge tree: which features form one structure together.
+
+A cut of the merge tree is a threshold on |cosine|.  Too high, and a cube falls apart into four
+digons that interfere with each other; too low, and orthogonal structures hang together by noise.
+No fixed number is right for both.  A cut is *admissible* when no component loses more than a fixed
+share of its interference to the others and no two components share a direction; among those, the one with the greatest evidence is
+taken.  The evidence of a cut counts, for each component, how well a shape of the catalogue or a
+low rank explains its directions, and for each pair of components, whether they are as orthogonal as
+the noise allows, all at one common noise scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln, logsumexp
+
+from geomsup.evidence import marginalise, noise_grid, orthogonality_log_evidence
+from geomsup.interference import MergeTree, merge_tree
+from geomsup.matching import match_log_evidence
+
+__all__ = ["Cut", "best_cut"]
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+# A component that shares more of its interference than this with others is no structure by
+# itself: the digons of a cube share .40, those of a trained model with one dimension too few .23.
+MAX_LEAKAGE = 0.38
+# Cosine of the smallest angle between the spans of two components.  Components of trained models
+# that lack a dimension between them lean by .22; those that share a direction have 1.
+_MAX_OVERLAP = 0.7
+# Principal axes with less than this share of the largest energy are noise, not span.
+_LEAST_ENERGY = 0.1
+# Cuts that are weighed: those inside the widest gaps of the merge tree.
+_MAX_CUTS = 32
+# Prior shares of orthogonal pairs of components, over which the evidence is averaged: in trained
+# models nearly all pairs are orthogonal, in a cluster of leaning structures hardly any.
+_ORTHOGONAL_SHARES: Array = np.array([0.5, 0.9, 0.99, 0.999, 0.9999])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cut:
+    """A threshold on |cosine| and the reason for it."""
+
+    threshold: float
+    reason: str
+
+
+@dataclass(slots=True)
+class _Node:
+    """A component somewhere in the merge tree.
+
+    ``within`` and ``total`` are Σcos² over pairs inside it, and over all pairs that start in it.
+    """
+
+    members: IntArray
+    within: float
+    total: float
+
+    @property
+    def leakage(self) -> float:
+        return max(0.0, 1.0 - self.within / self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """What the evidence of a cut needs to know of one component."""
+
+    log_evidence: Array
+    energies: Array
+    axes: Array
+
+
+def best_cut(units: Array, *, noise: float | None = None) -> Cut:
+    """Choose the threshold at which the interference graph falls into structures.
+
+    Parameters
+    ----------
+    units : ndarray of shape (n_hidden, n_vertices)
+        Unit columns, parallel ones merged.
+    noise : float or None
+        Noise per tangent axis in radians; None marginalises over it.
+
+    Returns
+    -------
+    Cut
+
+    Notes
+    -----
+    At most 32 cuts are weighed, those inside the widest gaps between merge heights.
+    """
+    tree = merge_tree(units)
+    heights = np.concatenate([[1.0], tree.heights, [0.0]])
+    gaps = heights[:-1] - heights[1:]
+    worst = np.array([max(n.leakage for n in nodes.values()) for nodes in _levels(units, tree)])
+    admissible = np.flatnonzero(worst <= MAX_LEAKAGE)
+    widest = admissible[np.argsort(-gaps[admissible], kind="stable")[:_MAX_CUTS]]
+    # The last level is always weighed: one component, or what no edge of the tree joins.
+    weighed = {*widest.tolist(), len(worst) - 1}
+    sigma = noise_grid(noise)
+    known: dict[bytes, _Weighed] = {}
+    options: dict[int, _Option] = {}
+    for k, nodes in enumerate(_levels(units, tree)):
+        if k in weighed:
+            option = _option(units, list(nodes.values()), sigma, known)
+            if option is not None or k == len(worst) - 1:
+                options[k] = option or _Option(len(nodes), 0, -np.inf)
+    chosen = max(options, key=lambda k: options[k].log_evidence)
+    middle = 0.5 * (heights[:-1] + heights[1:])
+    return Cut(
+        threshold=float(middle[chosen]),
+        reason=_reason(options, chosen, float(worst[chosen]), middle),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """A cut that was weighed."""
+
+    n_components: int
+    total_rank: int
+    log_evidence: float
+
+
+def _levels(units: Array, tree: MergeTree) -> Iterator[dict[int, _Node]]:
+    """Yield the components after 0, 1, 2, … merges; the same dictionary, updated in place."""
+    totals = np.einsum("ij,ij->j", units, (units @ units.T) @ units)
+    nodes = {v: _Node(np.array([v]), 1.0, float(totals[v])) for v in range(tree.n_vertices)}
+    home = np.arange(tree.n_vertices)
+    yield nodes
+    for i, j in tree.edges:
+        a, b = nodes[int(home[i])], nodes.pop(int(home[j]))
+        across = units[:, a.members].T @ units[:, b.members]
+        nodes[int(home[i])] = _Node(
+            members=np.concatenate([a.members, b.members]),
+            within=a.within + b.within + 2 * float(np.vdot(across, across)),
+            total=a.total + b.total,
+        )
+        home[b.members] = home[i]
+        yield nodes
+
+
+def _option(
+    units: Array, nodes: list[_Node], sigma: Array, known: dict[bytes, _Weighed]
+) -> _Option | None:
+    """Weigh a partition: its components share one noise scale, over which it is marginalised.
+
+    None when two components share a direction: then they are one.
+    """
+    parts = []
+    for node in nodes:
+        key = np.sort(node.members).tobytes()
+        if key not in known:
+            known[key] = _weighed(units[:, node.members], sigma)
+        parts.append(known[key])
+    total = np.sum([part.log_evidence for part in parts], axis=0)
+    if len(parts) > 1:
+        axes = np.concatenate([part.axes for part in parts], axis=1)
+        energies = np.concatenate([part.energies for part in parts])
+        owner = np.repeat(np.arange(len(parts)), [len(part.energies) for part in parts])
+        cosines = axes.T @ axes
+        if _overlap(cosines, owner) > _MAX_OVERLAP:
+            return None
+        total = total + _orthogonality(cosines, energies, owner, units.shape[0], sigma)
+    return _Option(
+        n_components=len(parts),
+        total_rank=sum(len(part.energies) for part in parts),
+        log_evidence=marginalise(total) - _log_n_partitions([len(n.members) for n in nodes]),
+    )
+
+
+def _weighed(directions: Array, sigma: Array) -> _Weighed:
+    rank, log_evidence = match_log_evidence(directions.T, sigma)
+    axes, singular, _ = np.linalg.svd(directions, full_matrices=False)
+    energies = singular**2
+    rank = min(rank, int(np.count_nonzero(energies > _LEAST_ENERGY * energies[0])))
+    return _Weighed(log_evidence=log_evidence, energies=energies[:rank], axes=axes[:, :rank])
+
+
+def _overlap(cosines: Array, owner: IntArray) -> float:
+    """Return the largest cosine between the spans of two components, from all principal axes."""
+    across = np.where(owner[:, None] == owner[None, :], 0.0, cosines)
+    if np.linalg.norm(across, 2) <= _MAX_OVERLAP:
+        return 0.0
+    blocks = [np.flatnonzero(owner == k) for k in range(owner[-1] + 1)]
+    return max(
+        float(np.linalg.norm(across[np.ix_(a, b)], 2))
+        for k, a in enumerate(blocks)
+        for b in blocks[k + 1 :]
+    )
+
+
+def _orthogonality(
+    cosines: Array, energies: Array, owner: IntArray, dim: int, sigma: Array
+) -> Array:
+    """Add up, over pairs of components, the evidence that they are orthogonal or not."""
+    i, j = np.nonzero(owner[:, None] < owner[None, :])
+    factors = orthogonality_log_evidence(
+        cosines[i, j],
+        energies[i] * energies[j] / (energies[i] + energies[j]),
+        dim=dim,
+        sigma=sigma,
+    )
+    pair = owner[i] * len(owner) + owner[j]
+    order = np.argsort(pair, kind="stable")
+    starts = np.flatnonzero(np.diff(pair[order], prepend=-1))
+    sums = np.add.reduceat(factors[order], starts, axis=0)
+    # Each pair is either orthogonal or independent; how often, the data themselves say.
+    share = _ORTHOGONAL_SHARES[:, None, None]
+    log_mixed = np.logaddexp(np.log(share) + sums, np.log1p(-share)).sum(axis=1)
+    return np.asarray(logsumexp(log_mixed, axis=0) - np.log(len(_ORTHOGONAL_SHARES)))
+
+
+def _log_n_partitions(sizes: list[int]) -> float:
+    """Return the log of the number of ways to split the vertices into parts of these sizes.
+
+    Without this price a partition would be chosen after the fact: among the many ways to tell
+    two vertices of a noisy cube from the other six, one will look like a digon and a hexagon.
+    """
+    repeated = np.unique(sizes, return_counts=True)[1]
+    ways = gammaln(sum(sizes) + 1) - gammaln(np.array(sizes) + 1).sum()
+    return float(ways - gammaln(repeated + 1).sum())
+
+
+def _reason(options: dict[int, _Option], chosen: int, leakage: float, middle: Array) -> str:
+    best = options[chosen]
+    noun = "component" if best.n_components == 1 else "components"
+    text = f"{best.n_components} {noun} of total rank {best.total_rank}"
+    if best.n_components > 1:
+        text += f", none sharing more than {100 * leakage:.1f} % of its interference"
+    rivals = [k for k in options if k != chosen]
+    if not rivals:
+        return f"{text}; no other cut keeps its components apart"
+    rival = max(rivals, key=lambda k: options[k].log_evidence)
+    odds = best.log_evidence - options[rival].log_evidence
+    return f"{text}; log evidence {odds:.1f} above the next best cut, {middle[rival]:.3f}"

@@ -1,0 +1,374 @@
+"""What ``classify_geometry`` found, as plain data that prints itself.
+
+Reports only hold and show results; nothing is computed here beyond sums.  Every number needed to
+doubt a name stands beside it: probability, residual, runner-up, leakage, and the cut that
+separated the components.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.errors import GeomsupError
+from geomsup.interference import build_graph
+from geomsup.matching import ShapeMatch
+
+__all__ = ["ComponentReport", "GeometryReport"]
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+# A printed table stops here; the rest is counted, and `report.components` has them all.
+_MAX_ROWS = 40
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ComponentReport:
+    """A set of features that interfere with each other and hardly with any other.
+
+    Attributes
+    ----------
+    features : tuple of int
+        Indices into the columns of W, ascending.
+    name : str
+        Canonical name of the shape, "monosemantic" for a feature by itself, or "irregular".
+    rank : int
+        Dimensions that the component spans, up to noise.
+    norms, dimensionalities : ndarray of shape (len(features),)
+        |W_i|, and D_i taken over the whole of W.
+    leakage : float
+        Share of the interference that leaves the component: Σ(Ŵ_i·W_j)² over i inside, j outside,
+        divided by the same sum over all represented j (the feature itself included).
+    tightness : float
+        ΣD_i / rank, with D_i taken within the component; 1 for a tight frame of equal norms.
+    coherence, welch_bound : float
+        Largest |cosine| between two of its vertices, and the least that is possible.
+    vertices : tuple of tuple of int
+        The features on each vertex: parallel features share one.
+    match : ShapeMatch or None
+        The match that carries the name; None for an irregular component.
+    candidates : tuple of ShapeMatch
+        All matches, most probable first.  Their permutations run over ``vertices``.
+    irregular_probability : float
+        Posterior probability that no shape of the catalogue is there.
+    """
+
+    features: tuple[int, ...]
+    name: str
+    rank: int
+    norms: Array
+    dimensionalities: Array
+    leakage: float
+    tightness: float
+    coherence: float
+    welch_bound: float
+    vertices: tuple[tuple[int, ...], ...]
+    match: ShapeMatch | None
+    candidates: tuple[ShapeMatch, ...]
+    irregular_probability: float
+
+    @property
+    def n_vertices(self) -> int:
+        """Number of distinct directions."""
+        return len(self.vertices)
+
+    @property
+    def multiplicities(self) -> tuple[int, ...]:
+        """How many parallel features share each vertex."""
+        return tuple(len(vertex) for vertex in self.vertices)
+
+    @property
+    def near_tie(self) -> tuple[str, ...]:
+        """Names that the evidence hardly tells apart: within a factor of 3 of the best."""
+        if not self.candidates or self.n_vertices == 1:
+            return ()
+        best = self.candidates[0].probability
+        close = [m.shape for m in self.candidates if m.probability > best / 3 and best > 0.05]
+        return tuple(close) if len(close) > 1 else ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the component as a JSON-ready dictionary."""
+        return {
+            "features": list(self.features),
+            "name": self.name,
+            "rank": self.rank,
+            "norms": self.norms.tolist(),
+            "dimensionalities": self.dimensionalities.tolist(),
+            "leakage": self.leakage,
+            "tightness": self.tightness,
+            "coherence": self.coherence,
+            "welch_bound": self.welch_bound,
+            "vertices": [list(vertex) for vertex in self.vertices],
+            "multiplicities": list(self.multiplicities),
+            "match": None if self.match is None else self.match.to_dict(),
+            "candidates": [match.to_dict() for match in self.candidates],
+            "irregular_probability": self.irregular_probability,
+            "near_tie": list(self.near_tie),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ComponentReport:
+        """Rebuild a component from :meth:`to_dict`."""
+        match = data["match"]
+        return cls(
+            features=tuple(data["features"]),
+            name=data["name"],
+            rank=data["rank"],
+            norms=_frozen(data["norms"]),
+            dimensionalities=_frozen(data["dimensionalities"]),
+            leakage=data["leakage"],
+            tightness=data["tightness"],
+            coherence=data["coherence"],
+            welch_bound=data["welch_bound"],
+            vertices=tuple(tuple(vertex) for vertex in data["vertices"]),
+            match=None if match is None else ShapeMatch.from_dict(match),
+            candidates=tuple(ShapeMatch.from_dict(item) for item in data["candidates"]),
+            irregular_probability=data["irregular_probability"],
+        )
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.name}: {len(self.features)} features on {self.n_vertices} vertices, "
+            f"rank {self.rank}",
+            f"  features        {_shortened(self.features, 60)}",
+            f"  norms           {self.norms.min():.4f} – {self.norms.max():.4f}",
+            f"  dimensionality  {self.dimensionalities.min():.4f} – "
+            f"{self.dimensionalities.max():.4f}",
+            f"  leakage         {100 * self.leakage:.2f} %",
+            f"  tightness       {self.tightness:.4f}",
+            f"  coherence       {self.coherence:.4f}  (Welch bound {self.welch_bound:.4f})",
+        ]
+        lines += [f"  candidate       {match}" for match in self.candidates]
+        if self.n_vertices > 1:
+            lines.append(f"  irregular with probability {self.irregular_probability:.3f}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GeometryReport:
+    """The named geometry of a weight matrix.
+
+    Attributes
+    ----------
+    components : tuple of ComponentReport
+        Largest first, ties by their first feature.
+    composite : str or None
+        Name of the whole when its orthogonal components make up a classical figure
+        (triangle and digon: triangular bipyramid).
+    norms, dimensionalities : ndarray of shape (n_features,)
+        |W_i| and D_i of every column.
+    represented : ndarray of bool of shape (n_features,)
+        Which features have a direction of their own.
+    n_hidden, n_features, rank : int
+        Shape of W, and rank of its represented columns.
+    tightness : float
+        ΣD_i / rank over the represented features; 1 for an orthogonal sum of tight frames.
+    edges : ndarray of shape (n_edges, 2)
+        Pairs of features whose |cosine| reaches the interference threshold.
+    cosines : ndarray of shape (n_edges,)
+        Their cosines.
+    norm_threshold, interference_threshold : float
+        The thresholds that produced the report.
+    norm_reason, interference_reason : str
+        Where they come from.
+    noise : float or None
+        The noise per tangent axis that was given, in radians; None when marginalised over.
+    """
+
+    components: tuple[ComponentReport, ...]
+    composite: str | None
+    norms: Array
+    dimensionalities: Array
+    represented: NDArray[np.bool_]
+    n_hidden: int
+    n_features: int
+    rank: int
+    tightness: float
+    edges: IntArray
+    cosines: Array
+    norm_threshold: float
+    norm_reason: str
+    interference_threshold: float
+    interference_reason: str
+    noise: float | None
+
+    @cached_property
+    def graph(self) -> nx.Graph:
+        """The interference graph of the represented features (built when first asked for).
+
+        Nodes carry ``norm`` and ``dimensionality``; edges carry ``cosine`` and
+        ``weight`` = (Ŵ_i·W_j)² for i < j.
+        """
+        nodes = np.flatnonzero(self.represented)
+        return build_graph(nodes, self.norms, self.dimensionalities, self.edges, self.cosines)
+
+    def counts(self) -> dict[str, int]:
+        """Return how often each name occurs, most frequent first."""
+        return dict(Counter(component.name for component in self.components).most_common())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as a JSON-ready dictionary."""
+        result: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            result[item.name] = value.tolist() if isinstance(value, np.ndarray) else value
+        result["components"] = [component.to_dict() for component in self.components]
+        result["counts"] = self.counts()
+        return result
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """Return the report as JSON text; :meth:`from_json` reads it back."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> GeometryReport:
+        """Rebuild a report from :meth:`to_dict`."""
+        try:
+            values = {item.name: data[item.name] for item in fields(cls)}
+            values["components"] = tuple(
+                ComponentReport.from_dict(item) for item in values["components"]
+            )
+            for name in ("norms", "dimensionalities", "cosines"):
+                values[name] = _frozen(values[name])
+            values["represented"] = np.array(values["represented"], dtype=bool)
+            values["edges"] = np.array(values["edges"], dtype=np.intp).reshape(-1, 2)
+        except (KeyError, TypeError, ValueError) as error:
+            raise GeomsupError(
+                f"this is not a geometry report ({type(error).__name__}: {error}); "
+                "pass what GeometryReport.to_dict() or to_json() returned"
+            ) from error
+        values["represented"].setflags(write=False)
+        values["edges"].setflags(write=False)
+        return cls(**values)
+
+    @classmethod
+    def from_json(cls, text: str) -> GeometryReport:
+        """Rebuild a report from :meth:`to_json`."""
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise GeomsupError(
+                f"this is not JSON ({error}); pass the text that to_json() returned"
+            ) from error
+        return cls.from_dict(data)
+
+    def __str__(self) -> str:
+        n_represented = int(self.represented.sum())
+        lines = [
+            f"{n_represented} of {self.n_features} features represented in "
+            f"{self.n_hidden} dimensions, rank {self.rank}, tightness {self.tightness:.4f}",
+        ]
+        if self.components:
+            found = ", ".join(f"{count} × {name}" for name, count in self.counts().items())
+            lines.append(f"found: {found}" + (f" = {self.composite}" if self.composite else ""))
+            lines += ["", *_table(_HEADER, self._rows())]
+        if len(self.components) > _MAX_ROWS:
+            lines.append(f"… and {len(self.components) - _MAX_ROWS} more components")
+        lines += [
+            "",
+            f"represented: norm > {self.norm_threshold:.4g} ({self.norm_reason})",
+            f"components:  |cosine| ≥ {self.interference_threshold:.4f} "
+            f"({self.interference_reason})",
+        ]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{html.escape(text)}</th>" for text in _HEADER)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in row) + "</tr>"
+            for row in self._rows()
+        )
+        title = f"{int(self.represented.sum())} of {self.n_features} features represented in "
+        title += f"{self.n_hidden} dimensions, rank {self.rank}, tightness {self.tightness:.4f}"
+        if self.composite:
+            title += f": {self.composite}"
+        notes = (
+            f"represented: norm &gt; {self.norm_threshold:.4g} ({html.escape(self.norm_reason)})"
+            f"<br>components: |cosine| ≥ {self.interference_threshold:.4f} "
+            f"({html.escape(self.interference_reason)})"
+        )
+        return (
+            f"<p>{html.escape(title)}</p><table><thead><tr>{head}</tr></thead>"
+            f"<tbody>{body}</tbody></table><p><small>{notes}</small></p>"
+        )
+
+    def _rows(self) -> list[list[str]]:
+        return [_row(component) for component in self.components[:_MAX_ROWS]]
+
+
+_HEADER = ["name", "n", "rank", "P", "rms angle", "D", "norm", "leak", "runner-up", "features"]
+
+
+def _row(component: ComponentReport) -> list[str]:
+    match = component.match
+    multiple = max(component.multiplicities)
+    name = component.name if multiple == 1 else f"{component.name} (×{multiple})"
+    others = [m for m in component.candidates if match is None or m.shape != match.shape]
+    runner_up = f"{others[0].shape} {others[0].probability:.2f}" if others else "–"
+    irregular = component.irregular_probability
+    if (
+        match is not None
+        and component.n_vertices > 1
+        and (not others or irregular > others[0].probability)
+    ):
+        runner_up = f"irregular {irregular:.2f}"
+    probability = irregular if match is None else match.probability
+    angle = "–" if match is None else f"{np.degrees(match.rms_angle):.2f}°"
+    return [
+        name,
+        str(len(component.features)),
+        str(component.rank),
+        "–" if component.n_vertices == 1 else f"{probability:.3f}",
+        "–"
+        if match is None or component.n_vertices == 1
+        else f"{np.degrees(match.rms_angle):.2f}°",
+        _spread(component.dimensionalities),
+        _spread(component.norms),
+        f"{100 * component.leakage:.1f}%",
+        runner_up if component.n_vertices > 1 else "–",
+        _shortened(component.features, 24),
+    ]
+
+
+def _spread(values: Array) -> str:
+    low, high = f"{values.min():.3f}", f"{values.max():.3f}"
+    return low if low == high else f"{low}–{high}"
+
+
+def _shortened(features: tuple[int, ...], width: int) -> str:
+    text = " ".join(str(i) for i in features)
+    if len(text) <= width:
+        return text
+    kept = text[: width - 2].rsplit(" ", 1)[0]
+    return f"{kept} …"
+
+
+def _table(header: list[str], rows: list[list[str]]) -> list[str]:
+    """Lay out columns: numbers flush right, the first and the last column flush left."""
+    widths = [max(len(row[k]) for row in [header, *rows]) for k in range(len(header))]
+    flush_left = {0, len(header) - 2, len(header) - 1}
+
+    def line(row: list[str]) -> str:
+        cells = [
+            text.ljust(width) if k in flush_left else text.rjust(width)
+            for k, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        return "  ".join(cells).rstrip()
+
+    return [line(header), "  ".join("─" * width for width in widths), *map(line, rows)]
+
+
+def _frozen(values: object) -> Array:
+    array = np.array(values, dtype=np.float64)
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,16 @@
+"""The shapes that features can form, by name and by size.
+
+>>> from geomsup.shapes import get_shape, list_shapes
+>>> shape = get_shape("square antiprism")
+>>> shape.n_vertices, shape.dim, round(shape.dimensionality, 6), shape.symmetry_order
+(8, 3, 0.375, 16)
+>>> [shape.name for shape in list_shapes(n_vertices=6, dim=3)]
+['octahedron', 'triangular prism']
+>>> get_shape("pentagon ⊕ digon").name
+'pentagonal bipyramid'
+"""
+
+from geomsup.shapes.catalogue import composite_name, get_shape, list_shapes
+from geomsup.shapes.polytopes import Shape, ShapeFamily
+
+__all__ = ["Shape", "ShapeFamily", "composite_name", "get_shape", "list_shapes"]

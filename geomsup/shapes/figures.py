@@ -1,0 +1,270 @@
+"""The table of named shapes: one recipe for each, nothing computed.
+
+Members of the endless series are listed as far as the field gives them names of their own (plus
+the first nameless one of each); the rest are made when asked for.  Shapes with a free parameter
+carry the landmark that fixes their default: prisms the uniform solid, antiprisms the tight frame,
+capped ones the least Coulomb energy, which for the tricapped triangular prism and the bicapped
+square antiprism is the Thomson optimum of nine and ten points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from geomsup.shapes import codes, solids
+from geomsup.shapes.constructors import FloatArray
+from geomsup.shapes.families import CappedRings, capped_family
+from geomsup.shapes.recipes import Recipe, series_recipe, sum_recipe
+
+__all__ = ["FIGURES"]
+
+_COXETER = "Coxeter 1973, Regular Polytopes"
+_UNIFORM = "Coxeter, Longuet-Higgins and Miller 1954, Uniform polyhedra"
+_JOHNSON = "Johnson 1966, Convex polyhedra with regular faces"
+_ELHAGE = "Elhage et al. 2022, Toy Models of Superposition"
+_COHN_KUMAR = "Cohn and Kumar 2007, Universally optimal distribution of points on spheres"
+_CONWAY_SLOANE = "Conway and Sloane 1999, Sphere Packings, Lattices and Groups"
+
+# Elevations below 0.25 rad come close to a flat polygon, above 1 rad the k-gons shrink to points.
+_PLAIN = (0.25, 1.0)
+_CAPPED_PRISM = (0.35, 1.05)
+_CAPPED_ANTIPRISM = (0.2, 0.9)
+
+
+def _single() -> FloatArray:
+    return np.ones((1, 1))
+
+
+def _rings(
+    name: str,
+    rings: CappedRings,
+    order: int,
+    default: str,
+    bounds: tuple[float, float],
+    source: str,
+    *synonyms: str,
+) -> Recipe:
+    return Recipe(
+        name=name,
+        n_vertices=2 * rings.sides + rings.caps,
+        dim=3,
+        symmetry_order=order,
+        family=partial(capped_family, rings, default, bounds),
+        synonyms=synonyms,
+        source=source,
+    )
+
+
+def _fixed(
+    name: str,
+    n_vertices: int,
+    dim: int,
+    order: int,
+    coordinates: Callable[[], FloatArray],
+    source: str,
+    *synonyms: str,
+    chiral: bool = False,
+) -> Recipe:
+    return Recipe(
+        name=name,
+        n_vertices=n_vertices,
+        dim=dim,
+        symmetry_order=order,
+        coordinates=coordinates,
+        synonyms=synonyms,
+        source=source,
+        chiral=chiral,
+    )
+
+
+_MONOSEMANTIC = _fixed("monosemantic", 1, 1, 1, _single, _ELHAGE, "single feature")
+_DIGON = series_recipe("orthoplex", 1)
+_TRIANGLE = series_recipe("gon", 3)
+_SQUARE = series_recipe("gon", 4)
+_PENTAGON = series_recipe("gon", 5)
+_HEXAGON = series_recipe("gon", 6)
+
+
+def _bipyramid(name: str, base: Recipe, *synonyms: str) -> Recipe:
+    parts = [base, _DIGON]
+    return sum_recipe(name, parts, parts, synonyms=synonyms, source=_JOHNSON)
+
+
+def _twice(base: Recipe, *synonyms: str) -> Recipe:
+    parts = [base, base]
+    return sum_recipe(
+        f"{base.name} ⊕ {base.name}", parts, parts, synonyms=synonyms, source=_COXETER
+    )
+
+
+def _prism(sides: int, caps: int = 0) -> CappedRings:
+    return CappedRings(sides=sides, twisted=False, caps=caps)
+
+
+def _antiprism(sides: int, caps: int = 0) -> CappedRings:
+    return CappedRings(sides=sides, twisted=True, caps=caps)
+
+
+#: Every named shape, in the order in which the documentation lists them.
+FIGURES: tuple[Recipe, ...] = (
+    _MONOSEMANTIC,
+    _DIGON,
+    *(series_recipe("gon", k) for k in range(3, 10)),
+    *(series_recipe("simplex", d) for d in (3, 4)),
+    *(series_recipe("orthoplex", d) for d in (3, 4, 5)),
+    *(series_recipe("cube", d) for d in (3, 4, 5)),
+    sum_recipe(
+        "square pyramid",
+        [_SQUARE, _MONOSEMANTIC],
+        [_DIGON, _DIGON, _MONOSEMANTIC],
+        synonyms=("vacant octahedron",),
+        source=_JOHNSON,
+    ),
+    _bipyramid("triangular bipyramid", _TRIANGLE, "trigonal bipyramid", "triangular dipyramid"),
+    _bipyramid("pentagonal bipyramid", _PENTAGON, "pentagonal dipyramid"),
+    _bipyramid("hexagonal bipyramid", _HEXAGON, "hexagonal dipyramid"),
+    _rings("triangular prism", _prism(3), 12, "equal edge", _PLAIN, _UNIFORM, "trigonal prism"),
+    _rings("pentagonal prism", _prism(5), 20, "equal edge", _PLAIN, _UNIFORM),
+    _rings("hexagonal prism", _prism(6), 24, "equal edge", _PLAIN, _UNIFORM),
+    _rings("square antiprism", _antiprism(4), 16, "tight frame", _PLAIN, _ELHAGE, "anticube"),
+    _rings("pentagonal antiprism", _antiprism(5), 20, "tight frame", _PLAIN, _UNIFORM),
+    _rings("hexagonal antiprism", _antiprism(6), 24, "tight frame", _PLAIN, _UNIFORM),
+    _fixed(
+        "capped octahedron",
+        7,
+        3,
+        6,
+        solids.capped_octahedron,
+        "Schütte and van der Waerden 1951, best packing of seven points",
+        "monocapped octahedron",
+    ),
+    _rings(
+        "capped triangular prism",
+        _prism(3, 1),
+        4,
+        "Thomson",
+        _CAPPED_PRISM,
+        f"{_JOHNSON} (J49)",
+        "augmented triangular prism",
+        "capped trigonal prism",
+        "monocapped triangular prism",
+    ),
+    _fixed(
+        "triangular dodecahedron",
+        8,
+        3,
+        8,
+        solids.triangular_dodecahedron,
+        f"{_JOHNSON} (J84); least Coulomb energy of symmetry D2d",
+        "snub disphenoid",
+        "trigonal dodecahedron",
+    ),
+    _rings(
+        "bicapped triangular prism",
+        _prism(3, 2),
+        4,
+        "Thomson",
+        _CAPPED_PRISM,
+        f"{_JOHNSON} (J50)",
+        "biaugmented triangular prism",
+        "bicapped trigonal prism",
+    ),
+    _rings(
+        "tricapped triangular prism",
+        _prism(3, 3),
+        12,
+        "Thomson",
+        _CAPPED_PRISM,
+        f"{_JOHNSON} (J51); Thomson optimum of nine points",
+        "triaugmented triangular prism",
+        "tricapped trigonal prism",
+    ),
+    _rings(
+        "capped square antiprism",
+        _antiprism(4, 1),
+        8,
+        "Thomson",
+        _CAPPED_ANTIPRISM,
+        f"{_JOHNSON} (J10)",
+        "gyroelongated square pyramid",
+        "monocapped square antiprism",
+    ),
+    _rings(
+        "bicapped square antiprism",
+        _antiprism(4, 2),
+        16,
+        "Thomson",
+        _CAPPED_ANTIPRISM,
+        f"{_JOHNSON} (J17); Thomson optimum of ten points",
+        "gyroelongated square bipyramid",
+    ),
+    _fixed("icosahedron", 12, 3, 120, solids.icosahedron, _COXETER),
+    _fixed("dodecahedron", 20, 3, 120, solids.dodecahedron, _COXETER),
+    _fixed("cuboctahedron", 12, 3, 48, solids.cuboctahedron, _UNIFORM, "A3 roots"),
+    _fixed(
+        "anticuboctahedron",
+        12,
+        3,
+        12,
+        solids.anticuboctahedron,
+        f"{_JOHNSON} (J27)",
+        "triangular orthobicupola",
+    ),
+    _fixed("truncated tetrahedron", 12, 3, 24, solids.truncated_tetrahedron, _UNIFORM),
+    _fixed("snub cube", 24, 3, 24, solids.snub_cube, _UNIFORM, "snub cuboctahedron", chiral=True),
+    _fixed(
+        "24-cell", 24, 4, 1152, codes.icositetrachoron, _COXETER, "icositetrachoron", "D4 roots"
+    ),
+    _fixed("600-cell", 120, 4, 14400, codes.hexacosichoron, _COXETER, "hexacosichoron", "H4 roots"),
+    _fixed(
+        "rectified 5-cell",
+        10,
+        4,
+        120,
+        partial(codes.rectified_simplex, 4),
+        "Bachoc and Vallentin 2009, Optimality and uniqueness of the (4, 10, 1/6) spherical code",
+        "Petersen code",
+        "rectified 4-simplex",
+    ),
+    _fixed("3-3 duoprism", 9, 4, 72, codes.three_three_duoprism, _COXETER, "3x3 rook graph code"),
+    _fixed(
+        "5-demicube",
+        16,
+        5,
+        1920,
+        partial(codes.demicube, 5),
+        _COHN_KUMAR,
+        "Clebsch code",
+        "demipenteract",
+    ),
+    _fixed("6-demicube", 32, 6, 23040, partial(codes.demicube, 6), _COXETER, "demihexeract"),
+    _fixed(
+        "rook graph code",
+        16,
+        6,
+        1152,
+        codes.rook_code,
+        "Shrikhande 1959, The uniqueness of the L2 association scheme",
+        "4x4 rook graph code",
+        "rook code",
+    ),
+    _fixed(
+        "Shrikhande code",
+        16,
+        6,
+        192,
+        codes.shrikhande_code,
+        "Shrikhande 1959, The uniqueness of the L2 association scheme",
+        "Shrikhande graph code",
+    ),
+    _fixed("Schläfli 27", 27, 6, 51840, codes.schlaefli_27, _COHN_KUMAR, "2_21", "Schlaefli 27"),
+    _fixed("Gosset 56", 56, 7, 2903040, codes.gosset_56, _COHN_KUMAR, "3_21"),
+    _fixed("E6 roots", 72, 6, 103680, codes.e6_roots, _CONWAY_SLOANE, "1_22"),
+    _fixed("E7 roots", 126, 7, 2903040, codes.e7_roots, _CONWAY_SLOANE, "2_31"),
+    _fixed("E8 roots", 240, 8, 696729600, codes.e8_roots, _COHN_KUMAR, "4_21", "Gosset 240"),
+    _twice(_TRIANGLE, "3-3 duopyramid"),
+    _twice(_PENTAGON, "5-5 duopyramid"),
+)

@@ -1,0 +1,26 @@
+"""The reference trainer: small models whose geometry is worth naming.
+
+>>> from geomsup.training import ToyModelConfig, train
+>>> config = ToyModelConfig(n_features=5, n_hidden=2, n_instances=2, n_steps=100, batch_size=64)
+>>> run = train(config, seed=0)
+>>> run.weights.shape, run.best().instance in (0, 1)
+((2, 2, 5), True)
+
+Sampling (`data`), the model and its gradient (`model`) and the optimiser (`optim`) know nothing of
+each other; the loop puts them together and leaves a `TrainingRun`.
+"""
+
+from __future__ import annotations
+
+from geomsup.training.config import ToyModelConfig
+from geomsup.training.loop import TrainingDivergedError, train
+from geomsup.training.run import History, TrainedModel, TrainingRun
+
+__all__ = [
+    "History",
+    "ToyModelConfig",
+    "TrainedModel",
+    "TrainingDivergedError",
+    "TrainingRun",
+    "train",
+]

@@ -1,0 +1,85 @@
+"""What a run takes from its surroundings: seed, device, threads, terminal, versions.
+
+Everything that the caller or the machine decides passes through here once, before training
+starts, and is an ordinary value afterwards.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from geomsup.errors import GeomsupError
+
+__all__ = ["is_interactive", "one_thread", "resolve_device", "resolve_seed", "versions"]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch in one thread, then put the caller's number back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def resolve_seed(seed: int | np.random.Generator | None) -> int:
+    """The integer that repeats a run, whatever the caller gave."""
+    if seed is None:
+        seed = np.random.default_rng()
+    if isinstance(seed, np.random.Generator):
+        return int(seed.integers(2**63))
+    if isinstance(seed, bool | np.bool_) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise GeomsupError(
+            f"seed must be an integer of at least 0, a numpy Generator or None, got {seed!r}"
+        )
+    return int(seed)
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """The device of this name, if it is present."""
+    try:
+        resolved = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise GeomsupError(
+            f"device must be 'cpu', 'cuda' or 'cuda:<number>', got {device!r}"
+        ) from None
+    if resolved.type == "cpu":
+        return torch.device("cpu")
+    if resolved.type != "cuda":
+        raise GeomsupError(f"training runs on 'cpu' or 'cuda', got device {device!r}")
+    present = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if (resolved.index or 0) >= present:
+        raise GeomsupError(
+            f"device {device!r} is not present ({present} CUDA devices found); use device='cpu' "
+            "or install a torch build with CUDA"
+        )
+    return resolved
+
+
+def is_interactive() -> bool:
+    """Whether somebody watches: stderr is a terminal, or this is a notebook."""
+    # A notebook's stderr is no terminal, but its kernel gives it away.
+    return "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
+
+
+def versions() -> dict[str, str]:
+    """What made a run: the versions of the packages that can change its numbers."""
+    try:
+        geomsup = importlib.metadata.version("geomsup")
+    except importlib.metadata.PackageNotFoundError:  # run from a source tree, not installed
+        geomsup = "unknown"
+    return {
+        "geomsup": geomsup,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }

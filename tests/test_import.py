@@ -1,0 +1,23 @@
+"""Importing the package is cheap: the heavy libraries wait until something needs them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+def _loaded_after(statement: str, module: str) -> bool:
+    code = f"{statement}\nimport sys\nprint({module!r} in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip() == "True"
+
+
+@pytest.mark.parametrize("module", ["torch", "matplotlib"])
+def test_import_loads_no_heavy_library(module: str) -> None:
+    assert not _loaded_after("import geomsup", module)
+
+
+def test_a_loaded_library_would_be_seen() -> None:
+    assert _loaded_after("import geomsup, numpy", "numpy")

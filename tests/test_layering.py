@@ -1,0 +1,122 @@
+"""Hold the imports of every module against one table of who may import whom."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import geomsup
+
+PACKAGE = Path(geomsup.__file__).parent
+LONGEST = 450
+
+# Module or package -> the rooms that it may import from. A package stands for everything in it,
+# and its modules may import each other; a module of a package can have a line of its own.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "file_formats": {"errors"},
+    "weight_files": {"errors", "file_formats"},
+    "weights": {"errors", "file_formats", "weight_files"},
+    "gram": {"errors", "weights"},
+    "interference": {"errors", "weights", "gram"},
+    "shapes": {"errors"},
+    "alignment": {"errors", "shapes"},
+    "evidence": {"errors", "shapes"},
+    "fitting": {"errors", "shapes", "alignment", "evidence"},
+    "matching": {"errors", "shapes", "weights", "alignment", "evidence", "fitting"},
+    "partition": {"errors", "interference", "evidence", "matching"},
+    "report": {"errors", "shapes", "interference", "matching"},
+    "training": {"errors"},
+    # Plotting reads finished results: their types, and nothing that computes.
+    "plotting": {"errors", "shapes", "interference", "matching", "report"},
+}
+ANALYSIS = set(MAY_IMPORT) - {"training", "plotting"}
+MAY_IMPORT["classify"] = set(ANALYSIS)
+# The package itself, which hands out the public names.
+MAY_IMPORT[""] = ANALYSIS | {"classify"}
+# The command line is the one leaf that may reach everything.
+MAY_IMPORT["cli"] = ANALYSIS | {"classify", "training", "plotting", ""}
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def _dotted(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def _room(dotted: str) -> str:
+    """The longest entry of the table that covers a module, or the module itself."""
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        if ".".join(parts[:length]) in MAY_IMPORT:
+            return ".".join(parts[:length])
+    return dotted
+
+
+def _imported(source: str) -> set[str]:
+    """Modules of the package that a source imports, at any depth; "" is the package itself."""
+    names = {_dotted(path) for path in MODULES}
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: relative import"
+            base = str(node.module)
+            # "from geomsup import gram" may name a module or a public name of the package.
+            targets = [f"{base}.{alias.name}" for alias in node.names]
+            targets = [t if t.removeprefix("geomsup.") in names else base for t in targets]
+        else:
+            continue
+        for target in targets:
+            if target == "geomsup" or target.startswith("geomsup."):
+                found.add(target.removeprefix("geomsup").removeprefix("."))
+    return found
+
+
+def _forbidden(dotted: str, source: str) -> set[str]:
+    room = _room(dotted)
+    allowed = MAY_IMPORT[room] | {room}
+    return {name for name in _imported(source) if _room(name) not in allowed}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_dotted)
+def test_imports_follow_the_table(path: Path) -> None:
+    assert _room(_dotted(path)) in MAY_IMPORT, "a new module needs a line in the table"
+    assert not _forbidden(_dotted(path), path.read_text())
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_dotted)
+def test_modules_are_short(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONGEST
+
+
+def test_the_table_names_only_what_exists() -> None:
+    rooms = {_room(_dotted(path)) for path in MODULES}
+    assert set(MAY_IMPORT) - rooms == set()
+    assert set().union(*MAY_IMPORT.values()) <= set(MAY_IMPORT)
+
+
+def test_the_table_has_no_cycle() -> None:
+    placed: set[str] = set()
+    while len(placed) < len(MAY_IMPORT):
+        ready = {room for room in MAY_IMPORT if MAY_IMPORT[room] <= placed} - placed
+        assert ready, f"a cycle among {set(MAY_IMPORT) - placed}"
+        placed |= ready
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import geomsup.training",
+        "from geomsup import classify",
+        "def f():\n    from geomsup.plotting import draw",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from geomsup.report import X",
+        "from geomsup import classify_geometry",
+    ],
+)
+def test_a_forbidden_import_is_found(source: str) -> None:
+    assert _forbidden("gram", source)

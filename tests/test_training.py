@@ -1,0 +1,396 @@
+"""Training: gradient, data, determinism, physics, and what happens when it goes wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import geomsup.training.evaluation as evaluation
+import geomsup.training.loop as loop
+from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.training import ToyModelConfig, TrainingDivergedError, TrainingRun, train
+from geomsup.training.data import RawSampler, Sampler, Stream, TorchSampler, stream_seed
+from geomsup.training.environment import is_interactive, resolve_seed
+from geomsup.training.model import ReluOutputModel, aligned_empty
+from geomsup.training.optim import Adam
+
+CPU = torch.device("cpu")
+
+
+def _samples(probability: float, shape: tuple[int, ...], seed: int = 0) -> NDArray[np.float64]:
+    generator = np.random.default_rng(seed)
+    return np.where(generator.random(shape) < probability, generator.random(shape), 0.0)
+
+
+def _plain_loss(theta: Tensor, x: Tensor, importance: Tensor) -> Tensor:
+    """The definition, written out: x of shape (n_instances, n_features, batch)."""
+    W, b = theta[:, :-1], theta[:, -1]
+    hidden = torch.einsum("khi,kis->khs", W, x)
+    output = torch.relu(torch.einsum("khi,khs->kis", W, hidden) + b[:, :, None])
+    return (importance[:, :, None] * (x - output) ** 2).sum(1).mean(1)
+
+
+@pytest.mark.parametrize("equal_importance", [True, False])
+@pytest.mark.parametrize(
+    ("n_instances", "n_features", "n_hidden", "batch"),
+    # The last shape is too large for NumPy's matmul and takes torch.mm.
+    [(3, 5, 2, 64), (1, 1, 1, 1), (2, 7, 9, 33), (2, 80, 20, 257)],
+)
+def test_gradient_agrees_with_autograd(
+    n_instances: int, n_features: int, n_hidden: int, batch: int, equal_importance: bool
+) -> None:
+    generator = np.random.default_rng(1)
+    importances = np.full((n_instances, n_features), 0.7)
+    if not equal_importance:
+        importances = generator.uniform(0.1, 3.0, (n_instances, n_features))
+    theta = generator.normal(size=(n_instances, n_hidden + 1, n_features)) / np.sqrt(n_hidden)
+    x = _samples(0.3, (n_instances, n_features, batch))
+    model = ReluOutputModel(importances, n_hidden, batch, dtype=torch.float64)
+    model.theta.copy_(torch.from_numpy(theta))
+    model.samples.copy_(torch.from_numpy(x))
+    model.backward()
+
+    parameters = torch.tensor(theta, requires_grad=True)
+    losses = _plain_loss(parameters, torch.from_numpy(x), torch.from_numpy(importances))
+    (expected,) = torch.autograd.grad(losses.sum(), parameters)
+    scale = float(expected.abs().max())
+    assert scale > 0 or batch == 1
+    np.testing.assert_allclose(model.gradient, expected, rtol=1e-9, atol=1e-12 * scale)
+    np.testing.assert_allclose(model.losses(), losses.detach(), rtol=1e-12)
+
+
+def test_products_of_the_gpu_path_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    importances = np.ones((3, 5))
+    x = torch.from_numpy(_samples(0.5, (3, 5, 40)))
+    theta = torch.from_numpy(np.random.default_rng(2).normal(size=(3, 3, 5)))
+    gradients = []
+    for batched in (False, True):
+        if batched:
+            monkeypatch.setattr(
+                "geomsup.training.model._product",
+                lambda a, b, out: lambda: torch.bmm(a, b, out=out),
+            )
+        model = ReluOutputModel(importances, 2, 40, dtype=torch.float64)
+        model.theta.copy_(theta)
+        model.samples.copy_(x)
+        model.backward()
+        gradients.append(model.gradient.clone())
+    torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-14)
+
+
+def test_adam_agrees_with_torch() -> None:
+    theta = aligned_empty(3, 2, 70, dtype=torch.float64, device=CPU)
+    gradient = aligned_empty(3, 2, 70, dtype=torch.float64, device=CPU)
+    start = torch.from_numpy(np.random.default_rng(0).normal(size=(3, 2, 70)))
+    theta.copy_(start)
+    expected = start.clone().requires_grad_()
+    ours = Adam(theta, gradient)
+    theirs = torch.optim.Adam([expected], lr=1.0)
+    for step in range(20):
+        rate = 0.1 / (1 + step)
+        gradient.copy_(torch.sin(theta) + 1e-3)
+        expected.grad = torch.sin(expected.detach()) + 1e-3
+        theirs.param_groups[0]["lr"] = rate
+        ours.step(rate)
+        theirs.step()
+    torch.testing.assert_close(theta, expected.detach(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [RawSampler, TorchSampler])
+def test_samples_have_the_stated_distribution(kind: type[RawSampler] | type[TorchSampler]) -> None:
+    probabilities = np.array([[0.0, 0.01, 0.3, 1.0], [1e-40, 0.5, 0.5, 0.05]])
+    batch, n_draws = 4097, 60
+    seeds = [stream_seed(3, Stream.SAMPLES, k) for k in range(2)]
+    sampler: Sampler
+    if kind is TorchSampler:
+        sampler = TorchSampler(probabilities, seeds, batch, CPU)
+    else:
+        sampler = RawSampler(probabilities, seeds, batch)
+    out = torch.empty(2, 4, batch)
+    draws = []
+    for _ in range(n_draws):
+        sampler.draw(out)
+        draws.append(out.clone())
+    x = torch.cat(draws, dim=2).double().numpy()
+    n = x.shape[2]
+    assert x.min() >= 0.0
+    assert x.max() <= 1.0
+    for k, row in enumerate(probabilities):
+        for i, p in enumerate(row):
+            active = x[k, i][x[k, i] > 0]
+            tolerance = 4.5 * np.sqrt(p * (1 - p) / n) + 1e-6
+            assert abs(active.size / n - p) <= tolerance
+            if p > 1e-3:
+                # Five moments of U(0, 1), each within 4.5 standard errors.
+                for power in range(1, 6):
+                    variance = 1 / (2 * power + 1) - 1 / (power + 1) ** 2
+                    error = abs((active**power).mean() - 1 / (power + 1))
+                    assert error < 4.5 * np.sqrt(variance / active.size)
+    # No two features, nor two instances, move together; nor successive samples.
+    flat = np.concatenate([x[0, 1:], x[1, 1:]])
+    correlations = np.corrcoef(np.concatenate([flat[:, 1:], flat[:, :-1]]))
+    assert np.abs(correlations - np.eye(12)).max() < 5 / np.sqrt(n)
+
+
+def test_odd_batches_fill_every_entry() -> None:
+    sampler = RawSampler(np.ones((2, 3)), [stream_seed(0, Stream.SAMPLES, k) for k in (0, 1)], 7)
+    out = torch.full((2, 3, 7), -1.0)
+    sampler.draw(out)
+    assert bool((out > 0).all())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"batch_size": 37, "n_features": 7, "n_hidden": 3},
+        {"feature_probability": np.linspace(0.05, 0.9, 16)[:, None], "lr_schedule": "cosine"},
+        {"importance": [1.0, 0.8, 0.6, 0.4, 0.2]},
+        {"n_features": 90, "n_hidden": 20, "batch_size": 200, "n_steps": 60},
+        {"n_features": 1, "n_hidden": 1, "batch_size": 1000},
+    ],
+)
+def test_an_instance_does_not_depend_on_its_neighbours(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A short evaluation will do to compare bits.
+    monkeypatch.setattr(evaluation, "_SAMPLE_BOUNDS", (4096, 8192))
+    config = ToyModelConfig(**{"n_steps": 150, "n_instances": 16, **settings})
+
+    def trained(numbers: Sequence[int]) -> TrainingRun:
+        with torch.no_grad():
+            return loop._train(config, 5, CPU, instances=numbers)
+
+    everything = trained(range(16))
+    for numbers in ([0], [3], [0, 1, 2, 3], [7, 3]):
+        part = trained(numbers)
+        for name in ("weights", "biases", "losses", "loss_errors"):
+            np.testing.assert_array_equal(getattr(part, name), getattr(everything, name)[numbers])
+        np.testing.assert_array_equal(part.history.losses, everything.history.losses[:, numbers])
+
+
+def test_more_instances_change_nothing() -> None:
+    four, nine = (train(ToyModelConfig(n_instances=k, n_steps=100), seed=2) for k in (4, 9))
+    np.testing.assert_array_equal(four.weights, nine.weights[:4])
+    np.testing.assert_array_equal(four.losses, nine.losses[:4])
+
+
+def test_thread_count_changes_nothing_and_is_put_back() -> None:
+    config = ToyModelConfig(n_features=60, n_hidden=10, n_instances=3, n_steps=40, batch_size=700)
+    before = torch.get_num_threads()
+    runs = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            runs.append(train(config, seed=1))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(runs[0].weights, runs[1].weights)
+    np.testing.assert_array_equal(runs[0].losses, runs[1].losses)
+
+
+def test_progress_bar_changes_nothing_and_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    config = ToyModelConfig(n_instances=2, n_steps=250, batch_size=32)
+    quiet = train(config, progress=False)
+    assert capsys.readouterr().err == ""
+    loud = train(config, progress=True)
+    assert "250/250" in capsys.readouterr().err
+    np.testing.assert_array_equal(quiet.weights, loud.weights)
+    assert not is_interactive()
+
+
+def test_neither_torch_nor_numpy_random_state_is_touched() -> None:
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    legacy = str(np.random.get_state())  # noqa: NPY002  (the state a user may rely on)
+    train(ToyModelConfig(n_instances=1, n_steps=3, batch_size=8))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert str(np.random.get_state()) == legacy  # noqa: NPY002
+
+
+def test_seeds() -> None:
+    config = ToyModelConfig(n_instances=2, n_steps=5, batch_size=8)
+    a, b = train(config, seed=0), train(config, seed=1)
+    assert not np.array_equal(a.weights, b.weights)
+    # Instances are different runs, not copies of one.
+    assert not np.array_equal(a.weights[0], a.weights[1])
+    fresh = train(config, seed=None)
+    np.testing.assert_array_equal(train(config, seed=fresh.seed).weights, fresh.weights)
+    drawn = train(config, seed=np.random.default_rng(7))
+    np.testing.assert_array_equal(train(config, seed=drawn.seed).weights, drawn.weights)
+    assert resolve_seed(np.random.default_rng(7)) == drawn.seed
+    three: Any = np.int64(3)
+    assert resolve_seed(three) == 3
+    wrong: list[Any] = [-1, 1.0, "0", True, [1]]
+    for bad in wrong:
+        with pytest.raises(GeomsupError, match="seed must be"):
+            train(config, seed=bad)
+
+
+def test_initial_scale_is_xavier_for_one_instance() -> None:
+    config = ToyModelConfig(n_features=40, n_hidden=10, n_instances=50, init_scale=2.0)
+    theta = loop._initial_parameters(config, 0, range(50)).numpy()
+    expected = 2.0 * np.sqrt(2 / 50)
+    assert theta[:, :-1].std() == pytest.approx(expected, rel=0.03)
+    assert not theta[:, -1].any()
+
+
+def test_devices() -> None:
+    config = ToyModelConfig(n_instances=1, n_steps=2, batch_size=4)
+    wrong: list[Any] = ["tpu", "", 3.5, None, "meta"]
+    for bad in wrong:
+        with pytest.raises(GeomsupError, match="cpu"):
+            train(config, device=bad)
+    with pytest.raises(GeomsupError, match=r"not present.*device='cpu'"):
+        train(config, device="cuda:99")
+    assert train(config, device=torch.device("cpu", 0)).device == "cpu"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_reaches_the_same_losses() -> None:
+    config = ToyModelConfig(n_instances=4, n_steps=3000, learning_rate=1e-2, lr_schedule="cosine")
+    losses = [train(config, device=device).best().loss for device in ("cpu", "cuda")]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+
+
+def test_wrong_arguments() -> None:
+    settings: Any = {"n_features": 5}
+    with pytest.raises(GeomsupError, match="ToyModelConfig"):
+        train(settings)
+    answer: Any = "yes"
+    with pytest.raises(GeomsupError, match="progress"):
+        train(ToyModelConfig(), progress=answer)
+
+
+def test_divergence_says_where_and_keeps_the_last_good_weights() -> None:
+    importance = np.ones((3, 5))
+    importance[1] = 1e30
+    config = ToyModelConfig(n_instances=3, n_steps=500, batch_size=16, importance=importance)
+    with pytest.raises(TrainingDivergedError, match=r"instance 1 .*learning rate 0.001") as caught:
+        train(config)
+    error = caught.value
+    assert isinstance(error, GeomsupError)
+    assert (error.instance, error.learning_rate) == (1, 1e-3)
+    assert 0 <= error.last_good_step < error.step <= 100
+    assert error.weights.shape == (3, 2, 5)
+    assert np.isfinite(error.weights).all()
+    assert np.isfinite(error.biases).all()
+
+
+def test_divergence_in_the_last_steps_is_noticed() -> None:
+    config = ToyModelConfig(n_instances=1, n_steps=1, batch_size=16, learning_rate=1e25)
+    with pytest.raises(TrainingDivergedError, match="step 1 "):
+        train(config)
+
+
+class _Interrupted:
+    """A sampler that presses Ctrl-C at one of its draws."""
+
+    def __init__(self, sampler: Sampler, at: int) -> None:
+        self.sampler, self.left = sampler, at
+
+    def draw(self, out: Tensor) -> None:
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+        self.sampler.draw(out)
+
+
+def test_interruption_leaves_a_usable_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ToyModelConfig(n_instances=2, n_steps=1000, batch_size=32)
+    make = loop._make_sampler
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_make_sampler", lambda *given: _Interrupted(make(*given), 130))
+        with pytest.warns(GeomsupWarning, match="after 130 of 1000 steps"):
+            run = train(whole)
+    assert run.completed_steps == 130
+    assert run.history.steps[-1] < 130
+    assert "130 of 1,000 steps" in str(run)
+    short = train(dataclasses.replace(whole, n_steps=130))
+    np.testing.assert_array_equal(run.weights, short.weights)
+    np.testing.assert_array_equal(run.losses, short.losses)
+
+
+def test_history_starts_at_the_initial_loss() -> None:
+    config = ToyModelConfig(n_instances=3, n_steps=1000, batch_size=256)
+    run = train(config)
+    assert run.history.steps[0] == 0
+    assert (np.diff(run.history.steps) > 0).all()
+    assert run.history.losses.shape == (run.history.steps.size, 3)
+    theta = loop._initial_parameters(config, 0, range(3)).numpy()
+    losses, errors = evaluation.evaluate(
+        theta[:, :-1], theta[:, -1], config.probabilities, config.importances, 0
+    )
+    np.testing.assert_allclose(run.history.losses[0], losses, atol=5 * errors.max() * 45)
+    assert (run.history.losses[-1] < run.history.losses[0]).all()
+
+
+def test_evaluation_agrees_with_exact_losses() -> None:
+    # Exact: W = 0 with b = p/2 loses p/3 − p²/4 a feature; the identity loses nothing; a digon
+    # with b = 0 and unit norms loses p²/6 a feature (its one wrong output is relu(x_1 − x_2)).
+    p = np.array([[0.3, 0.3], [0.3, 0.3], [0.2, 0.2]])
+    weights = np.zeros((3, 2, 2))
+    weights[1] = np.eye(2)
+    weights[2, 0] = [1.0, -1.0]
+    biases = np.array([[0.15, 0.15], [0.0, 0.0], [0.0, 0.0]])
+    importances = np.array([[1.0, 2.0], [1.0, 2.0], [1.0, 3.0]])
+    losses, errors = evaluation.evaluate(weights, biases, p, importances, 11)
+    exact = [3 * (0.1 - 0.0225), 0.0, 4 * 0.2**2 / 6]
+    assert (np.abs(losses - exact) <= 4 * errors + 1e-12).all()
+    assert (errors <= 0.015 * losses).all()
+
+
+def test_five_features_in_two_dimensions_reach_the_pentagon() -> None:
+    # .0089035937 is the exact loss of the optimal pentagon at p = .05 (docs: theory of the toy
+    # model, section 4); two digons and a dropped feature stay at .0177053.
+    config = ToyModelConfig(
+        feature_probability=0.05, n_steps=2500, learning_rate=1e-2, lr_schedule="cosine"
+    )
+    run = train(config, seed=0)
+    best = run.best()
+    assert best.loss == pytest.approx(0.0089035937, rel=0.04)
+    assert abs(best.loss - 0.0089035937) < 4 * best.loss_error + 0.01 * 0.0089
+    norms = np.linalg.norm(best.W, axis=0)
+    angles = np.sort(np.arctan2(best.W[1], best.W[0]))
+    gaps = np.diff(np.append(angles, angles[0] + 2 * np.pi))
+    np.testing.assert_allclose(gaps, 2 * np.pi / 5, atol=0.05)
+    np.testing.assert_allclose(norms, norms.mean(), rtol=0.02)
+
+
+@pytest.mark.slow
+def test_constant_learning_rate_ends_in_known_minima() -> None:
+    # The plain recipe gets stuck at times: each instance ends at the pentagon (all five features)
+    # or, with four, at the square or two digons, both near .0177 or above.
+    run = train(ToyModelConfig(feature_probability=0.05, n_instances=32), seed=1)
+    represented = (np.linalg.norm(run.weights, axis=1) > 0.5).sum(axis=1)
+    assert (represented == 5).sum() >= 20
+    assert run.losses[represented == 5].max() < 0.0098
+    assert run.losses[represented == 4].min(initial=1.0) > 0.016
+
+
+@pytest.mark.parametrize(("probability", "loss"), [(0.0, 0.0), (1.0, 0.2496575814)])
+def test_both_ends_of_the_probability(probability: float, loss: float) -> None:
+    config = ToyModelConfig(
+        feature_probability=probability,
+        n_instances=4,
+        n_steps=1500,
+        learning_rate=1e-2,
+        lr_schedule="cosine",
+    )
+    best = train(config).best()
+    assert best.loss == pytest.approx(loss, rel=0.01, abs=1e-6)
+
+
+def test_leaves_no_thread_settings_in_the_environment() -> None:
+    before = dict(os.environ)
+    train(ToyModelConfig(n_instances=1, n_steps=2, batch_size=4))
+    assert dict(os.environ) == before

@@ -1,0 +1,126 @@
+"""ToyModelConfig: shapes of the per-feature settings, refusals, JSON."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from geomsup.errors import GeomsupError
+from geomsup.training import ToyModelConfig
+
+
+def test_scalar_is_the_same_for_all() -> None:
+    table = ToyModelConfig(n_features=3, n_instances=2, feature_probability=0.25).probabilities
+    np.testing.assert_array_equal(table, np.full((2, 3), 0.25))
+
+
+def test_flat_sequence_is_per_feature_even_when_the_numbers_of_both_agree() -> None:
+    config = ToyModelConfig(n_features=3, n_instances=3, importance=[1.0, 0.5, 0.25])
+    np.testing.assert_array_equal(config.importances, [[1.0, 0.5, 0.25]] * 3)
+
+
+def test_column_is_per_instance() -> None:
+    config = ToyModelConfig(n_features=3, n_instances=3, feature_probability=[[0.1], [0.2], [0.3]])
+    np.testing.assert_array_equal(config.probabilities, np.repeat([[0.1], [0.2], [0.3]], 3, axis=1))
+
+
+def test_row_and_full_table() -> None:
+    full = np.arange(6).reshape(2, 3) / 10
+    config = ToyModelConfig(
+        n_features=3, n_instances=2, feature_probability=full, importance=full[1:]
+    )
+    np.testing.assert_array_equal(config.probabilities, full)
+    np.testing.assert_array_equal(config.importances, full[[1, 1]])
+
+
+def test_arrays_and_tensors_make_the_same_configuration_as_lists() -> None:
+    values = [0.5, 0.25, 0.125]
+    alike: list[Any] = [values, tuple(values), np.array(values), torch.tensor(values)]
+    configs = [ToyModelConfig(n_features=3, importance=given) for given in alike]
+    assert len(set(configs)) == 1
+
+
+def test_json_round_trip() -> None:
+    seven: Any = np.int32(7)
+    config = ToyModelConfig(
+        n_features=4,
+        n_instances=2,
+        feature_probability=np.array([[0.1], [1 / 3]]),
+        importance=[0.9**i for i in range(4)],
+        lr_schedule="cosine",
+        batch_size=seven,
+    )
+    assert ToyModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert ToyModelConfig.from_dict({}) == ToyModelConfig()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"feature_probability": 1.5}, "feature_probability must lie in .* got 1.5"),
+        ({"feature_probability": -0.1}, "got -0.1"),
+        ({"feature_probability": float("nan")}, "finite"),
+        ({"feature_probability": True}, "number"),
+        ({"feature_probability": [0.1, True, 0.1, 0.1, 0.1]}, "number"),
+        ({"feature_probability": "0.1"}, "number"),
+        ({"feature_probability": None}, "number"),
+        ({"feature_probability": 0.1 + 0j}, "number"),
+        ({"feature_probability": [[0.1, 0.2], [0.1]]}, "number"),
+        ({"feature_probability": torch.ones(5, requires_grad=True)}, "number"),
+        ({"feature_probability": [0.1, 0.2]}, r"one value per feature \(5\), got 2"),
+        ({"feature_probability": [0.1] * 16}, r"write \[\[v\] for v in values\]"),
+        ({"feature_probability": np.full((3, 5), 0.1)}, r"\(16, 1\) or \(16, 5\)"),
+        ({"feature_probability": np.full((16, 4), 0.1)}, r"got \(16, 4\)"),
+        ({"feature_probability": np.full((16, 5, 1), 0.1)}, "3 dimensions"),
+        ({"feature_probability": []}, "got 0"),
+        ({"importance": -1.0}, "importance must lie in .* got -1"),
+        ({"importance": float("inf")}, "finite"),
+        ({"importance": 1e300}, "importance must lie in"),
+        ({"importance": [1.0, 0.5, 0.25, 0.125, -1e-9]}, "got -1e-09"),
+        ({"n_hidden": 0}, "n_hidden must be an integer of at least 1, got 0"),
+        ({"n_features": -3}, "n_features"),
+        ({"n_features": 5.0}, "n_features must be an integer"),
+        ({"n_instances": True}, "n_instances"),
+        ({"n_instances": "4"}, "n_instances"),
+        ({"n_steps": 0}, "n_steps"),
+        ({"batch_size": None}, "batch_size"),
+        ({"learning_rate": 0}, "learning_rate"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"learning_rate": 1e300}, "learning_rate"),
+        ({"learning_rate": [1e-3]}, "learning_rate"),
+        ({"learning_rate": True}, "learning_rate"),
+        ({"init_scale": -1.0}, "init_scale"),
+        ({"lr_schedule": "cosin"}, "constant, cosine, linear"),
+        ({"lr_schedule": ["cosine"]}, "constant, cosine, linear"),
+    ],
+)
+def test_refuses(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(GeomsupError, match=words) as caught:
+        ToyModelConfig(**settings)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+def test_from_dict_refuses_what_it_does_not_know() -> None:
+    with pytest.raises(GeomsupError, match=r"unknown setting 'sparsity'.*feature_probability"):
+        ToyModelConfig.from_dict({"sparsity": 0.9})
+    no_mapping: Any = [1, 2]
+    with pytest.raises(GeomsupError, match="mapping"):
+        ToyModelConfig.from_dict(no_mapping)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "start", "middle"),
+    [("constant", 1.0, 1.0), ("linear", 1.0, 0.5), ("cosine", 1.0, 0.5)],
+)
+def test_learning_rate_schedules(schedule: str, start: float, middle: float) -> None:
+    config = ToyModelConfig(n_steps=100, learning_rate=2.0, lr_schedule=schedule)
+    rates = [config.learning_rate_at(step) for step in range(100)]
+    assert rates[0] == 2.0 * start
+    assert rates[50] == pytest.approx(2.0 * middle)
+    assert all(a >= b > 0 for a, b in pairwise(rates))
