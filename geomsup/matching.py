@@ -58,7 +58,7 @@ class ShapeMatch:
         Continuous shape measure in [0, 100], 0 for a perfect fit: 100 (1 - (Σs/N)²) with s the
         singular values of the Procrustes problem.
     noise : float
-        Noise per tangent axis that explains the residual, √(E / degrees of freedom), in radians.
+        Noise per tangent axis that explains the angles, √(Σθ² / degrees of freedom), in radians.
     probability : float
         Posterior probability among all candidates and "irregular".
     log_evidence : float
@@ -223,10 +223,7 @@ def match_log_evidence(directions: Array, sigma: Array) -> tuple[int, Array]:
 
 
 def _generic(cloud: Cloud, sigma: Array) -> tuple[NDArray[np.intp], Array]:
-    ranks, log_evidence = generic_log_evidence(
-        cloud.singular_values**2, n_vertices=cloud.n_vertices, dim=cloud.dim, sigma=sigma
-    )
-    return ranks, log_evidence
+    return generic_log_evidence(cloud.points, dim=cloud.dim, sigma=sigma)
 
 
 def _weighted(cloud: Cloud, generic: Array, fits: list[Fit]) -> list[Array]:
@@ -307,7 +304,7 @@ def _as_match(fit: Fit, cloud: Cloud, probability: float) -> ShapeMatch:
         dim=rank,
         rms_angle=float(np.sqrt(np.mean(angles**2))),
         shape_measure=float(100 * max(0.0, 1 - overlap**2)),
-        noise=float(np.sqrt(best.residual / freedom)) if freedom > 0 else 0.0,
+        noise=float(np.sqrt(np.sum(angles**2) / freedom)) if freedom > 0 else 0.0,
         probability=probability,
         log_evidence=marginalise(fit.log_evidence),
         chirality=_chirality(fit),

@@ -53,55 +53,76 @@ def evaluate(
     losses, loss_errors : ndarray of shape (n_instances,)
         E Σ_i I_i (x_i − x̂_i)² and its standard error.
     """
-    estimates = [
-        _evaluate_one(*instance, seed)
-        for instance in zip(weights, biases, probabilities, importances, strict=True)
-    ]
-    losses, errors = np.array(estimates).T
+    n_hidden, n_features = weights.shape[1:]
+    low, high = _SAMPLE_BOUNDS
+    n_chunks = min(max(_ENTRIES // n_features, low), high) // _CHUNK
+    theta = torch.from_numpy(np.concatenate([weights, biases[:, None]], axis=1))
+    # One model holds the samples; the parameters of the instances pass through it in turn.
+    model = ReluOutputModel(np.ones((1, n_features)), n_hidden, _CHUNK)
+    empty_losses = (importances * np.maximum(biases, 0.0) ** 2).sum(axis=1)
+    losses, errors = empty_losses.copy(), np.zeros(len(weights))
+
+    # Instances of equal probabilities meet the same samples, which are drawn once for all.
+    groups, group_of = np.unique(probabilities, axis=0, return_inverse=True)
+    for number, probability in enumerate(groups):
+        members = np.flatnonzero(group_of.ravel() == number)
+        if not probability.any():
+            continue
+        sampler = _NonEmptySampler(probability, seed)
+        sums, sums_of_squares = np.zeros(len(members)), np.zeros(len(members))
+        for _ in range(n_chunks):
+            sampler.draw(model.samples)
+            for j, k in enumerate(members):
+                model.theta.copy_(theta[k])
+                (squares,) = model.squared_errors()
+                # einsum, not @: the threads of a BLAS could regroup the sum.
+                per_sample = np.einsum("i,ij->j", importances[k], squares)
+                sums[j] += per_sample.sum()
+                sums_of_squares[j] += (per_sample**2).sum()
+        n_samples = n_chunks * _CHUNK
+        means = sums / n_samples
+        variances = np.maximum(sums_of_squares / n_samples - means**2, 0.0)
+        not_empty = sampler.not_empty
+        losses[members] = (1.0 - not_empty) * empty_losses[members] + not_empty * means
+        errors[members] = not_empty * np.sqrt(variances / n_samples)
     return losses, errors
 
 
-def _evaluate_one(
-    weights: NDArray[np.float64],
-    biases: NDArray[np.float64],
-    probability: NDArray[np.float64],
-    importance: NDArray[np.float64],
-    seed: int,
-) -> tuple[float, float]:
-    n_hidden, n_features = weights.shape
-    low, high = _SAMPLE_BOUNDS
-    n_chunks = min(max(_ENTRIES // n_features, low), high) // _CHUNK
-    n_samples = n_chunks * _CHUNK
+class _NonEmptySampler:
+    """Samples of one model, given that the input is not empty.
 
-    # P(feature i is the first that is not zero); the sum is P(the input is not empty).
-    is_first = probability * np.cumprod(np.append(1.0, 1.0 - probability[:-1]))
-    not_empty = float(is_first.sum())
-    empty_loss = float(importance @ np.maximum(biases, 0.0) ** 2)
-    if not_empty == 0.0:
-        return empty_loss, 0.0
-    cumulative = np.cumsum(is_first) / not_empty
-    last_possible = int(np.flatnonzero(is_first)[-1])
+    Parameters
+    ----------
+    probability : ndarray of shape (n_features,)
+        Probability of each feature, not all zero.
+    seed : int
+        Seed of the run.
 
-    model = ReluOutputModel(importance[None], n_hidden, _CHUNK)
-    model.weights.copy_(torch.from_numpy(weights))
-    model.biases.copy_(torch.from_numpy(biases))
-    sampler = RawSampler(probability[None], [stream_seed(seed, Stream.EVALUATION, 0)], _CHUNK)
-    generator = np.random.default_rng(stream_seed(seed, Stream.EVALUATION, 1))
-    samples = model.samples[0].numpy()
-    rows, columns = np.arange(n_features)[:, None], np.arange(_CHUNK)
-    total = total_of_squares = 0.0
-    for _ in range(n_chunks):
-        sampler.draw(model.samples)
-        # Condition on "not empty": choose the first feature, clear those before it, leave those
-        # after it as they fell.
-        choice, value = generator.random((2, _CHUNK))
-        first = np.minimum(np.searchsorted(cumulative, choice, side="right"), last_possible)
-        samples *= rows > first
-        samples[first, columns] = value
-        losses = model.sample_losses()[0]
-        total += float(losses.sum())
-        total_of_squares += float(np.dot(losses, losses))
-    mean = total / n_samples
-    variance = max(total_of_squares / n_samples - mean**2, 0.0)
-    loss = (1.0 - not_empty) * empty_loss + not_empty * mean
-    return loss, not_empty * float(np.sqrt(variance / n_samples))
+    Attributes
+    ----------
+    not_empty : float
+        Probability of the condition.
+    """
+
+    def __init__(self, probability: NDArray[np.float64], seed: int) -> None:
+        # P(feature i is the first that is not zero).
+        is_first = probability * np.cumprod(np.append(1.0, 1.0 - probability[:-1]))
+        self.not_empty = float(is_first.sum())
+        self._cumulative = np.cumsum(is_first) / self.not_empty
+        self._last_possible = int(np.flatnonzero(is_first)[-1])
+        self._rows = np.arange(len(probability))[:, None]
+        self._sampler = RawSampler(
+            probability[None], [stream_seed(seed, Stream.EVALUATION, 0)], _CHUNK
+        )
+        self._generator = np.random.default_rng(stream_seed(seed, Stream.EVALUATION, 1))
+
+    def draw(self, out: torch.Tensor) -> None:
+        """Write fresh samples to ``out``, of shape (1, n_features, samples), on the CPU."""
+        self._sampler.draw(out)
+        # Choose the first feature, clear those before it, leave those after it as they fell.
+        choice, value = self._generator.random((2, out.shape[2]))
+        first = np.searchsorted(self._cumulative, choice, side="right")
+        np.minimum(first, self._last_possible, out=first)
+        samples = out[0].numpy()
+        samples *= self._rows > first
+        samples[first, np.arange(out.shape[2])] = value

@@ -15,7 +15,7 @@ alignment as every other's.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -152,25 +152,27 @@ class ReluOutputModel:
         -------
         ndarray of shape (n_instances,)
         """
-        return np.asarray(self.sample_losses().mean(axis=1))
+        # One instance at a time, for the same reason as the products.
+        return np.array(
+            [
+                (importance * squares.mean(axis=1)).sum()
+                for importance, squares in zip(
+                    self._importances, self.squared_errors(), strict=True
+                )
+            ]
+        )
 
-    def sample_losses(self) -> NDArray[np.float64]:
-        """Loss of each of the `samples`, summed over features.
+    def squared_errors(self) -> Iterator[NDArray[np.float64]]:
+        """(x − x̂)² of the `samples`, instance after instance.
 
-        Returns
-        -------
-        ndarray of shape (n_instances, batch_size)
+        Yields
+        ------
+        ndarray of shape (n_features, batch_size)
         """
         self._encode()
         self._decode()
-        rows: list[NDArray[np.float64]] = []
-        for output, samples, importance in zip(
-            self._output, self.samples, self._importances, strict=True
-        ):
-            squares = (output.relu() - samples).square_().double().cpu().numpy()
-            # One instance at a time, for the same reason as the products.
-            rows.append(np.einsum("i,ij->j", importance, squares))
-        return np.stack(rows)
+        for output, samples in zip(self._output, self.samples, strict=True):
+            yield (output.relu() - samples).square_().double().cpu().numpy()
 
 
 def _product(a: Tensor, b: Tensor, out: Tensor) -> Product:

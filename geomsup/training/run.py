@@ -120,7 +120,7 @@ class TrainingRun:
         Biases b of each instance.
     losses, loss_errors : ndarray of shape (n_instances,)
         E Σ_i I_i (x_i − x̂_i)², the *sum* over features, on a fresh sample of up to 524,288
-        inputs that all instances share; and its standard error.
+        non-empty inputs that all instances share; and its standard error.
     history : History
         Short trace of the training losses.
     provenance : dict
