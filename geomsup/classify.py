@@ -11,8 +11,8 @@ from scipy import sparse
 from geomsup.errors import GeomsupError
 from geomsup.gram import (
     coherence_of_units,
-    feature_dimensionality,
-    gram_summary,
+    dimensionality_of,
+    summary_of,
     unit_columns,
     welch_bound,
 )
@@ -24,7 +24,8 @@ from geomsup.interference import (
     represented_features,
 )
 from geomsup.matching import MatchResult, ShapeMatch, match_directions
-from geomsup.partition import MAX_LEAKAGE, Cut, best_cut
+from geomsup.matching.evidence import NOISE_GRID
+from geomsup.partition import MAX_LEAKAGE, Cut, best_cut, orthogonal_within
 from geomsup.report import ComponentReport, GeometryReport
 from geomsup.shapes import composite_name
 from geomsup.weights import as_weights
@@ -107,7 +108,7 @@ def classify_geometry(
     weights = as_weights(W, feature_axis=feature_axis)
 
     norms = unit_columns(weights)[1]
-    dimensionalities = feature_dimensionality(weights)
+    dimensionalities = dimensionality_of(weights)
     represented = represented_features(norms, norm_threshold)
     features = np.flatnonzero(represented.mask)
     units = unit_columns(weights[:, features])[0]
@@ -136,10 +137,10 @@ def classify_geometry(
             )
         )
     components.sort(key=lambda c: (-len(c.features), c.features[0]))
-    summary = gram_summary(weights[:, features]) if len(features) else None
+    summary = summary_of(weights[:, features]) if len(features) else None
     return GeometryReport(
         components=tuple(components),
-        composite=_composite(components),
+        composite=_composite(components, weights),
         norms=_frozen(norms),
         dimensionalities=_frozen(dimensionalities),
         represented=represented.mask,
@@ -220,7 +221,7 @@ def _component(
         norms=_frozen(unit_columns(own)[1]),
         dimensionalities=_frozen(dimensionalities),
         leakage=leakage,
-        tightness=float(feature_dimensionality(own).sum()) / rank,
+        tightness=_tightness(own, directions, rank),
         coherence=coherence_of_units(directions),
         welch_bound=welch_bound(directions.shape[1], rank),
         vertices=tuple(tuple(int(i) for i in numbers[group]) for group in on_vertex),
@@ -228,6 +229,16 @@ def _component(
         candidates=result.candidates,
         irregular_probability=result.irregular_probability,
     )
+
+
+def _tightness(own: Array, directions: Array, rank: int) -> float:
+    """Return ΣD_i / rank of a component, seen in the span of its strongest axes.
+
+    Noise spreads the features over more dimensions than the structure has; counted there,
+    ΣD_i could exceed the rank that the structure is given.
+    """
+    axes = np.linalg.svd(directions, full_matrices=False)[0][:, :rank]
+    return float(dimensionality_of(axes.T @ own).sum()) / rank
 
 
 def _carried(result: MatchResult, leakage: float) -> ShapeMatch | None:
@@ -249,12 +260,27 @@ def _leakage(weights: Array, own: Array) -> float:
     return min(1.0, max(0.0, 1.0 - within / total)) if total > 0 else 0.0
 
 
-def _composite(components: list[ComponentReport]) -> str | None:
-    names = [component.name for component in components]
-    simple = all(max(component.multiplicities) == 1 for component in components)
-    if len(names) < 2 or "irregular" in names or not simple:
+def _composite(components: list[ComponentReport], weights: Array) -> str | None:
+    """Return the name of the whole, if the components are its factors and orthogonal."""
+    matches = [c.match for c in components if c.match is not None]
+    simple = all(max(c.multiplicities) == 1 for c in components)
+    ranks = [match.dim for match in matches]
+    if len(components) < 2 or len(matches) < len(components) or not simple:
         return None
-    return composite_name(names)
+    if sum(ranks) > weights.shape[0]:
+        return None
+    angles = [match.rms_angle**2 * match.n_vertices for match in matches]
+    # The noise of all fits together; a match knows its own only through its degrees of freedom.
+    freedom = [
+        angle / match.noise**2
+        for angle, match in zip(angles, matches, strict=True)
+        if match.noise > 0
+    ]
+    noise = np.sqrt(sum(angles) / sum(freedom)) if freedom else 0.0
+    parts = [unit_columns(weights[:, list(c.features)])[0] for c in components]
+    if not orthogonal_within(parts, ranks, noise=max(float(noise), NOISE_GRID[0])):
+        return None
+    return composite_name([c.name for c in components])
 
 
 def _frozen(array: Array) -> Array:

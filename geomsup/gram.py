@@ -24,12 +24,14 @@ from geomsup.weights import as_weights
 __all__ = [
     "GramSummary",
     "cosine_matrix",
+    "dimensionality_of",
     "feature_dimensionality",
     "feature_norms",
     "gram_matrix",
     "gram_summary",
     "interference_matrix",
     "leverage_scores",
+    "summary_of",
     "unit_columns",
     "welch_bound",
 ]
@@ -248,8 +250,7 @@ def feature_dimensionality(W: object, *, feature_axis: int = -1) -> Array:
     >>> feature_dimensionality([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])
     array([0.5, 0.5, 1. , 0. ])
     """
-    weights = as_weights(W, feature_axis=feature_axis)
-    return _dimensionality(weights)
+    return dimensionality_of(as_weights(W, feature_axis=feature_axis))
 
 
 def leverage_scores(W: object, *, feature_axis: int = -1) -> Array:
@@ -272,9 +273,10 @@ def leverage_scores(W: object, *, feature_axis: int = -1) -> Array:
     >>> leverage_scores([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]])
     array([0.5, 0.5, 1. , 0. ])
     """
-    weights, _ = _scaled(as_weights(W, feature_axis=feature_axis))
+    original = as_weights(W, feature_axis=feature_axis)
+    weights = _scaled(original)
     if weights is None:
-        return np.zeros(as_weights(W, feature_axis=feature_axis).shape[1])
+        return np.zeros(original.shape[1])
     _, singular, basis = np.linalg.svd(_triangular_factor(weights))
     keep = singular > _RANK_TOLERANCE * singular[0]
     whitener = basis[: len(singular)][keep] / singular[keep, None]
@@ -337,9 +339,13 @@ def gram_summary(W: object, *, feature_axis: int = -1) -> GramSummary:
     tightness             1.0000
     coherence             1.0000  (Welch bound 0.5774)
     """
-    weights = as_weights(W, feature_axis=feature_axis)
+    return summary_of(as_weights(W, feature_axis=feature_axis))
+
+
+def summary_of(weights: Array) -> GramSummary:
+    """Return :func:`gram_summary` of a matrix that has been validated already."""
     rank, participation = _rank_and_participation(weights)
-    total = float(_dimensionality(weights).sum())
+    total = float(dimensionality_of(weights).sum())
     units, norms = unit_columns(weights)
     n_nonzero = int(np.count_nonzero(norms))
     return GramSummary(
@@ -380,7 +386,7 @@ def coherence_of_units(units: Array) -> float:
 
 
 def _rank_and_participation(weights: Array) -> tuple[int, float]:
-    scaled, _ = _scaled(weights)
+    scaled = _scaled(weights)
     if scaled is None:
         return 0, 0.0
     singular = np.linalg.svd(_triangular_factor(scaled), compute_uv=False)
@@ -389,8 +395,9 @@ def _rank_and_participation(weights: Array) -> tuple[int, float]:
     return rank, float(energy.sum() ** 2 / (energy**2).sum())
 
 
-def _dimensionality(weights: Array) -> Array:
-    scaled, scale = _scaled(weights)
+def dimensionality_of(weights: Array) -> Array:
+    """Return :func:`feature_dimensionality` of a matrix that has been validated already."""
+    scaled = _scaled(weights)
     dimensionality = np.zeros(weights.shape[1])
     if scaled is None:
         return dimensionality
@@ -412,16 +419,14 @@ def _triangular_factor(weights: Array) -> Array:
     n_hidden = weights.shape[0]
     factor = np.zeros((0, n_hidden))
     for block in _blocks(weights.shape[1], max(_BLOCK, 4 * n_hidden)):
-        factor = np.linalg.qr(np.vstack([factor, weights[:, block].T]), mode="r")
+        factor = np.asarray(np.linalg.qr(np.vstack([factor, weights[:, block].T]), mode="r"))
     return factor
 
 
-def _scaled(weights: Array) -> tuple[Array | None, float]:
+def _scaled(weights: Array) -> Array | None:
     """Divide by the largest entry, so that no square over- or underflows; None if all is zero."""
-    largest = float(np.abs(weights).max())
-    if largest == 0.0:
-        return None, 0.0
-    return weights / largest, largest
+    largest = float(np.abs(weights).max(initial=0.0))
+    return weights / largest if largest > 0 else None
 
 
 def _norms(weights: Array) -> Array:

@@ -20,7 +20,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from geomsup.errors import GeomsupError
-from geomsup.gram import feature_dimensionality, unit_columns
+from geomsup.gram import dimensionality_of, unit_columns
 from geomsup.weights import as_weights
 
 __all__ = [
@@ -117,18 +117,24 @@ def represented_features(
         return RepresentedFeatures(
             mask=norms > threshold, threshold=threshold, reason="given by the caller"
         )
-    ordered = np.sort(norms[norms > 0])
+    # Subnormal norms would make the ratios below overflow; they are as good as zero.
+    tiny = float(np.finfo(np.float64).tiny)
+    ordered = np.sort(norms[norms > tiny])
     if len(ordered) < 2:
         return RepresentedFeatures(
-            mask=norms > 0, threshold=0.0, reason="no jump in the norms; non-zero columns are kept"
+            mask=norms > tiny,
+            threshold=0.0,
+            reason="no jump in the norms; non-zero columns are kept",
         )
-    jumps = ordered[1:] / ordered[:-1]
+    jumps = np.exp(np.diff(np.log(ordered)).clip(max=700))
     medians = np.array([np.median(ordered[k:]) for k in range(1, len(ordered))])
     jumps[(jumps < _NORM_JUMP) | (ordered[0] > _NORM_REACH * medians)] = 0.0
     k = int(np.argmax(jumps))
     if jumps[k] == 0.0:
         return RepresentedFeatures(
-            mask=norms > 0, threshold=0.0, reason="no jump in the norms; non-zero columns are kept"
+            mask=norms > tiny,
+            threshold=0.0,
+            reason="no jump in the norms; non-zero columns are kept",
         )
     low, high = float(ordered[k]), float(ordered[k + 1])
     threshold = float(np.sqrt(low * high))
@@ -159,6 +165,8 @@ def cosine_edges(units: Array, threshold: float) -> sparse.csr_array:
     Time O(n² m), memory O(tile² + edges): the full matrix is never formed.
     """
     n = units.shape[1]
+    if n == 0:
+        return sparse.csr_array((0, 0))
     rows, cols, values = [], [], []
     for first, second, tile in _tiles(units):
         i, j = np.nonzero(np.abs(tile) >= max(threshold, np.finfo(float).tiny))
@@ -247,7 +255,9 @@ def parallel_groups(units: Array) -> IntArray:
     return rank[inverse]
 
 
-def interference_graph(W: object, *, threshold: float = 0.05, feature_axis: int = -1) -> nx.Graph:
+def interference_graph(
+    W: object, *, threshold: float = 0.05, feature_axis: int = -1
+) -> nx.Graph[int]:
     """Return the interference graph of a weight matrix.
 
     Two features interfere when |cosine| of their directions reaches the threshold.
@@ -286,7 +296,7 @@ def interference_graph(W: object, *, threshold: float = 0.05, feature_axis: int 
     return build_graph(
         np.flatnonzero(norms > 0),
         norms,
-        feature_dimensionality(weights),
+        dimensionality_of(weights),
         np.column_stack([upper.row, upper.col]),
         upper.data,
     )
@@ -294,7 +304,7 @@ def interference_graph(W: object, *, threshold: float = 0.05, feature_axis: int 
 
 def build_graph(
     features: IntArray, norms: Array, dimensionalities: Array, edges: IntArray, cosines: Array
-) -> nx.Graph:
+) -> nx.Graph[int]:
     """Assemble the networkx view of interference.
 
     Parameters
@@ -306,7 +316,7 @@ def build_graph(
     edges, cosines : ndarray of shape (n_edges, 2) and (n_edges,)
         Pairs of columns i < j and the cosines between them.
     """
-    graph = nx.Graph()
+    graph: nx.Graph[int] = nx.Graph()
     graph.add_nodes_from(
         (int(i), {"norm": float(norms[i]), "dimensionality": float(dimensionalities[i])})
         for i in features

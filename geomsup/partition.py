@@ -3,10 +3,10 @@
 A cut of the merge tree is a threshold on |cosine|.  Too high, and a cube falls apart into four
 digons that interfere with each other; too low, and orthogonal structures hang together by noise.
 No fixed number is right for both.  A cut is *admissible* when no component loses more than a fixed
-share of its interference to the others and no two components share a direction; among those, the one with the greatest evidence is
-taken.  The evidence of a cut counts, for each component, how well a shape of the catalogue or a
-low rank explains its directions, and for each pair of components, whether they are as orthogonal as
-the noise allows, all at one common noise scale.
+share of its interference to the others and no two components share a direction; among those, the
+one with the greatest evidence is taken.  The evidence of a cut counts, for each component, how well
+a shape of the catalogue or a low rank explains its directions, and for each pair of components,
+whether they are as orthogonal as the noise of the two allows.
 """
 
 from __future__ import annotations
@@ -16,19 +16,25 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp
+from scipy.special import chdtri, gammaln
 
-from geomsup.evidence import marginalise, noise_grid, orthogonality_log_evidence
 from geomsup.interference import MergeTree, merge_tree
 from geomsup.matching import match_log_evidence
+from geomsup.matching.evidence import (
+    log_sum,
+    marginalise,
+    noise_grid,
+    orthogonality_log_evidence,
+)
 
-__all__ = ["Cut", "best_cut"]
+__all__ = ["MAX_LEAKAGE", "Cut", "best_cut", "orthogonal_within"]
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 # A component that shares more of its interference than this with others is no structure by
-# itself: the digons of a cube share .40, those of a trained model with one dimension too few .23.
+# itself: the digons of an icosahedron share .50, those of a trained model with one dimension too
+# few .23.  Below it the evidence decides, for the digons of a cube too, which share .25.
 MAX_LEAKAGE = 0.38
 # Cosine of the smallest angle between the spans of two components.  Components of trained models
 # that lack a dimension between them lean by .22; those that share a direction have 1.
@@ -37,6 +43,8 @@ _MAX_OVERLAP = 0.7
 _LEAST_ENERGY = 0.1
 # Cuts that are weighed: those inside the widest gaps of the merge tree.
 _MAX_CUTS = 32
+# Log prior odds of one connected structure against several.
+_SPLIT_COST = 1.1
 # Prior shares of orthogonal pairs of components, over which the evidence is averaged: in trained
 # models nearly all pairs are orthogonal, in a cluster of leaning structures hardly any.
 _ORTHOGONAL_SHARES: Array = np.array([0.5, 0.9, 0.99, 0.999, 0.9999])
@@ -96,7 +104,7 @@ def best_cut(units: Array, *, noise: float | None = None) -> Cut:
     tree = merge_tree(units)
     heights = np.concatenate([[1.0], tree.heights, [0.0]])
     gaps = heights[:-1] - heights[1:]
-    worst = np.array([max(n.leakage for n in nodes.values()) for nodes in _levels(units, tree)])
+    worst = _worst_leakages(units, tree)
     admissible = np.flatnonzero(worst <= MAX_LEAKAGE)
     widest = admissible[np.argsort(-gaps[admissible], kind="stable")[:_MAX_CUTS]]
     # The last level is always weighed: one component, or what no edge of the tree joins.
@@ -144,20 +152,34 @@ def _levels(units: Array, tree: MergeTree) -> Iterator[dict[int, _Node]]:
         yield nodes
 
 
+def _worst_leakages(units: Array, tree: MergeTree) -> Array:
+    """Return the largest leakage of any component after 0, 1, 2, … merges."""
+    levels = _levels(units, tree)
+    leakages = np.array([node.leakage for node in next(levels).values()])
+    worst = [leakages.max()]
+    home = np.arange(tree.n_vertices)
+    for (i, j), nodes in zip(tree.edges, levels, strict=True):
+        # The component of i swallows that of j.
+        grown, gone = int(home[i]), int(home[j])
+        home[nodes[grown].members] = grown
+        leakages[gone] = 0.0
+        leakages[grown] = nodes[grown].leakage
+        worst.append(leakages.max())
+    return np.array(worst)
+
+
 def _option(
     units: Array, nodes: list[_Node], sigma: Array, known: dict[bytes, _Weighed]
 ) -> _Option | None:
-    """Weigh a partition: its components share one noise scale, over which it is marginalised.
-
-    None when two components share a direction: then they are one.
-    """
+    """Weigh a partition, or return None when two components share a direction: they are one."""
     parts = []
     for node in nodes:
         key = np.sort(node.members).tobytes()
         if key not in known:
             known[key] = _weighed(units[:, node.members], sigma)
         parts.append(known[key])
-    total = np.sum([part.log_evidence for part in parts], axis=0)
+    each = np.array([part.log_evidence for part in parts])
+    total = float(marginalise(each).sum()) + _log_prior([len(node.members) for node in nodes])
     if len(parts) > 1:
         axes = np.concatenate([part.axes for part in parts], axis=1)
         energies = np.concatenate([part.energies for part in parts])
@@ -165,11 +187,11 @@ def _option(
         cosines = axes.T @ axes
         if _overlap(cosines, owner) > _MAX_OVERLAP:
             return None
-        total = total + _orthogonality(cosines, energies, owner, units.shape[0], sigma)
+        total += _orthogonality(cosines, energies, owner, each, units.shape[0], sigma)
     return _Option(
         n_components=len(parts),
         total_rank=sum(len(part.energies) for part in parts),
-        log_evidence=marginalise(total) - _log_n_partitions([len(n.members) for n in nodes]),
+        log_evidence=total,
     )
 
 
@@ -179,6 +201,37 @@ def _weighed(directions: Array, sigma: Array) -> _Weighed:
     energies = singular**2
     rank = min(rank, int(np.count_nonzero(energies > _LEAST_ENERGY * energies[0])))
     return _Weighed(log_evidence=log_evidence, energies=energies[:rank], axes=axes[:, :rank])
+
+
+def orthogonal_within(parts: list[Array], ranks: list[int], *, noise: float) -> bool:
+    """Tell whether components are orthogonal to each other up to noise.
+
+    Parameters
+    ----------
+    parts : list of ndarray of shape (n_hidden, n_vertices)
+        Unit columns of each component.
+    ranks : list of int
+        The dimension each of them spans, noise apart.
+    noise : float
+        Noise per tangent axis in radians.
+
+    Returns
+    -------
+    bool
+        Whether the inner products of principal axes of different components pass a χ² test at the
+        level of .001.
+    """
+    axes, energies = [], []
+    for part, rank in zip(parts, ranks, strict=True):
+        left, singular, _ = np.linalg.svd(part, full_matrices=False)
+        axes.append(left[:, :rank])
+        energies.append(singular[:rank] ** 2)
+    owner = np.repeat(np.arange(len(parts)), ranks)
+    energy = np.concatenate(energies)
+    i, j = np.nonzero(owner[:, None] < owner[None, :])
+    cosines = np.einsum("ki,ki->i", np.hstack(axes)[:, i], np.hstack(axes)[:, j])
+    variances = noise**2 * (1 / energy[i] + 1 / energy[j])
+    return bool((cosines**2 / variances).sum() <= chdtri(len(i), 0.001))
 
 
 def _overlap(cosines: Array, owner: IntArray) -> float:
@@ -195,9 +248,13 @@ def _overlap(cosines: Array, owner: IntArray) -> float:
 
 
 def _orthogonality(
-    cosines: Array, energies: Array, owner: IntArray, dim: int, sigma: Array
-) -> Array:
-    """Add up, over pairs of components, the evidence that they are orthogonal or not."""
+    cosines: Array, energies: Array, owner: IntArray, each: Array, dim: int, sigma: Array
+) -> float:
+    """Add up, over pairs of components, the evidence that they are orthogonal or not.
+
+    ``each`` holds the log evidence of the components on the noise grid; a pair is judged at the
+    noise that its two components show.
+    """
     i, j = np.nonzero(owner[:, None] < owner[None, :])
     factors = orthogonality_log_evidence(
         cosines[i, j],
@@ -205,25 +262,31 @@ def _orthogonality(
         dim=dim,
         sigma=sigma,
     )
-    pair = owner[i] * len(owner) + owner[j]
+    pair = owner[i] * len(each) + owner[j]
     order = np.argsort(pair, kind="stable")
     starts = np.flatnonzero(np.diff(pair[order], prepend=-1))
     sums = np.add.reduceat(factors[order], starts, axis=0)
+    first, second = np.divmod(pair[order][starts], len(each))
+    noise = each[first] + each[second]
+    noise = noise - log_sum(noise, axis=1)[:, None]
     # Each pair is either orthogonal or independent; how often, the data themselves say.
     share = _ORTHOGONAL_SHARES[:, None, None]
-    log_mixed = np.logaddexp(np.log(share) + sums, np.log1p(-share)).sum(axis=1)
-    return np.asarray(logsumexp(log_mixed, axis=0) - np.log(len(_ORTHOGONAL_SHARES)))
+    mixed = log_sum(np.logaddexp(np.log(share) + sums, np.log1p(-share)) + noise, axis=2)
+    return float(log_sum(mixed.sum(axis=1)) - np.log(len(_ORTHOGONAL_SHARES)))
 
 
-def _log_n_partitions(sizes: list[int]) -> float:
-    """Return the log of the number of ways to split the vertices into parts of these sizes.
+def _log_prior(sizes: list[int]) -> float:
+    """Return the log prior probability of a partition into parts of these sizes.
 
-    Without this price a partition would be chosen after the fact: among the many ways to tell
-    two vertices of a noisy cube from the other six, one will look like a digon and a hexagon.
+    The ways to split the vertices so share what a partition of its kind deserves.  Otherwise it
+    would be chosen after the fact: among the many ways to tell two vertices of a noisy cube from
+    the other six, one will look like a digon and a hexagon.
     """
+    if len(sizes) == 1:
+        return 0.0
     repeated = np.unique(sizes, return_counts=True)[1]
     ways = gammaln(sum(sizes) + 1) - gammaln(np.array(sizes) + 1).sum()
-    return float(ways - gammaln(repeated + 1).sum())
+    return float(gammaln(repeated + 1).sum() - ways) - _SPLIT_COST
 
 
 def _reason(options: dict[int, _Option], chosen: int, leakage: float, middle: Array) -> str:

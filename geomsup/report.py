@@ -149,8 +149,10 @@ class ComponentReport:
             f"  coherence       {self.coherence:.4f}  (Welch bound {self.welch_bound:.4f})",
         ]
         lines += [f"  candidate       {match}" for match in self.candidates]
+        if self.near_tie:
+            lines.append(f"  near tie        {', '.join(self.near_tie)}")
         if self.n_vertices > 1:
-            lines.append(f"  irregular with probability {self.irregular_probability:.3f}")
+            lines.append(f"  irregular       probability {self.irregular_probability:.3f}")
         return "\n".join(lines)
 
 
@@ -203,7 +205,7 @@ class GeometryReport:
     noise: float | None
 
     @cached_property
-    def graph(self) -> nx.Graph:
+    def graph(self) -> nx.Graph[int]:
         """The interference graph of the represented features (built when first asked for).
 
         Nodes carry ``norm`` and ``dimensionality``; edges carry ``cosine`` and
@@ -329,9 +331,7 @@ def _row(component: ComponentReport) -> list[str]:
         str(len(component.features)),
         str(component.rank),
         "–" if component.n_vertices == 1 else f"{probability:.3f}",
-        "–"
-        if match is None or component.n_vertices == 1
-        else f"{np.degrees(match.rms_angle):.2f}°",
+        "–" if component.n_vertices == 1 else angle,
         _spread(component.dimensionalities),
         _spread(component.norms),
         f"{100 * component.leakage:.1f}%",

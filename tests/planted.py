@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ortho_group
 
-from geomsup import get_shape
+from geomsup import classify_geometry, get_shape
 
 Array = NDArray[np.float64]
 
@@ -116,9 +116,7 @@ def planted_sum(
     order = rng.permutation(columns.shape[1] + n_dropped)
     W = np.concatenate([columns, dropped], axis=1)[:, order]
     owner = np.array(owners + [-1] * n_dropped)[order]
-    truth = [
-        (name, frozenset(np.flatnonzero(owner == k).tolist())) for k, name in enumerate(names)
-    ]
+    truth = [(name, frozenset(np.flatnonzero(owner == k).tolist())) for k, name in enumerate(names)]
     return W, truth
 
 
@@ -133,3 +131,58 @@ def factors_of(name: str) -> list[str]:
 def is_right(names: list[str], truth: str) -> bool:
     """Whether components named like this are the shape itself, or exactly its factors."""
     return names == [truth] or sorted(names) == factors_of(truth)
+
+
+def solids_accuracy(sigma: float, trials: int, seed: int = 0) -> dict[str, float]:
+    """Part (a): the share of trials in which each solid is named rightly, cut and all."""
+    shares = {}
+    for k, name in enumerate(SOLIDS):
+        rng = np.random.default_rng([seed, 1, round(1000 * sigma), k])
+        right = 0
+        for _ in range(trials):
+            report = classify_geometry(planted(name, 3, sigma, rng))
+            right += is_right([component.name for component in report.components], name)
+        shares[name] = right / trials
+    return shares
+
+
+def mixed_rank_accuracy(
+    names: tuple[str, ...], trials: int, seed: int = 0, *, dim: int = 64, sigma: float = 0.1
+) -> dict[str, tuple[float, float]]:
+    """Part (b): the share of trials in which the likeliest shape, and the name, are right."""
+    shares = {}
+    for k, name in enumerate(names):
+        rng = np.random.default_rng([seed, 2, k])
+        first = named = 0
+        for _ in range(trials):
+            directions = planted(name, dim, sigma, rng)
+            report = classify_geometry(directions, interference_threshold=0.0)
+            first += report.components[0].candidates[0].shape == name
+            named += report.components[0].name == name
+        shares[name] = (first / trials, named / trials)
+    return shares
+
+
+def sums_accuracy(trials: int, seed: int = 0) -> tuple[float, list[int]]:
+    """Part (c): the share of orthogonal sums whose partition and names are all right."""
+    failures = []
+    for k in range(trials):
+        W, truth = planted_sum(np.random.default_rng([seed, 3, k]))
+        report = classify_geometry(W)
+        found = {(component.name, frozenset(component.features)) for component in report.components}
+        if found != set(truth):
+            failures.append(k)
+    return 1 - len(failures) / trials, failures
+
+
+def false_discovery_rate(trials: int, seed: int = 0) -> tuple[float, float]:
+    """Part (d): how often random directions get a name with probability above .9, and at all."""
+    rng = np.random.default_rng([seed, 4])
+    confident = named = 0
+    for _ in range(trials):
+        n, dim = int(rng.integers(4, 15)), int(rng.integers(2, 7))
+        report = classify_geometry(random_directions(n, dim, rng))
+        matches = [c.match for c in report.components if len(c.features) >= 4 and c.match]
+        named += bool(matches)
+        confident += any(match.probability > 0.9 for match in matches)
+    return confident / trials, named / trials

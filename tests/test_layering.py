@@ -22,11 +22,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gram": {"errors", "weights"},
     "interference": {"errors", "weights", "gram"},
     "shapes": {"errors"},
-    "alignment": {"errors", "shapes"},
-    "evidence": {"errors", "shapes"},
-    "fitting": {"errors", "shapes", "alignment", "evidence"},
-    "matching": {"errors", "shapes", "weights", "alignment", "evidence", "fitting"},
-    "partition": {"errors", "interference", "evidence", "matching"},
+    "matching": {"errors", "shapes", "weights"},
+    # Inside the matching room too there is one direction.
+    "matching.evidence": set(),
+    "matching.alignment": set(),
+    "matching.fitting": {"shapes", "matching.evidence", "matching.alignment"},
+    "matching.candidates": {
+        "shapes",
+        "matching.evidence",
+        "matching.alignment",
+        "matching.fitting",
+    },
+    "partition": {"errors", "interference", "matching", "matching.evidence"},
     "report": {"errors", "shapes", "interference", "matching"},
     "training": {"errors"},
     # Plotting reads finished results: their types, and nothing that computes.

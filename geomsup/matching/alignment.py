@@ -9,6 +9,7 @@ and assignment in turn until nothing changes.  The tuples of a shape are found o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,10 +24,13 @@ Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 # Anchor tuples kept after the Gram mismatch, and fits refined after the first assignment.
-_BEAM = 64
+_BEAM = 48
 _REFINED = 8
-# Above this many inequivalent tuples a table is not worth its memory; a beam search takes over.
-_TABLE_LIMIT = 4000
+# Above about this many inequivalent tuples a table is not worth its memory; a beam search takes
+# over.
+_TABLE_LIMIT = 6000
+# Shapes with more vertices have symmetry enough for the plain fingerprint of partial tuples.
+_REFINED_FINGERPRINT = 32
 # Tuples flatter than this share of the widest one make poor anchors.
 _FLATTEST = 0.35
 
@@ -84,9 +88,10 @@ class Cloud:
 class Template:
     """The vertices of a shape, prepared for laying over data."""
 
-    def __init__(self, vertices: Array, *, chiral: bool = False) -> None:
-        """Take vertices as unit rows, shape (n_vertices, rank)."""
+    def __init__(self, vertices: Array, *, symmetry_order: int = 1, chiral: bool = False) -> None:
+        """Take vertices as unit rows, shape (n_vertices, rank), and the order of their group."""
         self.vertices = vertices
+        self.symmetry_order = symmetry_order
         self.n_vertices, self.rank = vertices.shape
         self.chiral = chiral
         self.gram: Array = vertices @ vertices.T
@@ -108,19 +113,18 @@ class Template:
         Tuples (K, rank), the inner products within each (K, pairs), and the vertices seen from
         each one's frame (K, rank, n_vertices).
         """
+        n_tuples = math.perm(self.n_vertices, self.rank)
+        if n_tuples > _TABLE_LIMIT * self.symmetry_order:
+            return None
         tuples = np.arange(self.n_vertices)[:, None]
         tuples = tuples[self._inequivalent(tuples)]
         for depth in range(1, self.rank):
-            if len(tuples) * self.n_vertices > 40 * _TABLE_LIMIT:
-                return None
             tuples = self._extended(tuples)
             volumes = self._volumes(tuples)
             # A flat start can still grow into a good tuple unless it is degenerate already.
             floor = _FLATTEST if depth == self.rank - 1 else 0.1
             tuples = tuples[volumes > floor * volumes.max()]
             tuples = tuples[self._inequivalent(tuples)]
-            if len(tuples) > _TABLE_LIMIT:
-                return None
         return tuples, self._inner_products(tuples), self._frames(tuples)
 
     def candidate_frames(self, anchor_gram: Array) -> Array:
@@ -162,7 +166,7 @@ class Template:
             ]
         )
         fresh = (grown[:, :-1] != grown[:, -1:]).all(axis=1)
-        return grown[fresh]
+        return np.asarray(grown[fresh])
 
     def _volumes(self, tuples: IntArray) -> Array:
         grams = self.gram[tuples[:, :, None], tuples[:, None, :]]
@@ -185,7 +189,7 @@ class Template:
         message passing, because two vertices can see a short tuple alike and still differ.
         """
         depth = tuples.shape[1]
-        spans = depth >= self.rank
+        spans = depth >= self.rank or self.n_vertices > _REFINED_FINGERPRINT
         size = self.n_vertices * (1 if spans else self.n_vertices)
         chunk = max(1, 4_000_000 // (size * 8))
         weights = 1.7 + np.sqrt(np.arange(2.0, depth + 2.0))
@@ -273,7 +277,7 @@ def _refined(cloud: Cloud, template: Template, permutations: IntArray) -> list[A
 
 def _assigned(scores: Array) -> IntArray:
     """Return the best permutation for each score matrix of shape (n, n)."""
-    permutations = scores.argmax(axis=2)
+    permutations: IntArray = scores.argmax(axis=2)
     natural = np.arange(scores.shape[1])
     settled = (np.sort(permutations, axis=1) == natural).all(axis=1)
     for k in np.flatnonzero(~settled):

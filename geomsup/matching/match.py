@@ -1,9 +1,9 @@
 """Which shape of the catalogue do these directions form, and how surely?
 
 Directions and norms are separate questions: only unit vectors come in here, with the origin pinned.
-Every shape with as many vertices is a candidate.  A cheap lower bound on the residual
-decides in which order they are laid over the data (``alignment``) and when to stop; the evidence
-(``evidence``) decides between them and the alternative that always stands beside them, directions
+Every shape with as many vertices is a candidate (``candidates``); each is laid over the data
+with its best rotation and permutation (``alignment``, ``fitting``); the evidence (``evidence``)
+decides between them and the alternative that always stands beside them, directions
 of no particular arrangement.
 """
 
@@ -15,31 +15,26 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
-from geomsup.alignment import Cloud
 from geomsup.errors import GeomsupError
-from geomsup.evidence import (
+from geomsup.matching.alignment import Cloud
+from geomsup.matching.candidates import candidate_set
+from geomsup.matching.evidence import (
     generic_log_evidence,
+    log_sum,
     marginalise,
     noise_grid,
-    shape_log_evidence,
+    paired_log_evidence,
 )
-from geomsup.fitting import Fit, candidates, lay, prepared
+from geomsup.matching.fitting import Fit, lay, prepared
 from geomsup.shapes import Shape, get_shape
 
 __all__ = ["MatchResult", "ShapeMatch", "match_directions", "match_log_evidence", "match_shape"]
 
 Array = NDArray[np.float64]
-
-# A shape whose best conceivable evidence is e^-25 of the leader's is not worth laying over.
-_HOPELESS = 25.0
-# Shapes that trained toy models are known to form (Elhage et al. 2022, "The Geometry of
-# Superposition") are expected before those that only chemistry and packing know.
-_SEEN_IN_TRAINING = frozenset(
-    ["digon", "triangle", "tetrahedron", "pentagon", "triangular bipyramid", "square antiprism"]
-)
-_SEEN_WEIGHT = 3.0
+# Prior share of antipodal pairs on unrelated axes among irregular arrangements: too small to
+# compete with a noisy octahedron, large enough against a cross-polytope that does not fit at all.
+_PAIRED_SHARE = 0.005
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -178,17 +173,19 @@ def match_directions(
     'pentagon'
     """
     cloud = Cloud(directions)
-    sigma = noise_grid(noise)
-    ranks, generic = _generic(cloud, sigma)
-    fits = _scored(cloud, sigma, at_least=2)
-    log_terms = _weighted(cloud, generic, fits)
-    weights = np.array([marginalise(term) for term in log_terms])
-    probabilities = np.exp(weights - logsumexp(weights))
-    order = np.argsort(-weights[1:], kind="stable")[: max(2, max_candidates)]
+    weighed = _weighed(cloud, noise_grid(noise), at_least=2)
+    log_weights = marginalise(weighed.log_terms)
+    probabilities = np.exp(log_weights - log_sum(log_weights))
+    if cloud.n_vertices == 1 or cloud.dim == 1:
+        # A single direction has its one name for certain, and so have two on one line.
+        probabilities = np.array([0.0, 1.0])
+    order = np.argsort(-log_weights[1:], kind="stable")[: max(2, max_candidates)]
     return MatchResult(
-        candidates=tuple(_as_match(fits[k], cloud, float(probabilities[k + 1])) for k in order),
+        candidates=tuple(
+            _as_match(weighed.fits[k], cloud, float(probabilities[k + 1])) for k in order
+        ),
         irregular_probability=float(probabilities[0]),
-        generic_rank=int(ranks[np.argmax([marginalise(row) for row in generic])]),
+        generic_rank=weighed.generic_rank,
     )
 
 
@@ -209,36 +206,43 @@ def match_log_evidence(directions: Array, sigma: Array) -> tuple[int, Array]:
         log p(directions | σ), the catalogue and "irregular" weighed by their priors.  Composites
         of orthogonal factors are left out: their factors speak for themselves.
     """
-    cloud = Cloud(directions)
-    ranks, generic = _generic(cloud, sigma)
-    floor = max(marginalise(row) for row in generic)
-    fits = _scored(cloud, sigma, floor=floor, composites=False)
-    terms = _weighted(cloud, generic, fits)
-    rank = int(ranks[np.argmax([marginalise(row) for row in generic])])
-    if fits:
-        best = max(fits, key=lambda fit: marginalise(fit.log_evidence))
-        if marginalise(best.log_evidence) > floor:
-            rank = best.shape.dim
-    return rank, np.asarray(logsumexp(np.array(terms), axis=0))
+    weighed = _weighed(Cloud(directions), sigma, composites=False)
+    rank = weighed.generic_rank
+    log_weights = marginalise(weighed.log_terms)
+    best = int(np.argmax(log_weights))
+    if best > 0:
+        rank = weighed.fits[best - 1].shape.dim
+    return rank, log_sum(weighed.log_terms)
 
 
-def _generic(cloud: Cloud, sigma: Array) -> tuple[NDArray[np.intp], Array]:
-    return generic_log_evidence(cloud.points, dim=cloud.dim, sigma=sigma)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Weighed:
+    """The fits that are worth a look, and the log evidence of "irregular" and of each of them."""
+
+    fits: list[Fit]
+    log_terms: Array
+    generic_rank: int
 
 
-def _weighted(cloud: Cloud, generic: Array, fits: list[Fit]) -> list[Array]:
-    """Return the log evidence of "irregular" and of each fit, their priors included."""
+def _weighed(cloud: Cloud, sigma: Array, *, at_least: int = 0, composites: bool = True) -> _Weighed:
+    ranks, generic = generic_log_evidence(cloud.points, dim=cloud.dim, sigma=sigma)
+    paired = paired_log_evidence(cloud.points, dim=cloud.dim, sigma=sigma)
+    if paired is not None:
+        ranks = np.append(ranks, min(cloud.n_vertices // 2, cloud.dim))
+        generic = np.vstack([generic, paired + np.log(_PAIRED_SHARE)])
+    marginal = marginalise(generic)
+    contenders = candidate_set(cloud.n_vertices, cloud.dim)
+    laid = contenders.lay(
+        cloud, sigma, at_least=at_least, floor=float(marginal.max()), composites=composites
+    )
     prior = _generic_prior(cloud.n_vertices)
-    irregular = np.log(prior) + logsumexp(generic, axis=0) - np.log(len(generic))
-    names = [candidate.shape.name for candidate in candidates(cloud.n_vertices, cloud.dim)]
-    total = sum(_prior_weight(name) for name in names)
-    return [
-        irregular,
-        *(
-            np.log((1 - prior) * _prior_weight(fit.shape.name) / total) + fit.log_evidence
-            for fit in fits
-        ),
-    ]
+    irregular = np.log(prior) + log_sum(generic) - np.log(len(generic))
+    shares = np.log1p(-prior) + contenders.log_prior
+    return _Weighed(
+        fits=[fit for _, fit in laid],
+        log_terms=np.array([irregular, *(shares[k] + fit.log_evidence for k, fit in laid)]),
+        generic_rank=int(ranks[np.argmax(marginal)]),
+    )
 
 
 def match_shape(directions: Array, shape: str | Shape) -> ShapeMatch:
@@ -306,7 +310,7 @@ def _as_match(fit: Fit, cloud: Cloud, probability: float) -> ShapeMatch:
         shape_measure=float(100 * max(0.0, 1 - overlap**2)),
         noise=float(np.sqrt(np.sum(angles**2) / freedom)) if freedom > 0 else 0.0,
         probability=probability,
-        log_evidence=marginalise(fit.log_evidence),
+        log_evidence=float(marginalise(fit.log_evidence)),
         chirality=_chirality(fit),
         permutation=tuple(int(k) for k in best.permutation),
         rotation=_frozen(best.rotation),
@@ -323,54 +327,14 @@ def _chirality(fit: Fit) -> str | None:
     return "right" if fit.alignment.handedness > 0 else "left"
 
 
-def _prior_weight(name: str) -> float:
-    """Return how much likelier a shape is than another before the data are seen."""
-    return _SEEN_WEIGHT if name in _SEEN_IN_TRAINING else 1.0
-
-
 def _generic_prior(n_vertices: int) -> float:
     """Return the prior probability of "irregular".
 
-    Two or three directions hardly form anything but a digon or a triangle; from four on, random
-    directions must not be given a name (the false discovery rate is measured in the tests).
+    Two or three directions that interfere hardly form anything but a digon or a triangle; from
+    four on, random directions must not be given a name (the false discovery rate is measured in
+    the tests).
     """
-    return 0.2 if n_vertices <= 3 else 0.5
-
-
-def _scored(
-    cloud: Cloud,
-    sigma: Array,
-    *,
-    at_least: int = 0,
-    floor: float = -np.inf,
-    composites: bool = True,
-) -> list[Fit]:
-    """Lay the candidates over the cloud, the most promising first, until the rest is hopeless."""
-    outlook = []
-    for candidate in candidates(cloud.n_vertices, cloud.dim):
-        shape = candidate.shape
-        if shape.factors and not composites:
-            continue
-        ideal = np.full(shape.dim, cloud.n_vertices / shape.dim)
-        best = shape_log_evidence(
-            residual=candidate.least_residual(cloud),
-            singular_values=ideal,
-            n_vertices=cloud.n_vertices,
-            dim=cloud.dim,
-            symmetry_order=shape.symmetry_order,
-            sigma=sigma,
-        )
-        outlook.append((marginalise(best), candidate))
-    outlook.sort(key=lambda item: -item[0])
-    fits: list[Fit] = []
-    leader = floor
-    for hope, candidate in outlook:
-        if len(fits) >= at_least and hope < leader - _HOPELESS:
-            break
-        fit = lay(candidate, cloud, sigma)
-        leader = max(leader, marginalise(fit.log_evidence))
-        fits.append(fit)
-    return fits
+    return {1: 0.2, 2: 0.2, 3: 0.1}.get(n_vertices, 0.5)
 
 
 def _frozen(array: Array) -> Array:

@@ -8,8 +8,8 @@ add up to a large angle.  Three models share one σ and are compared, by Laplace
 an integral has no closed form:
 
 * a *shape* of rank r: N unit vectors of known arrangement, in unknown order and orientation;
-* a *generic* set of rank r: N independent uniform directions in an unknown r-dimensional
-  subspace, which is what "irregular" means;
+* a *generic* set: N independent uniform directions in an unknown r-dimensional subspace, or
+  antipodal pairs of them on independent axes, which is what "irregular" means;
 * two *orthogonal* components: subspaces whose mutual angles are noise, against subspaces
   that are oriented independently.
 
@@ -24,14 +24,16 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, logsumexp
+from scipy.special import gammaln, ive
 
 __all__ = [
     "NOISE_GRID",
     "generic_log_evidence",
+    "log_sum",
     "marginalise",
     "noise_grid",
     "orthogonality_log_evidence",
+    "paired_log_evidence",
     "shape_log_evidence",
 ]
 
@@ -43,6 +45,8 @@ NOISE_GRID: Array = np.geomspace(0.005, 0.25, 20)
 NOISE_GRID.setflags(write=False)
 
 _LOG_2PI = float(np.log(2 * np.pi))
+# √(ν² + κ²) from which Debye's expansion of I_ν(κ) is taken; below it the series is cheap.
+_DEBYE_FROM = 10.0
 
 
 def noise_grid(noise: float | None) -> Array:
@@ -50,14 +54,19 @@ def noise_grid(noise: float | None) -> Array:
     return NOISE_GRID if noise is None else np.array([noise])
 
 
-def marginalise(log_evidence: Array) -> float:
-    """Average a log evidence over the noise grid (log-uniform prior on σ)."""
-    return float(logsumexp(log_evidence)) - float(np.log(len(log_evidence)))
+def log_sum(terms: Array, axis: int = 0) -> Array:
+    """Return log Σ exp along an axis (SciPy's version costs more than the terms themselves)."""
+    return np.asarray(np.logaddexp.reduce(terms, axis=axis))
+
+
+def marginalise(log_evidence: Array) -> Array:
+    """Average log evidences (…, n_sigma) over the noise grid (log-uniform prior on σ)."""
+    return log_sum(log_evidence, axis=-1) - math.log(log_evidence.shape[-1])
 
 
 def shape_log_evidence(
     *,
-    residual: float,
+    residual: Array | float,
     singular_values: Array,
     n_vertices: int,
     dim: int,
@@ -70,9 +79,9 @@ def shape_log_evidence(
 
     Parameters
     ----------
-    residual : float
-        E = Σ|x_k - Q v_π(k)|² at the best rotation and permutation.
-    singular_values : ndarray of shape (r,)
+    residual : float or ndarray of shape (n_fits,)
+        E = Σ|x_k - Q v_π(k)|² at the best rotation for one or several permutations.
+    singular_values : ndarray of shape (r,) or (n_fits, r)
         Singular values of Σ x_k v_π(k)ᵀ, which say how firmly the data hold the rotation.
     n_vertices, dim : int
         Number N of directions and dimension m of the space they live in.
@@ -83,12 +92,16 @@ def shape_log_evidence(
     parameter_curvature, parameter_range : float
         Second derivative of E/2 in the free parameter of a family, and the width of its
         uniform prior; 0 for a shape without one.
+
+    Returns
+    -------
+    ndarray of shape (n_sigma,) or (n_fits, n_sigma)
     """
     kappa = 1 / sigma**2
-    stiffness = kappa[:, None] * singular_values[None, :]
+    stiffness = kappa[:, None] * singular_values[..., None, :]
     result: Array = (
         n_vertices * _log_peak_density(dim, kappa)
-        - 0.5 * residual * kappa
+        - 0.5 * np.asarray(residual)[..., None] * kappa
         + _log_rotation_volume(stiffness, dim)
         + math.log(symmetry_order)
         - gammaln(n_vertices + 1)
@@ -150,6 +163,50 @@ def generic_log_evidence(points: Array, *, dim: int, sigma: Array) -> tuple[Arra
     return ranks, log_evidence
 
 
+def paired_log_evidence(points: Array, *, dim: int, sigma: Array) -> Array | None:
+    """Return log p(directions | antipodal pairs on independent axes, σ), or None without pairs.
+
+    Learned features pair up whatever else they do, so directions in a crowd of leaning digons are
+    far from independent.  Held only against independent directions, any figure made of antipodes
+    (a cross-polytope above all) would look certain however badly it fits.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_vertices, k)
+        Unit vectors, in any basis of their span.
+    dim : int
+        Dimension m ≥ k of the space they live in.
+    sigma : ndarray of shape (n_sigma,)
+        Noise scales in radians.
+
+    Returns
+    -------
+    ndarray of shape (n_sigma,) or None
+        None unless each direction is the one most opposed to its own most opposed one.
+    """
+    n_vertices = len(points)
+    if n_vertices < 4 or n_vertices % 2 or dim < 2:
+        return None
+    partner = (points @ points.T).argmin(axis=1)
+    natural = np.arange(n_vertices)
+    if not np.array_equal(partner[partner], natural):
+        return None
+    first = natural[natural < partner]
+    # The best axis of a pair lies along its difference, whose length is the singular value.
+    length = np.linalg.norm(points[first] - points[partner[first]], axis=1)
+    pairs = shape_log_evidence(
+        residual=np.maximum(4 - 2 * length, 0.0),
+        singular_values=length[:, None],
+        n_vertices=2,
+        dim=dim,
+        symmetry_order=2,
+        sigma=sigma,
+    )
+    half = n_vertices // 2
+    ways = gammaln(n_vertices + 1) - gammaln(half + 1) - half * math.log(2)
+    return np.asarray(pairs.sum(axis=0) - ways)
+
+
 def orthogonality_log_evidence(cosine: Array, stiffness: Array, *, dim: int, sigma: Array) -> Array:
     """Return the log Bayes factor for "orthogonal up to noise" against "independent".
 
@@ -209,20 +266,22 @@ def _log_rotation_volume(stiffness: Array, dim: int) -> Array:
 def _log_peak_density(dim: int, kappa: Array) -> Array:
     """Return log C_m(κ) + κ, the log density of von Mises–Fisher noise at its centre.
 
-    C_m(κ) = κ^ν / ((2π)^(m/2) I_ν(κ)) with ν = m/2 - 1, and Debye's uniform expansion for the
-    Bessel function, good to 1e-3 for all the m and κ that occur.
+    C_m(κ) = κ^ν / ((2π)^(m/2) I_ν(κ)) with ν = m/2 - 1.  Debye's uniform expansion of the Bessel
+    function is good to 1e-3 wherever it is used.
     """
     if dim == 1:
         # On the line noise can only flip the sign: C_1 = 1 / (2 cosh κ).
         return np.asarray(-np.log1p(np.exp(-2 * kappa)))
     order = 0.5 * dim - 1
     root = np.hypot(order, kappa)
-    log_bessel = (
+    log_bessel = np.asarray(
         root
         + order * np.log(kappa / (order + root))
         - 0.5 * (_LOG_2PI + np.log(root))
         + (3 / root - 5 * order**2 / root**3) / 24
     )
+    small = root < _DEBYE_FROM
+    log_bessel[small] = np.log(ive(order, kappa[small])) + kappa[small]
     return np.asarray(order * np.log(kappa) - 0.5 * dim * _LOG_2PI - log_bessel + kappa)
 
 

@@ -1,0 +1,134 @@
+"""The shapes that compete for a given number of directions, and in which order to try them.
+
+Laying a shape over data costs far more than ruling it out.  The sorted inner products bound its
+residual from below, min ‖X - R V_P‖ ≥ ‖sort(G) - sort(G′)‖ / (‖X‖₂ + ‖V‖₂), and the bound
+gives the best evidence that the shape can hope for; all candidates are judged in one go.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.matching.alignment import Cloud
+from geomsup.matching.evidence import NOISE_GRID, marginalise, shape_log_evidence
+from geomsup.matching.fitting import Fit, PreparedShape, lay, prepared
+from geomsup.shapes import list_shapes
+
+__all__ = ["CandidateSet", "candidate_set"]
+
+Array = NDArray[np.float64]
+
+# Nothing in the catalogue has more vertices, bar polygons and simplices nobody has seen learned.
+_MAX_VERTICES = 600
+# A shape whose best conceivable evidence is e^-12 of the leader's is not worth laying over.
+_HOPELESS = 12.0
+# Shapes that trained toy models are known to form (Elhage et al. 2022, "The Geometry of
+# Superposition") are expected before those that only chemistry and packing know.
+_SEEN_IN_TRAINING = frozenset(
+    ["digon", "triangle", "tetrahedron", "pentagon", "triangular bipyramid", "square antiprism"]
+)
+_SEEN_WEIGHT = 5.0
+
+
+class CandidateSet:
+    """All shapes of the catalogue with N vertices that fit into m dimensions."""
+
+    def __init__(self, shapes: tuple[PreparedShape, ...], n_vertices: int, dim: int) -> None:
+        self.shapes = shapes
+        self.n_vertices = n_vertices
+        self.dim = dim
+        weights = np.array(
+            [_SEEN_WEIGHT if s.shape.name in _SEEN_IN_TRAINING else 1.0 for s in shapes]
+        )
+        self.log_prior: Array = np.log(weights / weights.sum()) if shapes else weights
+        # Between the values of a family's parameter the bound can be a little lower.
+        self._slack = np.array([1.0 if s.shape.family is None else 0.8 for s in shapes])
+        self._spreads = np.array([s.spread for s in shapes])
+        self._starts = np.cumsum([0, *(len(s.stack) for s in shapes)])[:-1]
+        self._flawless = self._best_evidence(NOISE_GRID)
+
+    @cached_property
+    def _sorted_grams(self) -> Array:
+        return np.concatenate([s.sorted_grams for s in self.shapes])
+
+    def _best_evidence(self, sigma: Array) -> Array:
+        """Return the log evidence of a fit without residual, shape (n_shapes, n_sigma)."""
+        best = [
+            shape_log_evidence(
+                residual=0.0,
+                singular_values=np.full(s.shape.dim, self.n_vertices / s.shape.dim),
+                n_vertices=self.n_vertices,
+                dim=self.dim,
+                symmetry_order=s.shape.symmetry_order,
+                sigma=sigma,
+            )
+            for s in self.shapes
+        ]
+        return np.array(best).reshape(len(self.shapes), len(sigma))
+
+    def least_residuals(self, cloud: Cloud) -> Array:
+        """Return a lower bound on the residual of each shape, over rotations and permutations."""
+        if self.n_vertices == 1:
+            return np.zeros(len(self.shapes))
+        gaps = ((self._sorted_grams - cloud.sorted_gram) ** 2).sum(axis=1)
+        nearest = np.minimum.reduceat(gaps, self._starts)
+        # Each off-diagonal inner product stands twice in the Gram matrix.
+        bound = 2 * nearest / (cloud.singular_values[0] + self._spreads) ** 2
+        return np.asarray(self._slack * bound)
+
+    def lay(
+        self,
+        cloud: Cloud,
+        sigma: Array,
+        *,
+        at_least: int = 0,
+        floor: float = -np.inf,
+        composites: bool = True,
+    ) -> list[tuple[int, Fit]]:
+        """Lay the shapes over a cloud, the most promising first, until the rest is hopeless.
+
+        Parameters
+        ----------
+        cloud : Cloud
+        sigma : ndarray of shape (n_sigma,)
+            Noise scales in radians.
+        at_least : int
+            Shapes to lay over however hopeless they are.
+        floor : float
+            Log evidence of another explanation that they have to keep up with.
+        composites : bool
+            Whether orthogonal sums of other shapes take part.
+
+        Returns
+        -------
+        list of (position in ``shapes``, Fit)
+        """
+        if not self.shapes:
+            return []
+        flawless = self._flawless if sigma is NOISE_GRID else self._best_evidence(sigma)
+        penalty = 0.5 * self.least_residuals(cloud)[:, None] / sigma**2
+        hopes = marginalise(flawless - penalty)
+        fits: list[tuple[int, Fit]] = []
+        leader = floor
+        for k in np.argsort(-hopes, kind="stable"):
+            candidate = self.shapes[k]
+            if candidate.shape.factors and not composites:
+                continue
+            if len(fits) >= at_least and hopes[k] < leader - _HOPELESS:
+                break
+            fit = lay(candidate, cloud, sigma)
+            leader = max(leader, float(marginalise(fit.log_evidence)))
+            fits.append((int(k), fit))
+        return fits
+
+
+@lru_cache(maxsize=1024)
+def candidate_set(n_vertices: int, dim: int) -> CandidateSet:
+    """Return the shapes with n_vertices vertices in at most dim dimensions."""
+    if n_vertices > _MAX_VERTICES:
+        return CandidateSet((), n_vertices, dim)
+    names = [s.name for s in list_shapes(n_vertices=n_vertices) if s.dim <= dim]
+    return CandidateSet(tuple(prepared(name) for name in names), n_vertices, dim)

@@ -1,0 +1,31 @@
+"""Pictures of finished results: directions, matrices, the interference graph, dimensionalities.
+
+Nothing is computed here that a report does not hold already, and matplotlib is loaded only when
+something is drawn.  Every function draws into ``ax``, or into a figure of its own, and returns the
+axes, so that a caller keeps the last word on titles, sizes and files.
+
+>>> from matplotlib.figure import Figure
+>>> from geomsup import classify_geometry
+>>> from geomsup.plotting import plot_interference_graph
+>>> report = classify_geometry([[1, -1, 0, 0], [0, 0, 1, -1]])
+>>> ax = plot_interference_graph(report, ax=Figure().add_subplot())
+>>> sorted(text.get_text() for text in ax.texts if text.get_gid() == "component")
+['digon', 'digon']
+"""
+
+from __future__ import annotations
+
+from geomsup.plotting.dimensionality import plot_dimensionality
+from geomsup.plotting.directions import plot_directions
+from geomsup.plotting.graph import plot_interference_graph
+from geomsup.plotting.matrices import plot_cosines, plot_gram
+from geomsup.plotting.overview import plot_report
+
+__all__ = [
+    "plot_cosines",
+    "plot_dimensionality",
+    "plot_directions",
+    "plot_gram",
+    "plot_interference_graph",
+    "plot_report",
+]

@@ -1,0 +1,156 @@
+"""What every picture needs before it starts: checked input, axes, and sizes in points.
+
+Input is validated here, once; the drawing code trusts it.  Sizes are measured in points because
+text is: a layout made in points keeps labels apart whatever the limits of the axes.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.errors import GeomsupError
+from geomsup.plotting.style import INK
+from geomsup.report import GeometryReport
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "POINTS_PER_INCH",
+    "axes_for",
+    "axes_size",
+    "checked_count",
+    "checked_matrix",
+    "checked_pair",
+    "checked_report",
+    "note",
+    "text_width",
+]
+
+Array = NDArray[np.float64]
+
+POINTS_PER_INCH = 72.0
+_REFERENCE_SIZE = 10.0
+
+
+def checked_matrix(W: object) -> Array:
+    """Return W as a finite float64 array of shape (n_hidden, n_features), or say what came."""
+    wanted = "a picture needs finished weights of shape (n_hidden, n_features)"
+    try:
+        raw = np.asarray(W)
+        real = raw.dtype.kind in "fiub"
+        array = raw.astype(np.float64) if real else None
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise GeomsupError(
+            f"{wanted}, got {type(W).__name__} ({reason}); pass a numeric array on the CPU"
+        ) from error
+    if array is None:
+        raise GeomsupError(f"{wanted}, got values of type {raw.dtype}; pass real numbers")
+    if array.ndim != 2 or array.size == 0:
+        cure = "pick one model, W[k]" if array.ndim == 3 else "pass one matrix that is not empty"
+        raise GeomsupError(f"{wanted}, got shape {array.shape}; {cure}")
+    if not np.isfinite(array).all():
+        raise GeomsupError(f"{wanted}, got NaN or infinite entries; replace or drop them")
+    return array
+
+
+def checked_report(report: object) -> GeometryReport:
+    """Return the report, or say what came instead."""
+    if not isinstance(report, GeometryReport):
+        raise GeomsupError(
+            f"expected a GeometryReport, got {type(report).__name__}; "
+            "pass what classify_geometry(W) returned"
+        )
+    return report
+
+
+def checked_pair(W: object, report: object) -> tuple[Array, GeometryReport]:
+    """Return weights and the report on them, or say that they do not belong together."""
+    weights, known = checked_matrix(W), checked_report(report)
+    if weights.shape != (known.n_hidden, known.n_features):
+        raise GeomsupError(
+            f"W has shape {weights.shape}, but the report is on weights of shape "
+            f"({known.n_hidden}, {known.n_features}); pass the matrix that was classified, "
+            "features as columns"
+        )
+    return weights, known
+
+
+def checked_count(value: object, name: str, upper: int | None = None) -> int:
+    """Return a whole number in [0, upper), or say what came instead."""
+    if upper == 0:
+        raise GeomsupError(f"{name}={value!r} cannot be chosen, because there is none")
+    bounds = "≥ 0" if upper is None else f"in 0 … {upper - 1}"
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < 0 or (upper is not None and value >= upper):  # type: ignore[operator]
+        raise GeomsupError(f"{name} must be a whole number {bounds}, got {value!r}")
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def axes_for(
+    ax: object, *, figsize: tuple[float, float] = (6.4, 4.8), three_d: bool = False
+) -> Any:
+    """Return the axes to draw into: the caller's, if they fit, or those of a new figure.
+
+    ``Any``, because three-dimensional axes come without type information.
+    """
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        figure = plt.figure(figsize=figsize, layout="constrained")
+        return figure.add_subplot(projection="3d" if three_d else None)
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes):
+        raise GeomsupError(
+            f"ax must be matplotlib Axes, got {type(ax).__name__}; pass ax=figure.add_subplot()"
+        )
+    if (ax.name == "3d") != three_d:
+        needed = "three-dimensional" if three_d else "plain two-dimensional"
+        cure = "add_subplot(projection='3d')" if three_d else "add_subplot()"
+        raise GeomsupError(
+            f"this picture needs {needed} axes, got projection {ax.name!r}; "
+            f"pass ax=figure.{cure}, or leave ax out"
+        )
+    return ax
+
+
+def axes_size(ax: Axes) -> tuple[float, float]:
+    """Return width and height of the axes in points, as they will be once layout has run."""
+    figure = ax.figure.figure if ax.figure is not None else None
+    if figure is not None and figure.get_layout_engine() is not None:
+        figure.draw_without_rendering()
+    else:
+        ax.apply_aspect()
+    box = ax.get_window_extent()
+    scale = POINTS_PER_INCH / ax.figure.dpi
+    return float(box.width * scale), float(box.height * scale)
+
+
+def text_width(text: str, size: float) -> float:
+    """Return the width of the longest line of a text in points, at a font size in points."""
+    return max(_line_width(line) for line in text.splitlines()) * size / _REFERENCE_SIZE
+
+
+@lru_cache(maxsize=1024)
+def _line_width(line: str) -> float:
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    path = TextPath((0, 0), line, prop=FontProperties(size=_REFERENCE_SIZE))
+    return float(path.get_extents().x1)
+
+
+def note(ax: Axes, text: str) -> None:
+    """Say in the middle of empty axes why there is nothing to see."""
+    ax.set_axis_off()
+    arguments: dict[str, Any] = {"ha": "center", "va": "center", "color": INK, "fontsize": 9}
+    if ax.name == "3d":
+        ax.text2D(0.5, 0.5, text, transform=ax.transAxes, **arguments)  # type: ignore[attr-defined]
+    else:
+        ax.text(0.5, 0.5, text, transform=ax.transAxes, wrap=True, **arguments)

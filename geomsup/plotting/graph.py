@@ -1,0 +1,325 @@
+"""The interference graph, each component by itself and called by its name.
+
+Nothing joins two components, so a force-directed layout of the whole would only push them around;
+they are packed like words on a page instead (see ``packing``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.errors import GeomsupError
+from geomsup.plotting.canvas import axes_for, axes_size, checked_count, checked_report, note
+from geomsup.plotting.packing import (
+    NODE,
+    Packing,
+    Piece,
+    natural_height,
+    pack,
+    size_of,
+    unit_layout,
+    wrapped,
+)
+from geomsup.plotting.style import (
+    INK,
+    NEGATIVE,
+    POSITIVE,
+    SEQUENTIAL,
+    component_title,
+    name_colors,
+)
+from geomsup.report import ComponentReport, GeometryReport
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_interference_graph"]
+
+Array = NDArray[np.float64]
+
+# Room for the legend below the components, in points.
+_FOOT = 40.0
+_WIDEST = 2.6
+# In inches.
+_LARGEST_FIGURE = 60.0
+# Nodes larger than this carry the number of their feature.
+_NUMBERED = 11.0
+
+
+def plot_interference_graph(
+    report: GeometryReport,
+    *,
+    ax: Axes | None = None,
+    min_degree: int = 0,
+    labels: bool = True,
+    color_by: Literal["dimensionality", "name"] = "dimensionality",
+    seed: int | np.random.Generator | None = 0,
+) -> Axes:
+    """Draw which features interfere, one labelled drawing for each component.
+
+    Parameters
+    ----------
+    report : GeometryReport
+        What ``classify_geometry(W)`` returned.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.  By default a new figure that is large enough for all components.
+    min_degree : int, default 0
+        Hide features with fewer edges: 1 hides isolated features, 2 the digons too.  A
+        component without a visible feature loses its label.
+    labels : bool, default True
+        Write the name of each component below it.
+    color_by : {"dimensionality", "name"}
+        What the colour of a node stands for.
+    seed : int, Generator or None, default 0
+        Seeds the choice of the planes on which solids are projected.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        In units of points.  Edge width is proportional to |cosine|; colour and legend tell
+        the sign.  Nodes that are large enough carry their feature numbers.  Labels are texts with
+        gid "component"; if axes of the caller are too small for them, they are left out, and the
+        legend says so.
+
+    Raises
+    ------
+    GeomsupError
+        If an argument cannot be used, or the axes are too small for any drawing.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from geomsup import classify_geometry
+    >>> report = classify_geometry([[1, -1, 0], [0, 0, 1]])
+    >>> ax = plot_interference_graph(report, ax=Figure().add_subplot(), min_degree=1)
+    >>> [text.get_text() for text in ax.texts if text.get_gid() == "component"]
+    ['digon']
+    """
+    known = checked_report(report)
+    least = checked_count(min_degree, "min_degree")
+    if color_by not in ("dimensionality", "name"):
+        raise GeomsupError(f"color_by must be 'dimensionality' or 'name', got {color_by!r}")
+    pieces = _pieces(known, least, _generator(seed), labels)
+    axes: Axes = axes_for(ax, figsize=_figure_size(pieces))
+    if not pieces:
+        empty = "no represented features"
+        note(axes, f"no feature has {least} edges or more" if known.components else empty)
+        return axes
+
+    axes.set_axis_off()
+    width, height = axes_size(axes)
+    packing = pack(pieces, width, height - _FOOT)
+    left_out = packing is None and labels
+    if left_out:
+        pieces = [replace(piece, label="") for piece in pieces]
+        packing = pack(pieces, width, height - _FOOT)
+    if packing is None:
+        raise GeomsupError(
+            f"{len(pieces)} components do not fit into axes of {width:.0f} × {height:.0f} points; "
+            "leave ax out, or hide some with min_degree"
+        )
+    axes.set_xlim(0, width)
+    axes.set_ylim(-_FOOT, height - _FOOT)
+    axes.set_aspect("equal", adjustable="box")
+    place, sizes = _placed(pieces, packing)
+    _draw_edges(axes, known, place)
+    _draw_nodes(axes, known, place, sizes, color_by)
+    if labels and not left_out:
+        _draw_labels(axes, pieces, packing)
+    _draw_legend(axes, known, color_by, left_out)
+    return axes
+
+
+def _generator(seed: int | np.random.Generator | None) -> np.random.Generator:
+    if seed is None or isinstance(seed, np.random.Generator):
+        return np.random.default_rng(seed)
+    return np.random.default_rng(checked_count(seed, "seed"))
+
+
+def _pieces(
+    report: GeometryReport, min_degree: int, rng: np.random.Generator, labels: bool
+) -> list[Piece]:
+    """Lay out the visible part of each component on its unit scale."""
+    degrees = np.bincount(report.edges.ravel(), minlength=report.n_features)
+    cosines = {
+        (int(i), int(j)): abs(float(c))
+        for (i, j), c in zip(report.edges, report.cosines, strict=True)
+    }
+    pieces = []
+    for component in report.components:
+        visible = degrees[list(component.features)] >= min_degree
+        if not visible.any():
+            continue
+        positions = unit_layout(component, _adjacency(component, cosines), rng)[visible]
+        middle = (positions.max(axis=0) + positions.min(axis=0)) / 2
+        pieces.append(
+            Piece(
+                features=tuple(np.array(component.features)[visible].tolist()),
+                positions=positions - middle,
+                label=wrapped(component_title(component)) if labels else "",
+                scale=size_of(len(component.features)),
+            )
+        )
+    return pieces
+
+
+def _adjacency(component: ComponentReport, cosines: dict[tuple[int, int], float]) -> Array:
+    """Return |cosine| of the edges between the vertices, taken at their first features."""
+    heads = [vertex[0] for vertex in component.vertices]
+    adjacency = np.zeros((len(heads), len(heads)))
+    for k, first in enumerate(heads):
+        for m in range(k + 1, len(heads)):
+            pair = (first, heads[m]) if first < heads[m] else (heads[m], first)
+            adjacency[k, m] = adjacency[m, k] = cosines.get(pair, 0.0)
+    return adjacency
+
+
+def _figure_size(pieces: list[Piece]) -> tuple[float, float]:
+    """Return a figure in inches, about 4:3, in which the pieces have room."""
+    width, height = 6.4, 3.2
+    while pieces and width < _LARGEST_FIGURE:
+        height = (natural_height(pieces, 72 * width) + _FOOT) / 72
+        if height <= 0.75 * width:
+            break
+        width *= 1.1
+    return width, float(np.clip(height + 0.3, 0.5 * width, 0.8 * width))
+
+
+def _placed(pieces: list[Piece], packing: Packing) -> tuple[dict[int, Array], dict[int, float]]:
+    """Return the place of each visible feature and the diameter of its node, in points."""
+    place, sizes = {}, {}
+    for piece, centre in zip(pieces, packing.centres, strict=True):
+        scale = packing.scale * piece.scale
+        for feature, position in zip(piece.features, piece.positions, strict=True):
+            place[feature] = centre + scale * position
+            sizes[feature] = min(NODE * scale, 20.0)
+    return place, sizes
+
+
+def _draw_edges(axes: Axes, report: GeometryReport, place: dict[int, Array]) -> None:
+    from matplotlib.collections import LineCollection
+
+    strengths = np.abs(report.cosines)
+    visible = [
+        k
+        for k in np.argsort(strengths, kind="stable")
+        if int(report.edges[k, 0]) in place and int(report.edges[k, 1]) in place
+    ]
+    # A thousand edges at full strength are a blot; in a crowded component the weak ones fade.
+    owner = {i: k for k, one in enumerate(report.components) for i in one.features}
+    owners = np.array([owner[int(i)] for i in report.edges[:, 0]], dtype=np.intp)
+    crowd = np.bincount(owners)[owners]
+    fade = np.clip((crowd - 60) / 300, 0.0, 1.0)
+    alphas = 0.9 * strengths ** (1.2 * fade) * np.clip(2000 / np.maximum(crowd, 1), 0.05, 1.0)
+    for negative in (False, True):
+        kept = [k for k in visible if (report.cosines[k] < 0) == negative]
+        axes.add_collection(
+            LineCollection(
+                [[place[int(i)], place[int(j)]] for i, j in report.edges[kept]],
+                linewidths=_WIDEST * strengths[kept] * (1 - 0.5 * fade[kept]),
+                alpha=alphas[kept] if kept else None,
+                colors=NEGATIVE if negative else POSITIVE,
+                zorder=1,
+                gid="negative" if negative else "positive",
+            ),
+            autolim=False,
+        )
+
+
+def _draw_nodes(
+    axes: Axes,
+    report: GeometryReport,
+    place: dict[int, Array],
+    sizes: dict[int, float],
+    color_by: str,
+) -> None:
+    from matplotlib.colors import to_rgba_array
+
+    features = list(place)
+    points = np.array([place[i] for i in features])
+    diameters = np.array([sizes[i] for i in features])
+    colors: dict[str, Any]
+    if color_by == "name":
+        tints = name_colors(report)
+        owner = {i: c.name for c in report.components for i in c.features}
+        colors = {"c": [tints[owner[i]] for i in features]}
+    else:
+        shades = report.dimensionalities[features]
+        colors = {"c": shades, "cmap": SEQUENTIAL, "vmin": 0.0, "vmax": 1.0}
+    nodes = axes.scatter(
+        points[:, 0],
+        points[:, 1],
+        s=diameters**2,
+        edgecolors="white",
+        linewidths=np.minimum(0.6, diameters / 12).tolist(),
+        zorder=2,
+        gid="nodes",
+        **colors,
+    )
+    nodes.update_scalarmappable()
+    light = to_rgba_array(nodes.get_facecolor())[:, :3] @ np.array([0.299, 0.587, 0.114])
+    for feature, point, diameter, shade in zip(features, points, diameters, light, strict=True):
+        if diameter >= _NUMBERED:
+            axes.text(
+                float(point[0]),
+                float(point[1]),
+                str(feature),
+                fontsize=diameter * min(0.5, 1.2 / max(2, len(str(feature)))),
+                color="black" if shade > 0.55 else "white",
+                ha="center",
+                va="center_baseline",
+                zorder=3,
+                gid="feature",
+            )
+
+
+def _draw_labels(axes: Axes, pieces: list[Piece], packing: Packing) -> None:
+    for piece, centre in zip(pieces, packing.centres, strict=True):
+        half = (np.ptp(piece.positions[:, 1]) + NODE * 1.15) * packing.scale * piece.scale / 2
+        axes.text(
+            centre[0],
+            centre[1] - half - 1,
+            piece.label,
+            fontsize=packing.fontsize,
+            color=INK,
+            ha="center",
+            va="top",
+            linespacing=1.1,
+            gid="component",
+        )
+
+
+def _draw_legend(axes: Axes, report: GeometryReport, color_by: str, left_out: bool) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+    from matplotlib.lines import Line2D
+
+    title = f"|cosine| ≥ {report.interference_threshold:.2f}, width ∝ |cosine|"
+    legend = axes.legend(
+        handles=[
+            Line2D([], [], color=NEGATIVE, linewidth=2, label="negative"),
+            Line2D([], [], color=POSITIVE, linewidth=2, label="positive"),
+        ],
+        title=f"{title}; no room for names" if left_out else title,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 0.0),
+        ncols=2,
+        fontsize=7,
+        title_fontsize=7,
+        frameon=False,
+        borderaxespad=0.2,
+        alignment="left",
+    )
+    legend.set_in_layout(False)
+    if color_by == "dimensionality":
+        _, height = axes_size(axes)
+        bar = axes.inset_axes((0.64, 22 / height, 0.33, 6 / height))
+        scale = ScalarMappable(norm=Normalize(0, 1), cmap=SEQUENTIAL)
+        colorbar = axes.figure.colorbar(scale, cax=bar, orientation="horizontal")
+        colorbar.set_ticks([0, 0.25, 0.5, 0.75, 1], labels=["0", "¼", "½", "¾", "1"])
+        bar.tick_params(labelsize=7, length=2, pad=1)
+        bar.set_title("dimensionality", fontsize=7, pad=2)

@@ -1,0 +1,515 @@
+"""Every verb as a user types it: what it prints, its JSON, its exit status, its errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import geomsup
+from geomsup import GeometryReport, classify_geometry
+from geomsup.cli import main
+from geomsup.training import ToyModelConfig, TrainingRun, train
+
+Capture = pytest.CaptureFixture[str]
+
+_COMMAND = [sys.executable, "-m", "geomsup"]
+_ROOT = Path(geomsup.__file__).parents[1]
+
+
+def _environment(**changes: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(_ROOT), "OMP_NUM_THREADS": "1", **changes}
+
+
+@pytest.fixture
+def run_json(capsys: Capture) -> Callable[..., Any]:
+    """Run a command with --json; it must succeed and print one JSON document."""
+
+    def run(*words: str) -> Any:
+        assert main([*words, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture
+def pentagon(tmp_path: Path) -> Path:
+    angles = 2 * np.pi * np.arange(5) / 5
+    path = tmp_path / "pentagon.npy"
+    np.save(path, np.array([np.cos(angles), np.sin(angles)]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def run_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four models of one task."""
+    config = ToyModelConfig(n_instances=4, n_steps=400, batch_size=64, learning_rate=0.01)
+    return train(config, seed=3).save(tmp_path_factory.mktemp("run") / "run.safetensors")
+
+
+# ---------------------------------------------------------------------- classify
+
+
+def test_classify_prints_the_report(pentagon: Path, capsys: Capture) -> None:
+    assert main(["classify", str(pentagon)]) == 0
+    assert capsys.readouterr().out == f"{classify_geometry(np.load(pentagon))}\n"
+
+
+def test_classify_verbose_adds_the_components(pentagon: Path, capsys: Capture) -> None:
+    assert main(["classify", str(pentagon), "--verbose"]) == 0
+    component = classify_geometry(np.load(pentagon)).components[0]
+    assert capsys.readouterr().out.endswith(f"\n{component}\n")
+
+
+def test_classify_json_is_a_report(pentagon: Path, run_json: Callable[..., Any]) -> None:
+    found = run_json("classify", str(pentagon))
+    assert found["file"] == str(pentagon)
+    assert found["counts"] == {"pentagon": 1}
+    report = GeometryReport.from_json(json.dumps(found))
+    assert report.components[0].features == (0, 1, 2, 3, 4)
+
+
+def test_classify_takes_rows_as_features(
+    tmp_path: Path, capsys: Capture, run_json: Callable[..., Any]
+) -> None:
+    decoder = tmp_path / "decoder.npy"
+    np.save(decoder, np.array([[1.0, 0.0], [-0.5, 0.866], [-0.5, -0.866]]))
+    assert main(["classify", str(decoder)]) == 0
+    warning = capsys.readouterr().err
+    assert warning.startswith("geomsup: warning: ")
+    assert "feature_axis=0" in warning
+    assert warning.count("\n") == 1
+    assert run_json("classify", str(decoder), "--feature-axis", "0")["counts"] == {"triangle": 1}
+    assert not capsys.readouterr().err
+
+
+def test_classify_passes_its_options_on(pentagon: Path, run_json: Callable[..., Any]) -> None:
+    options = {"interference_threshold": 0.35, "norm_threshold": 0.25, "noise": 0.125}
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    found = run_json("classify", str(pentagon), *flags, "--max-candidates=2")
+    assert {name: found[name] for name in options} == options
+    assert len(found["components"][0]["candidates"]) == 2
+
+
+def test_classify_chooses_an_array(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "two.npz"
+    np.savez(path, a=[[1.0, -1, 0, 0], [0, 0, 1, -1]], b=np.ones((2, 3)))
+    assert main(["classify", str(path)]) == 1
+    assert "'a' (2, 4), 'b' (2, 3)" in capsys.readouterr().err
+    assert main(["classify", str(path), "--key", "a"]) == 0
+    assert "2 × digon = square" in capsys.readouterr().out
+
+
+def test_classify_draws(pentagon: Path, tmp_path: Path, capsys: Capture) -> None:
+    picture = tmp_path / "report.png"
+    assert main(["classify", str(pentagon), "--plot", str(picture)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().out.endswith(f"picture: {picture}\n")
+
+
+@pytest.mark.parametrize("name", ["picture.bmpp", "picture", "missing/picture.png"])
+def test_classify_refuses_a_picture_it_cannot_write(
+    pentagon: Path, tmp_path: Path, capsys: Capture, name: str
+) -> None:
+    assert main(["classify", str(pentagon), "--plot", str(tmp_path / name)]) == 1
+    captured = capsys.readouterr()
+    assert not captured.out
+    assert captured.err.startswith("geomsup: error: ")
+
+
+def test_classify_shows_all_models_of_a_run_and_the_best(run_file: Path, capsys: Capture) -> None:
+    run = TrainingRun.load(run_file)
+    best = run.best()
+    assert main(["classify", str(run_file)]) == 0
+    out = capsys.readouterr().out
+    table = out.split("─\n", 1)[1].splitlines()
+    assert [int(line.split()[0]) for line in table[:4]] == np.argsort(run.losses).tolist()
+    assert f"lowest loss: instance {best.instance} " in out
+    assert out.endswith(f"\n{classify_geometry(best.W)}\n")
+
+
+def test_classify_one_model_of_a_run(run_file: Path, run_json: Callable[..., Any]) -> None:
+    run = TrainingRun.load(run_file)
+    for k in range(4):
+        found = run_json("classify", str(run_file), "--instance", str(k))
+        assert found["instance"] == k
+        assert found["norms"] == pytest.approx(np.linalg.norm(run.weights[k], axis=0))
+    by_key = run_json("classify", str(run_file), "--key", "weights[2]")
+    assert by_key["norms"] == pytest.approx(np.linalg.norm(run.weights[2], axis=0))
+    everything = run_json("classify", str(run_file))
+    assert everything["instance"] == run.best().instance
+    assert [row["instance"] for row in everything["instances"]] == np.argsort(run.losses).tolist()
+
+
+def test_classify_does_not_compare_different_tasks(tmp_path: Path, capsys: Capture) -> None:
+    config = ToyModelConfig(
+        feature_probability=[[0.5], [0.1], [0.5]], n_instances=3, n_steps=20, batch_size=16
+    )
+    path = str(train(config, seed=0).save(tmp_path / "sweep.safetensors"))
+    assert main(["classify", path]) == 0
+    out = capsys.readouterr().out
+    assert "different tasks" in out
+    assert "lowest loss:" not in out
+    # Alike ones stand together.
+    table = out.split("─\n", 1)[1].splitlines()[:3]
+    assert [line.split()[1] for line in table] == ["0.5", "0.5", "0.1"]
+    assert main(["classify", path, "--plot", str(tmp_path / "x.png")]) == 2
+    assert main(["classify", path, "--instance", "1"]) == 0
+
+
+def test_classify_a_stack_without_losses(
+    tmp_path: Path, capsys: Capture, run_json: Callable[..., Any]
+) -> None:
+    path = tmp_path / "stack.npy"
+    digons = np.array([[1.0, -1, 0, 0], [0, 0, 1, -1]])
+    np.save(path, np.stack([digons, digons[:, [0, 0, 2, 2]]]))
+    assert main(["classify", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "2 × digon = square" in out
+    assert "--instance K" in out
+    found = run_json("classify", str(path))
+    assert [row["n_represented"] for row in found["instances"]] == [4, 4]
+    assert "components" not in found
+    assert run_json("classify", str(path), "--instance", "0")["composite"] == "square"
+
+
+# ---------------------------------------------------------------------- errors
+
+
+def test_bad_files_give_one_line(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "empty.npy").touch()
+    (tmp_path / "noise.safetensors").write_bytes(bytes(range(256)))
+    (tmp_path / "text.txt").write_text("1 2 3")
+    np.save(tmp_path / "nan.npy", np.full((2, 3), np.nan))
+    np.save(tmp_path / "vector.npy", np.ones(3))
+    for name in ["empty.npy", "noise.safetensors", "text.txt", "nan.npy", "vector.npy", "no.npy"]:
+        assert main(["classify", str(tmp_path / name)]) == 1, name
+        captured = capsys.readouterr()
+        assert not captured.out
+        assert captured.err.startswith("geomsup: error: ")
+        assert captured.err.count("\n") == 1
+        assert "Traceback" not in captured.err
+    assert main(["classify", str(tmp_path)]) == 1
+    assert main(["inspect", str(tmp_path / "noise.safetensors")]) == 1
+
+
+class _Hostile:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.target,)
+
+
+@pytest.mark.parametrize("verb", ["classify", "inspect"])
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_hostile_file_does_not_execute(
+    tmp_path: Path, capsys: Capture, verb: str, legacy: bool
+) -> None:
+    target, path = tmp_path / "executed", tmp_path / "hostile.pt"
+    content = {"W": torch.ones(2, 3), "extra": _Hostile(target)}
+    torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    assert main([verb, str(path)]) == 1
+    assert capsys.readouterr().err.startswith("geomsup: error: ")
+    assert not target.exists()
+    # The same content does run where pickles are trusted, so the test would see it.
+    pickle.loads(pickle.dumps(_Hostile(target)))
+    assert target.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["frobnicate"],
+        ["classify"],
+        ["classify", "W.npy", "--noise", "loud"],
+        ["classify", "W.npy", "--feature-axis", "1"],
+        ["classify", "W.npy", "--max-candidates", "0"],
+        ["classify", "W.npy", "--instance", "-1"],
+        ["classify", "W.npy", "--verb"],
+        ["shapes", "--dim", "0"],
+        ["shapes", "cube", "--dim", "3"],
+        ["train", "--n-steps", "many"],
+        ["train", "--n-steps", "0"],
+        ["train", "--feature-probability", "1.5"],
+        ["train", "--importance", "1,2"],
+        ["train", "--importance", "1,,2"],
+        ["train", "--out", "run.npz"],
+        ["demo", "--seed", "-1"],
+    ],
+)
+def test_wrong_usage_is_status_2(words: list[str], capsys: Capture) -> None:
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert not captured.out
+    assert captured.err.startswith("usage: geomsup")
+
+
+@pytest.mark.parametrize(
+    "flags", [["--noise", "7"], ["--interference-threshold", "2"], ["--instance", "0"]]
+)
+def test_options_that_do_not_fit_the_matrix_are_wrong_usage(
+    pentagon: Path, flags: list[str]
+) -> None:
+    assert main(["classify", str(pentagon), *flags]) == 2
+
+
+def test_an_instance_that_is_not_there(run_file: Path, capsys: Capture) -> None:
+    assert main(["classify", str(run_file), "--instance", "9"]) == 1
+    assert "got 9" in capsys.readouterr().err
+
+
+def test_a_run_has_its_features_in_columns(run_file: Path) -> None:
+    assert main(["classify", str(run_file), "--feature-axis", "0"]) == 2
+
+
+# ---------------------------------------------------------------------- train
+
+
+def test_train_saves_what_it_was_asked_for(tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "run.safetensors"
+    flags = "--n-features 3 --n-hidden 2 --n-instances 2 --n-steps 30 --batch-size 8 --seed 5"
+    lists = ["--importance", "1,0.5,.25", "--feature-probability", "0.2"]
+    assert (
+        main(["train", *flags.split(), *lists, "--lr-schedule", "cosine", "--out", str(out)]) == 0
+    )
+    text = capsys.readouterr().out
+    assert text.startswith("TrainingRun: 2 × (3 → 2), 30 steps")
+    assert text.endswith(f"next: geomsup classify {out}\n")
+    run = TrainingRun.load(out)
+    assert run.seed == 5
+    assert run.config == ToyModelConfig(
+        n_features=3,
+        n_hidden=2,
+        n_instances=2,
+        n_steps=30,
+        batch_size=8,
+        importance=(1, 0.5, 0.25),
+        feature_probability=0.2,
+        lr_schedule="cosine",
+    )
+
+
+def test_train_json(run_json: Callable[..., Any]) -> None:
+    found = run_json("train", "--n-instances", "2", "--n-steps", "20", "--batch-size", "8")
+    assert np.shape(found["weights"]) == (2, 2, 5)
+    assert found["file"] is None
+    assert sorted(row["instance"] for row in found["geometry"]) == [0, 1]
+    assert found["best"] == int(np.argmin(found["losses"]))
+
+
+def test_train_looks_at_the_target_before_training(tmp_path: Path, capsys: Capture) -> None:
+    started = time.perf_counter()
+    target = tmp_path / "missing" / "run.safetensors"
+    assert main(["train", "--n-steps", "100000000", "--out", str(target)]) == 1
+    assert time.perf_counter() - started < 10
+    assert capsys.readouterr().err.startswith("geomsup: error: ")
+
+
+def test_train_keeps_the_work_after_ctrl_c(tmp_path: Path) -> None:
+    out = tmp_path / "run.safetensors"
+    command = [*_COMMAND, "train", "--n-steps", "100000000", "--n-instances", "1"]
+    process = subprocess.Popen(
+        [*command, "--batch-size", "8", "--out", str(out)],
+        env=_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A parent that ignores Ctrl-C, such as a background job, would hand that down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    # Long enough for torch to be there; an interrupt before that leaves no file.
+    time.sleep(10)
+    process.send_signal(signal.SIGINT)
+    text, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "geomsup: warning: training was interrupted after" in errors
+    assert "Traceback" not in errors
+    assert "of 100,000,000 steps" in text
+    assert 0 < TrainingRun.load(out).completed_steps < 100_000_000
+
+
+# ---------------------------------------------------------------------- demo
+
+
+def test_demo_writes_what_it_names(
+    tmp_path: Path, capsys: Capture, run_json: Callable[..., Any]
+) -> None:
+    folder = tmp_path / "new" / "folder"
+    flags = ["--out", str(folder), "--steps", "100", "--models", "2"]
+    assert main(["demo", *flags]) == 0
+    text = capsys.readouterr().out
+    assert f"Written to {folder}/" in text
+    assert "Try next" in text
+    names = {path.name for path in folder.iterdir()}
+    reports = {"report-p0.8.png", "report-p0.4.png", "report-p0.05.png"}
+    assert names == {"directions.png", "run.safetensors"} | reports
+
+    found = run_json("demo", *flags, "--seed", "1")
+    assert {Path(file).name for file in found["files"]} == names
+    assert [model["feature_probability"][0] for model in found["models"]] == [0.8, 0.4, 0.05]
+    # Whatever the demo tells the user to type must work.
+    for line in text.split("Try next\n")[1].splitlines()[:2]:
+        assert main(line.split()[1:]) == 0
+
+
+def test_demo_refuses_a_file_as_folder(pentagon: Path, capsys: Capture) -> None:
+    assert main(["demo", "--out", str(pentagon)]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+# ---------------------------------------------------------------------- shapes
+
+
+def test_shapes_lists_the_catalogue(capsys: Capture, run_json: Callable[..., Any]) -> None:
+    assert main(["shapes"]) == 0
+    out = capsys.readouterr().out
+    names = [shape.name for shape in geomsup.list_shapes()]
+    assert all(name in out for name in names)
+    assert [shape["name"] for shape in run_json("shapes")] == names
+
+
+def test_shapes_of_a_size(capsys: Capture, run_json: Callable[..., Any]) -> None:
+    found = run_json("shapes", "--n-vertices", "6", "--dim", "3")
+    assert [shape["name"] for shape in found] == ["octahedron", "triangular prism"]
+    assert main(["shapes", "--n-vertices", "3", "--dim", "9"]) == 0
+    assert "no shape of this size" in capsys.readouterr().out
+    assert run_json("shapes", "--n-vertices", "3", "--dim", "9") == []
+
+
+@pytest.mark.parametrize("words", [["square", "antiprism"], ["Square_Antiprism"], ["anticube"]])
+def test_shapes_shows_one(words: list[str], capsys: Capture, run_json: Callable[..., Any]) -> None:
+    shape = geomsup.get_shape("square antiprism")
+    assert main(["shapes", *words]) == 0
+    assert capsys.readouterr().out == f"{shape}\n"
+    assert np.allclose(run_json("shapes", *words)["vertices"], shape.vertices)
+
+
+def test_shapes_suggests(capsys: Capture) -> None:
+    assert main(["shapes", "pentagn"]) == 1
+    assert capsys.readouterr().err.endswith("did you mean 'pentagon'?\n")
+
+
+# ---------------------------------------------------------------------- inspect
+
+
+def test_inspect_names_the_command_for_each_matrix(
+    tmp_path: Path, capsys: Capture, run_json: Callable[..., Any]
+) -> None:
+    path = tmp_path / "model file.npz"
+    np.savez(
+        path, enc=np.ones((2, 5)), stack=np.ones((3, 2, 5)), b=np.ones(5), z=np.ones((2, 2)) * 1j
+    )
+    assert main(["inspect", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "5 features in 2 dimensions" in out
+    assert "3 × 5 features in 2 dimensions" in out
+    assert f"geomsup classify '{path}' --key enc" in out
+    commands = {
+        array["name"]: array["classify"] for array in run_json("inspect", str(path))["arrays"]
+    }
+    assert commands["b"] is None
+    assert commands["z"] is None
+    assert commands["stack"] == f"geomsup classify '{path}' --key stack"
+
+
+def test_inspect_shows_what_made_a_run(
+    run_file: Path, capsys: Capture, run_json: Callable[..., Any]
+) -> None:
+    assert main(["inspect", str(run_file)]) == 0
+    out = capsys.readouterr().out
+    assert "TrainingRun: 4 × (5 → 2), 400 steps" in out
+    assert f"torch {torch.__version__}" in out
+    assert out.endswith(f"classify with\n  geomsup classify {run_file}\n")
+    found = run_json("inspect", str(run_file))
+    assert ToyModelConfig.from_dict(found["run"]["config"]) == TrainingRun.load(run_file).config
+
+
+def test_names_in_a_file_cannot_drive_the_terminal(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "names.npz"
+    np.savez(path, **{"a\x1b[2Jb": np.ones((2, 3)), "c": np.ones((2, 3))})
+    assert main(["inspect", str(path)]) == 0
+    assert main(["classify", str(path)]) == 1
+    captured = capsys.readouterr()
+    assert "\x1b" not in captured.out + captured.err
+
+
+# ---------------------------------------------------------------------- the program as a whole
+
+
+def test_version_and_help(capsys: Capture) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"geomsup {geomsup.__version__}\n"
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    for verb in ["demo", "train", "classify", "shapes", "inspect"]:
+        assert f"\n    {verb} " in out
+        assert main([verb, "--help"]) == 0
+        assert "--json" in capsys.readouterr().out
+
+
+def test_help_loads_no_heavy_library() -> None:
+    code = (
+        "import sys; from geomsup.cli import main; main(['--help']); main(['shapes', 'digon']); "
+        "sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=_environment(), capture_output=True)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("words", [["shapes"], ["shapes", "Schläfli", "27"], ["classify", "W.npy"]])
+def test_a_terminal_without_unicode(tmp_path: Path, words: list[str]) -> None:
+    np.save(tmp_path / "W.npy", np.eye(2, 3))
+    done = subprocess.run(
+        [*_COMMAND, *words],
+        env=_environment(PYTHONIOENCODING="ascii", PYTHONUTF8="0"),
+        cwd=tmp_path,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    assert b"?" not in done.stdout
+
+
+def test_main_leaves_the_streams_as_they_were() -> None:
+    before = sys.stdout.errors, sys.stderr.errors
+    main(["shapes", "digon"])
+    assert (sys.stdout.errors, sys.stderr.errors) == before
+
+
+def test_a_reader_that_leaves() -> None:
+    with subprocess.Popen(
+        [*_COMMAND, "shapes"], env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*_COMMAND, "shapes"],
+            env=_environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("geomsup: error: ")
+    assert done.stderr.count("\n") == 1

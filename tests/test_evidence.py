@@ -1,0 +1,142 @@
+"""The evidence against exact integrals: quadrature, closed forms, and Monte Carlo.
+
+The Laplace approximation of ₀F₁ is Butler & Wood (2003); the von Mises–Fisher normaliser is
+Mardia & Jupp (2000), "Directional Statistics", section 9.3.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from planted import noisy, random_directions, random_orthogonal
+from scipy.integrate import quad
+from scipy.special import gammaln, ive
+from scipy.stats import ortho_group
+
+from geomsup import get_shape
+from geomsup.matching.alignment import Cloud, Template, align
+from geomsup.matching.evidence import (
+    NOISE_GRID,
+    _log_peak_density,
+    _log_rotation_volume,
+    _log_sphere,
+    generic_log_evidence,
+    log_sum,
+    marginalise,
+    noise_grid,
+    orthogonality_log_evidence,
+    shape_log_evidence,
+)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 4, 10, 64])
+def test_noise_density_is_normalised(dim: int) -> None:
+    kappa = 1 / NOISE_GRID**2
+    order = dim / 2 - 1
+    if dim == 1:
+        expected = -np.log1p(np.exp(-2 * kappa))
+    else:
+        expected = order * np.log(kappa) - dim / 2 * np.log(2 * np.pi) - np.log(ive(order, kappa))
+    np.testing.assert_allclose(_log_peak_density(dim, kappa), expected, atol=1e-3)
+
+
+def test_noise_density_integrates_to_one_on_the_sphere() -> None:
+    # In three dimensions the area element is 2π sin θ.
+    kappa = np.array([30.0])
+    peak = float(_log_peak_density(3, kappa)[0])
+    total = quad(lambda t: 2 * np.pi * np.sin(t) * np.exp(peak - 30 * (1 - np.cos(t))), 0, np.pi)[0]
+    assert total == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("kappa", [1e-3, 0.1, 2.0, 9.9, 10.1])
+@pytest.mark.parametrize("dim", [2, 3, 12, 64])
+def test_noise_density_stays_good_for_small_concentrations(dim: int, kappa: float) -> None:
+    # The exact area integral of exp(κ cos θ) on the sphere.
+    integral = quad(lambda t: np.sin(t) ** (dim - 2) * np.exp(kappa * (np.cos(t) - 1)), 0, np.pi)[0]
+    log_area = _log_sphere(dim - 1) + np.log(integral)
+    assert _log_peak_density(dim, np.array([kappa]))[0] == pytest.approx(-log_area, abs=2e-3)
+
+
+@pytest.mark.parametrize("dim", [3, 8, 64])
+def test_rotation_volume_of_one_axis_is_a_bessel_function(dim: int) -> None:
+    stiffness = np.array([0.5, 5.0, 50.0, 1e4])
+    order = dim / 2 - 1
+    exact = gammaln(dim / 2) + order * np.log(2 / stiffness) + np.log(ive(order, stiffness))
+    # The error of the approximation, at most .06 here, is a fraction of a nat for every shape.
+    np.testing.assert_allclose(_log_rotation_volume(stiffness[:, None], dim), exact, atol=0.06)
+
+
+@pytest.mark.parametrize(("dim", "stiffness"), [(3, (1.0, 2.0, 4.0)), (5, (3.0, 4.0))])
+def test_rotation_volume_against_monte_carlo(dim: int, stiffness: tuple[float, ...]) -> None:
+    turns = ortho_group.rvs(dim, size=60_000, random_state=1)
+    diagonal = np.einsum("kii->ki", turns)[:, : len(stiffness)]
+    weights = np.exp((diagonal - 1) @ np.array(stiffness))
+    error = weights.std() / weights.mean() / math.sqrt(len(weights))
+    exact = math.log(weights.mean())
+    approximate = float(_log_rotation_volume(np.array(stiffness), dim))
+    assert approximate == pytest.approx(exact, abs=0.09 + 4 * error)
+
+
+def test_shape_evidence_against_the_exact_integral_for_a_digon() -> None:
+    # p(x, y) = ½ Σ_± ∫ dv/|S²| f(x; ±v) f(y; ∓v), which depends on |x - y| alone:
+    # C(κ)² ∫ exp(κ v·(x - y)) dv / |S²| = C(κ)² sinh(κ|x - y|) / (κ|x - y|).
+    sigma = 0.1
+    kappa = 1 / sigma**2
+    x, y = np.array([0.0, 0.0, 1.0]), np.array([0.0, math.sin(0.2), -math.cos(0.2)])
+    cloud = Cloud(np.array([x, y]))
+    fit = align(cloud, Template(get_shape("digon").vertices, symmetry_order=2))[0]
+    ours = shape_log_evidence(
+        residual=fit.residual,
+        singular_values=fit.singular_values,
+        n_vertices=2,
+        dim=3,
+        symmetry_order=2,
+        sigma=np.array([sigma]),
+    )[0]
+    length = float(np.linalg.norm(x - y)) * kappa
+    log_norm = math.log(kappa / (2 * math.pi)) - kappa - math.log1p(-math.exp(-2 * kappa))
+    log_sinh = length - math.log(2) + math.log1p(-math.exp(-2 * length)) - math.log(length)
+    assert ours == pytest.approx(2 * log_norm + log_sinh, abs=0.06)
+
+
+def test_unconstrained_directions_have_the_uniform_density() -> None:
+    points = Cloud(random_directions(6, 3, np.random.default_rng(0)).T).points
+    ranks, log_evidence = generic_log_evidence(points, dim=3, sigma=NOISE_GRID)
+    assert ranks.tolist() == [2, 3]
+    np.testing.assert_allclose(log_evidence[-1], -6 * math.log(4 * math.pi))
+
+
+@pytest.mark.parametrize("rank", [2, 3, 5])
+@pytest.mark.parametrize("dim", [8, 40])
+def test_generic_evidence_finds_the_rank(rank: int, dim: int) -> None:
+    rng = np.random.default_rng([rank, dim])
+    right = 0
+    for _ in range(20):
+        inside = random_directions(12, rank, rng)
+        units = noisy(random_orthogonal(dim, rng)[:, :rank] @ inside, 0.03, rng)
+        ranks, log_evidence = generic_log_evidence(Cloud(units.T).points, dim=dim, sigma=NOISE_GRID)
+        right += ranks[np.argmax(marginalise(log_evidence))] == rank
+    assert right >= 19
+
+
+def test_orthogonality_is_favoured_up_to_the_noise() -> None:
+    sigma = np.array([0.05])
+    factors = orthogonality_log_evidence(
+        np.array([0.0, 0.05, 0.5]), np.full(3, 1.0), dim=4, sigma=sigma
+    )[:, 0]
+    assert factors[0] > factors[1] > 0 > factors[2]
+    # The ratio of two normal densities at zero: variances 1/m and σ²/stiffness.
+    assert factors[0] == pytest.approx(math.log(0.5 / 0.05))
+
+
+def test_small_helpers() -> None:
+    terms = np.log(np.array([[1.0, 3.0], [2.0, 5.0]]))
+    np.testing.assert_allclose(log_sum(terms), np.log([3.0, 8.0]))
+    np.testing.assert_allclose(marginalise(terms), np.log([2.0, 3.5]))
+    assert noise_grid(0.03).tolist() == [0.03]
+    assert noise_grid(None) is NOISE_GRID
+    # Area of the unit sphere: 2, 2π, 4π, 2π².
+    areas = [2, 2 * math.pi, 4 * math.pi, 2 * math.pi**2]
+    np.testing.assert_allclose([math.exp(_log_sphere(d)) for d in (1, 2, 3, 4)], areas)

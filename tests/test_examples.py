@@ -1,0 +1,114 @@
+"""The gallery runs, and the pages of the documentation show what the code prints.
+
+Each example runs as a reader would run it, in a process of its own, with warnings as errors.
+Snippets of the pages are doctests; they train models, so their numbers are compared with a
+tolerance that other processors and libraries need.
+"""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_ROOT = Path(__file__).parents[1]
+_PAGES = sorted((_ROOT / "docs").glob("*.md"))
+_SNIPPETS = re.compile(r"^```pycon\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+_NUMBER = re.compile(r"\d+\.\d+|(?<=\d)\.\d+|\d+")
+_RELATIVE, _ABSOLUTE = 0.05, 0.02
+
+# What each example must have said by its end; patterns of its output.
+_SAID = {
+    "plot_triangle": [r"0\.05 +16 +digon \+ monosemantic", r"found: 1 × triangle"],
+    "plot_pentagon": [r"found: 1 × pentagon", r"\d+ of 16 seeds are pentagons"],
+    "plot_interference_graph": [r"100 of 100 features represented", r"digon +\d", r"dropped"],
+}
+
+
+class _Checker(doctest.OutputChecker):
+    """Accept output whose words are right and whose numbers are close."""
+
+    def check_output(self, want: str, got: str, optionflags: int) -> bool:
+        if super().check_output(want, got, optionflags):
+            return True
+        words = [" ".join(_NUMBER.sub("#", text).split()) for text in (want, got)]
+        # A column is as wide as its widest number, and so is the line below its head.
+        words = [re.sub("─+", "─", text) for text in words]
+        if words[0].replace("<BLANKLINE>", "").split() != words[1].split():
+            return False
+        numbers = [[float(match) for match in _NUMBER.findall(text)] for text in (want, got)]
+        return all(
+            abs(a - b) <= max(_ABSOLUTE, _RELATIVE * abs(a)) for a, b in zip(*numbers, strict=True)
+        )
+
+
+def _run(name: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(_ROOT / "examples" / f"{name}.py")],
+        cwd=folder,
+        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _check(name: str, folder: Path) -> None:
+    output = _run(name, folder)
+    for pattern in _SAID[name]:
+        assert re.search(pattern, output), f"{pattern!r} is not in the output:\n{output}"
+    assert not list(folder.iterdir()), "an example leaves no files behind"
+
+
+def test_every_example_is_tested() -> None:
+    assert {path.stem for path in (_ROOT / "examples").glob("plot_*.py")} == set(_SAID)
+
+
+@pytest.mark.parametrize("name", ["plot_triangle", "plot_pentagon"])
+def test_example(name: str, tmp_path: Path) -> None:
+    _check(name, tmp_path)
+
+
+@pytest.mark.slow
+def test_interference_graph_example(tmp_path: Path) -> None:
+    _check("plot_interference_graph", tmp_path)
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda path: path.stem)
+def test_snippets(page: Path) -> None:
+    snippets = _SNIPPETS.findall(page.read_text(encoding="utf-8"))
+    parser = doctest.DocTestParser()
+    names: dict[str, Any] = {}
+    runner = doctest.DocTestRunner(
+        checker=_Checker(), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    )
+    complaints: list[str] = []
+    for number, snippet in enumerate(snippets):
+        case = parser.get_doctest(snippet, names, f"{page.name}[{number}]", str(page), 0)
+        runner.run(case, out=complaints.append, clear_globs=False)
+        names = case.globs
+    assert runner.summarize(verbose=False).failed == 0, "".join(complaints)
+
+
+@pytest.mark.parametrize(
+    ("got", "accepted"),
+    [
+        ("digon  0.51  7\n", True),
+        ("digon  0.50   7\n", True),
+        ("digon  0.60  7\n", False),
+        ("digon  0.50  8\n", False),
+        ("square  0.50  7\n", False),
+        ("digon  0.50\n", False),
+    ],
+)
+def test_checker_tells_words_and_numbers_apart(got: str, accepted: bool) -> None:
+    assert _Checker().check_output("digon  0.50  7\n", got, 0) is accepted

@@ -1,0 +1,627 @@
+"""Pictures: what is drawn, that labels keep apart, and that bad input is refused."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from planted import noisy, planted, random_directions, random_orthogonal
+from scipy.linalg import block_diag
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.quiver import Quiver
+from matplotlib.text import Text
+
+from geomsup import GeometryReport, GeomsupError, classify_geometry, get_shape
+from geomsup.plotting import (
+    plot_cosines,
+    plot_dimensionality,
+    plot_directions,
+    plot_gram,
+    plot_interference_graph,
+    plot_report,
+)
+from geomsup.plotting.labels import spread
+from geomsup.plotting.wireframe import wireframe
+
+Array = NDArray[np.float64]
+
+# Forty components of twelve kinds, with long and short names.
+MIXED = (
+    ["digon"] * 10
+    + ["triangle"] * 6
+    + ["pentagon"] * 5
+    + ["tetrahedron"] * 4
+    + ["monosemantic"] * 4
+    + ["square antiprism"] * 3
+    + ["tricapped triangular prism"] * 2
+    + ["cube"] * 2
+    + ["icosahedron", "hexagon", "heptagon", "4-simplex"]
+)
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+def orthogonal_sum(names: list[str], *, sigma: float = 0.01, n_dropped: int = 0) -> Array:
+    """Return an orthogonal sum of shapes, turned and shuffled, with columns of norm near 0."""
+    rng = np.random.default_rng(7)
+    units = block_diag(*(get_shape(name).vertices.T for name in names))
+    columns = noisy(random_orthogonal(len(units), rng) @ units, sigma, rng)
+    dropped = 0.003 * rng.standard_normal((len(units), n_dropped))
+    W = np.concatenate([columns, dropped], axis=1)
+    return np.asarray(W[:, rng.permutation(W.shape[1])])
+
+
+@pytest.fixture(scope="module")
+def mixed() -> tuple[Array, GeometryReport]:
+    W = orthogonal_sum(MIXED)
+    report = classify_geometry(W)
+    assert Counter(MIXED) == report.counts()
+    return W, report
+
+
+@pytest.fixture(scope="module")
+def digons() -> tuple[Array, GeometryReport]:
+    W = orthogonal_sum(["digon"] * 40)
+    report = classify_geometry(W)
+    assert report.counts() == {"digon": 40}
+    return W, report
+
+
+@pytest.fixture(scope="module")
+def frame() -> tuple[Array, GeometryReport]:
+    """One component of 90 features in 20 dimensions."""
+    W = random_directions(90, 20, np.random.default_rng(3))
+    report = classify_geometry(W, interference_threshold=0.2)
+    assert [len(component.features) for component in report.components] == [90]
+    return W, report
+
+
+@pytest.fixture(scope="module")
+def chain() -> tuple[Array, GeometryReport]:
+    """Twenty directions, each leaning on the next: a sparse irregular component."""
+    units = np.eye(20) + 0.6 * np.eye(20, k=1)
+    report = classify_geometry(units / np.linalg.norm(units, axis=0), interference_threshold=0.3)
+    assert [component.name for component in report.components] == ["irregular"]
+    return units, report
+
+
+@pytest.fixture(scope="module")
+def empty() -> tuple[Array, GeometryReport]:
+    """Weights of which no feature is represented."""
+    W = np.zeros((2, 3))
+    report = GeometryReport(
+        components=(),
+        composite=None,
+        norms=np.zeros(3),
+        dimensionalities=np.zeros(3),
+        represented=np.zeros(3, dtype=bool),
+        n_hidden=2,
+        n_features=3,
+        rank=0,
+        tightness=0.0,
+        edges=np.empty((0, 2), dtype=np.intp),
+        cosines=np.empty(0),
+        norm_threshold=0.0,
+        norm_reason="given by the caller",
+        interference_threshold=0.5,
+        interference_reason="given by the caller",
+        noise=None,
+    )
+    return W, report
+
+
+def texts(ax: Axes, gid: str) -> list[Text]:
+    return [text for text in ax.texts if text.get_gid() == gid]
+
+
+def words(ax: Axes, gid: str) -> list[str]:
+    return [text.get_text().replace("\n", " ") for text in texts(ax, gid)]
+
+
+def offsets(ax: Axes, gid: str) -> Array:
+    """Return the points of the only scatter with this gid."""
+    (points,) = [c for c in ax.collections if c.get_gid() == gid]
+    return np.asarray(points.get_offsets())
+
+
+def assert_apart(ax: Axes, gid: str) -> None:
+    """No two labels overlap in the figure as rendered, and all lie within it."""
+    canvas = ax.figure.figure.canvas
+    canvas.draw()
+    renderer = canvas.get_renderer()  # type: ignore[attr-defined]
+    # The label itself, without the line that leads to it.
+    boxes = [Text.get_window_extent(text, renderer) for text in texts(ax, gid)]
+    for (a, first), (b, second) in itertools.combinations(enumerate(boxes), 2):
+        assert not first.overlaps(second), (words(ax, gid)[a], words(ax, gid)[b])
+    page = ax.figure.figure.bbox
+    for box in boxes:
+        assert page.x0 <= box.x0
+        assert page.y0 <= box.y0
+        assert box.x1 <= page.x1
+        assert box.y1 <= page.y1
+
+
+# --- directions ---------------------------------------------------------------------------------
+
+
+def arrows(ax: Axes) -> list[Any]:
+    return [artist for artist in ax.collections if isinstance(artist, Quiver)]
+
+
+def test_a_pentagon_is_five_arrows_of_true_length(rng: np.random.Generator) -> None:
+    W = 1.3 * planted("pentagon", 2, 0.05, rng)
+    ax = plot_directions(W, classify_geometry(W))
+    (quiver,) = arrows(ax)
+    np.testing.assert_allclose(np.array([quiver.U, quiver.V]), W, atol=1e-12)
+    assert quiver.scale == 1
+    assert ax.get_aspect() == 1.0
+    (ghost,) = [c for c in ax.collections if c.get_gid() == "ideal"]
+    assert len(ghost.get_segments()) == 5  # type: ignore[attr-defined]
+    corners = np.concatenate(ghost.get_segments())  # type: ignore[attr-defined]
+    np.testing.assert_allclose(np.linalg.norm(corners, axis=1), 1.3)
+    assert sorted(text.get_text() for text in ax.texts) == list("01234")
+
+
+def test_dropped_features_are_dots_and_not_arrows() -> None:
+    W = [[1, -0.5, -0.5, 0.01], [0, 0.866, -0.866, 0.02]]
+    ax = plot_directions(W, classify_geometry(W))
+    assert sum(quiver.N for quiver in arrows(ax)) == 3
+    np.testing.assert_allclose(offsets(ax, "dropped"), [[0.01, 0.02]])
+    legend = ax.get_legend()
+    assert legend is not None
+    assert "dropped: 3" in [text.get_text() for text in legend.get_texts()]
+
+
+def test_two_digons_have_two_colours_and_one_square_behind() -> None:
+    W = orthogonal_sum(["digon", "digon"])
+    ax = plot_directions(W, classify_geometry(W))
+    assert len({tuple(quiver.get_facecolor()[0]) for quiver in arrows(ax)}) == 2
+    (ghost,) = [c for c in ax.collections if c.get_gid() == "ideal"]
+    segments = np.array(ghost.get_segments())  # type: ignore[attr-defined]
+    assert segments.shape == (4, 2, 2)
+    sides = np.linalg.norm(segments[:, 1] - segments[:, 0], axis=1)
+    np.testing.assert_allclose(sides, np.sqrt(2), rtol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "n_edges"),
+    [("cube", 12), ("square antiprism", 16), ("icosahedron", 30), ("cuboctahedron", 24)],
+)
+def test_a_solid_shows_its_edges_and_no_diagonals(
+    name: str, n_edges: int, rng: np.random.Generator
+) -> None:
+    W = planted(name, 3, 0.03, rng)
+    ax = plot_directions(W, classify_geometry(W))
+    assert ax.name == "3d"
+    gids = Counter(str(artist.get_gid()).split()[0] for artist in ax.collections)
+    assert gids["arrow"] == W.shape[1]
+    (ghost,) = [c for c in ax.collections if c.get_gid() == "ideal"]
+    assert len(ghost._segments3d) == n_edges  # type: ignore[attr-defined]
+    plt.gcf().canvas.draw()
+
+
+def test_a_component_is_drawn_in_its_own_span() -> None:
+    W = orthogonal_sum(["cube", "pentagon", "digon"])
+    report = classify_geometry(W)
+    drawn = {}
+    for number, component in enumerate(report.components):
+        drawn[component.name] = plot_directions(W, report, component=number)
+    assert drawn["cube"].name == "3d"
+    (quiver,) = arrows(drawn["pentagon"])
+    # Hardly anything sticks out of the span, so projected lengths are nearly the norms.
+    np.testing.assert_allclose(np.hypot(quiver.U, quiver.V), 1, atol=0.01)
+    (line,) = arrows(drawn["digon"])
+    np.testing.assert_array_equal(line.V, 0)
+
+
+def test_parallel_features_share_a_label() -> None:
+    W = [[1, -0.5, -0.5, 2], [0, 0.866, -0.866, 0], [0, 0, 0, 0]]
+    flat = np.array(W)[:2]
+    assert plot_directions(flat[:, [0, 1, 2, 0]]).texts[0].get_text() == "0 3"
+    # Feature 3 lies on the same ray but ends elsewhere: a label of its own.
+    assert len(plot_directions(W).texts) == 4 + 3
+
+
+def test_a_bare_matrix_has_one_arrow_for_each_non_zero_column() -> None:
+    ax = plot_directions([[1, 0, 0.5], [0, 0, 0.5]])
+    assert [quiver.N for quiver in arrows(ax)] == [2]
+    assert ax.get_legend() is None
+
+
+def test_one_dimension_is_a_line() -> None:
+    ax = plot_directions([[1.0, -1.0]], classify_geometry([[1.0, -1.0]]))
+    assert [quiver.N for quiver in arrows(ax)] == [2]
+    assert list(ax.get_yticks()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"W": np.ones((4, 2))}, "4 dimensions and a picture at most 3"),
+        ({"W": np.ones((2, 2)), "component": 0}, "pass the report too"),
+        ({"W": np.full((2, 2), np.nan)}, "NaN"),
+        ({"W": np.ones((3, 2, 2))}, r"W\[k\]"),
+        ({"W": [["a"]]}, "real numbers"),
+        ({"W": [[1], [2, 3]]}, "finished weights"),
+        ({"W": np.ones((2, 2)), "report": "pentagon"}, "expected a GeometryReport"),
+        ({"W": np.ones((2, 2)), "ax": "here"}, "must be matplotlib Axes"),
+    ],
+)
+def test_directions_refuse_what_they_cannot_draw(arguments: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(GeomsupError, match=complaint):
+        plot_directions(**arguments)
+    assert not plt.get_fignums()
+
+
+def test_directions_refuse_arguments_that_do_not_fit_together(
+    frame: tuple[Array, GeometryReport],
+) -> None:
+    W, report = frame
+    with pytest.raises(GeomsupError, match="there is none here"):
+        plot_directions(W, report)
+    with pytest.raises(GeomsupError, match="has rank"):
+        plot_directions(W, report, component=0)
+    for wrong in (1, -1, True, 0.0):
+        with pytest.raises(GeomsupError, match="component must be a whole number"):
+            plot_directions(W, report, component=wrong)  # type: ignore[arg-type]
+    with pytest.raises(GeomsupError, match="the report is on weights of shape"):
+        plot_directions(W[:, 1:], report)
+    with pytest.raises(GeomsupError, match="projection='3d'"):
+        plot_directions(np.eye(3), ax=Figure().add_subplot())
+    with pytest.raises(GeomsupError, match="two-dimensional"):
+        plot_directions(np.eye(2), ax=Figure().add_subplot(projection="3d"))
+
+
+@pytest.mark.parametrize(
+    ("name", "n_edges"),
+    [
+        ("digon", 1),
+        ("pentagon", 5),
+        ("tetrahedron", 6),
+        ("cube", 12),
+        ("triangular prism", 9),
+        ("dodecahedron", 30),
+        ("snub cube", 60),
+    ],
+)
+def test_wireframes_have_the_edges_of_the_figure(name: str, n_edges: int) -> None:
+    vertices = get_shape(name).vertices
+    edges = wireframe(vertices).edges
+    assert len(edges) == n_edges
+    if len(vertices) > 2 and vertices.shape[1] == 3 and name != "triangular prism":
+        # These solids are edge-to-edge regular: all edges are as long as the shortest chord.
+        lengths = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
+        np.testing.assert_allclose(lengths, lengths[0])
+
+
+# --- matrices -----------------------------------------------------------------------------------
+
+
+def test_the_gram_matrix_is_drawn_symmetrically_about_zero() -> None:
+    W = np.array([[1.0, -2.0, 0.5], [0.0, 1.0, 0.0]])
+    ax = plot_gram(W)
+    (image,) = ax.images
+    np.testing.assert_allclose(np.asarray(image.get_array()), W.T @ W)
+    assert image.get_clim() == (-5.0, 5.0)
+    assert len(ax.figure.axes) == 2
+
+
+def test_cosines_are_cosines_at_any_scale() -> None:
+    W = np.array([[3e-200, 0.0, -1e200], [4e-200, 0.0, 0.0]])
+    (image,) = plot_cosines(W).images
+    expected = [[1.0, 0.0, -0.6], [0.0, 0.0, 0.0], [-0.6, 0.0, 1.0]]
+    np.testing.assert_allclose(np.asarray(image.get_array()), np.array(expected))
+    assert image.get_clim() == (-1, 1)
+
+
+def test_a_report_brings_components_together_and_frames_them() -> None:
+    W = orthogonal_sum(["pentagon", "digon", "digon", "cube"], n_dropped=7)
+    report = classify_geometry(W)
+    ax = plot_cosines(W, order=report)
+    values = np.abs(np.asarray(ax.images[0].get_array()))
+    assert values.shape == (17, 17)
+    inside = block_diag(np.ones((8, 8)), np.ones((5, 5)), np.ones((2, 2)), np.ones((2, 2)))
+    assert values[inside == 0].max() < 0.1
+    (frames,) = [c for c in ax.collections if c.get_gid() == "blocks"]
+    assert len(frames.get_paths()) == 4
+    assert words(ax, "margin") == ["cube", "pentagon", "2 × digon"]
+    assert [int(t.get_text()) for t in ax.get_xticklabels()][:8] == [*report.components[0].features]
+
+
+def test_an_explicit_order_is_kept() -> None:
+    W = np.array([[1.0, 2.0, 3.0]])
+    (image,) = plot_gram(W, order=[2, 0]).images
+    np.testing.assert_allclose(np.asarray(image.get_array()), [[9, 3], [3, 1]])
+
+
+def test_zero_weights_have_a_white_map() -> None:
+    assert plot_gram(np.zeros((2, 3))).images[0].get_clim() == (-1, 1)
+
+
+@pytest.mark.parametrize("order", [[3], [-1], [0.5], [[0]], [], "digon", [[0], [1, 2]]])
+def test_bad_orders_are_refused(order: Any) -> None:
+    with pytest.raises(GeomsupError, match="order must"):
+        plot_gram(np.ones((2, 3)), order=order)
+
+
+def test_enormous_maps_are_refused() -> None:
+    with pytest.raises(GeomsupError, match="at most 4000"):
+        plot_cosines(np.ones((1, 4001)))
+
+
+@pytest.mark.parametrize("which", ["mixed", "digons"])
+def test_component_names_beside_a_map_keep_apart(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    W, report = request.getfixturevalue(which)
+    assert_apart(plot_gram(W, order=report), "margin")
+
+
+# --- the interference graph ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["mixed", "digons", "frame", "chain"])
+@pytest.mark.parametrize("numbers", [True, False])
+def test_component_labels_keep_apart(
+    which: str, numbers: bool, request: pytest.FixtureRequest
+) -> None:
+    _, report = request.getfixturevalue(which)
+    if numbers:
+        ax = plot_interference_graph(report)
+    else:
+        # Axes of the caller, in which little room is left.
+        ax = plot_interference_graph(report, ax=plt.figure(figsize=(5, 4)).add_subplot())
+    assert len(texts(ax, "component")) == len(report.components)
+    assert_apart(ax, "component")
+
+
+def test_labels_are_the_names(mixed: tuple[Array, GeometryReport]) -> None:
+    ax = plot_interference_graph(mixed[1])
+    assert Counter(words(ax, "component")) == Counter(MIXED)
+
+
+def test_nodes_and_edges_are_those_of_the_report() -> None:
+    report = classify_geometry(orthogonal_sum(["pentagon", "cube"]), interference_threshold=0.2)
+    ax = plot_interference_graph(report)
+    assert len(offsets(ax, "nodes")) == report.graph.number_of_nodes()
+    for sign, chosen in (("negative", report.cosines < 0), ("positive", report.cosines > 0)):
+        (edges,) = [c for c in ax.collections if c.get_gid() == sign]
+        assert len(edges.get_segments()) == chosen.sum()  # type: ignore[attr-defined]
+        ratio = np.sort(edges.get_linewidth()) / np.sort(np.abs(report.cosines[chosen]))
+        np.testing.assert_allclose(ratio, ratio[0])
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [t.get_text() for t in legend.get_texts()] == ["negative", "positive"]
+
+
+def test_nodes_do_not_touch(chain: tuple[Array, GeometryReport]) -> None:
+    ax = plot_interference_graph(chain[1])
+    (nodes,) = [c for c in ax.collections if c.get_gid() == "nodes"]
+    points = np.asarray(nodes.get_offsets())
+    gaps = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(gaps, np.inf)
+    assert gaps.min() > np.sqrt(nodes.get_sizes().max())  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("min_degree", "hidden"), [(1, {"monosemantic"}), (2, {"digon"})])
+def test_weakly_connected_features_are_hidden_with_their_labels(
+    min_degree: int, hidden: set[str], mixed: tuple[Array, GeometryReport]
+) -> None:
+    _, report = mixed
+    ax = plot_interference_graph(report, min_degree=min_degree)
+    names = set(words(ax, "component"))
+    assert not names & (hidden | {"monosemantic"})
+    assert "triangle" in names
+    degrees = [degree for _, degree in report.graph.degree()]
+    assert len(offsets(ax, "nodes")) == sum(degree >= min_degree for degree in degrees)
+
+
+def test_the_same_seed_gives_the_same_picture(mixed: tuple[Array, GeometryReport]) -> None:
+    def points(seed: int) -> Array:
+        ax = plot_interference_graph(mixed[1], ax=Figure().add_subplot(), seed=seed)
+        return offsets(ax, "nodes")
+
+    np.testing.assert_array_equal(points(1), points(1))
+    assert np.abs(points(1) - points(2)).max() > 1
+
+
+def test_nodes_can_be_coloured_by_name(digons: tuple[Array, GeometryReport]) -> None:
+    ax = plot_interference_graph(digons[1], color_by="name", labels=False)
+    (nodes,) = [c for c in ax.collections if c.get_gid() == "nodes"]
+    assert len(np.unique(nodes.get_facecolor(), axis=0)) == 1
+    assert not texts(ax, "component")
+    assert not ax.child_axes
+
+
+def test_labels_are_left_out_where_there_is_no_room(
+    digons: tuple[Array, GeometryReport],
+) -> None:
+    ax = plot_interference_graph(digons[1], ax=Figure(figsize=(1.7, 2.1)).add_subplot())
+    assert not texts(ax, "component")
+    legend = ax.get_legend()
+    assert legend is not None
+    assert "no room for names" in legend.get_title().get_text()
+    with pytest.raises(GeomsupError, match="do not fit into axes"):
+        plot_interference_graph(digons[1], ax=Figure(figsize=(1, 1)).add_subplot())
+
+
+def test_multiplicities_and_irregular_components_are_told() -> None:
+    W = orthogonal_sum(["pentagon", "triangle"])
+    report = classify_geometry(np.concatenate([W, W[:, :1]], axis=1), interference_threshold=0.2)
+    ax = plot_interference_graph(report)
+    assert sum("(×2)" in name for name in words(ax, "component")) == 1
+    points = offsets(ax, "nodes")
+    assert len(points) == 9
+    assert len(np.unique(points.round(3), axis=0)) == 9
+    assert_apart(ax, "component")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"min_degree": -1}, "min_degree must be"),
+        ({"min_degree": 1.5}, "min_degree must be"),
+        ({"color_by": "rainbow"}, "color_by must be"),
+        ({"seed": -1}, "seed must be"),
+    ],
+)
+def test_the_graph_refuses_bad_arguments(
+    arguments: dict[str, Any], complaint: str, digons: tuple[Array, GeometryReport]
+) -> None:
+    with pytest.raises(GeomsupError, match=complaint):
+        plot_interference_graph(digons[1], **arguments)
+    with pytest.raises(GeomsupError, match="expected a GeometryReport"):
+        plot_interference_graph(digons[0])  # type: ignore[arg-type]
+
+
+# --- dimensionality -----------------------------------------------------------------------------
+
+
+def test_every_represented_feature_is_a_point() -> None:
+    W = orthogonal_sum(["pentagon", "digon", "tetrahedron"], n_dropped=5)
+    report = classify_geometry(W)
+    ax = plot_dimensionality(report)
+    heights = offsets(ax, "points")[:, 1]
+    expected = report.dimensionalities[report.represented]
+    np.testing.assert_allclose(np.sort(heights), np.sort(expected))
+    labels = words(ax, "margin")
+    assert labels[:3] == ["3/4  tetrahedron", "1/2  digon", "2/5  pentagon"]
+    assert set(labels[3:]) == {"pentagon", "tetrahedron", "digon"}
+    levels = [np.asarray(line.get_ydata())[0] for line in ax.lines if line.get_gid() == "level"]
+    np.testing.assert_allclose(np.array(levels), np.array([0.75, 0.5, 0.4]))
+
+
+def test_only_levels_near_the_data_are_drawn(frame: tuple[Array, GeometryReport]) -> None:
+    _, report = frame
+    ax = plot_dimensionality(report)
+    assert report.dimensionalities.max() < 0.35
+    assert not [line for line in ax.lines if line.get_gid() == "level"]
+
+
+def test_shapes_of_one_level_share_a_line(mixed: tuple[Array, GeometryReport]) -> None:
+    labels = words(plot_dimensionality(mixed[1]), "margin")
+    assert "3/8  cube, square antiprism" in labels
+    assert "1  monosemantic" in labels
+    assert "10 × digon" in labels
+
+
+@pytest.mark.parametrize("which", ["mixed", "digons", "chain"])
+def test_levels_and_names_keep_apart(which: str, request: pytest.FixtureRequest) -> None:
+    _, report = request.getfixturevalue(which)
+    ax = plot_dimensionality(report)
+    ax.set_title("added afterwards, which shrinks the axes")
+    assert_apart(ax, "margin")
+
+
+def test_spread_moves_as_little_as_possible() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        wanted = rng.uniform(0, 10, 8)
+        rooms = rng.uniform(0.2, 1.5, 8)
+        moved = spread(wanted, rooms)
+        order = np.argsort(wanted)
+        needed = (rooms[order][1:] + rooms[order][:-1]) / 2
+        assert np.all(np.diff(moved[order]) >= needed - 1e-9)
+        # Convex problem: no small feasible change of the result comes closer to what was wanted.
+        best = ((moved - wanted) ** 2).sum()
+        for _ in range(50):
+            other = moved + 0.05 * rng.standard_normal(8)
+            if np.all(np.diff(other[order]) >= needed):
+                assert ((other - wanted) ** 2).sum() >= best - 1e-9
+
+
+def test_spread_keeps_to_its_range() -> None:
+    moved = spread(np.array([9.9, 9.8, 0.1]), np.ones(3), 0.0, 10.0)
+    np.testing.assert_allclose(moved, [9.5, 8.5, 0.5])
+    # Three labels of length 1 in a range of 2 stick out on both sides alike.
+    np.testing.assert_allclose(spread(np.zeros(3), np.ones(3), 0.0, 2.0), [0, 1, 2])
+
+
+# --- everything ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["mixed", "digons", "frame", "chain"])
+def test_the_overview_has_its_panels(which: str, request: pytest.FixtureRequest) -> None:
+    W, report = request.getfixturevalue(which)
+    figure = plot_report(W, report)
+    titles = {ax.get_title() for ax in figure.axes}
+    assert {"Interference graph", "Cosines", "Dimensionality"} <= titles
+    assert ("Directions" in titles) == (which == "mixed")
+    for ax in figure.axes:
+        if ax.get_title() == "Interference graph":
+            assert_apart(ax, "component")
+        if ax.get_title() in ("Cosines", "Dimensionality"):
+            assert_apart(ax, "margin")
+
+
+def test_the_overview_of_a_planar_model_draws_all_its_directions() -> None:
+    W = orthogonal_sum(["digon", "digon"], n_dropped=1)
+    figure = plot_report(W, classify_geometry(W), fig=Figure(figsize=(10, 8)))
+    (panel,) = [ax for ax in figure.axes if ax.get_title() == "Directions"]
+    assert sum(quiver.N for quiver in arrows(panel)) == 4
+    with pytest.raises(GeomsupError, match="must be a matplotlib Figure"):
+        plot_report(W, classify_geometry(W), fig=1)  # type: ignore[arg-type]
+
+
+def test_no_represented_features_are_said_to_be_none(empty: tuple[Array, GeometryReport]) -> None:
+    W, report = empty
+    for ax in (
+        plot_directions(W, report),
+        plot_gram(W, order=report),
+        plot_interference_graph(report),
+        plot_dimensionality(report),
+    ):
+        assert [text.get_text() for text in ax.texts] == ["no represented features"]
+    assert len(plot_report(W, report).axes) == 3
+    with pytest.raises(GeomsupError, match="there is none"):
+        plot_directions(W, report, component=0)
+
+
+def test_a_single_feature_has_pictures() -> None:
+    W = [[0.0, 1.0, 0.0]]
+    report = classify_geometry(W)
+    figure = plot_report(W, report)
+    figure.canvas.draw()
+    (graph,) = [ax for ax in figure.axes if ax.get_title() == "Interference graph"]
+    assert words(graph, "component") == ["monosemantic"]
+    hidden = plot_interference_graph(report, min_degree=1)
+    assert [text.get_text() for text in hidden.texts] == ["no feature has 1 edges or more"]
+
+
+def test_axes_of_the_caller_are_used_and_returned(digons: tuple[Array, GeometryReport]) -> None:
+    W, report = digons
+    ax = Figure().add_subplot()
+    assert plot_interference_graph(report, ax=ax) is ax
+    ax = Figure().add_subplot()
+    assert plot_dimensionality(report, ax=ax) is ax
+    ax = Figure().add_subplot()
+    assert plot_cosines(W, ax=ax, order=report) is ax
+    assert not plt.get_fignums()
+
+
+def test_style_sheets_of_the_caller_stay_in_force(digons: tuple[Array, GeometryReport]) -> None:
+    before = dict(mpl.rcParams)
+    plot_report(*digons)
+    assert dict(mpl.rcParams) == before
+
+
+def test_figures_can_be_pickled(digons: tuple[Array, GeometryReport]) -> None:
+    figure = plot_report(*digons)
+    again = pickle.loads(pickle.dumps(figure))
+    assert len(again.axes) == len(figure.axes)
