@@ -8,21 +8,27 @@ Weights go in, named geometry with evidence comes out:
 >>> report = classify_geometry(W)
 >>> report.counts(), report.composite
 ({'digon': 2}, 'square')
+
+Public names are loaded when they are first used, so that ``geomsup --help`` answers at once.
 """
 
-from geomsup.classify import classify_geometry
-from geomsup.errors import GeomsupError, GeomsupWarning
-from geomsup.gram import (
-    feature_dimensionality,
-    gram_matrix,
-    gram_summary,
-    interference_matrix,
-    leverage_scores,
-)
-from geomsup.interference import interference_graph
-from geomsup.matching import ShapeMatch, match_shape
-from geomsup.report import ComponentReport, GeometryReport
-from geomsup.shapes import Shape, get_shape, list_shapes
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from geomsup.classify import classify_geometry
+    from geomsup.errors import GeomsupError, GeomsupWarning
+    from geomsup.gram import (
+        feature_dimensionality,
+        gram_matrix,
+        gram_summary,
+        interference_matrix,
+        leverage_scores,
+    )
+    from geomsup.interference import interference_graph
+    from geomsup.matching import ShapeMatch, match_shape
+    from geomsup.report import ComponentReport, GeometryReport
+    from geomsup.shapes import Shape, get_shape, list_shapes
 
 __all__ = [
     "ComponentReport",
@@ -45,3 +51,32 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "classify": ["classify_geometry"],
+    "errors": ["GeomsupError", "GeomsupWarning"],
+    "gram": [
+        "feature_dimensionality",
+        "gram_matrix",
+        "gram_summary",
+        "interference_matrix",
+        "leverage_scores",
+    ],
+    "interference": ["interference_graph"],
+    "matching": ["ShapeMatch", "match_shape"],
+    "report": ["ComponentReport", "GeometryReport"],
+    "shapes": ["Shape", "get_shape", "list_shapes"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'geomsup' has no attribute {name!r}")
+    value = getattr(import_module(f"geomsup.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -20,6 +20,7 @@ from geomsup.interference import (
     checked_number,
     component_labels,
     cosine_edges,
+    is_auto,
     parallel_groups,
     represented_features,
 )
@@ -100,7 +101,7 @@ def classify_geometry(
     >>> report.components[0].dimensionalities.round(6)
     array([0.4, 0.4, 0.4, 0.4, 0.4])
     """
-    sigma = None if noise == "auto" else checked_number(noise, "noise", 1e-6, 1.0)
+    sigma = None if is_auto(noise) else checked_number(noise, "noise", 1e-6, 1.0)
     if isinstance(max_candidates, bool) or not isinstance(max_candidates, int | np.integer):
         raise GeomsupError(f"max_candidates must be a whole number ≥ 1, got {max_candidates!r}")
     if max_candidates < 1:
@@ -167,7 +168,7 @@ def _vertex_directions(units: Array, norms: Array, groups: IntArray) -> Array:
 
 
 def _chosen_cut(vertices: Array, threshold: float | Literal["auto"], noise: float | None) -> Cut:
-    if threshold != "auto":
+    if not is_auto(threshold):
         number = checked_number(threshold, "interference_threshold", 0.0, 1.0)
         return Cut(threshold=number, reason="given by the caller")
     if vertices.shape[1] < 2:

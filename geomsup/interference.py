@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, shorten
 from geomsup.gram import dimensionality_of, unit_columns
 from geomsup.weights import as_weights
 
@@ -31,6 +31,7 @@ __all__ = [
     "component_labels",
     "cosine_edges",
     "interference_graph",
+    "is_auto",
     "merge_tree",
     "parallel_groups",
     "represented_features",
@@ -112,7 +113,7 @@ def represented_features(
     >>> represented_features(np.array([1.0, 0.9, 0.01, 0.0])).mask
     array([ True,  True, False, False])
     """
-    if norm_threshold != "auto":
+    if not is_auto(norm_threshold):
         threshold = checked_number(norm_threshold, "norm_threshold", 0.0, np.inf)
         return RepresentedFeatures(
             mask=norms > threshold, threshold=threshold, reason="given by the caller"
@@ -340,15 +341,21 @@ def _tiles(units: Array) -> Iterator[tuple[int, int, Array]]:
             )
 
 
+def is_auto(value: object) -> bool:
+    """Tell whether an option was left to the data (an array is not even compared)."""
+    return isinstance(value, str) and value == "auto"
+
+
 def checked_number(value: object, name: str, low: float, high: float) -> float:
     """Return a finite number within bounds, or say what came instead."""
     wanted = f"{name} must be a number in [{low:g}, {high:g}]"
+    shown = shorten(value)
     if isinstance(value, bool | str | bytes) or value is None:
-        raise GeomsupError(f"{wanted}, got {value!r}")
+        raise GeomsupError(f"{wanted}, got {shown}")
     try:
         number = float(value)  # type: ignore[arg-type]  # anything with __float__ is welcome
     except (TypeError, ValueError) as error:
-        raise GeomsupError(f"{wanted}, got {value!r}") from error
+        raise GeomsupError(f"{wanted}, got {shown}") from error
     if not (np.isfinite(number) and low <= number <= high):
         raise GeomsupError(f"{wanted}, got {number!r}")
     return number

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+import geomsup
+
 
 def _loaded_after(statement: str, module: str) -> bool:
     code = f"{statement}\nimport sys\nprint({module!r} in sys.modules)"
@@ -21,3 +23,11 @@ def test_import_loads_no_heavy_library(module: str) -> None:
 
 def test_a_loaded_library_would_be_seen() -> None:
     assert _loaded_after("import geomsup, numpy", "numpy")
+
+
+def test_every_public_name_can_be_loaded() -> None:
+    for name in geomsup.__all__:
+        assert getattr(geomsup, name) is not None
+    assert set(geomsup.__all__) <= set(dir(geomsup))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        geomsup.nonsense  # noqa: B018  # the access itself is under test

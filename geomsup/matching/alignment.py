@@ -97,16 +97,6 @@ class Template:
         self.gram: Array = vertices @ vertices.T
 
     @cached_property
-    def sorted_gram(self) -> Array:
-        """The inner products of distinct vertices in ascending order."""
-        return np.sort(self.gram[np.triu_indices(self.n_vertices, 1)])
-
-    @cached_property
-    def spread(self) -> float:
-        """Spectral norm of the vertex matrix."""
-        return float(np.linalg.norm(self.vertices, 2))
-
-    @cached_property
     def table(self) -> tuple[IntArray, Array, Array] | None:
         """All anchor tuples that symmetry tells apart, or None when there are too many.
 

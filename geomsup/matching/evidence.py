@@ -255,12 +255,17 @@ def _log_rotation_volume(stiffness: Array, dim: int) -> Array:
     # 1 - y² without cancellation: y = u / (h + 1) with h² = u² + 1 gives 2 / (h + 1).
     rest = 2 / (np.hypot(u, 1.0) + 1.0)
     rank = stiffness.shape[-1]
-    i, j = np.triu_indices(rank)
+    i, j = _upper(rank)
     # 1 - y_i² y_j² = (1 - y_i²) + y_i² (1 - y_j²)
     pairs = rest[..., i] + y[..., i] ** 2 * rest[..., j]
     # κs (1 - y) = κs (1 - y²) / (1 + y)
     loss = (0.5 * dim * np.log(rest) - stiffness * rest / (1 + y)).sum(axis=-1)
     return np.asarray(loss - 0.5 * np.log(pairs).sum(axis=-1))
+
+
+@cache
+def _upper(rank: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    return np.triu_indices(rank)
 
 
 def _log_peak_density(dim: int, kappa: Array) -> Array:

@@ -1,9 +1,9 @@
 """Lay a shape of the catalogue over directions, its free parameter included.
 
-A shape is prepared once: templates at a few values of its parameter, from which the permutation
-is searched, and a grid on which the parameter is then optimised with the permutation
-held.  What comes out, a ``Fit``, knows its residual and its evidence; how it fares beside
-other shapes is the business of ``matching``.
+A shape is prepared once: a template with which the permutation is searched, and a grid of its
+parameter's values on which that is then optimised with the permutation held.  What comes out, a
+``Fit``, knows its residual and its evidence; how it fares beside other shapes is the business of
+``match``.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ __all__ = ["Fit", "PreparedShape", "lay", "prepared"]
 
 Array = NDArray[np.float64]
 
-# Values of a family's parameter on the first grid, and the positions on it from which the
-# permutation is searched.
+# Values of a family's parameter on the first grid.  The permutation is searched with the member
+# in the middle, because every other one is a small motion away from it.
 _FAMILY_GRID = 9
-_FAMILY_STARTS = (2, 6)
 # The parameter is then polished on parabolas through three values, ever closer together.
 _POLISH_STEPS = (0.02, 0.001)
 
@@ -51,17 +50,16 @@ class PreparedShape:
             self.grid: Array = np.empty(0)
             self.stack: Array = shape.vertices[None]
             self.members: Array = self.stack
-            starts: tuple[int, ...] = (0,)
+            start = 0
         else:
             self.grid = np.linspace(*shape.family.bounds, _FAMILY_GRID)
             self.stack = np.array([shape.family.build(value) for value in self.grid])
             known = sorted({shape.family.default, *shape.family.landmarks.values()})
             self.members = np.array([shape.family.build(value) for value in known])
-            starts = _FAMILY_STARTS
-        self.templates = [
-            Template(self.stack[k], symmetry_order=shape.symmetry_order, chiral=shape.chiral)
-            for k in starts
-        ]
+            start = _FAMILY_GRID // 2
+        self.template = Template(
+            self.stack[start], symmetry_order=shape.symmetry_order, chiral=shape.chiral
+        )
 
     @cached_property
     def sorted_grams(self) -> Array:
@@ -72,8 +70,8 @@ class PreparedShape:
 
     @cached_property
     def spread(self) -> float:
-        """Largest spectral norm of the vertex matrix."""
-        return max(template.spread for template in self.templates)
+        """Largest spectral norm of the vertex matrix, over the values of the parameter."""
+        return float(np.linalg.norm(self.stack, 2, axis=(1, 2)).max())
 
 
 @lru_cache(maxsize=1024)
@@ -86,7 +84,7 @@ def lay(prepared: PreparedShape, cloud: Cloud, sigma: Array) -> Fit:
     """Lay one shape over the cloud, over its free parameter too if it has one."""
     if prepared.shape.family is not None:
         return _lay_family(prepared, cloud, sigma)
-    fits = align(cloud, prepared.templates[0])
+    fits = align(cloud, prepared.template)
     other_hand = [fit for fit in fits if fit.handedness != fits[0].handedness]
     # Noise lets several permutations fit; each of them speaks for the shape.
     each = _evidence(
@@ -114,12 +112,7 @@ def _lay_family(prepared: PreparedShape, cloud: Cloud, sigma: Array) -> Fit:
     """
     shape, family = prepared.shape, prepared.shape.family
     assert family is not None
-    found = {
-        fit.permutation.tobytes(): fit.permutation
-        for template in prepared.templates
-        for fit in align(cloud, template)[:1]
-    }
-    permutations = np.array(list(found.values()))
+    permutations = np.array([fit.permutation for fit in align(cloud, prepared.template)])
     coarse = fit_rotation(cloud, prepared.stack[:, permutations])[0]
     k, best = np.unravel_index(np.argmin(coarse), coarse.shape)
     permutation = permutations[best]

@@ -1,0 +1,170 @@
+"""``geomsup demo``: the phenomenon in half a minute, with pictures.
+
+Five features in two dimensions, at three feature probabilities whose best configurations are
+three different shapes.  Many models are trained for each and the best is shown, because single
+models get stuck; how many did is part of what there is to see.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geomsup.cli.output import at_least, print_json, say
+from geomsup.errors import GeomsupError, GeomsupWarning
+
+if TYPE_CHECKING:
+    from geomsup.cli.models import Row
+
+__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+
+SUMMARY: str = "train small models, name their geometry, write the pictures"
+DESCRIPTION: str = """\
+Train toy models that squeeze five features into two dimensions, at three feature probabilities;
+print the report on the best model of each, and write pictures and models to a folder. Takes less
+than a minute and needs no network."""
+
+# The best configurations known are a triangle, two digons and a pentagon.  At .8 the triangle is
+# found by about one model in eight, hence the number of models.
+_PROBABILITIES = (0.8, 0.4, 0.05)
+_MODELS_EACH = 32
+_STEPS = 5_000
+_FOLDER = "geomsup-demo"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--out", metavar="DIR", default=_FOLDER, help=f"folder to write to (default: {_FOLDER})"
+    )
+    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="default: 0")
+    parser.add_argument(
+        "--steps", type=at_least(1), default=_STEPS, metavar="N", help=f"default: {_STEPS}"
+    )
+    parser.add_argument(
+        "--models",
+        type=at_least(1),
+        default=_MODELS_EACH,
+        metavar="N",
+        help=f"models at each probability (default: {_MODELS_EACH})",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, report, draw, and say what to try next."""
+    from geomsup.cli.models import classified_models
+    from geomsup.training import ToyModelConfig, train
+
+    started = time.perf_counter()
+    folder = Path(args.out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise GeomsupError(f"the folder {args.out!r} cannot be made: {error.strerror}") from error
+
+    config = ToyModelConfig(
+        n_features=5,
+        n_hidden=2,
+        feature_probability=[[p] for p in _PROBABILITIES for _ in range(args.models)],
+        n_instances=len(_PROBABILITIES) * args.models,
+        n_steps=args.steps,
+        batch_size=512,
+        learning_rate=0.01,
+        lr_schedule="cosine",
+    )
+    if not args.json:
+        say(
+            f"Training {config.n_instances} toy models: 5 features in 2 dimensions, "
+            f"{args.models} models at each of {len(_PROBABILITIES)} feature probabilities …"
+        )
+    with warnings.catch_warnings():
+        # After Ctrl-C the trainer says that the work is kept; here it is not.
+        warnings.simplefilter("ignore", GeomsupWarning)
+        result = train(config, seed=args.seed)
+    if result.completed_steps < config.n_steps:
+        raise KeyboardInterrupt
+    groups = [
+        classified_models(result.model(k * args.models + i) for i in range(args.models))
+        for k in range(len(_PROBABILITIES))
+    ]
+    if not args.json:
+        for rows in groups:
+            _say_group(rows)
+
+    saved = result.save(folder / "run.safetensors")
+    best = [rows[0] for rows in groups]
+    pictures = [_draw_directions(best, folder), *(_draw_report(row, folder) for row in best)]
+    seconds = time.perf_counter() - started
+    if args.json:
+        models = [_record(rows) for rows in groups]
+        files = [str(path) for path in (*pictures, saved)]
+        record = {"out": str(folder), "seed": args.seed, "seconds": seconds, "files": files}
+        print_json({**record, "models": models})
+        return 0
+
+    say(f"\nDone in {seconds:.0f} s. Written to {folder}/")
+    say("  directions.png          the best models side by side, with their ideal shapes")
+    say("  report-p*.png           cosines, interference graph and dimensionalities of each")
+    say(f"  run.safetensors         all {config.n_instances} models, with what made them")
+    say("\nTry next")
+    say(f"  geomsup classify {shlex.quote(str(saved))} --instance {best[-1].instance} --verbose")
+    say("  geomsup shapes pentagon")
+    say("  geomsup classify YOUR_WEIGHTS.npy        (columns are features)")
+    return 0
+
+
+def _say_group(rows: list[Row]) -> None:
+    from geomsup.cli.models import distribution
+
+    model = rows[0].model
+    assert model is not None
+    p = model.feature_probability[0]
+    say(f"\n== p = {p:g}: each feature is there in {100 * p:g} % of the inputs ==")
+    for line in distribution(rows):
+        say(line)
+    say(f"lowest loss {model.loss:.4f}, instance {model.instance}:\n")
+    say(rows[0].report)
+
+
+def _record(rows: list[Row]) -> dict[str, Any]:
+    from geomsup.cli.models import row_dict
+
+    return {
+        **row_dict(rows[0]),
+        "report": rows[0].report.to_dict(),
+        "instances": [row_dict(row) for row in rows],
+    }
+
+
+def _draw_directions(best: list[Row], folder: Path) -> Path:
+    from matplotlib.figure import Figure
+
+    from geomsup.cli.models import structures
+    from geomsup.plotting import plot_directions
+
+    figure = Figure(figsize=(4.0 * len(best), 5.0), layout="constrained")
+    for row, ax in zip(best, figure.subplots(1, len(best)), strict=True):
+        assert row.model is not None
+        plot_directions(row.model.W, row.report, ax=ax)
+        p = row.model.feature_probability[0]
+        ax.set_title(f"p = {p:g}: {structures(row.report)}")
+    path = folder / "directions.png"
+    # "tight", because the legends hang below the axes.
+    figure.savefig(path, dpi=100, bbox_inches="tight")
+    return path
+
+
+def _draw_report(row: Row, folder: Path) -> Path:
+    from matplotlib.figure import Figure
+
+    from geomsup.plotting import plot_report
+
+    assert row.model is not None
+    path = folder / f"report-p{row.model.feature_probability[0]:g}.png"
+    figure = plot_report(row.model.W, row.report, fig=Figure(figsize=(12, 9.5)))
+    figure.savefig(path, dpi=100)
+    return path

@@ -1,0 +1,131 @@
+"""``geomsup inspect``: what a weight file holds, and how to classify it.
+
+Only headers are read, so a checkpoint of many gigabytes is listed at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import Any
+
+from geomsup.cli.output import complain, print_json, say, table
+from geomsup.errors import GeomsupError, shorten
+from geomsup.weights import ArrayInfo, list_arrays
+
+__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+
+SUMMARY: str = "list the arrays of a weight file and how to classify them"
+DESCRIPTION: str = """\
+List the arrays of a .npy, .npz, .pt, .pth or .safetensors file, with the command that classifies
+each; for a run of geomsup train also what made it. Nothing in the file is executed."""
+
+_MAX_COMMANDS = 8
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("file", metavar="FILE", help="a weight file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the file."""
+    infos = list_arrays(args.file)
+    made_by = _run_record(args.file)
+    candidates = [info for info in infos if _is_matrix(info)]
+    if made_by is not None:
+        candidates = [info for info in candidates if info.name == "weights"]
+    alone = len(candidates) == 1
+    if args.json:
+        known = {info.name: _command(args.file, info, alone) for info in candidates}
+        arrays = [
+            {
+                "name": info.name,
+                "shape": list(info.shape),
+                "dtype": info.dtype,
+                "classify": known.get(info.name),
+            }
+            for info in infos
+        ]
+        print_json({"file": args.file, "arrays": arrays, "run": made_by})
+        return 0
+
+    rows = [
+        [
+            _label(info.name),
+            str(info.shape),
+            info.dtype,
+            _reading(info) if info in candidates else "–",
+        ]
+        for info in infos
+    ]
+    header = ["array", "shape", "dtype", "as weights"]
+    say("\n".join(table(header, rows, left=header)))
+    if made_by is not None:
+        say(f"\n{made_by['title']}")
+        say("\n".join(_settings(made_by)))
+    if candidates:
+        say("\nclassify with")
+        for info in candidates[:_MAX_COMMANDS]:
+            say(f"  {_command(args.file, info, alone)}")
+        if len(candidates) > _MAX_COMMANDS:
+            say(f"  … and so on with the other {len(candidates) - _MAX_COMMANDS}")
+        if made_by is None:
+            say("if rows are the features, as in the decoder of an autoencoder: --feature-axis 0")
+    else:
+        say("\nno matrix of real numbers here, so there is nothing to classify")
+    return 0
+
+
+def _run_record(path: str) -> dict[str, Any] | None:
+    from geomsup.cli.sources import is_run
+
+    if not is_run(path):
+        return None
+    from geomsup.cli.train import title_of
+    from geomsup.training import TrainingRun
+
+    try:
+        loaded = TrainingRun.load(path)
+    except GeomsupError as error:
+        complain("warning", str(error))
+        return None
+    return {
+        "title": title_of(loaded),
+        "config": loaded.config.to_dict(),
+        "seed": loaded.seed,
+        "device": loaded.device,
+        "completed_steps": loaded.completed_steps,
+        "lowest_loss": float(loaded.losses.min()),
+        "highest_loss": float(loaded.losses.max()),
+        "provenance": loaded.provenance,
+    }
+
+
+def _settings(record: dict[str, Any]) -> list[str]:
+    rows = [(name, shorten(value)) for name, value in record["config"].items()]
+    rows.append(("losses", f"{record['lowest_loss']:.6g} … {record['highest_loss']:.6g}"))
+    made_with = ", ".join(f"{name} {version}" for name, version in record["provenance"].items())
+    rows.append(("made with", made_with))
+    width = max(len(name) for name, _ in rows)
+    return [f"  {name:<{width}}  {text}" for name, text in rows]
+
+
+def _is_matrix(info: ArrayInfo) -> bool:
+    real = info.dtype.startswith(("float", "bfloat", "int", "uint", "bool"))
+    return real and len(info.shape) in (2, 3) and 0 not in info.shape
+
+
+def _reading(info: ArrayInfo) -> str:
+    n_hidden, n_features = info.shape[-2:]
+    text = f"{n_features} features in {n_hidden} dimensions"
+    return text if len(info.shape) == 2 else f"{info.shape[0]} × {text}"
+
+
+def _command(path: str, info: ArrayInfo, alone: bool) -> str:
+    words = ["geomsup", "classify", path]
+    return shlex.join(words if alone else [*words, "--key", info.name])
+
+
+def _label(name: str) -> str:
+    return name if name.isprintable() else shorten(name)

@@ -1,0 +1,143 @@
+"""Several trained models at a glance: what each became, what it costs, and how to show it.
+
+``train``, ``classify`` and ``demo`` all end in the same table, which is made here.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup import GeometryReport, GeomsupWarning, classify_geometry
+from geomsup.cli.output import table
+
+if TYPE_CHECKING:
+    from geomsup.training import TrainedModel, TrainingRun
+
+__all__ = [
+    "Row",
+    "classified",
+    "classified_models",
+    "distribution",
+    "row_dict",
+    "settings_of",
+    "structures",
+    "table_of",
+]
+
+_MAX_ROWS = 40
+_MAX_KINDS = 8
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Row:
+    """One model: its number, its report, and the model itself where training made it."""
+
+    instance: int
+    report: GeometryReport
+    model: TrainedModel | None = None
+
+
+def classified(W: object, options: dict[str, Any] | None = None) -> GeometryReport:
+    """The report on a matrix that ``as_weights`` has passed, or that geomsup trained."""
+    with warnings.catch_warnings():
+        # Whoever read the matrix has warned already, with the name of the file.
+        warnings.simplefilter("ignore", GeomsupWarning)
+        return classify_geometry(W, **(options or {}))
+
+
+def classified_models(
+    models: Iterable[TrainedModel], options: dict[str, Any] | None = None
+) -> list[Row]:
+    """A row for each model, lowest loss first among those of the same setting."""
+    from tqdm.auto import tqdm
+
+    settings: dict[tuple[bytes, bytes], list[TrainedModel]] = {}
+    for model in models:
+        setting = model.feature_probability.tobytes(), model.importance.tobytes()
+        settings.setdefault(setting, []).append(model)
+    ranked = [m for alike in settings.values() for m in sorted(alike, key=lambda m: m.loss)]
+    # disable=None shows the bar in a terminal only.
+    bar = tqdm(ranked, desc="classifying", unit="model", leave=False, disable=None)
+    return [Row(instance=m.instance, report=classified(m.W, options), model=m) for m in bar]
+
+
+def settings_of(run: TrainingRun) -> int:
+    """How many different tasks the instances of a run were trained on."""
+    tables = (run.config.probabilities, run.config.importances)
+    return len(np.unique(np.concatenate(tables, axis=1), axis=0))
+
+
+def structures(report: GeometryReport) -> str:
+    """The structures of a report in one line, "(×2)" marking parallel features on one vertex."""
+    names = []
+    for component in report.components:
+        multiple = max(component.multiplicities)
+        names.append(component.name if multiple == 1 else f"{component.name} (×{multiple})")
+    text = " + ".join(
+        name if count == 1 else f"{count} × {name}" for name, count in Counter(names).most_common()
+    )
+    return (f"{text} = {report.composite}" if report.composite else text) or "nothing represented"
+
+
+def distribution(rows: list[Row]) -> list[str]:
+    """What became of the models as lines of text, most frequent first; none if all differ."""
+    counts = Counter(structures(row.report) for row in rows).most_common()
+    if len(counts) == len(rows):
+        return []
+    width = len(str(len(rows)))
+    lines = [f"  {count:>{width}} of {len(rows)}  {text}" for text, count in counts[:_MAX_KINDS]]
+    rest = sum(count for _, count in counts[_MAX_KINDS:])
+    if rest:
+        lines.append(f"  {rest:>{width}} of {len(rows)}  others")
+    return lines
+
+
+def table_of(rows: list[Row]) -> list[str]:
+    """The models as lines of text, at most forty of them."""
+    header = ["instance", "features", "geometry"]
+    cells = [
+        [str(row.instance), str(int(row.report.represented.sum())), structures(row.report)]
+        for row in rows[:_MAX_ROWS]
+    ]
+    models = [row.model for row in rows[:_MAX_ROWS] if row.model is not None]
+    if models:
+        header[1:1] = ["p", "loss", "±"]
+        for line, model in zip(cells, models, strict=True):
+            line[1:1] = [
+                _span(model.feature_probability),
+                f"{model.loss:.6g}",
+                f"{model.loss_error:.1g}",
+            ]
+    lines = table(header, cells, left=("geometry",))
+    if len(rows) > _MAX_ROWS:
+        lines.append(f"… and {len(rows) - _MAX_ROWS} more")
+    return lines
+
+
+def row_dict(row: Row) -> dict[str, Any]:
+    """A row as a JSON-ready dictionary."""
+    found = {
+        "instance": row.instance,
+        "n_represented": int(row.report.represented.sum()),
+        "counts": row.report.counts(),
+        "composite": row.report.composite,
+        "structures": structures(row.report),
+    }
+    if row.model is not None:
+        found["loss"] = row.model.loss
+        found["loss_error"] = row.model.loss_error
+        found["feature_probability"] = row.model.feature_probability.tolist()
+        found["importance"] = row.model.importance.tolist()
+    return found
+
+
+def _span(values: NDArray[np.float64]) -> str:
+    low, high = float(values.min()), float(values.max())
+    return f"{low:g}" if low == high else f"{low:g}…{high:g}"

@@ -1,0 +1,181 @@
+"""Everything the commands print passes through here.
+
+Two promises are kept in one place: a terminal without Unicode gets readable substitutes instead
+of a crash, and nothing that a file holds (names, metadata) can send control characters to a
+terminal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import codecs
+import io
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from geomsup.errors import GeomsupError
+
+__all__ = [
+    "UsageError",
+    "at_least",
+    "checked_picture",
+    "complain",
+    "drop_output",
+    "flush",
+    "print_json",
+    "printable_streams",
+    "say",
+    "table",
+]
+
+_SUBSTITUTES = {
+    "─": "-", "–": "-", "−": "-", "…": "...", "×": "x", "°": " deg", "≥": ">=", "≤": "<=",
+    "±": "+-", "⊕": "+", "→": "->", "·": "*", "²": "^2", "Σ": "sum ", "σ": "sigma", "π": "pi",
+    "’": "'",
+}  # fmt: skip
+_HANDLER = "geomsup.substitute"
+
+
+class UsageError(Exception):
+    """Options that do not go together; ends with the usage line and status 2."""
+
+
+def say(text: object = "") -> None:
+    """Print to stdout, control characters shown as escapes."""
+    print(_visible(str(text)), flush=True)
+
+
+def complain(kind: str, text: str) -> None:
+    """Print one line to stderr: ``geomsup: error: …``."""
+    if sys.stderr is not None:
+        print(f"geomsup: {kind}: {_visible(' '.join(text.split()))}", file=sys.stderr, flush=True)
+
+
+def print_json(value: dict[str, Any] | list[Any]) -> None:
+    """Print one JSON document to stdout: ASCII, and a line for each entry of the outermost level.
+
+    Indenting all levels would put every single weight on a line of its own.
+    """
+    if isinstance(value, dict):
+        lines, brackets = [f"{_json(key)}: {_json(item)}" for key, item in value.items()], "{}"
+    else:
+        lines, brackets = [_json(item) for item in value], "[]"
+    print(brackets[0], ",\n".join(lines), brackets[1], sep="\n", flush=True)
+
+
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[str] = ()
+) -> list[str]:
+    """Lay out rows under a header; columns named in ``left`` are flush left, others right."""
+    widths = [max(len(row[k]) for row in [header, *rows]) for k in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [
+            cell.ljust(width) if name in left else cell.rjust(width)
+            for name, cell, width in zip(header, row, widths, strict=True)
+        ]
+        return "  ".join(cells).rstrip()
+
+    return [line(header), "  ".join("─" * width for width in widths), *map(line, rows)]
+
+
+def at_least(least: int) -> Any:
+    """An argparse type: whole numbers from ``least`` on."""
+
+    def whole_number(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number ≥ {least}, got {text!r}")
+        return number
+
+    return whole_number
+
+
+def checked_picture(path: str) -> None:
+    """Refuse a picture that could not be written, before any work goes into it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    target, kinds = Path(path), FigureCanvasAgg.get_supported_filetypes()
+    if target.suffix.lower().lstrip(".") not in kinds:
+        raise GeomsupError(
+            f"expected a picture named *.png, *.pdf or *.svg, got {target.name!r}; rename it"
+        )
+    if not target.parent.is_dir():
+        raise GeomsupError(f"the folder {str(target.parent)!r} does not exist; make it first")
+
+
+@contextmanager
+def printable_streams() -> Iterator[None]:
+    """Let stdout and stderr substitute what their encoding lacks."""
+    codecs.register_error(_HANDLER, _substitute)
+    changed: list[tuple[io.TextIOWrapper, str | None]] = []
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            changed.append((stream, stream.errors))
+            stream.reconfigure(errors=_HANDLER)
+    try:
+        yield
+    finally:
+        for stream, before in changed:
+            if not stream.closed:
+                stream.reconfigure(errors=before)
+
+
+def flush() -> None:
+    """Write out what is buffered, so that a full disk or a closed pipe shows now."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def drop_output() -> None:
+    """Send the rest to nowhere: the interpreter flushes at exit, and would fail again."""
+    for stream in (sys.stdout, sys.stderr):
+        if _is_broken(stream):
+            sink = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(sink, stream.fileno())
+            os.close(sink)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)
+
+
+def _is_broken(stream: TextIO | None) -> bool:
+    try:
+        if stream is not None:
+            stream.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _substitute(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    characters = error.object[error.start : error.end]
+    return "".join(map(_nearest_ascii, characters)), error.end
+
+
+def _nearest_ascii(character: str) -> str:
+    if character in _SUBSTITUTES:
+        return _SUBSTITUTES[character]
+    # "ä" is "a" with a mark, which is dropped.
+    plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    return plain or "?"
+
+
+def _visible(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode() for c in text
+    )

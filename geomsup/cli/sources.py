@@ -1,0 +1,37 @@
+"""What a weight file offers to ``classify``: one matrix, a stack of matrices, or a training run.
+
+A file of several models is no error on the command line: whoever has just typed ``geomsup train``
+wants to see all of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from geomsup.weights import list_arrays
+
+__all__ = ["is_run", "stack_in"]
+
+
+def is_run(path: str) -> bool:
+    """Whether a file says of itself that ``TrainingRun.save`` wrote it."""
+    if Path(path).suffix.lower() != ".safetensors":
+        return False
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return (file.metadata() or {}).get("format") == "geomsup.TrainingRun"
+    # Whatever is wrong with the file, its reader says so in a better way.
+    except (SafetensorError, OSError, ValueError):
+        return False
+
+
+def stack_in(path: str, key: str | None) -> tuple[str, int] | None:
+    """Name and length of the stack of matrices that ``key``, or the lack of one, points at."""
+    infos = [info for info in list_arrays(path) if len(info.shape) >= 2]
+    if key is not None:
+        infos = [info for info in infos if info.name == key]
+    if len(infos) != 1 or len(infos[0].shape) != 3 or 0 in infos[0].shape:
+        return None
+    return infos[0].name, infos[0].shape[0]

@@ -1,0 +1,118 @@
+"""``geomsup train``: toy models from the command line, and what each of them became.
+
+The options are the fields of ``ToyModelConfig``, so that a new setting is an option at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from geomsup.cli.output import UsageError, at_least, print_json, say
+from geomsup.errors import GeomsupError
+
+__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+
+SUMMARY: str = "train toy models and name what each became"
+DESCRIPTION: str = """\
+Train ReLU-output toy models side by side and name the geometry of each.
+
+The models share nothing but the settings; the one of lowest loss is the one to look at. Settings
+of single features are comma-separated lists: --importance 1,0.9,0.81,0.729,0.656"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options, one for each field of the configuration."""
+    from geomsup.training import ToyModelConfig
+
+    readers: dict[str, tuple[Callable[[str], Any], str]] = {
+        "int": (int, "N"),
+        "float": (float, "X"),
+        "str": (str, "NAME"),
+        "PerFeature": (_per_feature, "X[,X...]"),
+    }
+    for field in dataclasses.fields(ToyModelConfig):
+        read, metavar = readers[str(field.type)]
+        choices = field.metadata.get("choices")
+        parser.add_argument(
+            _flag(field.name),
+            type=read,
+            choices=choices,
+            metavar=None if choices else metavar,
+            # Left out, so that the dataclass alone knows the defaults.
+            default=argparse.SUPPRESS,
+            help=f"{field.metadata['help']} (default: {field.default})",
+        )
+    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="default: 0")
+    parser.add_argument("--device", default="cpu", help='"cpu", "cuda" or "cuda:1" (default: cpu)')
+    parser.add_argument(
+        "--out", metavar="FILE.safetensors", help="keep the models, with all that made them"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, save, classify, print."""
+    from geomsup.cli.models import classified_models, distribution, row_dict, table_of
+    from geomsup.training import ToyModelConfig, train
+
+    given = {
+        field.name: getattr(args, field.name)
+        for field in dataclasses.fields(ToyModelConfig)
+        if hasattr(args, field.name)
+    }
+    try:
+        config = ToyModelConfig(**given)
+    except GeomsupError as error:
+        raise UsageError(str(error)) from error
+    if args.out is not None:
+        _check_target(Path(args.out))
+
+    result = train(config, seed=args.seed, device=args.device)
+    saved = None if args.out is None else str(result.save(args.out))
+    rows = classified_models(result.model(k) for k in range(config.n_instances))
+    if args.json:
+        geometry = [row_dict(row) for row in rows]
+        best = rows[0].instance
+        print_json({"file": saved, **result.to_dict(), "best": best, "geometry": geometry})
+    else:
+        say(f"{title_of(result)}\nloss: summed over features, on a fresh sample; lowest first\n")
+        say("\n".join([*table_of(rows), "", *distribution(rows), ""]))
+        if saved is None:
+            say("not saved; --out run.safetensors keeps the models")
+        else:
+            say(f"saved to {saved}\nnext: geomsup classify {shlex.quote(saved)}")
+    # train() turns Ctrl-C into a shorter run; the work is kept, and the status tells.
+    return 0 if result.completed_steps == config.n_steps else 130
+
+
+def title_of(result: object) -> str:
+    """What was trained, in one line."""
+    return str(result).partition("\n")[0]
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _per_feature(text: str) -> float | list[float]:
+    try:
+        values = [float(word) for word in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected a number, or one for each feature joined by commas, got {text!r}"
+        ) from None
+    return values if "," in text else values[0]
+
+
+def _check_target(target: Path) -> None:
+    """Find out before the training, not after it, that the file cannot be written."""
+    if target.suffix != ".safetensors":
+        raise UsageError(f"--out must end in .safetensors, got {target.name!r}")
+    if target.is_dir() or not target.parent.is_dir():
+        raise GeomsupError(
+            f"{str(target)!r} cannot be written: name a file in a folder that exists"
+        )
