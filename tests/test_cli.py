@@ -328,12 +328,23 @@ def test_train_looks_at_the_target_before_training(tmp_path: Path, capsys: Captu
     assert capsys.readouterr().err.startswith("geomsup: error: ")
 
 
+# The signal comes when the main thread is inside the training loop, however slow the machine.
 _INTERRUPTED = """\
-import os, signal, sys, threading
-import geomsup.training
+import os, signal, sys, threading, time
 from geomsup.cli import main
+def training():
+    frame = sys._current_frames()[threading.main_thread().ident]
+    while frame:
+        if frame.f_code.co_filename.endswith(os.path.join("training", "loop.py")):
+            return True
+        frame = frame.f_back
+def interrupt():
+    while not training():
+        time.sleep(0.05)
+    time.sleep(1.0)
+    os.kill(os.getpid(), signal.SIGINT)
 signal.signal(signal.SIGINT, signal.default_int_handler)
-threading.Timer(2.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+threading.Thread(target=interrupt, daemon=True).start()
 sys.exit(main(sys.argv[1:]))
 """
 
