@@ -8,7 +8,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: help demo test test-slow bench docs clean
+.PHONY: help demo test test-slow bench accuracy docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo "make test       ruff, mypy, tests and doctests"
 	@echo "make test-slow  the tests marked slow"
 	@echo "make bench      benchmarks"
+	@echo "make accuracy   how often planted shapes are named rightly"
 	@echo "make docs       HTML documentation in docs/_build/html"
 	@echo "make clean      remove .venv and everything generated"
 
@@ -28,7 +29,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
 	@touch $@
 
-$(VENV)/.installed-docs: $(VENV)/.installed
+$(VENV)/.installed-accuracy: $(VENV)/.installed
+	$(BIN)/python tests/benchmarks/planted_truth.py
+
+docs: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test,docs]'
 	@touch $@
 
@@ -46,6 +50,9 @@ test-slow: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/pytest tests/benchmarks -m '' --benchmark-only
+
+accuracy: $(VENV)/.installed
+	$(BIN)/python tests/benchmarks/planted_truth.py
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

@@ -333,3 +333,24 @@ def test_is_right_accepts_the_name_or_exactly_the_factors() -> None:
     assert is_right(["digon", "digon", "digon"], "octahedron")
     assert not is_right(["square", "digon"], "octahedron")
     assert is_right(["digon", "monosemantic", "digon"], "square pyramid")
+
+
+def test_trained_pentagons_and_stuck_models_are_named_for_what_they_are() -> None:
+    from geomsup.training import ToyModelConfig, train
+
+    # A small initial scale leaves some of the sixteen seeds stuck with four directions.
+    config = ToyModelConfig(feature_probability=0.05, n_steps=5000, init_scale=0.1)
+    run = train(config, seed=0, progress=False)
+    pentagons = 0
+    for W, loss in zip(run.weights, run.losses, strict=True):
+        report = classify_geometry(W)
+        if np.all(np.linalg.norm(W, axis=0) > 0.5):
+            assert report.counts() == {"pentagon": 1}
+            # The exact optimum is .0089035937 (expected loss of the best pentagon at p = .05).
+            assert loss == pytest.approx(0.0089036, rel=0.1)
+            pentagons += 1
+        else:
+            assert report.counts() == {"digon": 2}
+            assert max(report.components[0].multiplicities) == 2
+            assert loss > 0.015
+    assert 8 <= pentagons < 16

@@ -335,7 +335,8 @@ from geomsup.cli import main
 def training():
     frame = sys._current_frames()[threading.main_thread().ident]
     while frame:
-        if frame.f_code.co_filename.endswith(os.path.join("training", "loop.py")):
+        code = frame.f_code
+        if code.co_name == "_train" and code.co_filename.endswith("loop.py"):
             return True
         frame = frame.f_back
 def interrupt():
