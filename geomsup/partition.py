@@ -39,15 +39,17 @@ MAX_LEAKAGE = 0.38
 # Cosine of the smallest angle between the spans of two components.  Components of trained models
 # that lack a dimension between them lean by .22; those that share a direction have 1.
 _MAX_OVERLAP = 0.7
-# Principal axes with less than this share of the largest energy are noise, not span.
-_LEAST_ENERGY = 0.1
+# Principal axes with less than this share of the largest energy are rounding, not span.
+_LEAST_ENERGY = 1e-3
 # Cuts that are weighed: those inside the widest gaps of the merge tree.
 _MAX_CUTS = 32
+# Any threshold inside the gap gives the same components; a low one shows more of their edges.
+_HEIGHT_IN_GAP = 0.25
 # Log prior odds of one connected structure against several.
 _SPLIT_COST = 1.1
 # Prior shares of orthogonal pairs of components, over which the evidence is averaged: in trained
-# models nearly all pairs are orthogonal, in a cluster of leaning structures hardly any.
-_ORTHOGONAL_SHARES: Array = np.array([0.5, 0.9, 0.99, 0.999, 0.9999])
+# models nearly all pairs are orthogonal, in a crowd of leaning structures none.
+_ORTHOGONAL_SHARES: Array = np.array([0.0, 0.5, 0.9, 0.99, 0.999, 0.9999])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -118,10 +120,10 @@ def best_cut(units: Array, *, noise: float | None = None) -> Cut:
             if option is not None or k == len(worst) - 1:
                 options[k] = option or _Option(len(nodes), 0, -np.inf)
     chosen = max(options, key=lambda k: options[k].log_evidence)
-    middle = 0.5 * (heights[:-1] + heights[1:])
+    thresholds = heights[1:] + _HEIGHT_IN_GAP * gaps
     return Cut(
-        threshold=float(middle[chosen]),
-        reason=_reason(options, chosen, float(worst[chosen]), middle),
+        threshold=float(thresholds[chosen]),
+        reason=_reason(options, chosen, float(worst[chosen]), thresholds),
     )
 
 
@@ -271,7 +273,9 @@ def _orthogonality(
     noise = noise - log_sum(noise, axis=1)[:, None]
     # Each pair is either orthogonal or independent; how often, the data themselves say.
     share = _ORTHOGONAL_SHARES[:, None, None]
-    mixed = log_sum(np.logaddexp(np.log(share) + sums, np.log1p(-share)) + noise, axis=2)
+    with np.errstate(divide="ignore"):
+        log_share = np.log(share)
+    mixed = log_sum(np.logaddexp(log_share + sums, np.log1p(-share)) + noise, axis=2)
     return float(log_sum(mixed.sum(axis=1)) - np.log(len(_ORTHOGONAL_SHARES)))
 
 
@@ -289,15 +293,15 @@ def _log_prior(sizes: list[int]) -> float:
     return float(gammaln(repeated + 1).sum() - ways) - _SPLIT_COST
 
 
-def _reason(options: dict[int, _Option], chosen: int, leakage: float, middle: Array) -> str:
+def _reason(options: dict[int, _Option], chosen: int, leakage: float, thresholds: Array) -> str:
     best = options[chosen]
     noun = "component" if best.n_components == 1 else "components"
     text = f"{best.n_components} {noun} of total rank {best.total_rank}"
     if best.n_components > 1:
-        text += f", none sharing more than {100 * leakage:.1f} % of its interference"
+        text += f", none sharing more than {100 * leakage:.1f} % of its cos²"
     rivals = [k for k in options if k != chosen]
     if not rivals:
         return f"{text}; no other cut keeps its components apart"
     rival = max(rivals, key=lambda k: options[k].log_evidence)
     odds = best.log_evidence - options[rival].log_evidence
-    return f"{text}; log evidence {odds:.1f} above the next best cut, {middle[rival]:.3f}"
+    return f"{text}; log evidence {odds:.1f} above the next best cut, {thresholds[rival]:.3f}"

@@ -227,7 +227,8 @@ class _Weighed:
 def _weighed(cloud: Cloud, sigma: Array, *, at_least: int = 0, composites: bool = True) -> _Weighed:
     ranks, generic = generic_log_evidence(cloud.points, dim=cloud.dim, sigma=sigma)
     paired = paired_log_evidence(cloud.points, dim=cloud.dim, sigma=sigma)
-    if paired is not None:
+    # Without composites the pairs speak for themselves too, as components of their own.
+    if composites and paired is not None:
         ranks = np.append(ranks, min(cloud.n_vertices // 2, cloud.dim))
         generic = np.vstack([generic, paired + np.log(_PAIRED_SHARE)])
     marginal = marginalise(generic)
