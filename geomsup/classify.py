@@ -110,7 +110,7 @@ def classify_geometry(
 
     norms = unit_columns(weights)[1]
     dimensionalities = dimensionality_of(weights)
-    represented = represented_features(norms, norm_threshold)
+    represented = represented_features(norms, norm_threshold, n_hidden=weights.shape[0])
     features = np.flatnonzero(represented.mask)
     units = unit_columns(weights[:, features])[0]
 
@@ -190,8 +190,9 @@ def _feature_edges(
     upper = sparse.triu(cosine_edges(units, threshold), format="coo")
     inside = labels[upper.row] == labels[upper.col]
     pairs = np.column_stack([features[upper.row[inside]], features[upper.col[inside]]])
+    pairs = pairs.astype(np.intp)
     pairs.setflags(write=False)
-    return pairs.astype(np.intp), upper.data[inside]
+    return pairs, upper.data[inside]
 
 
 def _component(
@@ -213,7 +214,7 @@ def _component(
     own = weights[:, inside]
     leakage = _leakage(weights, own)
     result = match_directions(directions.T, noise=noise, max_candidates=max_candidates)
-    match = _carried(result, leakage)
+    match = None if _is_shared_ray(on_vertex) else _carried(result, leakage)
     rank = match.dim if match else result.generic_rank
     return ComponentReport(
         features=tuple(int(i) for i in numbers[inside]),
@@ -240,6 +241,11 @@ def _tightness(own: Array, directions: Array, rank: int) -> float:
     """
     axes = np.linalg.svd(directions, full_matrices=False)[0][:, :rank]
     return float(dimensionality_of(axes.T @ own).sum()) / rank
+
+
+def _is_shared_ray(on_vertex: list[IntArray]) -> bool:
+    """Tell whether several features share the only direction: none of them is by itself."""
+    return len(on_vertex) == 1 and len(on_vertex[0]) > 1
 
 
 def _carried(result: MatchResult, leakage: float) -> ShapeMatch | None:
@@ -277,9 +283,15 @@ def _composite(components: list[ComponentReport], weights: Array) -> str | None:
         for angle, match in zip(angles, matches, strict=True)
         if match.noise > 0
     ]
-    noise = np.sqrt(sum(angles) / sum(freedom)) if freedom else 0.0
+    noise = float(np.sqrt(sum(angles) / sum(freedom))) if freedom else 0.0
     parts = [unit_columns(weights[:, list(c.features)])[0] for c in components]
-    if not orthogonal_within(parts, ranks, noise=max(float(noise), NOISE_GRID[0])):
+    known = noise <= NOISE_GRID[0]
+    if not orthogonal_within(
+        parts,
+        ranks,
+        noise=float(NOISE_GRID[0]) if known else noise,
+        freedom=np.inf if known else sum(freedom),
+    ):
         return None
     return composite_name([c.name for c in components])
 

@@ -49,10 +49,14 @@ _NORM_JUMP = 3.0
 # … from a lower group that reaches down to this share of the upper group's median.  Dropped
 # features of trained models do; features that are merely weaker than others do not.
 _NORM_REACH = 0.08
+# A few strong features do not make all others dropped: the upper group must be at least half of the
+# features, or fill the space, or stand above the rest by this factor.
+_NORM_ABYSS = 300.0
 # Directions closer than this (rad) are one vertex; so are those below a threefold jump in
-# the angles between neighbours, up to a limit that no catalogued shape comes near.
+# the angles between neighbours, up to a limit that no catalogued shape comes near.  No direction
+# may be farther than that from the mean of its group: a fan is not one direction.
 _SURELY_PARALLEL = 0.02
-_MAYBE_PARALLEL = 0.2
+_MAYBE_PARALLEL = 0.15
 _PARALLEL_JUMP = 3.0
 
 
@@ -84,7 +88,10 @@ class MergeTree:
 
 
 def represented_features(
-    norms: Array, norm_threshold: float | Literal["auto"] = "auto"
+    norms: Array,
+    norm_threshold: float | Literal["auto"] = "auto",
+    *,
+    n_hidden: int | None = None,
 ) -> RepresentedFeatures:
     """Tell the features that the model represents from those it has dropped, by their norms.
 
@@ -95,8 +102,11 @@ def represented_features(
     norm_threshold : float or "auto"
         Features with a norm above it are represented.  "auto" looks for the widest jump (a
         factor of at least 3) in the sorted norms above a group that reaches down to less
-        than .08 of the represented features' median; where there is none, every non-zero
-        feature is represented.
+        than .08 of the represented features' median, and leaves at least half of the features
+        or n_hidden of them (or is a factor of 300); where there is none, every non-zero feature
+        is represented.
+    n_hidden : int, optional
+        Dimension of the space, if known.
 
     Returns
     -------
@@ -129,7 +139,10 @@ def represented_features(
         )
     jumps = np.exp(np.diff(np.log(ordered)).clip(max=700))
     medians = np.array([np.median(ordered[k:]) for k in range(1, len(ordered))])
-    jumps[(jumps < _NORM_JUMP) | (ordered[0] > _NORM_REACH * medians)] = 0.0
+    n_above = np.arange(len(ordered) - 1, 0, -1)
+    enough = n_above >= min(0.5 * len(norms), n_hidden or np.inf)
+    enough |= jumps >= _NORM_ABYSS
+    jumps[(jumps < _NORM_JUMP) | (ordered[0] > _NORM_REACH * medians) | ~enough] = 0.0
     k = int(np.argmax(jumps))
     if jumps[k] == 0.0:
         return RepresentedFeatures(
@@ -222,8 +235,8 @@ def parallel_groups(units: Array) -> IntArray:
     """Return, for each unit column, the label of the group of parallel columns it belongs to.
 
     Directions within .02 rad are one vertex; so are directions below a threefold jump in the
-    merge angles, as long as they are within .2 rad.  Labels count from 0 in the order of first
-    appearance.
+    merge angles, as long as they are within .15 rad of their neighbour and of their mean.  Labels
+    count from 0 in the order of first appearance.
 
     Examples
     --------
@@ -246,14 +259,29 @@ def parallel_groups(units: Array) -> IntArray:
     following = np.append(heights[1:], horizon)
     splits = (heights <= _MAYBE_PARALLEL) & (following >= _PARALLEL_JUMP * heights)
     splits |= heights <= _SURELY_PARALLEL
-    tolerance = heights[splits].max() if splits.any() else -1.0
-    kept = forest.data - 1.0 <= tolerance
-    merged = sparse.coo_array((np.ones(kept.sum()), (forest.row[kept], forest.col[kept])), (n, n))
-    labels = connected_components(merged, directed=False)[1]
+    labels: IntArray = np.arange(n)
+    for tolerance in np.unique(heights[splits])[::-1]:
+        kept = forest.data - 1.0 <= tolerance
+        ties = (forest.row[kept], forest.col[kept])
+        merged = sparse.coo_array((np.ones(len(ties[0])), ties), (n, n))
+        labels = connected_components(merged, directed=False)[1].astype(np.intp)
+        if _widest_group(units, labels) <= _MAYBE_PARALLEL:
+            break
+    else:
+        labels = np.arange(n)
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.intp)
     rank[np.argsort(first)] = np.arange(len(first))
     return rank[inverse]
+
+
+def _widest_group(units: Array, labels: IntArray) -> float:
+    """Return the largest angle between a direction and the mean of its group, in radians."""
+    sums = np.zeros((int(labels.max()) + 1, units.shape[0]))
+    np.add.at(sums, labels, units.T)
+    means = unit_columns(sums.T)[0]
+    chords = np.linalg.norm(units - means[:, labels], axis=0)
+    return float(2 * np.arcsin(np.clip(chords.max() / 2, 0, 1)))
 
 
 def interference_graph(
@@ -354,7 +382,7 @@ def checked_number(value: object, name: str, low: float, high: float) -> float:
         raise GeomsupError(f"{wanted}, got {shown}")
     try:
         number = float(value)  # type: ignore[arg-type]  # anything with __float__ is welcome
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise GeomsupError(f"{wanted}, got {shown}") from error
     if not (np.isfinite(number) and low <= number <= high):
         raise GeomsupError(f"{wanted}, got {number!r}")

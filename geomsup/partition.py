@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtri, gammaln
+from scipy.special import chdtri, fdtri, gammaln
 
 from geomsup.interference import MergeTree, merge_tree
 from geomsup.matching import match_log_evidence
@@ -205,7 +205,9 @@ def _weighed(directions: Array, sigma: Array) -> _Weighed:
     return _Weighed(log_evidence=log_evidence, energies=energies[:rank], axes=axes[:, :rank])
 
 
-def orthogonal_within(parts: list[Array], ranks: list[int], *, noise: float) -> bool:
+def orthogonal_within(
+    parts: list[Array], ranks: list[int], *, noise: float, freedom: float = np.inf
+) -> bool:
     """Tell whether components are orthogonal to each other up to noise.
 
     Parameters
@@ -216,12 +218,14 @@ def orthogonal_within(parts: list[Array], ranks: list[int], *, noise: float) -> 
         The dimension each of them spans, noise apart.
     noise : float
         Noise per tangent axis in radians.
+    freedom : float
+        Degrees of freedom from which the noise was estimated; infinite if it is known.
 
     Returns
     -------
     bool
-        Whether the inner products of principal axes of different components pass a χ² test at the
-        level of .001.
+        Whether the inner products of principal axes of different components pass a χ² test (an
+        F test, if the noise is an estimate) at the level of .01.
     """
     axes, energies = [], []
     for part, rank in zip(parts, ranks, strict=True):
@@ -233,7 +237,10 @@ def orthogonal_within(parts: list[Array], ranks: list[int], *, noise: float) -> 
     i, j = np.nonzero(owner[:, None] < owner[None, :])
     cosines = np.einsum("ki,ki->i", np.hstack(axes)[:, i], np.hstack(axes)[:, j])
     variances = noise**2 * (1 / energy[i] + 1 / energy[j])
-    return bool((cosines**2 / variances).sum() <= chdtri(len(i), 0.001))
+    statistic = float((cosines**2 / variances).sum())
+    if np.isinf(freedom):
+        return statistic <= float(chdtri(len(i), 0.01))
+    return statistic / len(i) <= float(fdtri(len(i), freedom, 0.99))
 
 
 def _overlap(cosines: Array, owner: IntArray) -> float:

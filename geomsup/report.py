@@ -32,7 +32,7 @@ IntArray = NDArray[np.intp]
 _MAX_ROWS = 40
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ComponentReport:
     """A set of features that interfere with each other and hardly with any other.
 
@@ -41,7 +41,8 @@ class ComponentReport:
     features : tuple of int
         Indices into the columns of W, ascending.
     name : str
-        Canonical name of the shape, "monosemantic" for a feature by itself, or "irregular".
+        Canonical name of the shape, "monosemantic" for a feature by itself, or "irregular"
+        (several features on a single ray, for one).
     rank : int
         Dimensions that the component spans, up to noise.
     norms, dimensionalities : ndarray of shape (len(features),)
@@ -138,7 +139,8 @@ class ComponentReport:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.name}: {len(self.features)} features on {self.n_vertices} vertices, "
+            f"{self.name}: {_counted(len(self.features), 'feature', 'features')} on "
+            f"{_counted(self.n_vertices, 'vertex', 'vertices')}, "
             f"rank {self.rank}",
             f"  features        {_shortened(self.features, 60)}",
             f"  norms           {self.norms.min():.4f} – {self.norms.max():.4f}",
@@ -155,8 +157,14 @@ class ComponentReport:
             lines.append(f"  irregular       probability {self.irregular_probability:.3f}")
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+    def __repr__(self) -> str:
+        return f"<ComponentReport: {self.name}, features {_shortened(self.features, 40)}>"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GeometryReport:
     """The named geometry of a weight matrix.
 
@@ -258,22 +266,29 @@ class GeometryReport:
         """Rebuild a report from :meth:`to_json`."""
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise GeomsupError(
                 f"this is not JSON ({error}); pass the text that to_json() returned"
             ) from error
         return cls.from_dict(data)
 
+    def _summary(self) -> str:
+        return (
+            f"{int(self.represented.sum())} of {self.n_features} features represented in "
+            f"{self.n_hidden} dimensions, rank {self.rank}, tightness {self.tightness:.4f}"
+        )
+
+    def _found(self) -> str:
+        found = ", ".join(f"{count} × {name}" for name, count in self.counts().items())
+        return found + (f" = {self.composite}" if self.composite else "")
+
+    def __repr__(self) -> str:
+        return f"<GeometryReport: {self._found() or 'no represented features'}>"
+
     def __str__(self) -> str:
-        n_represented = int(self.represented.sum())
-        lines = [
-            f"{n_represented} of {self.n_features} features represented in "
-            f"{self.n_hidden} dimensions, rank {self.rank}, tightness {self.tightness:.4f}",
-        ]
+        lines = [self._summary()]
         if self.components:
-            found = ", ".join(f"{count} × {name}" for name, count in self.counts().items())
-            lines.append(f"found: {found}" + (f" = {self.composite}" if self.composite else ""))
-            lines += ["", *_table(_HEADER, self._rows())]
+            lines += [f"found: {self._found()}", "", *_table(_HEADER, self._rows())]
         if len(self.components) > _MAX_ROWS:
             lines.append(f"… and {len(self.components) - _MAX_ROWS} more components")
         lines += [
@@ -290,17 +305,16 @@ class GeometryReport:
             "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in row) + "</tr>"
             for row in self._rows()
         )
-        title = f"{int(self.represented.sum())} of {self.n_features} features represented in "
-        title += f"{self.n_hidden} dimensions, rank {self.rank}, tightness {self.tightness:.4f}"
-        if self.composite:
-            title += f": {self.composite}"
+        title = html.escape(self._summary())
+        if self.components:
+            title += f"<br>found: {html.escape(self._found())}"
         notes = (
             f"represented: norm &gt; {self.norm_threshold:.4g} ({html.escape(self.norm_reason)})"
             f"<br>components: |cosine| ≥ {self.interference_threshold:.4f} "
             f"({html.escape(self.interference_reason)})"
         )
         return (
-            f"<p>{html.escape(title)}</p><table><thead><tr>{head}</tr></thead>"
+            f"<p>{title}</p><table><thead><tr>{head}</tr></thead>"
             f"<tbody>{body}</tbody></table><p><small>{notes}</small></p>"
         )
 
@@ -314,7 +328,9 @@ _HEADER = ["name", "n", "rank", "P", "rms angle", "D", "norm", "leak", "runner-u
 def _row(component: ComponentReport) -> list[str]:
     match = component.match
     multiple = max(component.multiplicities)
-    name = component.name if multiple == 1 else f"{component.name} (×{multiple})"
+    name = component.name
+    if multiple > 1:
+        name += " (one ray)" if component.n_vertices == 1 else f" (×{multiple})"
     others = [m for m in component.candidates if match is None or m.shape != match.shape]
     runner_up = f"{others[0].shape} {others[0].probability:.2f}" if others else "–"
     irregular = component.irregular_probability
@@ -338,6 +354,10 @@ def _row(component: ComponentReport) -> list[str]:
         runner_up if component.n_vertices > 1 else "–",
         _shortened(component.features, 24),
     ]
+
+
+def _counted(n: int, one: str, many: str) -> str:
+    return f"{n} {one if n == 1 else many}"
 
 
 def _spread(values: Array) -> str:

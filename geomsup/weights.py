@@ -250,6 +250,12 @@ def _to_float64(array: _Array, source: str) -> npt.NDArray[np.float64]:
             f"entries up to {peak:.1e}; rescale, e.g. W / np.abs(W).max(), the geometry does not "
             "depend on the scale"
         )
+    if 0 < peak < 1 / _LARGEST_NORM:
+        raise WeightsError(
+            f"{source}: expected entries above {1 / _LARGEST_NORM:.0e}, whose squares float64 "
+            f"holds, got at most {peak:.1e}; rescale, e.g. W / np.abs(W).max(), the geometry does "
+            "not depend on the scale"
+        )
     values.setflags(write=False)
     return values
 

@@ -248,6 +248,8 @@ def test_graph_and_represented_mask() -> None:
     np.testing.assert_allclose(report.dimensionalities, feature_dimensionality(W))
     with pytest.raises(ValueError, match="read-only"):
         report.norms[0] = 2.0
+    with pytest.raises(ValueError, match="read-only"):
+        report.edges[0] = 1
 
 
 @pytest.mark.parametrize(
@@ -274,6 +276,7 @@ def test_degenerate_matrices_give_a_report(W: object) -> None:
         ("norm_threshold", np.nan),
         ("noise", 0.0),
         ("noise", "some"),
+        ("noise", 10**400),
         ("noise", np.array([0.1, 0.2])),
         ("max_candidates", 0),
         ("max_candidates", 2.5),
@@ -354,3 +357,61 @@ def test_trained_pentagons_and_stuck_models_are_named_for_what_they_are() -> Non
             assert max(report.components[0].multiplicities) == 2
             assert loss > 0.015
     assert 8 <= pentagons < 16
+
+
+@pytest.mark.parametrize(
+    ("k", "lean", "scatter"), [(35, 0.05, 0.01), (10, 0.05, 0.0), (6, 0.03, 0)]
+)
+def test_tight_digons_that_lean_on_each_other_are_digons(
+    k: int, lean: float, scatter: float
+) -> None:
+    rng = np.random.default_rng(0)
+    axes = np.linalg.qr(rng.normal(size=(k, k)))[0] + lean * rng.normal(size=(k, k))
+    axes /= np.linalg.norm(axes, axis=0)
+    W = np.hstack([axes, -axes]) + scatter * rng.normal(size=(k, 2 * k))
+    assert classify_geometry(W).counts() == {"digon": k}
+
+
+def test_several_features_on_one_ray_are_not_monosemantic() -> None:
+    report = classify_geometry(np.array([[1, 0.4, 0.4, 0, 0], [0, 0, 0, 1, -1.0]]))
+    assert report.counts() == {"irregular": 1, "digon": 1}
+    assert report.components[0].multiplicities == (3,)
+    assert "irregular (one ray)" in str(report)
+
+
+def test_a_single_strong_feature_leaves_the_pentagon_a_pentagon() -> None:
+    W = get_shape("pentagon").vertices.T * [1, 1, 1, 1, 13]
+    assert classify_geometry(W).counts() == {"pentagon": 1}
+
+
+@pytest.mark.parametrize(
+    "name", ["tricapped triangular prism", "square antiprism", "pentagonal prism"]
+)
+def test_every_member_of_a_family_is_found(name: str) -> None:
+    family = get_shape(name).family
+    assert family is not None
+    low, high = family.bounds
+    for share in (0.02, 0.3, 0.7, 0.98):
+        value = low + share * (high - low)
+        component = classify_geometry(family.build(value).T).components[0]
+        assert component.candidates[0].shape == name
+        assert component.candidates[0].parameter == pytest.approx(value, abs=1e-4)
+        assert component.candidates[0].rms_angle < 1e-4
+
+
+@pytest.mark.parametrize("figure", ["square pyramid", "octahedron", "triangular bipyramid"])
+def test_a_composite_survives_noise(figure: str) -> None:
+    lost = seen = 0
+    for seed in range(40):
+        report = classify_geometry(planted(figure, 3, 0.05, np.random.default_rng(seed)))
+        if len(report.components) > 1:
+            seen += 1
+            lost += report.composite != figure
+    assert seen > 30
+    assert lost <= 3
+
+
+def test_scales_beyond_float64_are_refused() -> None:
+    for scale in (1e-170, 1e-310, 1e160):
+        with pytest.raises(GeomsupError, match="rescale"):
+            classify_geometry(get_shape("pentagon").vertices.T * scale)

@@ -87,7 +87,7 @@ def test_classify_takes_rows_as_features(
     assert main(["classify", str(decoder)]) == 0
     warning = capsys.readouterr().err
     assert warning.startswith("geomsup: warning: ")
-    assert "feature_axis=0" in warning
+    assert "--feature-axis 0" in warning
     assert warning.count("\n") == 1
     assert run_json("classify", str(decoder), "--feature-axis", "0")["counts"] == {"triangle": 1}
     assert not capsys.readouterr().err

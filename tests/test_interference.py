@@ -98,7 +98,10 @@ def test_antiparallel_is_not_parallel() -> None:
 
 
 def test_represented_features_of_trained_weights(trained: dict[str, np.ndarray]) -> None:
-    counts = [int(represented_features(np.linalg.norm(W, axis=0)).mask.sum()) for W in trained["W"]]
+    counts = [
+        int(represented_features(np.linalg.norm(W, axis=0), n_hidden=20).mask.sum())
+        for W in trained["W"]
+    ]
     assert counts == [37, 38, 57, 93]
 
 
@@ -124,3 +127,22 @@ def test_subnormal_norms_are_zero() -> None:
 def test_graph_threshold_is_checked(bad: object) -> None:
     with pytest.raises(GeomsupError, match=r"threshold must be a number in \[0, 1\]"):
         interference_graph(np.eye(2, 4), threshold=bad)  # type: ignore[arg-type]  # on purpose
+
+
+def test_one_strong_feature_does_not_drop_the_others() -> None:
+    assert represented_features(np.array([1, 1, 1, 1, 13.0]), n_hidden=2).mask.all()
+    rng = np.random.default_rng(0)
+    norms = np.append(rng.uniform(0.5, 1.5, 399), 20.0)
+    assert represented_features(norms, n_hidden=30).mask.all()
+
+
+@pytest.mark.parametrize("k", [20, 32, 40, 100])
+def test_a_ring_is_not_chained_into_one_direction(k: int) -> None:
+    assert parallel_groups(get_shape(f"{k}-gon").vertices.T).max() == k - 1
+
+
+def test_a_fan_is_not_chained_into_one_direction() -> None:
+    angles = np.linspace(0, 1.5, 12)
+    assert parallel_groups(np.vstack([np.cos(angles), np.sin(angles)])).max() == 11
+    dense = random_directions(3000, 2, np.random.default_rng(0))
+    assert parallel_groups(dense).max() > 10

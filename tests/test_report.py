@@ -32,7 +32,9 @@ def test_json_is_plain_and_strict(report: GeometryReport) -> None:
     assert data["components"][0]["name"] == report.components[0].name
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"components": 3}', "null", '"x"'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"components": 3}', "null", '"x"', None, 5, "[" * 100_000]
+)
 def test_what_is_no_report_is_refused(text: str) -> None:
     with pytest.raises(GeomsupError, match="this is not"):
         GeometryReport.from_json(text)

@@ -51,9 +51,20 @@ def say(text: object = "") -> None:
     print(_visible(str(text)), flush=True)
 
 
+# Messages of the library name arguments and functions; a shell has flags and verbs for them.
+_AS_FLAGS = {
+    "feature_axis=": "--feature-axis ",
+    "key= ": "--key ",
+    "key=": "--key ",
+    "list_shapes()": "geomsup shapes",
+}
+
+
 def complain(kind: str, text: str) -> None:
     """Print one line to stderr: ``geomsup: error: …``."""
     if sys.stderr is not None:
+        for python, shell in _AS_FLAGS.items():
+            text = text.replace(python, shell)
         print(f"geomsup: {kind}: {_visible(' '.join(text.split()))}", file=sys.stderr, flush=True)
 
 

@@ -37,7 +37,7 @@ Array = NDArray[np.float64]
 _PAIRED_SHARE = 0.005
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ShapeMatch:
     """One shape laid over the directions of a component.
 
@@ -110,6 +110,9 @@ class ShapeMatch:
         fields["rotation"] = _frozen(np.array(fields["rotation"], dtype=np.float64))
         fields["vertices"] = _frozen(np.array(fields["vertices"], dtype=np.float64))
         return cls(**fields)
+
+    def __repr__(self) -> str:
+        return f"<ShapeMatch: {self}>"
 
     def __str__(self) -> str:
         text = (

@@ -27,6 +27,8 @@ PerFeature: TypeAlias = float | Sequence[float] | Sequence[Sequence[float]] | Fl
 
 # Well inside the range of float32, in which training runs.
 _LARGEST = 1e30
+# Entries of the largest buffer: some 16 GB in float32.  Beyond, torch fails in words of its own.
+_MOST_ENTRIES = 4e9
 
 LR_SCHEDULES = ("constant", "cosine", "linear")
 
@@ -115,6 +117,13 @@ probability, 1 minus the sparsity
     def __post_init__(self) -> None:
         for name in ("n_features", "n_hidden", "n_instances", "n_steps", "batch_size"):
             self._normalise(name, _positive_integer(name, getattr(self, name)))
+        n_entries = self.n_instances * self.n_features * max(self.n_hidden, self.batch_size)
+        if n_entries > _MOST_ENTRIES:
+            raise GeomsupError(
+                f"n_instances × n_features × max(n_hidden, batch_size) must stay below "
+                f"{_MOST_ENTRIES:.0e} to fit into memory, got {n_entries:.1e}; train fewer "
+                "instances, smaller models or smaller batches at a time"
+            )
         for name in ("learning_rate", "init_scale"):
             self._normalise(name, _positive_number(name, getattr(self, name)))
         if not isinstance(self.lr_schedule, str) or self.lr_schedule not in LR_SCHEDULES:
