@@ -67,8 +67,10 @@ for p, names, values in zip(PROBABILITIES, labels, losses, strict=True):
 # %%
 # Well below the crossing every seed ends as a digon and a monosemantic feature; close to it a few
 # stay triangles, at a higher loss.  Above it a triangle has the lowest loss of all, but
-# only a seed or two gets there: most are stuck in arrangements between the two, whose angles are
-# those of no shape.  The report calls them irregular, and rightly so.
+# only a seed or two gets there.  Most are stuck in a fan, with some 50° to 70° between neighbours:
+# roughly a triangle with one arm reversed, which fills the plane as evenly (its tightness is nearly
+# 1) but reads one feature as the negative of the others.  No name in the catalogue belongs to
+# it, and the report calls it irregular.
 #
 # Here is the best model on either side of the crossing, with its report.
 

@@ -290,7 +290,8 @@ class GeometryReport:
         if self.components:
             lines += [f"found: {self._found()}", "", *_table(_HEADER, self._rows())]
         if len(self.components) > _MAX_ROWS:
-            lines.append(f"… and {len(self.components) - _MAX_ROWS} more components")
+            left_out = len(self.components) - _MAX_ROWS
+            lines.append(f"… and {_counted(left_out, 'more component', 'more components')}")
         lines += [
             "",
             f"represented: norm > {self.norm_threshold:.4g} ({self.norm_reason})",
