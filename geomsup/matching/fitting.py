@@ -1,6 +1,6 @@
 """Lay a shape of the catalogue over directions, its free parameter included.
 
-A shape is prepared once: a template with which the permutation is searched, and a grid of its
+A shape is prepared once: templates with which the permutation is searched, and a grid of its
 parameter's values on which that is then optimised with the permutation held.  What comes out, a
 ``Fit``, knows its residual and its evidence; how it fares beside other shapes is the business of
 ``match``.
@@ -22,10 +22,9 @@ __all__ = ["Fit", "PreparedShape", "lay", "prepared"]
 
 Array = NDArray[np.float64]
 
-# Values of a family's parameter on the first grid.  The permutation is searched with the member
-# in the middle, and where the mean square chord stays above the limit, with the outer ones too.
+# Values of a family's parameter on the first grid.  The permutation is searched with the one whose
+# inner products are nearest to those of the data.
 _FAMILY_GRID = 9
-_FAMILY_DOUBT = 0.02
 # The parameter is then polished on parabolas through three values, ever closer together.
 _POLISH_STEPS = (0.02, 0.001)
 
@@ -51,17 +50,25 @@ class PreparedShape:
             self.grid: Array = np.empty(0)
             self.stack: Array = shape.vertices[None]
             self.members: Array = self.stack
-            starts = [0]
         else:
             self.grid = np.linspace(*shape.family.bounds, _FAMILY_GRID)
             self.stack = np.array([shape.family.build(value) for value in self.grid])
             known = sorted({shape.family.default, *shape.family.landmarks.values()})
             self.members = np.array([shape.family.build(value) for value in known])
-            starts = [_FAMILY_GRID // 2, 0, _FAMILY_GRID - 1]
-        self.templates = [
-            Template(self.stack[k], symmetry_order=shape.symmetry_order, chiral=shape.chiral)
-            for k in starts
-        ]
+        self._templates: dict[int, Template] = {}
+
+    def template_for(self, cloud: Cloud) -> Template:
+        """Return the template nearest to the data by its sorted inner products."""
+        k = 0
+        if len(self.stack) > 1:
+            k = int(((self.sorted_grams - cloud.sorted_gram) ** 2).sum(axis=1).argmin())
+        if k not in self._templates:
+            self._templates[k] = Template(
+                self.stack[k],
+                symmetry_order=self.shape.symmetry_order,
+                chiral=self.shape.chiral,
+            )
+        return self._templates[k]
 
     @cached_property
     def sorted_grams(self) -> Array:
@@ -86,7 +93,7 @@ def lay(prepared: PreparedShape, cloud: Cloud, sigma: Array) -> Fit:
     """Lay one shape over the cloud, over its free parameter too if it has one."""
     if prepared.shape.family is not None:
         return _lay_family(prepared, cloud, sigma)
-    fits = align(cloud, prepared.templates[0])
+    fits = align(cloud, prepared.template_for(cloud))
     other_hand = [fit for fit in fits if fit.handedness != fits[0].handedness]
     # Noise lets several permutations fit; each of them speaks for the shape.
     each = _evidence(
@@ -114,9 +121,9 @@ def _lay_family(prepared: PreparedShape, cloud: Cloud, sigma: Array) -> Fit:
     """
     shape, family = prepared.shape, prepared.shape.family
     assert family is not None
-    permutations, coarse = _searched(prepared.templates[:1], prepared, cloud)
-    if coarse.min() > _FAMILY_DOUBT * cloud.n_vertices:
-        permutations, coarse = _searched(prepared.templates, prepared, cloud)
+    fits = align(cloud, prepared.template_for(cloud))
+    permutations = np.array([fit.permutation for fit in fits])
+    coarse = fit_rotation(cloud, prepared.stack[:, permutations])[0]
     k, best = np.unravel_index(np.argmin(coarse), coarse.shape)
     permutation = permutations[best]
     parameter, curvature = _polished(prepared, cloud, permutation, coarse[:, best], int(k))
@@ -142,15 +149,6 @@ def _lay_family(prepared: PreparedShape, cloud: Cloud, sigma: Array) -> Fit:
         parameter=parameter,
         log_evidence=log_evidence - np.log(2),
     )
-
-
-def _searched(
-    templates: list[Template], prepared: PreparedShape, cloud: Cloud
-) -> tuple[NDArray[np.intp], Array]:
-    """Return candidate permutations and their residuals on the grid, (n_grid, n_permutations)."""
-    fits = [fit for template in templates for fit in align(cloud, template)]
-    permutations = np.unique([fit.permutation for fit in fits], axis=0)
-    return permutations, fit_rotation(cloud, prepared.stack[:, permutations])[0]
 
 
 def _polished(
