@@ -95,6 +95,7 @@ class Template:
         self.n_vertices, self.rank = vertices.shape
         self.chiral = chiral
         self.gram: Array = vertices @ vertices.T
+        self._upper = np.triu_indices(self.rank, 1)
 
     @cached_property
     def table(self) -> tuple[IntArray, Array, Array] | None:
@@ -123,7 +124,7 @@ class Template:
             _, inner, frames = self.table
             if len(inner) <= _BEAM:
                 return frames
-            wanted = anchor_gram[np.triu_indices(self.rank, 1)]
+            wanted = anchor_gram[self._upper]
             mismatch = ((inner - wanted) ** 2).sum(axis=1)
             return frames[np.argpartition(mismatch, _BEAM)[:_BEAM]]
         return self._frames(self._beam_search(anchor_gram))
@@ -164,8 +165,7 @@ class Template:
         return volumes
 
     def _inner_products(self, tuples: IntArray) -> Array:
-        upper = np.triu_indices(self.rank, 1)
-        return self.gram[tuples[:, upper[0]], tuples[:, upper[1]]]
+        return self.gram[tuples[:, self._upper[0]], tuples[:, self._upper[1]]]
 
     def _frames(self, tuples: IntArray) -> Array:
         return _polar(self.vertices[tuples]) @ self.vertices.T

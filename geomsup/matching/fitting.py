@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 # Values of a family's parameter on the first grid.  The permutation is searched with the one whose
 # inner products are nearest to those of the data.
 _FAMILY_GRID = 9
+# Between the values of a finer grid the vertices are interpolated: building them takes longer.
+_FINE_STEPS = 8
 # The parameter is then polished on parabolas through three values, ever closer together.
 _POLISH_STEPS = (0.02, 0.001)
 
@@ -51,8 +53,11 @@ class PreparedShape:
             self.stack: Array = shape.vertices[None]
             self.members: Array = self.stack
         else:
-            self.grid = np.linspace(*shape.family.bounds, _FAMILY_GRID)
-            self.stack = np.array([shape.family.build(value) for value in self.grid])
+            n_fine = _FINE_STEPS * (_FAMILY_GRID - 1) + 1
+            self.fine_grid: Array = np.linspace(*shape.family.bounds, n_fine)
+            self.fine_stack: Array = np.array([shape.family.build(v) for v in self.fine_grid])
+            self.grid = self.fine_grid[::_FINE_STEPS]
+            self.stack = self.fine_stack[::_FINE_STEPS]
             known = sorted({shape.family.default, *shape.family.landmarks.values()})
             self.members = np.array([shape.family.build(value) for value in known])
         self._templates: dict[int, Template] = {}
@@ -69,6 +74,19 @@ class PreparedShape:
                 chiral=self.shape.chiral,
             )
         return self._templates[k]
+
+    def near(self, values: Array) -> Array:
+        """Return the family's vertices at nearby values, interpolated by cubics (to 1e-8)."""
+        step = self.fine_grid[1] - self.fine_grid[0]
+        first = int((values.mean() - self.fine_grid[0]) / step) - 1
+        first = min(max(first, 0), len(self.fine_grid) - 4)
+        nodes = np.arange(4.0)
+        at = (values - self.fine_grid[first])[:, None] / step
+        gaps = nodes[:, None] - nodes[None, :]
+        np.fill_diagonal(gaps, 1.0)
+        weights = np.array([np.delete(at - nodes, k, axis=1).prod(axis=1) for k in range(4)]).T
+        stack = np.tensordot(weights / gaps.prod(axis=1), self.fine_stack[first : first + 4], 1)
+        return np.asarray(stack / np.linalg.norm(stack, axis=2, keepdims=True))
 
     @cached_property
     def sorted_grams(self) -> Array:
@@ -171,7 +189,7 @@ def _polished(
     curvature = 0.5 * bend
     for step in _POLISH_STEPS:
         middle = min(max(centre, low + step), high - step)
-        stack = np.array([family.build(middle + shift) for shift in (-step, 0.0, step)])
+        stack = prepared.near(middle + step * np.array([-1.0, 0.0, 1.0]))
         centre, _ = _parabola(middle, step, fit_rotation(cloud, stack[:, permutation])[0])
     return min(max(centre, low), high), max(curvature, 0.0)
 
