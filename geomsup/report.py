@@ -89,6 +89,14 @@ class ComponentReport:
         return tuple(len(vertex) for vertex in self.vertices)
 
     @property
+    def label(self) -> str:
+        """The name as tables show it: "(×2)" for shared vertices, "(one ray)" for a shared ray."""
+        multiple = max(self.multiplicities)
+        if multiple == 1:
+            return self.name
+        return f"{self.name} (one ray)" if self.n_vertices == 1 else f"{self.name} (×{multiple})"
+
+    @property
     def near_tie(self) -> tuple[str, ...]:
         """Names that the evidence hardly tells apart: within a factor of 3 of the best."""
         if not self.candidates or self.n_vertices == 1:
@@ -328,10 +336,6 @@ _HEADER = ["name", "n", "rank", "P", "rms angle", "D", "norm", "leak", "runner-u
 
 def _row(component: ComponentReport) -> list[str]:
     match = component.match
-    multiple = max(component.multiplicities)
-    name = component.name
-    if multiple > 1:
-        name += " (one ray)" if component.n_vertices == 1 else f" (×{multiple})"
     others = [m for m in component.candidates if match is None or m.shape != match.shape]
     runner_up = f"{others[0].shape} {others[0].probability:.2f}" if others else "–"
     irregular = component.irregular_probability
@@ -344,7 +348,7 @@ def _row(component: ComponentReport) -> list[str]:
     probability = irregular if match is None else match.probability
     angle = "–" if match is None else f"{np.degrees(match.rms_angle):.2f}°"
     return [
-        name,
+        component.label,
         str(len(component.features)),
         str(component.rank),
         "–" if component.n_vertices == 1 else f"{probability:.3f}",

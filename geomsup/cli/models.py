@@ -76,10 +76,7 @@ def settings_of(run: TrainingRun) -> int:
 
 def structures(report: GeometryReport) -> str:
     """The structures of a report in one line, "(×2)" marking parallel features on one vertex."""
-    names = []
-    for component in report.components:
-        multiple = max(component.multiplicities)
-        names.append(component.name if multiple == 1 else f"{component.name} (×{multiple})")
+    names = [component.label for component in report.components]
     text = " + ".join(
         name if count == 1 else f"{count} × {name}" for name, count in Counter(names).most_common()
     )
