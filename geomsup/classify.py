@@ -108,11 +108,11 @@ def classify_geometry(
         raise GeomsupError(f"max_candidates must be at least 1, got {max_candidates}")
     weights = as_weights(W, feature_axis=feature_axis)
 
-    norms = unit_columns(weights)[1]
+    directions, norms = unit_columns(weights)
     dimensionalities = dimensionality_of(weights)
     represented = represented_features(norms, norm_threshold, n_hidden=weights.shape[0])
     features = np.flatnonzero(represented.mask)
-    units = unit_columns(weights[:, features])[0]
+    kept, units = weights[:, features], directions[:, features]
 
     groups = parallel_groups(units) if len(features) else np.empty(0, dtype=np.intp)
     vertices = _vertex_directions(units, norms[features], groups)
@@ -127,7 +127,7 @@ def classify_geometry(
         inside = np.sort(np.concatenate(on_vertex))
         components.append(
             _component(
-                weights[:, features],
+                kept,
                 inside,
                 vertices[:, members],
                 numbers=features,
@@ -138,7 +138,7 @@ def classify_geometry(
             )
         )
     components.sort(key=lambda c: (-len(c.features), c.features[0]))
-    summary = summary_of(weights[:, features]) if len(features) else None
+    summary = summary_of(kept) if len(features) else None
     return GeometryReport(
         components=tuple(components),
         composite=_composite(components, weights),

@@ -68,6 +68,9 @@ class RepresentedFeatures:
     threshold: float
     reason: str
 
+    def __post_init__(self) -> None:
+        self.mask.setflags(write=False)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MergeTree:

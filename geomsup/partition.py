@@ -114,7 +114,7 @@ def best_cut(units: Array, *, noise: float | None = None) -> Cut:
     sigma = noise_grid(noise)
     known: dict[bytes, _Weighed] = {}
     options: dict[int, _Option] = {}
-    for k, nodes in enumerate(_levels(units, tree)):
+    for k, (nodes, _, _) in enumerate(_levels(units, tree)):
         if k in weighed:
             option = _option(units, list(nodes.values()), sigma, known)
             if option is not None or k == len(worst) - 1:
@@ -136,34 +136,35 @@ class _Option:
     log_evidence: float
 
 
-def _levels(units: Array, tree: MergeTree) -> Iterator[dict[int, _Node]]:
-    """Yield the components after 0, 1, 2, … merges; the same dictionary, updated in place."""
+def _levels(units: Array, tree: MergeTree) -> Iterator[tuple[dict[int, _Node], int, int]]:
+    """Yield the components after 0, 1, 2, … merges; the same dictionary, updated in place.
+
+    Beside it stand the keys of the component that has just grown and of the one it swallowed.
+    """
     totals = np.einsum("ij,ij->j", units, (units @ units.T) @ units)
     nodes = {v: _Node(np.array([v]), 1.0, float(totals[v])) for v in range(tree.n_vertices)}
     home = np.arange(tree.n_vertices)
-    yield nodes
+    yield nodes, 0, 0
     for i, j in tree.edges:
-        a, b = nodes[int(home[i])], nodes.pop(int(home[j]))
+        grown, gone = int(home[i]), int(home[j])
+        a, b = nodes[grown], nodes.pop(gone)
         across = units[:, a.members].T @ units[:, b.members]
-        nodes[int(home[i])] = _Node(
+        nodes[grown] = _Node(
             members=np.concatenate([a.members, b.members]),
             within=a.within + b.within + 2 * float(np.vdot(across, across)),
             total=a.total + b.total,
         )
-        home[b.members] = home[i]
-        yield nodes
+        home[b.members] = grown
+        yield nodes, grown, gone
 
 
 def _worst_leakages(units: Array, tree: MergeTree) -> Array:
     """Return the largest leakage of any component after 0, 1, 2, … merges."""
     levels = _levels(units, tree)
-    leakages = np.array([node.leakage for node in next(levels).values()])
+    singles, _, _ = next(levels)
+    leakages = np.array([node.leakage for node in singles.values()])
     worst = [leakages.max()]
-    home = np.arange(tree.n_vertices)
-    for (i, j), nodes in zip(tree.edges, levels, strict=True):
-        # The component of i swallows that of j.
-        grown, gone = int(home[i]), int(home[j])
-        home[nodes[grown].members] = grown
+    for nodes, grown, gone in levels:
         leakages[gone] = 0.0
         leakages[grown] = nodes[grown].leakage
         worst.append(leakages.max())
