@@ -13,6 +13,7 @@ __all__ = [
     "GeomsupError",
     "GeomsupWarning",
     "MissingExtraError",
+    "ToleranceError",
     "UnknownShapeError",
     "WeightsError",
 ]
@@ -36,6 +37,10 @@ class UnknownShapeError(GeomsupError, KeyError):
 
 class MissingExtraError(GeomsupError, ImportError):
     """An optional package that the call needs is not installed."""
+
+
+class ToleranceError(GeomsupError, ArithmeticError):
+    """A number that cannot be computed to the accuracy that was asked for."""
 
 
 class GeomsupWarning(UserWarning):

@@ -24,7 +24,7 @@ from geomsup.errors import GeomsupError, GeomsupWarning, WeightsError, first_lin
 from geomsup.file_formats import ArrayInfo
 from geomsup.weight_files import list_arrays, read_arrays, read_matrix
 
-__all__ = ["ArrayInfo", "as_weights", "list_arrays", "load_arrays"]
+__all__ = ["ArrayInfo", "as_weights", "list_arrays", "load_arrays", "per_feature"]
 
 # 2**53 + 1 is the first integer that float64 rounds.
 _LARGEST_EXACT_INTEGER = 2**53
@@ -128,6 +128,54 @@ def load_arrays(path: str | os.PathLike[str]) -> dict[str, _Array]:
         arrays[name] = np.array(_to_numpy(raw, shorten(name)), order="C")
         arrays[name].setflags(write=False)
     return arrays
+
+
+def per_feature(
+    value: object, name: str, n_features: int, *, low: float, high: float, scalar: bool = True
+) -> npt.NDArray[np.float64]:
+    """One number for each feature, as float64; a scalar stands for all features alike.
+
+    Parameters
+    ----------
+    value : float, array_like or torch.Tensor
+    name : str
+        What the message calls it.
+    n_features : int
+    low, high : float
+        Bounds, both allowed.
+    scalar : bool, default True
+        Whether a scalar may stand for all.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        Read-only.
+
+    Raises
+    ------
+    GeomsupError
+        If it is not that many finite real numbers within the bounds.
+
+    Examples
+    --------
+    >>> per_feature(0.1, "feature_probability", 3, low=0, high=1)
+    array([0.1, 0.1, 0.1])
+    """
+    wanted = f"{name} must be " + ("a number or " if scalar else "") + f"{n_features} numbers"
+    array = _to_numpy(value, name)
+    if array.dtype.kind not in "iuf":
+        raise GeomsupError(f"{wanted}, got {shorten(value)}")
+    if array.shape != (n_features,) and not (scalar and array.ndim == 0):
+        raise GeomsupError(f"{wanted}, one for each feature; got an array of shape {array.shape}")
+    with np.errstate(all="ignore"):
+        values = np.array(np.broadcast_to(array, (n_features,)), dtype=np.float64)
+    wrong = ~((values >= low) & (values <= high) & np.isfinite(values))
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        where = f" for feature {at}" if array.ndim else ""
+        raise GeomsupError(f"{name} must lie in [{low:g}, {high:g}], got {values[at]:g}{where}")
+    values.setflags(write=False)
+    return values
 
 
 def _features_are_rows(feature_axis: object) -> bool:
