@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Protocol, TextIO
 
 from geomsup import __version__
-from geomsup.cli import classify, demo, inspect, shapes, train
+from geomsup.cli import classify, demo, inspect, optimum, shapes, train, verify
 from geomsup.cli.output import UsageError, complain, drop_output, flush, printable_streams
 from geomsup.errors import GeomsupError, GeomsupWarning
 
@@ -28,6 +28,8 @@ examples:
   geomsup classify weights.npy          name the geometry of your own matrix
   geomsup inspect checkpoint.pt         what is in this file?
   geomsup shapes --n-vertices 8         the names there are for eight features
+  geomsup optimum --features 5 --hidden 2 --p 0.1
+                                        the best configurations there are, by exact loss
 
 Columns of a matrix are features; see geomsup classify --help for other layouts.
 """
@@ -52,6 +54,8 @@ _VERBS: dict[str, Verb] = {
     "classify": classify,
     "shapes": shapes,
     "inspect": inspect,
+    "verify": verify,
+    "optimum": optimum,
 }
 
 

@@ -1,5 +1,24 @@
-"""Exact expected losses of toy models, and verdicts on their optima."""
+"""Exact expected losses of toy models, and verdicts on their optima.
+
+>>> from geomsup.theory import best_configuration, expected_loss
+>>> round(expected_loss([[1, -1]], 0.0, 0.1).loss, 10)      # a digon of norm one, no bias
+0.0033333333
+>>> best = best_configuration(2, 1, 0.1, n_starts=10)       # … and the best digon there is
+>>> best.name, round(best.loss, 10)
+('digon', 0.003319484)
+"""
 
 from geomsup.theory.loss import ExpectedLoss, expected_loss
+from geomsup.theory.search import BestConfiguration, LocalMinimum, best_configuration
+from geomsup.theory.verify import Escape, OptimumVerdict, verify_optimum
 
-__all__ = ["ExpectedLoss", "expected_loss"]
+__all__ = [
+    "BestConfiguration",
+    "Escape",
+    "ExpectedLoss",
+    "LocalMinimum",
+    "OptimumVerdict",
+    "best_configuration",
+    "expected_loss",
+    "verify_optimum",
+]

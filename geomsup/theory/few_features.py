@@ -85,7 +85,7 @@ def few_feature_terms(
 
     level = _leaf(corners[n], n + 3, drift)
     low, high = np.zeros(n_rows), np.zeros(n_rows)
-    for f in range(n - 1, -1, -1):
+    for f in reversed(range(n)):
         weight = a[f]
         low, high = low + np.minimum(weight, 0.0), high + np.maximum(weight, 0.0)
         moments = _extended_moments(level.moments, weight, p[f], own == f)
@@ -204,8 +204,8 @@ def _without_kink(level: _Level, low: FloatArray, high: FloatArray, drift: Float
     for q in range(1, n_powers):
         powers[q] = powers[q - 1] * low[corner, row] / q
     # (c + Z)^q / q! = Σ_r c^{q−r} / (q−r)! · Z^r / r!
-    q, r = np.indices((n_powers, n_powers))
-    toeplitz = np.where((q >= r)[..., None], powers[np.maximum(q - r, 0)], 0.0)
+    lag = np.subtract.outer(np.arange(n_powers), np.arange(n_powers))
+    toeplitz = np.where((lag >= 0)[..., None], powers[np.maximum(lag, 0)], 0.0)
     open_values = np.einsum("qrk,jork->joqk", toeplitz, level.moments[..., row])
     level.values[..., corner, row] = open_values
     errors = _MOMENT_OPERATIONS * open_values[0]

@@ -162,7 +162,7 @@ def expected_loss(
             f"expected at most {_MOST_FEATURES} features, got {n}: the cost grows with the square "
             "of their number; pass one component of the geometry at a time"
         )
-    bias = per_feature(b, "b", n, low=-_LARGEST, high=_LARGEST)
+    bias = checked_bias(b, n)
     problem = Problem.of(n, feature_probability, importance)
     with np.errstate(over="ignore", invalid="ignore"):
         result = _evaluate(weights, bias, problem, tolerance)
@@ -177,8 +177,12 @@ def expected_loss(
 
 def checked_tolerance(tol: object) -> float:
     """A relative error between rounding and one."""
-    value = float(per_feature(tol, "tol", 1, low=1e-14, high=1.0)[0])
-    return value
+    return float(per_feature(tol, "tol", 1, low=1e-14, high=1.0)[0])
+
+
+def checked_bias(b: object, n_features: int) -> FloatArray:
+    """Output biases, one for each feature."""
+    return per_feature(b, "b", n_features, low=-_LARGEST, high=_LARGEST)
 
 
 def matrix_of(W: object) -> FloatArray:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 from operator import add
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ class Plan:
     sparse: SparseInputs
 
     def n_terms(self, allowed: float, importance: FloatArray) -> int:
-        """The fewest odd terms whose weighted tails stay within `allowed`, or the most there are."""
+        """Fewest odd terms whose weighted tails stay within `allowed`, or the most there are."""
         total = self.tails[: len(_USABLE)] @ importance
         enough = np.flatnonzero(total <= allowed)
         return int(_USABLE[enough[0]] if enough.size else _USABLE[-1])
@@ -229,7 +230,7 @@ def _block(
     """
     n_rows, n = a.shape
     rows = np.arange(n_rows)
-    k = 2.0 * which + 1.0
+    k = np.asarray(2.0 * which + 1.0, dtype=np.float64)
     H = half_period
     step = (np.pi / H)[:, None]
     shift = _odd_powers(b[:, None] * step, k)[:, 0]
@@ -237,7 +238,7 @@ def _block(
     z = (a * step)[:, :, None] * k
     small = np.abs(z) < _SMALL
     some_small = bool(small.any())
-    inverse = -1j / (np.where(small, 1.0, z) if some_small else z)
+    inverse: Any = -1j / (np.where(small, 1.0, z) if some_small else z)
     sigma = _by_parts(wave, 1.0, inverse, z, small if some_small else None, 0)
     chance = p[:, :, None]
     factor = chance * sigma
@@ -286,7 +287,8 @@ def _block(
 
 def _summed(terms: ComplexArray, weights: ComplexArray) -> ComplexArray:
     """Σ_k terms[r, j, k] · weights[r, k]."""
-    return np.matmul(terms, weights[:, :, None])[:, :, 0]
+    out: ComplexArray = np.matmul(terms, weights[:, :, None])[:, :, 0]
+    return out
 
 
 def _odd_powers(step: FloatArray, k: FloatArray) -> ComplexArray:

@@ -10,7 +10,9 @@ The integrands are what a Fourier series of period 2H leaves over (see
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,6 @@ from numpy.typing import NDArray
 __all__ = ["SeriesParts", "SparseInputs"]
 
 FloatArray = NDArray[np.float64]
-ComplexArray = NDArray[np.complex128]
 
 # Gauss-Legendre nodes on [0, 1]; both weights are 1/2.
 _NODES = (0.5 - np.sqrt(1.0 / 12.0), 0.5 + np.sqrt(1.0 / 12.0))
@@ -75,7 +76,7 @@ class SparseInputs:
             odds=self.odds[which],
         )
 
-    def total(self, y: FloatArray | ComplexArray) -> FloatArray | ComplexArray:
+    def total(self, y: Any) -> Any:  # real or complex, like y
         """Σ over sparse inputs of Π y_j over their active features, without q₀.
 
         `y` has shape (n_rows, n_features, …); the second axis is summed over.
@@ -87,7 +88,7 @@ class SparseInputs:
             return 1.0 + first
         return 1.0 + first + 0.5 * (first**2 - (y * y).sum(1))
 
-    def others(self, y: FloatArray | ComplexArray) -> FloatArray | ComplexArray:
+    def others(self, y: Any) -> Any:
         """For each feature j: the same sum over the other features, when j is active too."""
         if self.most_active < 0:
             return np.zeros_like(y)
@@ -95,9 +96,7 @@ class SparseInputs:
             return np.ones_like(y)
         return 1.0 + (y.sum(1, keepdims=True) - y)
 
-    def others_of(
-        self, y: FloatArray | ComplexArray, which: NDArray[np.intp]
-    ) -> FloatArray | ComplexArray:
+    def others_of(self, y: Any, which: NDArray[np.intp]) -> Any:
         """`others` for one feature of each row."""
         mine = y[np.arange(len(y)), which]
         if self.most_active < 0:
@@ -178,7 +177,7 @@ def _crossing(s0: FloatArray, slope: FloatArray) -> FloatArray:
     return np.clip(u, 0.0, 1.0)
 
 
-def _pieces(s0, slope):  # type: ignore[no-untyped-def]
+def _pieces(s0: FloatArray, slope: FloatArray) -> Iterator[tuple[FloatArray, ...]]:
     """Nodes u, values s and weights of a rule on [0, 1] that is split at the kink."""
     cut = _crossing(s0, slope)
     for start, width in ((0.0, cut), (cut, 1.0 - cut)):
@@ -187,7 +186,9 @@ def _pieces(s0, slope):  # type: ignore[no-untyped-def]
             yield u, s0 + slope * u, 0.5 * width
 
 
-def _pair_pieces(b, first, second):  # type: ignore[no-untyped-def]
+def _pair_pieces(
+    b: FloatArray, first: FloatArray, second: FloatArray
+) -> Iterator[tuple[FloatArray, ...]]:
     """Nodes (v, u), values b + first·u + second·v and weights on the unit square."""
     cuts = (_crossing(b, second), _crossing(b + first, second))
     low, high = np.minimum(*cuts), np.maximum(*cuts)

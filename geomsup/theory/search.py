@@ -1,0 +1,268 @@
+"""The best configurations of a toy model, searched on its exact loss and named.
+
+Without sampling noise quasi-Newton steps converge to ten digits, so two local minima are told
+apart by their losses alone.  What is found is the lowest of many starts: best found, not proved
+optimal.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.classify import classify_geometry
+from geomsup.errors import GeomsupError, GeomsupWarning, shorten
+from geomsup.report import GeometryReport
+from geomsup.theory.descent import descend
+from geomsup.theory.loss import Problem, batch_losses
+
+__all__ = ["BestConfiguration", "LocalMinimum", "best_configuration", "configuration_name"]
+
+FloatArray = NDArray[np.float64]
+
+# Losses closer than this, relative, belong to one minimum; descents end far closer than that.
+_SAME_LOSS = 1e-8
+_MOST_PARAMETERS = 2000
+_GRADIENT_TOL = 1e-9
+# Descents that stopped at a larger gradient are not called minima.
+_CONVERGED = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class LocalMinimum:
+    """One distinct local minimum of a search.
+
+    Attributes
+    ----------
+    loss : float
+    share : float
+        Share of all starts that ended here.
+    name : str
+        For example ``"pentagon"`` or ``"digon + digon, 1 dropped"``.
+    W : ndarray of shape (n_hidden, n_features)
+    b : ndarray of shape (n_features,)
+    report : GeometryReport
+    """
+
+    loss: float
+    share: float
+    name: str
+    W: FloatArray
+    b: FloatArray
+    report: GeometryReport
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, ready for JSON; the report is left out."""
+        return {
+            "loss": self.loss,
+            "share": self.share,
+            "name": self.name,
+            "W": self.W.tolist(),
+            "b": self.b.tolist(),
+        }
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: loss {self.loss:.10g}, {self.share:.0%} of starts>"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class BestConfiguration:
+    """The lowest loss that a search found, and every other minimum beside it.
+
+    Attributes
+    ----------
+    loss, W, b, report, name
+        Of the lowest minimum; see :class:`LocalMinimum`.
+    minima : tuple of LocalMinimum
+        Lowest loss first.
+    n_starts : int
+    n_converged : int
+        Starts whose gradient fell below 1e-6; the others are in no minimum's share.
+    """
+
+    minima: tuple[LocalMinimum, ...]
+    n_starts: int
+    n_converged: int
+
+    @property
+    def loss(self) -> float:
+        """Lowest loss found."""
+        return self.minima[0].loss
+
+    @property
+    def W(self) -> FloatArray:
+        """Weights of the best configuration, (n_hidden, n_features)."""
+        return self.minima[0].W
+
+    @property
+    def b(self) -> FloatArray:
+        """Biases of the best configuration, (n_features,)."""
+        return self.minima[0].b
+
+    @property
+    def report(self) -> GeometryReport:
+        """Geometry of the best configuration."""
+        return self.minima[0].report
+
+    @property
+    def name(self) -> str:
+        """Name of the best configuration."""
+        return self.minima[0].name
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, ready for JSON."""
+        return {
+            "n_starts": self.n_starts,
+            "n_converged": self.n_converged,
+            "minima": [minimum.to_dict() for minimum in self.minima],
+        }
+
+    def __str__(self) -> str:
+        width = max(len(m.name) for m in self.minima[:12])
+        lines = [
+            f"best of {self.n_starts} starts ({self.n_converged} converged), "
+            "best found, not proved optimal",
+            f"{'loss':<15}  starts  configuration",
+            f"{'─' * 15}  ──────  {'─' * width}",
+        ]
+        for m in self.minima[:12]:
+            lines.append(f"{m.loss:<15.10f}  {m.share:>6.0%}  {m.name}")
+        if len(self.minima) > 12:
+            lines.append(f"… and {len(self.minima) - 12} more")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def best_configuration(
+    n_features: int,
+    n_hidden: int,
+    feature_probability: object,
+    importance: object = 1.0,
+    *,
+    n_starts: int = 100,
+    seed: int | np.random.Generator | None = 0,
+) -> BestConfiguration:
+    """Search for the weights and biases of least exact expected loss.
+
+    Parameters
+    ----------
+    n_features, n_hidden : int
+        Size of the model x̂ = ReLU(WᵀWx + b).
+    feature_probability : float or array_like of shape (n_features,)
+    importance : float or array_like of shape (n_features,), default 1.0
+    n_starts : int, default 100
+        Random starts, descended side by side.
+    seed : int, numpy Generator or None, default 0
+
+    Returns
+    -------
+    BestConfiguration
+        The distinct local minima, each named by :func:`geomsup.classify_geometry`.
+
+    Raises
+    ------
+    GeomsupError
+        If a size is no positive integer, or the model is too large for dense quasi-Newton.
+
+    Notes
+    -----
+    BFGS on :func:`expected_loss`, all starts in one batch.  That no lower minimum exists is not
+    proved; the share of starts that found the best one says how hard it was to find.
+
+    Examples
+    --------
+    >>> from geomsup.theory import best_configuration
+    >>> best = best_configuration(2, 1, 0.1, n_starts=10)
+    >>> best.name, round(best.loss, 9)
+    ('digon', 0.003319484)
+    """
+    n, m = _size("n_features", n_features), _size("n_hidden", n_hidden)
+    count = _size("n_starts", n_starts)
+    if n * (m + 1) > _MOST_PARAMETERS:
+        raise GeomsupError(
+            f"expected a model of at most {_MOST_PARAMETERS} parameters, got {n} features × "
+            f"({m} + 1); search a component of it"
+        )
+    problem = Problem.of(n, feature_probability, importance)
+    rng = np.random.default_rng(seed)
+    scale = rng.uniform(0.3, 1.3, size=(count, 1, 1))
+    W = rng.normal(size=(count, m, n)) * scale / np.sqrt(m)
+    b = rng.normal(scale=0.2, size=(count, n)) - 0.1
+    return minima_from(np.concatenate([W.reshape(count, -1), b], axis=1), m, problem)
+
+
+def minima_from(starts: FloatArray, n_hidden: int, problem: Problem) -> BestConfiguration:
+    """The distinct minima that descents from given points reach."""
+    n = problem.n_features
+    ends = descend(packed_loss(n_hidden, problem), starts, gradient_tol=_GRADIENT_TOL)
+    converged = np.abs(ends.gradient).max(1) <= _CONVERGED
+    if not converged.any():
+        raise GeomsupError(
+            f"none of {len(starts)} starts converged; raise n_starts, or check the importances"
+        )
+    order = np.flatnonzero(converged)[np.argsort(ends.value[converged], kind="stable")]
+    scale = max(problem.zero_output_loss, 1e-300)
+    groups: list[list[int]] = []
+    for index in order:
+        last = ends.value[groups[-1][0]] if groups else -np.inf
+        if ends.value[index] - last <= _SAME_LOSS * scale:
+            groups[-1].append(int(index))
+        else:
+            groups.append([int(index)])
+    minima = []
+    for group in groups:
+        x = ends.x[group[0]]
+        W, b = x[: n_hidden * n].reshape(n_hidden, n), x[n_hidden * n :]
+        W.setflags(write=False)
+        b.setflags(write=False)
+        report = geometry_of(W)
+        minima.append(
+            LocalMinimum(
+                loss=float(ends.value[group[0]]),
+                share=len(group) / len(starts),
+                name=configuration_name(report),
+                W=W,
+                b=b,
+                report=report,
+            )
+        )
+    return BestConfiguration(
+        minima=tuple(minima), n_starts=len(starts), n_converged=int(converged.sum())
+    )
+
+
+def packed_loss(n_hidden: int, problem: Problem, tol: float = 1e-10) -> Any:
+    """The loss as a function of rows (W flattened, b), as `descend` wants it."""
+    n = problem.n_features
+
+    def function(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        W = x[:, : n_hidden * n].reshape(-1, n_hidden, n)
+        value, grad_W, grad_b = batch_losses(W, x[:, n_hidden * n :], problem, tol)
+        return value, np.concatenate([grad_W.reshape(len(x), -1), grad_b], axis=1)
+
+    return function
+
+
+def geometry_of(W: FloatArray) -> GeometryReport:
+    """The named geometry of an optimum; as many dimensions as features are nothing to warn of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GeomsupWarning)
+        return classify_geometry(W)
+
+
+def configuration_name(report: GeometryReport) -> str:
+    """One line for a whole configuration: its components, and how many features are dropped."""
+    dropped = report.n_features - int(report.represented.sum())
+    names = " + ".join(component.label for component in report.components) or "nothing"
+    return f"{names}, {dropped} dropped" if dropped else names
+
+
+def _size(name: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise GeomsupError(f"{name} must be a positive integer, got {shorten(value)}")
+    return int(value)
