@@ -10,6 +10,7 @@
 
 from geomsup.theory.loss import ExpectedLoss, expected_loss
 from geomsup.theory.search import BestConfiguration, LocalMinimum, best_configuration
+from geomsup.theory.symmetric import SymmetricOptimum, phase_boundary, symmetric_optimum
 from geomsup.theory.verify import Escape, OptimumVerdict, verify_optimum
 
 __all__ = [
@@ -18,7 +19,10 @@ __all__ = [
     "ExpectedLoss",
     "LocalMinimum",
     "OptimumVerdict",
+    "SymmetricOptimum",
     "best_configuration",
     "expected_loss",
+    "phase_boundary",
+    "symmetric_optimum",
     "verify_optimum",
 ]

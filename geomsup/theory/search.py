@@ -181,8 +181,8 @@ def best_configuration(
     >>> best.name, round(best.loss, 9)
     ('digon', 0.003319484)
     """
-    n, m = _size("n_features", n_features), _size("n_hidden", n_hidden)
-    count = _size("n_starts", n_starts)
+    n, m = checked_size("n_features", n_features), checked_size("n_hidden", n_hidden)
+    count = checked_size("n_starts", n_starts)
     if n * (m + 1) > _MOST_PARAMETERS:
         raise GeomsupError(
             f"expected a model of at most {_MOST_PARAMETERS} parameters, got {n} features × "
@@ -262,7 +262,8 @@ def configuration_name(report: GeometryReport) -> str:
     return f"{names}, {dropped} dropped" if dropped else names
 
 
-def _size(name: str, value: object) -> int:
+def checked_size(name: str, value: object) -> int:
+    """A positive integer, or one clear error."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise GeomsupError(f"{name} must be a positive integer, got {shorten(value)}")
     return int(value)
