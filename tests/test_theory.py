@@ -372,3 +372,14 @@ def test_the_verify_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "--bias" in capsys.readouterr().err
     assert main(["verify", str(path), "--p", "1.1"]) == 1
     assert "feature_probability" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("p", "critical"), [(0.5, 0.53574), (0.3, 0.20470), (0.1, 0.04872)])
+def test_a_second_feature_is_kept_only_above_a_critical_importance(
+    p: float, critical: float
+) -> None:
+    # n = 2, m = 1, importances (1, r): below r_c the second feature is dropped, at r (p/3 − p²/4).
+    for r, kept in ((critical - 2e-4, False), (critical + 2e-4, True)):
+        best = best_configuration(2, 1, p, [1.0, r], n_starts=40)
+        gain = r * (p / 3 - p**2 / 4) - best.loss
+        assert (gain > 1e-9) == kept
