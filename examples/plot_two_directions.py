@@ -32,8 +32,8 @@ for x, label in zip(p, lowest, strict=True):
     print(f"p = {x:.2f}  {label}")
 
 # %%
-# Two features kept are never the lowest of these four.  As features become more frequent the pentagon gives way
-# to two digons, and these to a triangle; the crossings are exact.
+# Two features kept are never the lowest of these four.  As features become more frequent the
+# pentagon gives way to two digons, and these to a triangle; the crossings are exact.
 
 boundaries = [
     phase_boundary("pentagon", "digon + digon", n_features=5, between=(0.1, 0.4)),
