@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from geomsup import GeomsupError, get_shape
 from geomsup.cli import main
 from geomsup.errors import ToleranceError
-from geomsup.theory import best_configuration, expected_loss, verify_optimum
+from geomsup.theory import best_configuration, expected_loss, rows, verify_optimum
 from geomsup.theory.few_features import few_feature_terms
 from geomsup.theory.series import plan_series, series_terms
 
@@ -114,13 +114,34 @@ def test_the_series_agrees_with_the_recursion_within_its_bound(seed: int) -> Non
     own = rng.integers(n, size=n_rows)
     few = few_feature_terms(a, b, own, p)
     plan = plan_series(a, b, own, p, 1e-11)
-    many = series_terms(a, b, own, p, plan, plan.n_terms(1e-10, np.ones(n_rows)))
+    n_gradient = plan.n_gradient_terms(1e-8)
+    n_terms = max(plan.n_terms(1e-10, np.ones(n_rows)), n_gradient)
+    many = series_terms(a, b, own, p, plan, n_terms, n_gradient)
     crossing = (b + np.minimum(a, 0).sum(1) < 0) & (b + np.maximum(a, 0).sum(1) > 0)
     error = np.abs((many.relu2 - 2 * many.own_relu) - (few.relu2 - 2 * few.own_relu))
     assert crossing.any()
     assert np.all((error <= many.truncation + many.rounding + few.rounding)[crossing])
     for value, other in zip(many.gradient(), few.gradient(), strict=True):
-        np.testing.assert_allclose(value[crossing], other[crossing], atol=2e-7)
+        np.testing.assert_allclose(value[crossing], other[crossing], atol=1e-8)
+
+
+@pytest.mark.parametrize("orders", [0, 2, 5])
+@pytest.mark.parametrize("p", [0.003, 0.03, 0.3, 1.0])
+def test_the_gradient_of_the_series(p: float, orders: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The recursion is exact to rounding for more features than it is used for; it only gets slow.
+    rng = np.random.default_rng([orders, int(1000 * p)])
+    for n, m in ((9, 3), (11, 2)):
+        W = rng.normal(size=(m, n)) * 10.0 ** rng.uniform(-orders, 0, size=n) / np.sqrt(m)
+        b = 0.1 * rng.normal(size=n) - 0.05
+        series = expected_loss(W, b, p)
+        with monkeypatch.context() as patch:
+            patch.setattr(rows, "MOST_FEATURES", n)
+            exact = expected_loss(W, b, p)
+        assert exact.error_bound < 1e-12 * exact.loss
+        assert abs(series.loss - exact.loss) <= series.error_bound + exact.error_bound
+        scale = max(np.abs(exact.grad_W).max(), np.abs(exact.grad_b).max())
+        np.testing.assert_allclose(series.grad_W, exact.grad_W, rtol=0, atol=1e-8 * scale)
+        np.testing.assert_allclose(series.grad_b, exact.grad_b, rtol=0, atol=1e-8 * scale)
 
 
 @pytest.mark.parametrize("seed", range(50))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from geomsup.theory.few_features import MOST_FEATURES, few_feature_terms
 from geomsup.theory.moments import RowTerms, open_terms
-from geomsup.theory.series import plan_series, series_terms
+from geomsup.theory.series import GRADIENT_SLACK, plan_series, series_terms
 
 __all__ = ["row_terms"]
 
@@ -141,6 +141,8 @@ def _many(
                 break
         allowed = 0.9 * goal * size
         plan = plan_series(a, b, own, p, 0.1 * allowed / weight)
-        terms = series_terms(a, b, own, p, plan, plan.n_terms(0.9 * allowed, importance))
+        n_gradient = plan.n_gradient_terms(GRADIENT_SLACK * goal)
+        n_terms = max(plan.n_terms(0.9 * allowed, importance), n_gradient)
+        terms = series_terms(a, b, own, p, plan, n_terms, n_gradient)
     assert terms is not None
     return terms

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from geomsup.theory.moments import RowTerms, open_terms
 from geomsup.theory.sparse_inputs import SeriesParts, SparseInputs
 
-__all__ = ["Plan", "plan_series", "series_terms"]
+__all__ = ["GRADIENT_SLACK", "Plan", "plan_series", "series_terms"]
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -40,8 +40,11 @@ _MOST_TERMS = 1 << 15
 # Numbers of odd terms at which the bound on the tail is evaluated, some beyond the last in use.
 _LENGTHS = np.unique(np.round(8 * 2.0 ** (np.arange(0, 61) / 4)).astype(np.int64))
 _USABLE = _LENGTHS[_LENGTHS <= _MOST_TERMS]
-# So many terms make the gradient good to about 1e-10; the rest are summed for the loss alone.
-_GRADIENT_TERMS = 512
+# The bound on the tail of ∂L/∂b may be so many times the relative error that the loss may have: it
+# is pessimistic, and with this the gradient has come out good to 1e-8 wherever that was tried …
+GRADIENT_SLACK = 300.0
+# … and for their sake at most so many terms are summed.
+_MOST_GRADIENT_TERMS = 1 << 13
 # Above this many features the pairs cost more than the terms that they save.
 _MOST_FOR_PAIRS = 64
 # Complex numbers in one array of a block of work: what a processor's cache holds several of.
@@ -57,19 +60,31 @@ class Plan:
 
     half_period: FloatArray  # (n_rows,)
     beyond: FloatArray  # (n_rows,) error from |s| > H
-    tails: FloatArray  # (n_lengths, n_rows)
+    tails: FloatArray  # (n_lengths, n_rows) of the loss
+    slopes: FloatArray  # (n_lengths,) largest tail of ∂L/∂b, relative to the row's p_own
     sparse: SparseInputs
 
     def n_terms(self, allowed: float, importance: FloatArray) -> int:
         """Fewest odd terms whose weighted tails stay within `allowed`, or the most there are."""
-        total = self.tails[: len(_USABLE)] @ importance
-        enough = np.flatnonzero(total <= allowed)
-        return int(_USABLE[enough[0]] if enough.size else _USABLE[-1])
+        return _shortest(self.tails[: len(_USABLE)] @ importance, allowed)
+
+    def n_gradient_terms(self, tol: float) -> int:
+        """Odd terms after which every ∂L/∂b is good to about `tol` of its row's p_own.
+
+        The components of ∂L/∂W converge alike.  This is an aim, no bound on their errors.
+        """
+        return min(_shortest(self.slopes[: len(_USABLE)], tol), _MOST_GRADIENT_TERMS)
 
     def truncation(self, n_terms: int) -> FloatArray:
         """Bound on the truncation error of each row's loss with `n_terms` odd terms."""
         bound: FloatArray = self.beyond + self.tails[int(np.searchsorted(_LENGTHS, n_terms))]
         return bound
+
+
+def _shortest(tails: FloatArray, allowed: float) -> int:
+    """The first length whose tail is small enough, or the longest."""
+    enough = np.flatnonzero(tails <= allowed)
+    return int(_USABLE[enough[0]] if enough.size else _USABLE[-1])
 
 
 def plan_series(
@@ -78,8 +93,8 @@ def plan_series(
     """Choose periods and bound the errors; `allowed` is what a row may err by."""
     sparse = SparseInputs.of(p, 2 if a.shape[1] <= _MOST_FOR_PAIRS else 1)
     half_period, beyond = _half_periods(a, b, p, allowed / 4.0)
-    tails = _tail_bounds(a, own, p, half_period, sparse)
-    return Plan(half_period=half_period, beyond=beyond, tails=tails, sparse=sparse)
+    tails, slopes = _tail_bounds(a, own, p, half_period, sparse)
+    return Plan(half_period=half_period, beyond=beyond, tails=tails, slopes=slopes, sparse=sparse)
 
 
 def _half_periods(
@@ -125,8 +140,10 @@ def _log_moment(a: FloatArray, p: FloatArray, theta: FloatArray) -> FloatArray:
 
 def _tail_bounds(
     a: FloatArray, own: IndexArray, p: FloatArray, half_period: FloatArray, sparse: SparseInputs
-) -> FloatArray:
-    """Bounds on what the terms after each length leave out, of shape (n_lengths, n_rows).
+) -> tuple[FloatArray, FloatArray]:
+    """What the terms after each length leave out: of every row's loss, and at most of a ∂L/∂b.
+
+    Shapes (n_lengths, n_rows) and (n_lengths,); the second is relative to the row's own p.
 
     With |σ| ≤ min(1, 2/|z|) and |∫ u e^{izu} du| ≤ min(1/2, (1 + |σ|)/|z|) the bounds on the terms
     fall with k, so each block of terms is bounded by its first.
@@ -135,7 +152,7 @@ def _tail_bounds(
     rows = np.arange(n_rows)
     k = 2.0 * _LENGTHS + 1.0
     height = max(1, 4 * _BLOCK // (n * len(k)))
-    parts = []
+    parts, slopes = [], np.zeros(len(k))
     for start in range(0, n_rows, height):
         r = slice(start, start + height)
         at, mine = rows[: len(own[r])], own[r]
@@ -160,20 +177,38 @@ def _tail_bounds(
         blocks2 = 1.0 / k**2 + 0.5 / k - np.append(0.5 / k[1:], 0.0)
         # relu² carries half of 8H²/π³ Σ, and −2 x_own relu carries 4H/π² Σ.
         H = half_period[r, None]
-        terms = (4.0 * H**2 / np.pi**3) * plain * blocks3 + (
-            4.0 * H / np.pi**2
-        ) * with_own * blocks2
-        parts.append(np.cumsum(terms[:, ::-1], axis=1)[:, ::-1].T)
-    return np.concatenate(parts, axis=1)
+        relu2, x_relu = 4.0 * H**2 / np.pi**3 * plain, 4.0 * H / np.pi**2 * with_own
+        parts.append(_from_the_end(relu2 * blocks3 + x_relu * blocks2))
+        # 2 relu carries 4H/π² Σ k⁻², and −2 x_own 1(s>0) carries 4/π Σ k⁻¹ with a factor κ ~ 1/k.
+        slope = 4.0 * H / np.pi**2 * plain + 4.0 / np.pi * with_own * k
+        relative = _from_the_end(slope * blocks2) / np.maximum(p[at, mine], 1e-300)
+        slopes = np.maximum(slopes, relative.max(1))
+    return np.concatenate(parts, axis=1), slopes
+
+
+def _from_the_end(terms: FloatArray) -> FloatArray:
+    """Σ_{k ≥ l} terms[r, k], of shape (n_lengths, n_rows)."""
+    return np.asarray(np.cumsum(terms[:, ::-1], axis=1)[:, ::-1].T)
 
 
 def series_terms(
-    a: FloatArray, b: FloatArray, own: IndexArray, p: FloatArray, plan: Plan, n_terms: int
+    a: FloatArray,
+    b: FloatArray,
+    own: IndexArray,
+    p: FloatArray,
+    plan: Plan,
+    n_terms: int,
+    n_gradient_terms: int,
 ) -> RowTerms:
-    """The expectations behind each row's loss and gradient, with `n_terms` odd terms."""
+    """The expectations behind each row's loss and gradient.
+
+    `n_terms` odd terms of the series, the first `n_gradient_terms` of them for the gradient too.
+    """
     n_rows, n = a.shape
     H = plan.half_period
-    parts = plan.sparse.expectations(a, b, own, H) + _series(a, b, own, p, plan, n_terms)
+    parts = plan.sparse.expectations(a, b, own, H) + _series(
+        a, b, own, p, plan, n_terms, n_gradient_terms
+    )
     smooth = open_terms(a, b, own, p)
     rows = np.arange(n_rows)
     x_relu = 0.5 * (smooth.x_relu + H[:, None] * p / 4.0 + parts.x_rho1)
@@ -192,11 +227,17 @@ def series_terms(
 
 
 def _series(
-    a: FloatArray, b: FloatArray, own: IndexArray, p: FloatArray, plan: Plan, n_terms: int
+    a: FloatArray,
+    b: FloatArray,
+    own: IndexArray,
+    p: FloatArray,
+    plan: Plan,
+    n_terms: int,
+    n_gradient_terms: int,
 ) -> SeriesParts:
     """The series' share: inputs with more active features than the sparse ones have."""
     n_rows, n = a.shape
-    with_gradient = min(n_terms, max(_GRADIENT_TERMS, n_terms // 4))
+    with_gradient = min(n_terms, n_gradient_terms)
     length = min(n_terms, max(64, _BLOCK // n))
     height = max(1, _BLOCK // (n * length))
     edges = sorted({*range(0, n_terms, length), with_gradient, n_terms})
