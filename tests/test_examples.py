@@ -27,7 +27,11 @@ _RELATIVE, _ABSOLUTE = 0.05, 0.02
 _SAID = {
     "plot_triangle": [r"0\.05 +16 +digon \+ monosemantic", r"found: 1 × triangle"],
     "plot_pentagon": [r"found: 1 × pentagon", r"\d+ of 16 seeds are pentagons"],
-    "plot_two_directions": [r"0\.14  pentagon", r"0\.38  two digons", r"boundaries \[0\.22488"],
+    "plot_two_directions": [r"p = 0.224875  digon ⊕ digon", r"0\.0263051311 .* pentagon"],
+    "plot_bias": [
+        r"triangle at p = 1: loss 0\.08308959",
+        r"one arrow reversed: loss 0\.0830895928",
+    ],
     "plot_interference_graph": [r"100 of 100 features represented", r"digon +\d", r"dropped"],
 }
 
@@ -74,7 +78,9 @@ def test_every_example_is_tested() -> None:
     assert {path.stem for path in (_ROOT / "examples").glob("plot_*.py")} == set(_SAID)
 
 
-@pytest.mark.parametrize("name", ["plot_triangle", "plot_pentagon", "plot_two_directions"])
+@pytest.mark.parametrize(
+    "name", ["plot_triangle", "plot_pentagon", "plot_two_directions", "plot_bias"]
+)
 def test_example(name: str, tmp_path: Path) -> None:
     _check(name, tmp_path)
 

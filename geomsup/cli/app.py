@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Protocol, TextIO
 
 from geomsup import __version__
-from geomsup.cli import classify, demo, inspect, optimum, shapes, train, verify
+from geomsup.cli import classify, demo, inspect, optimum, phases, shapes, train, verify
 from geomsup.cli.output import UsageError, complain, drop_output, flush, printable_streams
 from geomsup.errors import GeomsupError, GeomsupWarning
 
@@ -30,6 +30,8 @@ examples:
   geomsup shapes --n-vertices 8         the names there are for eight features
   geomsup optimum --features 5 --hidden 2 --p 0.1
                                         the best configurations there are, by exact loss
+  geomsup phases --features 2 --hidden 1 --plot phases.png
+                                        the phase diagram of the toy model
 
 Columns of a matrix are features; see geomsup classify --help for other layouts.
 """
@@ -56,6 +58,7 @@ _VERBS: dict[str, Verb] = {
     "inspect": inspect,
     "verify": verify,
     "optimum": optimum,
+    "phases": phases,
 }
 
 

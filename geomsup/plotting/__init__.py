@@ -20,12 +20,15 @@ from geomsup.plotting.directions import plot_directions
 from geomsup.plotting.graph import plot_interference_graph
 from geomsup.plotting.matrices import plot_cosines, plot_gram
 from geomsup.plotting.overview import plot_report
+from geomsup.plotting.phases import plot_family_losses, plot_phase_diagram
 
 __all__ = [
     "plot_cosines",
     "plot_dimensionality",
     "plot_directions",
+    "plot_family_losses",
     "plot_gram",
     "plot_interference_graph",
+    "plot_phase_diagram",
     "plot_report",
 ]

@@ -8,21 +8,31 @@
 ('digon', 0.003319484)
 """
 
+from geomsup.theory.closed_forms import SparseLimit, digon_loss, sparse_limit
+from geomsup.theory.diagram import PhaseDiagram, phase_diagram
 from geomsup.theory.loss import ExpectedLoss, expected_loss
+from geomsup.theory.phases import FamilyLosses, family_losses, phase_boundary
 from geomsup.theory.search import BestConfiguration, LocalMinimum, best_configuration
-from geomsup.theory.symmetric import SymmetricOptimum, phase_boundary, symmetric_optimum
+from geomsup.theory.symmetric import SymmetricOptimum, symmetric_optimum
 from geomsup.theory.verify import Escape, OptimumVerdict, verify_optimum
 
 __all__ = [
     "BestConfiguration",
     "Escape",
     "ExpectedLoss",
+    "FamilyLosses",
     "LocalMinimum",
     "OptimumVerdict",
+    "PhaseDiagram",
+    "SparseLimit",
     "SymmetricOptimum",
     "best_configuration",
+    "digon_loss",
     "expected_loss",
+    "family_losses",
     "phase_boundary",
+    "phase_diagram",
+    "sparse_limit",
     "symmetric_optimum",
     "verify_optimum",
 ]

@@ -20,6 +20,9 @@ FloatArray = NDArray[np.float64]
 _SUFFICIENT = 1e-4  # of the decrease that the gradient promises (Armijo 1966)
 _SHORTEST = 1e-14
 _NOISE = 4e-16  # relative rounding of a loss; smaller changes are no news
+# A start that gained less than so much, relative, in so many steps has arrived: at rounding, or at
+# a kink, where the gradient never vanishes.
+_STALLED, _PATIENCE = 1e-14, 40
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,7 +49,7 @@ def descend(
         (n, n_parameters) to values (n,) and gradients (n, n_parameters).
     x : ndarray of shape (n_starts, n_parameters)
     gradient_tol : float
-        Stop a start when no component of its gradient is larger.
+        Stop a start when no component of its gradient is larger, or when it gains nothing more.
     max_steps : int
         Function calls, each for all the starts that are still moving.
     """
@@ -58,7 +61,11 @@ def descend(
     direction = -gradient
     step = np.minimum(1.0, 0.1 / np.maximum(np.linalg.norm(gradient, axis=1), 1e-300))
     moving = np.abs(gradient).max(1) > gradient_tol
-    for _ in range(max_steps):
+    earlier = value.copy()
+    for n_steps in range(max_steps):
+        if n_steps % _PATIENCE == _PATIENCE - 1:
+            moving &= earlier - value > _STALLED * np.abs(value)
+            earlier = value.copy()
         at = np.flatnonzero(moving)
         if not at.size:
             break

@@ -31,7 +31,10 @@ _MOST_FEATURES = 4000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem:
-    """Who is active how often, and how much each feature matters; checked once."""
+    """Who is active how often, and how much each feature matters; checked once.
+
+    A batch of models may have different problems: then both arrays are (n_models, n_features).
+    """
 
     p: FloatArray  # (n_features,)
     importance: FloatArray  # (n_features,)
@@ -242,9 +245,9 @@ def _rows_of(
     n_models, n_hidden, n = W.shape
     gram = np.matmul(W.transpose(0, 2, 1), W)
     own = np.tile(np.arange(n), n_models)
-    importance = np.tile(problem.importance, n_models)
-    p = np.broadcast_to(problem.p, (n_models * n, n))
-    own_p = np.tile(problem.p, n_models)
+    importance = np.broadcast_to(problem.importance, b.shape).reshape(-1)
+    own_p = np.broadcast_to(problem.p, b.shape).reshape(-1)
+    p = np.broadcast_to(np.atleast_2d(problem.p)[:, None, :], (n_models, n, n)).reshape(-1, n)
     terms = row_terms(gram.reshape(-1, n), b.reshape(-1), own, p, importance, tol)
     grad_a, grad_b = terms.gradient()
     losses = importance * terms.loss(own_p)
