@@ -21,7 +21,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "weights": {"errors", "file_formats", "weight_files"},
     "gram": {"errors", "weights"},
     "interference": {"errors", "weights", "gram"},
+    "best_known": {"errors"},
     "shapes": {"errors"},
+    "sphere": {"errors", "shapes", "best_known"},
     "matching": {"matching.match"},
     # Inside the matching room too there is one direction.
     "matching.evidence": set(),

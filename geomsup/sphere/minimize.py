@@ -1,0 +1,336 @@
+"""The lowest energy that a search finds for so many points on the sphere.
+
+What is found is the lowest of many descents: best found, not proved optimal.  How far to trust it
+is in the result: how many random starts ended there, and what else they ended in.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from geomsup.errors import GeomsupError, ToleranceError, shorten
+from geomsup.sphere.energies import MAX_POINTS
+from geomsup.sphere.kernels import Kernel, checked_power, power_text
+from geomsup.sphere.search import Found, Search
+
+__all__ = ["EnergyMinimum", "MinimizedEnergy", "checked_size", "minimize_energy"]
+
+FloatArray = NDArray[np.float64]
+
+# With steeper energies only the closest pair counts, and float64 cannot tell the others apart.
+_MAX_POWER = 100.0
+# Random starts that must end in the lowest minimum before the search is satisfied.
+_ENOUGH_HITS = 10
+# Descents in all, for every million of pairs that each must look at over and over.
+_FEWEST, _MOST, _EFFORT = 4, 2000, 6e6
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class EnergyMinimum:
+    """One distinct local minimum of a search.
+
+    Attributes
+    ----------
+    energy : float
+    points : ndarray of shape (n_points, dim)
+        Unit rows, read-only.
+    hits : int
+        Random starts that ended here.
+    hop_hits : int
+        Descents from changed copies of other minima that ended here.
+    gradient_norm : float
+        Largest component of the gradient along the sphere.
+    """
+
+    energy: float
+    points: FloatArray
+    hits: int
+    hop_hits: int
+    gradient_norm: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, ready for JSON."""
+        return {
+            "energy": self.energy,
+            "points": self.points.tolist(),
+            "hits": self.hits,
+            "hop_hits": self.hop_hits,
+            "gradient_norm": self.gradient_norm,
+        }
+
+    def __repr__(self) -> str:
+        return f"<energy {self.energy:.12g}, {self.hits} hits from random starts>"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class MinimizedEnergy:
+    """The lowest energy that a search found, and every other minimum beside it.
+
+    Attributes
+    ----------
+    n_points, dim : int
+    s : float or "log"
+    energy, points, hits, gradient_norm
+        Of the lowest minimum; see :class:`EnergyMinimum`.
+    minima : tuple of EnergyMinimum
+        Lowest energy first.  Minima of equal energy (to 1e-10 relative) are one entry.
+    n_starts : int
+        Descents from random points.
+    n_hops : int
+        Descents from changed copies of the lowest minima; 0 when all starts agreed.
+    n_converged : int
+        Descents of both kinds that ended with a gradient below the tolerance.
+    converged : bool
+        Whether the best one is among them.
+    """
+
+    n_points: int
+    dim: int
+    s: float | Literal["log"]
+    minima: tuple[EnergyMinimum, ...]
+    n_starts: int
+    n_hops: int
+    n_converged: int
+    converged: bool
+
+    @property
+    def energy(self) -> float:
+        """Lowest energy found."""
+        return self.minima[0].energy
+
+    @property
+    def points(self) -> FloatArray:
+        """Unit rows of the lowest minimum, (n_points, dim)."""
+        return self.minima[0].points
+
+    @property
+    def hits(self) -> int:
+        """Random starts that ended in the lowest minimum."""
+        return self.minima[0].hits
+
+    @property
+    def gradient_norm(self) -> float:
+        """Largest component of the gradient along the sphere, at the lowest minimum."""
+        return self.minima[0].gradient_norm
+
+    @property
+    def gap(self) -> float:
+        """Energy of the next minimum above the lowest; infinite when only one was met."""
+        return self.minima[1].energy - self.energy if len(self.minima) > 1 else math.inf
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, ready for JSON; an infinite gap is None."""
+        return {
+            "n_points": self.n_points,
+            "dim": self.dim,
+            "s": self.s,
+            "energy": self.energy,
+            "gap": self.gap if math.isfinite(self.gap) else None,
+            "n_starts": self.n_starts,
+            "n_hops": self.n_hops,
+            "n_converged": self.n_converged,
+            "converged": self.converged,
+            "minima": [minimum.to_dict() for minimum in self.minima],
+        }
+
+    def __repr__(self) -> str:
+        return f"<best found for {self.n_points} points in R^{self.dim}: {self.energy:.12g}>"
+
+    def __str__(self) -> str:
+        poor = "" if self.converged else "  (too large)"
+        lines = [
+            f"{self.n_points} points in {self.dim} dimensions, s = {self.s}",
+            f"best found     {self.energy:.12f}",
+            f"gradient       {self.gradient_norm:.1e}"
+            + ("" if self.converged else "  (too large)"),
+            f"random starts  {self.hits} of {self.n_starts} ended there",
+        ]
+        if self.n_hops:
+            lines.append(f"hops           {self.minima[0].hop_hits} of {self.n_hops} ended there")
+        if math.isfinite(self.gap):
+            lines.append(f"next minimum   {self.gap:.3e} above, {len(self.minima)} in all")
+        return "\n".join(lines)
+
+
+def minimize_energy(
+    n_points: int,
+    dim: int = 3,
+    s: float | Literal["log"] = 1,
+    *,
+    n_starts: int | None = None,
+    seed: int | np.random.Generator | None = 0,
+    target: float | None = None,
+) -> MinimizedEnergy:
+    """Search the points on the unit sphere whose Riesz or logarithmic energy is lowest.
+
+    Random starts are descended until no component of the gradient is above 1e-10 (smaller for
+    energies below one; larger only where float64 does not give that many digits).  When they end
+    in different minima, as many hops follow: a turned cap, points moved into holes, a shake, and
+    the points brought back to the sphere before each descent.
+
+    Parameters
+    ----------
+    n_points : int
+        At most 5000.
+    dim : int, default 3
+        Dimension of the space around the sphere.
+    s : float or "log", default 1
+        Exponent of Σ_{i<j} |x_i − x_j|^(−s), at most 100; "log" for −Σ_{i<j} log |x_i − x_j|.
+    n_starts : int, optional
+        Random starts, followed by as many hops if they disagree.  Without it both go on until ten
+        starts have ended in the lowest minimum, or the effort is spent: 2000 descents for few
+        points, 600 for a hundred, 150 for two hundred.
+    seed : int, numpy Generator or None, default 0
+        The same seed gives the same result, whatever the number of threads.
+    target : float, optional
+        Stop as soon as a minimum at or below this energy is found.
+
+    Returns
+    -------
+    MinimizedEnergy
+        Best found, which is not to say optimal.
+
+    Raises
+    ------
+    GeomsupError
+        If an argument is out of range, or no finite energy exists (three points in dimension 1).
+
+    Examples
+    --------
+    >>> found = minimize_energy(5)
+    >>> round(found.energy, 9), found.hits == found.n_starts
+    (6.474691495, True)
+    >>> round(minimize_energy(7, n_starts=20, s="log").gap, 6)
+    0.003826
+    """
+    n_points, dim, power = checked_size(n_points, dim, s)
+    if power > _MAX_POWER:
+        raise GeomsupError(
+            f"expected s up to {_MAX_POWER:g}, got {power:g}; so steep an energy is a packing "
+            "problem that float64 cannot descend"
+        )
+    if n_starts is not None:
+        n_starts = _checked_count(n_starts, "n_starts")
+    if target is not None and not _is_real(target):
+        raise GeomsupError(f"expected target as a number, got {shorten(target)}")
+    search = Search(n_points=n_points, dim=dim, kernel=Kernel(power), rng=_generator(seed))
+    if n_points > 1 and dim == 1:
+        search.minima = [
+            Found(
+                energy=0.0 - math.log(2.0) if power == 0.0 else 2.0**-power,
+                points=np.array([[1.0], [-1.0]]),
+                gradient_norm=0.0,
+                hits=1,
+            )
+        ]
+        search.n_starts = search.n_converged = 1
+    else:
+        # Matrix products round differently on another number of threads, and a descent that
+        # passes close to a saddle ends elsewhere for a difference in the last digit.
+        with threadpool_limits(limits=1, user_api="blas"):
+            _run(search, n_starts, -math.inf if target is None else float(target))
+    pool = search.minima
+    if not pool:
+        if search.unfinished is None or not math.isfinite(search.unfinished.energy):
+            raise ToleranceError(
+                f"no start came down to a finite energy with s = {power_text(power)}; "
+                "use a smaller s or more starts"
+            )
+        pool = [search.unfinished]
+    for minimum in pool:
+        minimum.points.flags.writeable = False
+    return MinimizedEnergy(
+        n_points=n_points,
+        dim=dim,
+        s="log" if power == 0.0 else power,
+        minima=tuple(
+            EnergyMinimum(
+                energy=m.energy,
+                points=m.points,
+                hits=m.hits,
+                hop_hits=m.hop_hits,
+                gradient_norm=m.gradient_norm,
+            )
+            for m in pool
+        ),
+        n_starts=search.n_starts,
+        n_hops=search.n_hops,
+        n_converged=search.n_converged,
+        converged=bool(search.minima),
+    )
+
+
+def _run(search: Search, n_starts: int | None, target: float) -> None:
+    """Starts and hops in turn until the search is satisfied."""
+    most = min(max(_EFFORT / search.n_points**2, _FEWEST), _MOST) if n_starts is None else n_starts
+    batch = min(search.batch, 16)
+
+    def reached() -> bool:
+        return bool(search.minima) and search.minima[0].energy <= target
+
+    while True:
+        if n_starts is None:
+            if search.minima and search.minima[0].hits >= _ENOUGH_HITS:
+                return
+            starts = batch if search.n_starts + search.n_hops < most else 0
+        else:
+            starts = min(batch, n_starts - search.n_starts)
+        if starts > 0:
+            search.start(starts)
+            if reached():
+                return
+        hops = min(batch, (search.n_starts if n_starts is None else n_starts) - search.n_hops)
+        # With a given number of starts they all come first, so that they decide about the hops.
+        wait = n_starts is not None and search.n_starts < n_starts
+        if search.disagrees and not wait and hops > 0:
+            search.hop(hops)
+            if reached():
+                return
+        elif starts <= 0:
+            return
+
+
+def checked_size(n_points: object, dim: object, s: object) -> tuple[int, int, float]:
+    """Number of points, dimension and exponent (0.0 for "log"); or one clear error."""
+    power = checked_power(s)
+    count, space = _checked_count(n_points, "n_points"), _checked_count(dim, "dim")
+    if count > MAX_POINTS:
+        raise GeomsupError(
+            f"expected at most {MAX_POINTS} points, got {count}; every step looks at all pairs, "
+            "and so many would take hours"
+        )
+    if space == 1 and count > 2:
+        raise GeomsupError(
+            f"{count} points in dimension 1: the sphere there is the two points ±1, so some "
+            "coincide and every energy is infinite; use at most 2 points, or dim=2"
+        )
+    return count, space, power
+
+
+def _checked_count(value: object, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise GeomsupError(f"expected {name} as a positive integer, got {shorten(value)}")
+    return int(value)
+
+
+def _is_real(value: object) -> bool:
+    real = isinstance(value, (int, float, np.integer, np.floating))
+    return real and not isinstance(value, bool) and not math.isnan(float(value))  # type: ignore[arg-type]
+
+
+def _generator(seed: object) -> np.random.Generator:
+    if isinstance(seed, np.random.Generator):
+        return seed
+    good = seed is None or (isinstance(seed, (int, np.integer)) and not isinstance(seed, bool))
+    if not good or (isinstance(seed, (int, np.integer)) and seed < 0):
+        raise GeomsupError(
+            f"expected seed as a non-negative integer, a numpy Generator or None, got "
+            f"{shorten(seed)}"
+        )
+    return np.random.default_rng(None if seed is None else int(seed))  # type: ignore[call-overload]

@@ -1,0 +1,90 @@
+"""The best configuration known for so many points: from the table, or computed.
+
+A table says what nobody has beaten; a search says what it found.  The status tells which.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from geomsup.best_known import BestKnown, best_known
+from geomsup.sphere.energies import energy_and_gradient
+from geomsup.sphere.exact import annotated, known_points
+from geomsup.sphere.minimize import checked_size, minimize_energy
+
+__all__ = ["thomson_optimum"]
+
+
+def thomson_optimum(n_points: int, dim: int = 3, s: float | Literal["log"] = 1) -> BestKnown:
+    """The lowest Riesz or logarithmic energy known for so many points on the unit sphere.
+
+    Parameters
+    ----------
+    n_points : int
+        At most 5000.
+    dim : int, default 3
+        Dimension of the space around the sphere.
+    s : float or "log", default 1
+        Exponent of Σ_{i<j} |x_i − x_j|^(−s); 1 is the Thomson problem, "log" stands for
+        −Σ_{i<j} log |x_i − x_j|.
+
+    Returns
+    -------
+    BestKnown
+        `energy`, `points` of shape (n_points, dim), `name`, `exact_form`, `point_group`,
+        `symmetry_order`, `source` and `status`:
+
+        * "proven": the literature in `source` proves that no energy is lower;
+        * "best known": a row of the shipped table, the lowest of a long search;
+        * "computed now": not in the table; what :func:`minimize_energy` found with its defaults.
+
+    Raises
+    ------
+    GeomsupError
+        If an argument is out of range, or no finite energy exists (three points in dimension 1).
+
+    Notes
+    -----
+    The table holds the Coulomb energies in three dimensions up to 200 points, two to eight
+    dimensions up to 24 or more points for s = 1 and the harmonic s = dim − 2, and universally
+    optimal codes beyond.  Simplices, cross-polytopes, regular polygons and those codes are optimal
+    for every s (Cohn and Kumar 2007), and are built rather than searched.
+
+    Examples
+    --------
+    >>> best = thomson_optimum(12)
+    >>> best.name, best.point_group, best.status, round(best.energy, 9)
+    ('icosahedron', 'Ih', 'proven', 49.165253058)
+    >>> thomson_optimum(9, dim=2).exact_form
+    '9/4*sum(1/sin(pi*k/9) for k in range(1, 9))'
+    >>> thomson_optimum(6, s=3.5).status, thomson_optimum(7, s=3.5).status
+    ('proven', 'computed now')
+    """
+    n_points, dim, power = checked_size(n_points, dim, s)
+    key = (dim, n_points, power)
+    row = best_known(n_points, dim, "log" if power == 0.0 else power)
+    if row is not None:
+        return row
+    points = known_points(key)
+    if points is not None:
+        gradient = energy_and_gradient(points, s)[1]
+        return annotated(
+            key,
+            points,
+            gradient_norm=float(np.abs(gradient).max()),
+            hits=0,
+            n_starts=0,
+            n_hops=0,
+        )
+    found = minimize_energy(n_points, dim, s)
+    return annotated(
+        key,
+        found.points,
+        gradient_norm=found.gradient_norm,
+        hits=found.hits,
+        n_starts=found.n_starts,
+        n_hops=found.n_hops,
+        otherwise="computed now",
+    )
