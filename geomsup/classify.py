@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from geomsup.best_known import best_known
 from geomsup.errors import GeomsupError
 from geomsup.gram import (
     coherence_of_units,
@@ -29,6 +30,7 @@ from geomsup.matching.evidence import NOISE_GRID
 from geomsup.partition import MAX_LEAKAGE, Cut, best_cut, orthogonal_within
 from geomsup.report import ComponentReport, GeometryReport
 from geomsup.shapes import composite_name
+from geomsup.sphere.compare import OptimaComparison, compared_with
 from geomsup.weights import as_weights
 
 __all__ = ["classify_geometry"]
@@ -36,6 +38,8 @@ __all__ = ["classify_geometry"]
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
+# Two vertices so close have an energy beyond comparison.
+_COINCIDENT_COSINE = 1.0 - 1e-9
 # The name goes to the shape that is likelier than all else together; otherwise "irregular".
 _NAME_PROBABILITY = 0.5
 
@@ -216,6 +220,7 @@ def _component(
     result = match_directions(directions.T, noise=noise, max_candidates=max_candidates)
     match = None if _is_shared_ray(on_vertex) else _carried(result, leakage)
     rank = match.dim if match else result.generic_rank
+    spanned = _in_own_span(directions, rank)
     return ComponentReport(
         features=tuple(int(i) for i in numbers[inside]),
         name=match.shape if match else "irregular",
@@ -230,7 +235,26 @@ def _component(
         match=match,
         candidates=result.candidates,
         irregular_probability=result.irregular_probability,
+        thomson=_beside_optimum(spanned),
+        directions=_frozen(spanned),
     )
+
+
+def _in_own_span(directions: Array, rank: int) -> Array:
+    """Return the vertices as unit rows in the span of their strongest axes."""
+    axes = np.linalg.svd(directions, full_matrices=False)[0][:, :rank]
+    return unit_columns((directions.T @ axes).T)[0].T
+
+
+def _beside_optimum(directions: Array) -> OptimaComparison | None:
+    """Compare with the table of Thomson optima, where it has a row and the energy is finite."""
+    optimum = best_known(*directions.shape) if len(directions) > 1 else None
+    cosines = directions @ directions.T
+    # Off the diagonal one means two equal vertices; on it, zero means none within the span.
+    apart = np.max(cosines - 2.0 * np.eye(len(cosines))) < _COINCIDENT_COSINE
+    if optimum is None or not apart or np.diag(cosines).min() < 0.5:
+        return None
+    return compared_with(directions, optimum)
 
 
 def _tightness(own: Array, directions: Array, rank: int) -> float:

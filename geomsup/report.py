@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError
 from geomsup.interference import build_graph
 from geomsup.matching import ShapeMatch
+from geomsup.sphere.compare import OptimaComparison
 
 __all__ = ["ComponentReport", "GeometryReport"]
 
@@ -62,6 +63,11 @@ class ComponentReport:
         All matches, most probable first.  Their permutations run over ``vertices``.
     irregular_probability : float
         Posterior probability that no shape of the catalogue is there.
+    thomson : OptimaComparison or None
+        The vertices beside the least Coulomb energy known for as many points in as many
+        dimensions; None for a single vertex and for sizes that no table holds.
+    directions : ndarray of shape (n_vertices, rank) or None
+        The vertices as unit rows in the span of the component; JSON leaves them out.
     """
 
     features: tuple[int, ...]
@@ -77,6 +83,8 @@ class ComponentReport:
     match: ShapeMatch | None
     candidates: tuple[ShapeMatch, ...]
     irregular_probability: float
+    thomson: OptimaComparison | None = None
+    directions: Array | None = None
 
     @property
     def n_vertices(self) -> int:
@@ -123,12 +131,13 @@ class ComponentReport:
             "candidates": [match.to_dict() for match in self.candidates],
             "irregular_probability": self.irregular_probability,
             "near_tie": list(self.near_tie),
+            "thomson": None if self.thomson is None else self.thomson.to_dict(),
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ComponentReport:
         """Rebuild a component from :meth:`to_dict`."""
-        match = data["match"]
+        match, thomson = data["match"], data.get("thomson")
         return cls(
             features=tuple(data["features"]),
             name=data["name"],
@@ -143,6 +152,7 @@ class ComponentReport:
             match=None if match is None else ShapeMatch.from_dict(match),
             candidates=tuple(ShapeMatch.from_dict(item) for item in data["candidates"]),
             irregular_probability=data["irregular_probability"],
+            thomson=None if thomson is None else OptimaComparison.from_dict(thomson),
         )
 
     def __str__(self) -> str:
@@ -158,6 +168,11 @@ class ComponentReport:
             f"  tightness       {self.tightness:.4f}",
             f"  coherence       {self.coherence:.4f}  (Welch bound {self.welch_bound:.4f})",
         ]
+        if self.thomson is not None:
+            excess = f"energy {100 * self.thomson.excess:+.3f} % above the best known"
+            lines.append(
+                f"  Thomson         {self.thomson.verdict}, {excess} ({self.thomson.optimum})"
+            )
         lines += [f"  candidate       {match}" for match in self.candidates]
         if self.near_tie:
             lines.append(f"  near tie        {', '.join(self.near_tie)}")
@@ -331,7 +346,19 @@ class GeometryReport:
         return [_row(component) for component in self.components[:_MAX_ROWS]]
 
 
-_HEADER = ["name", "n", "rank", "P", "rms angle", "D", "norm", "leak", "runner-up", "features"]
+_HEADER = [
+    "name",
+    "n",
+    "rank",
+    "P",
+    "rms angle",
+    "D",
+    "norm",
+    "leak",
+    "Thomson",
+    "runner-up",
+    "features",
+]
 
 
 def _row(component: ComponentReport) -> list[str]:
@@ -356,9 +383,17 @@ def _row(component: ComponentReport) -> list[str]:
         _spread(component.dimensionalities),
         _spread(component.norms),
         f"{100 * component.leakage:.1f}%",
+        _above(component.thomson),
         runner_up if component.n_vertices > 1 else "–",
         _shortened(component.features, 24),
     ]
+
+
+def _above(thomson: OptimaComparison | None) -> str:
+    """Energy above the best known, in per cent."""
+    if thomson is None:
+        return "–"
+    return "optimum" if thomson.verdict == "optimum" else f"{100 * thomson.excess:+.2f}%"
 
 
 def _counted(n: int, one: str, many: str) -> str:

@@ -12,6 +12,19 @@ import geomsup
 PACKAGE = Path(geomsup.__file__).parent
 LONGEST = 450
 
+# The rooms of the sphere, each of which may import those before it.
+_SPHERE = [
+    "kernels",
+    "energies",
+    "newton",
+    "descent",
+    "search",
+    "minimize",
+    "symmetry",
+    "exact",
+    "optimum",
+    "rebuild",
+]
 # Module or package -> the rooms that it may import from. A package stands for everything in it,
 # and its modules may import each other; a module of a package can have a line of its own.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -22,8 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "gram": {"errors", "weights"},
     "interference": {"errors", "weights", "gram"},
     "best_known": {"errors"},
-    "shapes": {"errors"},
-    "sphere": {"errors", "shapes", "best_known"},
+    "shapes": {"errors", "best_known"},
     "matching": {"matching.match"},
     # Inside the matching room too there is one direction.
     "matching.evidence": set(),
@@ -43,8 +55,23 @@ MAY_IMPORT: dict[str, set[str]] = {
         "matching.fitting",
         "matching.candidates",
     },
+    # The search on the sphere knows nothing of matching; the comparison with optima needs both.
+    "sphere": {"best_known", *(f"sphere.{name}" for name in _SPHERE), "sphere.compare"},
+    **{
+        f"sphere.{name}": {"errors", "shapes", "best_known"}
+        | {f"sphere.{other}" for other in _SPHERE[:k]}
+        for k, name in enumerate(_SPHERE)
+    },
+    "sphere.compare": {
+        "errors",
+        "shapes",
+        "best_known",
+        "matching.alignment",
+        "sphere.energies",
+        "sphere.optimum",
+    },
     "partition": {"errors", "interference", "matching", "matching.evidence"},
-    "report": {"errors", "shapes", "interference", "matching"},
+    "report": {"errors", "shapes", "interference", "matching", "sphere.compare"},
     "training": {"errors"},
 }
 ANALYSIS = set(MAY_IMPORT) - {"training"}
@@ -52,7 +79,16 @@ MAY_IMPORT["classify"] = set(ANALYSIS)
 # Theory names the optima that it finds, so it stands behind the classifier.
 MAY_IMPORT["theory"] = {"errors", "weights", "shapes", "report", "classify"}
 # Plotting reads finished results: their types, and nothing that computes.
-MAY_IMPORT["plotting"] = {"errors", "shapes", "interference", "matching", "report", "theory"}
+MAY_IMPORT["plotting"] = {
+    "errors",
+    "best_known",
+    "shapes",
+    "interference",
+    "matching",
+    "report",
+    "sphere",
+    "theory",
+}
 # The package itself, which hands out the public names.
 MAY_IMPORT[""] = ANALYSIS | {"classify"}
 # The command line is the one leaf that may reach everything.

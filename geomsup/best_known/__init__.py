@@ -24,7 +24,14 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 
-__all__ = ["BestKnown", "all_best_known", "best_known", "load_table", "save_table"]
+__all__ = [
+    "BestKnown",
+    "all_best_known",
+    "best_known",
+    "best_known_of",
+    "load_table",
+    "save_table",
+]
 
 FloatArray = NDArray[np.float64]
 Key = tuple[int, int, float]
@@ -116,6 +123,18 @@ def best_known(n_points: int, dim: int = 3, s: float | Literal["log"] = 1) -> Be
     'triangular bipyramid'
     """
     return _table().get((dim, n_points, 0.0 if s == "log" else float(s)))
+
+
+def best_known_of(n_points: int, s: float | Literal["log"] = 1) -> tuple[BestKnown, ...]:
+    """The rows for so many points, lowest dimension first.
+
+    Examples
+    --------
+    >>> [row.dim for row in best_known_of(11)]
+    [2, 3, 4, 5, 6, 7, 8]
+    """
+    power = 0.0 if s == "log" else float(s)
+    return tuple(row for row in _table().values() if row.key[1:] == (n_points, power))
 
 
 def all_best_known() -> tuple[BestKnown, ...]:

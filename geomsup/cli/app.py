@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Protocol, TextIO
 
 from geomsup import __version__
-from geomsup.cli import classify, demo, inspect, optimum, phases, shapes, train, verify
+from geomsup.cli import classify, demo, inspect, optimum, phases, shapes, thomson, train, verify
 from geomsup.cli.output import UsageError, complain, drop_output, flush, printable_streams
 from geomsup.errors import GeomsupError, GeomsupWarning
 
@@ -32,6 +32,7 @@ examples:
                                         the best configurations there are, by exact loss
   geomsup phases --features 2 --hidden 1 --plot phases.png
                                         the phase diagram of the toy model
+  geomsup thomson 12                    the least energy known for 12 points on a sphere
 
 Columns of a matrix are features; see geomsup classify --help for other layouts.
 """
@@ -59,6 +60,7 @@ _VERBS: dict[str, Verb] = {
     "verify": verify,
     "optimum": optimum,
     "phases": phases,
+    "thomson": thomson,
 }
 
 

@@ -19,16 +19,20 @@ from geomsup.plotting.dimensionality import plot_dimensionality
 from geomsup.plotting.directions import plot_directions
 from geomsup.plotting.graph import plot_interference_graph
 from geomsup.plotting.matrices import plot_cosines, plot_gram
+from geomsup.plotting.optima import plot_comparison, plot_excess_energy, plot_optimum
 from geomsup.plotting.overview import plot_report
 from geomsup.plotting.phases import plot_family_losses, plot_phase_diagram
 
 __all__ = [
+    "plot_comparison",
     "plot_cosines",
     "plot_dimensionality",
     "plot_directions",
+    "plot_excess_energy",
     "plot_family_losses",
     "plot_gram",
     "plot_interference_graph",
+    "plot_optimum",
     "plot_phase_diagram",
     "plot_report",
 ]

@@ -27,6 +27,7 @@ from geomsup.shapes.recipes import (
     sum_recipe,
     too_large_error,
 )
+from geomsup.shapes.thomson import NAME_PATTERN, optimum_called, unnamed_optima
 
 __all__ = ["composite_name", "get_shape", "list_shapes"]
 
@@ -54,9 +55,9 @@ def get_shape(name: str) -> Shape:
     ----------
     name : str
         A canonical name or synonym ("square antiprism", "5-cell"), a member of an endless series
-        ("17-gon", "12-simplex", "9-orthoplex", "7-cube"), or an orthogonal sum of such names
-        joined by "⊕" or "+" ("pentagon ⊕ digon").  Case, accents, spaces, hyphens and
-        underscores do not matter.
+        ("17-gon", "12-simplex", "9-orthoplex", "7-cube"), a Thomson optimum ("Thomson 11 in
+        R^3"), or an orthogonal sum of such names joined by "⊕" or "+" ("pentagon ⊕ digon").
+        Case, accents, spaces, hyphens and underscores do not matter.
 
     Returns
     -------
@@ -97,7 +98,7 @@ def list_shapes(n_vertices: int | None = None, dim: int | None = None) -> tuple[
     ----------
     n_vertices : int, optional
         Only shapes with so many vertices.  The polygon, simplex, orthoplex and cube of that size
-        are then included whatever the size.
+        are then included whatever the size, and the Thomson optima without another name.
     dim : int, optional
         Only shapes that span so many dimensions.
 
@@ -200,6 +201,7 @@ def _series_of(n_vertices: int) -> Iterator[Recipe]:
             yield series_recipe("orthoplex", n_vertices // 2)
         if n_vertices.bit_count() == 1:
             yield series_recipe("cube", n_vertices.bit_length() - 1)
+    yield from unnamed_optima(n_vertices)
 
 
 def _size(value: int | None, argument: str) -> int | None:
@@ -252,6 +254,14 @@ def _simple_recipe(name: str) -> Recipe:
         raise UnknownShapeError(f"expected a positive size, got {_shown(name)}; drop the sign")
     if key in _KNOWN:
         return _KNOWN[key]
+    if thomson := NAME_PATTERN.fullmatch(key):
+        optimum = optimum_called(*map(int, thomson.groups()))
+        if optimum is None:
+            raise UnknownShapeError(
+                f"no optimum is on record for {_shown(name)}; geomsup.sphere.thomson_optimum "
+                "searches one"
+            )
+        return _recipe(optimum) if isinstance(optimum, str) else optimum
     member = _SERIES_PATTERN.fullmatch(key)
     if member is None:
         raise _unknown(name, key)

@@ -13,6 +13,7 @@
 """
 
 from geomsup.best_known import BestKnown
+from geomsup.sphere.compare import OptimaComparison, compare_to_optima
 from geomsup.sphere.energies import (
     coherence,
     coherence_and_gradient,
@@ -33,8 +34,10 @@ __all__ = [
     "BestKnown",
     "EnergyMinimum",
     "MinimizedEnergy",
+    "OptimaComparison",
     "coherence",
     "coherence_and_gradient",
+    "compare_to_optima",
     "energy",
     "energy_and_gradient",
     "frame_potential",

@@ -1,0 +1,107 @@
+"""``geomsup thomson N``: the least energy known for N points, or a file's directions beside it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import TYPE_CHECKING
+
+from geomsup.cli.output import UsageError, at_least, checked_picture, print_json, say
+
+if TYPE_CHECKING:
+    from geomsup.sphere import BestKnown, OptimaComparison
+
+__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+
+SUMMARY: str = "the least energy known for N points on a sphere (Thomson problem)"
+DESCRIPTION: str = """\
+Print the least Coulomb, Riesz or logarithmic energy known for N points on the unit sphere in D
+dimensions, whether it is proven to be the least, and how its points fare by the other yardsticks:
+smallest angle, tightness, coherence, overlap. What the shipped table lacks is searched."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("n_points", type=at_least(1), metavar="N", help="number of points")
+    parser.add_argument(
+        "--dim", type=at_least(1), default=3, metavar="D", help="dimensions (default: 3)"
+    )
+    parser.add_argument(
+        "--riesz",
+        type=_exponent,
+        default=1.0,
+        metavar="S",
+        help="exponent of the distance, or log (default: 1, Coulomb)",
+    )
+    parser.add_argument("--points", action="store_true", help="print the coordinates too")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw the points (also .pdf, .svg)")
+
+
+def _exponent(text: str) -> float | str:
+    if text == "log":
+        return text
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a positive number or log, got {text!r}")
+    return value
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look up or search, print and draw."""
+    from geomsup.sphere import compare_to_optima, thomson_optimum
+
+    if args.plot is not None:
+        if args.dim not in (2, 3):
+            raise UsageError("--plot draws two or three dimensions; leave it out, or set --dim")
+        checked_picture(args.plot)
+    best = thomson_optimum(args.n_points, dim=args.dim, s=args.riesz)
+    comparison = compare_to_optima(best.points, s=args.riesz) if args.n_points > 1 else None
+    if args.plot is not None:
+        from matplotlib.figure import Figure
+
+        from geomsup.plotting import plot_optimum
+
+        figure = Figure(figsize=(5.4, 5.0), layout="constrained")
+        plot_optimum(best, fig=figure)
+        figure.savefig(args.plot, dpi=120)
+    if args.json:
+        yardsticks = None if comparison is None else comparison.to_dict()
+        print_json({**best.to_dict(), "comparison": yardsticks, "plot": args.plot})
+        return 0
+    name = f", {best.name}" if best.name else ""
+    say(f"{best.n_points} points in R^{best.dim}{name}: {best.status}")
+    for label, text in _card(best, comparison):
+        say(f"  {label:<15} {text}")
+    if args.points:
+        say("")
+        for row in best.points:
+            say("  ".join(f"{value:+.12f}" for value in row))
+    if args.plot is not None:
+        say(f"\npicture: {args.plot}")
+    return 0
+
+
+def _card(best: BestKnown, comparison: OptimaComparison | None) -> list[tuple[str, str]]:
+    """What there is to say of an optimum, line by line."""
+    rows = [("energy", f"{best.energy:.12g}")]
+    if best.exact_form:
+        rows.append(("exactly", best.exact_form))
+    if comparison is not None:
+        angle = math.degrees(comparison.smallest_angle)
+        widest = math.degrees(comparison.best_angle)
+        rows += [
+            ("smallest angle", f"{angle:.4f}°, largest known {widest:.4f}°"),
+            ("tightness", f"{comparison.tightness:.6f} (1 for a tight frame)"),
+            ("coherence", f"{comparison.coherence:.6f}, Welch bound {comparison.welch_bound:.6f}"),
+            ("Σ relu(cos)²", f"{comparison.overlap:.6f}"),
+        ]
+        if comparison.ties:
+            rows.append(("equal energy", ", ".join(comparison.ties)))
+        if comparison.free_modes:
+            rows.append(("free modes", f"{comparison.free_modes}: it can move at no cost"))
+    group = f"{best.point_group}, " if best.point_group else ""
+    rows += [("symmetry", f"{group}order {best.symmetry_order}"), ("source", best.source)]
+    return rows

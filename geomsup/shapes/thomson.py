@@ -1,0 +1,77 @@
+"""Thomson optima that have no other name, as shapes.
+
+Most small ones are figures of the catalogue.  The others are named after the problem that they
+solve, "Thomson 11 in R^3", and their coordinates come from the table of best known optima.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+
+from geomsup.best_known import BestKnown, best_known, best_known_of
+from geomsup.shapes.recipes import Recipe
+
+__all__ = ["NAME_PATTERN", "optimum_called", "unnamed_optima"]
+
+#: A name without spaces and case: number of points, dimension.
+NAME_PATTERN = re.compile(r"thomson([0-9]{1,6})(?:points)?inr\^?([0-9]{1,6})")
+# Point groups without a map that reverses orientation.
+_CHIRAL_GROUP = re.compile(r"C[0-9]+|D[0-9]+|T|O|I")
+
+
+def optimum_called(n_points: int, dim: int) -> Recipe | str | None:
+    """The recipe of an optimum, or the name that it has otherwise; None where none is known.
+
+    Parameters
+    ----------
+    n_points, dim : int
+
+    Returns
+    -------
+    Recipe, str or None
+
+    Examples
+    --------
+    >>> optimum_called(12, 3), optimum_called(11, 3).symmetry_order
+    ('icosahedron', 4)
+    """
+    row = best_known(n_points, dim)
+    if row is None:
+        return None
+    return row.name or _recipe(row)
+
+
+def unnamed_optima(n_points: int) -> Iterator[Recipe]:
+    """The recipes of all optima of so many points that have no other name.
+
+    Parameters
+    ----------
+    n_points : int
+
+    Yields
+    ------
+    Recipe
+
+    Examples
+    --------
+    >>> [recipe.name for recipe in unnamed_optima(11)][:2]
+    ['Thomson 11 in R^3', 'Thomson 11 in R^4']
+    """
+    for row in best_known_of(n_points):
+        if not row.name:
+            yield _recipe(row)
+
+
+def _recipe(row: BestKnown) -> Recipe:
+    return Recipe(
+        name=f"Thomson {row.n_points} in R^{row.dim}",
+        n_vertices=row.n_points,
+        dim=row.dim,
+        symmetry_order=row.symmetry_order,
+        coordinates=lambda: np.array(row.points),
+        source=f"least Coulomb energy known, {row.energy:.9f}",
+        chiral=bool(_CHIRAL_GROUP.fullmatch(row.point_group)),
+    )
