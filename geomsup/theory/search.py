@@ -31,7 +31,7 @@ _MOST_PARAMETERS = 2000
 _GRADIENT_TOL = 1e-12
 # Descents that stopped at a larger gradient, relative to the loss, are not called minima; and
 # where the loss vanishes, at a larger one than can be told from rounding.
-_CONVERGED, _CONVERGED_SMALL = 1e-5, 1e-9
+_CONVERGED, _CONVERGED_SMALL = 1e-5, 1e-7
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
