@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 from geomsup import GeomsupError, get_shape
 from geomsup.cli import main
 from geomsup.errors import ToleranceError
-from geomsup.theory import best_configuration, expected_loss, rows, verify_optimum
+from geomsup.theory import (
+    best_configuration,
+    expected_loss,
+    rows,
+    symmetric_optimum,
+    verify_optimum,
+)
 from geomsup.theory.few_features import few_feature_terms
 from geomsup.theory.series import plan_series, series_terms
 
@@ -366,6 +372,37 @@ def test_a_square_with_a_dead_output_is_a_minimum_above_the_pentagon() -> None:
     assert verdict.best.report.counts() == {"pentagon": 1}
     assert verdict.gap == pytest.approx(0.0399723013 - 0.0263051311, abs=1e-9)
     assert "pentagon" in str(verdict)
+
+
+def test_verdicts_do_not_depend_on_the_scale_of_importance_and_sparsity() -> None:
+    for p, importance in ((0.1, 1e-7), (0.1, 1e9), (0.001, 1.0)):
+        best = symmetric_optimum("pentagon", 5, p)
+        found = best_configuration(5, 2, p, importance, n_starts=30)
+        assert found.loss == pytest.approx(importance * best.loss, rel=1e-9)
+        at = verify_optimum(best.W, best.b, p, importance, n_starts=4)
+        assert at.verdict == "local minimum"
+        beside = verify_optimum(best.W, best.b + 1e-3, p, importance, n_starts=4)
+        assert beside.verdict == "not critical"
+        assert beside.escape is not None
+        assert beside.escape.loss < beside.loss
+
+
+def test_the_best_known_may_be_where_the_way_down_leads() -> None:
+    verdict = verify_optimum([[1, -1]], [-0.1, -0.1], 0.1, n_starts=2)
+    assert verdict.escape is not None
+    assert verdict.best_known <= verdict.escape.descended_loss
+    assert verdict.gap > 2e-3
+    assert verdict.best_name == "digon"
+    # A search that misses the best does not lend its name to the configuration's own loss.
+    best = symmetric_optimum("pentagon", 5, 0.1)
+    assert verify_optimum(best.W, best.b, 0.1, n_starts=2).best_name == "pentagon"
+
+
+def test_a_kinked_minimum_without_flat_directions_is_a_minimum() -> None:
+    # Orthogonal single features sit on the kink (b = 0, no overlap), and lose nothing.
+    verdict = verify_optimum(np.eye(2), 0.0, 0.3, n_starts=5)
+    assert verdict.kinked
+    assert verdict.verdict == "local minimum"
 
 
 # --------------------------------------------------------------------------------- command line

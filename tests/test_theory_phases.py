@@ -149,6 +149,25 @@ def test_importance_belongs_to_the_vertices_in_order() -> None:
     assert a == pytest.approx(b, rel=1e-12)
 
 
+def test_norms_are_not_negative() -> None:
+    # A negative norm would turn a vertex round: features of little importance are dropped instead.
+    # The losses were found by scipy's L-BFGS-B with norms bounded below, from fourteen starts.
+    for importance, loss in (
+        ([1, 0.5, 0.25, 0.125, 0.0625], 0.009211),
+        (0.05 ** np.arange(5), 0.001114),
+    ):
+        best = symmetric_optimum("pentagon", 5, 0.1, importance)
+        assert best.loss == pytest.approx(loss, abs=1e-6)
+        lengths = np.sum(best.W * get_shape("pentagon").vertices.T, axis=0)
+        assert np.all(lengths >= 0.0)
+
+
+def test_what_is_handed_out_is_the_callers_own() -> None:
+    first = symmetric_optimum("digon", 2, 0.1)
+    first.parameters[0]["norm2"][0] = 9.0
+    assert symmetric_optimum("digon", 2, 0.1).norm2 == pytest.approx(1.011623, abs=1e-6)
+
+
 # --------------------------------------------------------------------------- families against p
 
 
@@ -250,6 +269,11 @@ def test_arrangements_have_names() -> None:
         (lambda: family_losses(["pentagon"], 5, []), "list of ascending"),
         (lambda: sparse_limit("triangular bipyramid"), "all equivalent"),
         (lambda: digon_loss(1.0, 1.5, 0.1), "use expected_loss"),
+        (lambda: digon_loss(1.0, 0.1, 3.0), "feature_probability must lie"),
+        (lambda: family_losses(None, 2), "list of names"),  # type: ignore[arg-type]
+        (lambda: best_configuration(2, 1, 0.1, seed="a"), "seed must be"),  # type: ignore[arg-type]
+        (lambda: best_configuration(2, 1, 0.1, seed=-1), "seed must be"),
+        (lambda: phase_boundary("digon", "monosemantic", n_features=2, between=(0, 1)), "got none"),
         (lambda: symmetric_optimum("digon", 2, 0.1, [1.0, -1.0]), "importance must lie"),
         (
             lambda: phase_boundary("digon", "triangle", n_features=3, feature_probability=2),

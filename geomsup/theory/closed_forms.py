@@ -16,6 +16,7 @@ from scipy.optimize import brentq
 
 from geomsup.errors import GeomsupError, shorten
 from geomsup.shapes import get_shape
+from geomsup.weights import per_feature
 
 __all__ = ["SparseLimit", "digon_loss", "digon_optimum", "dropped_loss", "sparse_limit"]
 
@@ -99,12 +100,15 @@ def digon_loss(norm2: float, bias: float, feature_probability: float) -> float:
     >>> f"{expected_loss([[1, -1]], 0.0, 0.1).loss:.10f}"
     '0.0033333333'
     """
-    if not 0.0 <= bias <= norm2 or not norm2 > 0.0:
+    p = float(per_feature(feature_probability, "feature_probability", 1, low=0, high=1)[0])
+    g = float(per_feature(norm2, "norm2", 1, low=1e-100, high=1e100)[0])
+    b = float(per_feature(bias, "bias", 1, low=-1e100, high=1e100)[0])
+    if not 0.0 <= b <= g:
         raise GeomsupError(
             f"expected 0 ≤ bias ≤ norm2, got bias = {shorten(bias)} and norm2 = "
             f"{shorten(norm2)}; use expected_loss, which has no such limit"
         )
-    return _digon_derivative(norm2, bias, feature_probability, 0, 0)
+    return _digon_derivative(g, b, p, 0, 0)
 
 
 def digon_optimum(p: float) -> tuple[float, float] | None:

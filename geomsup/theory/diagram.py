@@ -21,7 +21,7 @@ from geomsup.theory.closed_forms import dropped_loss
 from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem, batch_losses
 from geomsup.theory.phases import ascending
-from geomsup.theory.search import checked_size
+from geomsup.theory.search import checked_rng, checked_size
 
 __all__ = ["PhaseDiagram", "arrangement", "phase_diagram"]
 
@@ -32,12 +32,12 @@ Blocks = tuple[tuple[int, ...], ...]
 _MOST_FEATURES = 6
 # The paper's axes: 1 − S from 1 to .01 and the relative importance from .1 to 10.
 _AXIS_POINTS = 25
-_GRADIENT_TOL = 1e-7
-_MOST_STEPS = 400
+# For problems whose zero output has loss one.
+_GRADIENT_TOL = 1e-11
+_MOST_STEPS = 1000
 _ROUNDS = 4
-# A cell takes over a neighbour's arrangement when that lowers its loss by more, relative to the
-# loss of the zero output.
-_LOWER = 1e-9
+# A cell takes over a neighbour's arrangement when that lowers its loss by more than this share.
+_LOWER = 1e-7
 # A feature is represented when |W_i|² is larger than …
 _REPRESENTED = 0.02
 # … and two features share dimensions when |cos| is larger than …
@@ -191,7 +191,9 @@ def phase_diagram(
         kept = np.any(W != 0.0, axis=1)
         b = np.where(kept, 0.0, cells.p / 2.0)
     else:
-        W, b, loss = _searched(models, m, cells, shape, count, np.random.default_rng(seed))
+        normal, size = cells.normalised()
+        W, b, loss = _searched(models, m, normal, shape, count, checked_rng(seed))
+        loss = size * loss
     names = []
     for cell, model in enumerate(W):
         # Features of equal importance are interchangeable: number them so that equals are equal.
@@ -322,14 +324,13 @@ def _searched(
 
     # What a neighbour found may be better here too.
     here = np.arange(n_cells).reshape(shape)
-    lower = _LOWER * (cells.importance * cells.p).sum(1) / 3.0
     for _ in range(_ROUNDS):
         pairs = [(here[:-1], here[1:]), (here[1:], here[:-1])]
         pairs += [(here[:, :-1], here[:, 1:]), (here[:, 1:], here[:, :-1])]
         to = np.concatenate([pair[0].ravel() for pair in pairs])
         source = np.concatenate([pair[1].ravel() for pair in pairs])
         tried, values = _descended(x[source], to, m, cells)
-        better = np.flatnonzero(values < (loss - lower)[to])
+        better = np.flatnonzero(values < (1.0 - _LOWER) * loss[to])
         if not better.size:
             break
         for at in better[np.argsort(-values[better], kind="stable")]:  # the lowest is written last

@@ -52,7 +52,7 @@ def best_factor(name: str, p: float, importance: tuple[float, ...]) -> Factor:
     family = shape.family
     orbit = _orbits(shape, np.array(importance))
     n_orbits = int(orbit.max()) + 1
-    problem = Problem.of(shape.n_vertices, p, importance)
+    problem, size = Problem.of(shape.n_vertices, p, importance).normalised()
 
     def vertices_at(parameters: FloatArray) -> FloatArray:
         if family is None:
@@ -62,18 +62,18 @@ def best_factor(name: str, p: float, importance: tuple[float, ...]) -> Factor:
     function = _within(orbit, n_orbits, problem, vertices_at, family is not None)
     closed = digon_optimum(p) if name == "digon" and n_orbits == 1 else None
     if closed is not None:
-        x, method = np.array([np.sqrt(closed[0]), closed[1]]), "closed form"
+        x, method = np.array([closed[0] ** 0.25, closed[1]]), "closed form"
     else:
         starts = _starts(n_orbits, p, family.default if family else None)
-        # Gradients are as small as the rarest and least important feature makes them.
-        size = p * min((value for value in importance if value > 0.0), default=1.0)
-        rough = descend(function, starts, gradient_tol=1e-5 * size, max_steps=150)
+        # Gradients are as small as the least important feature makes them.
+        least = min((value for value in problem.importance if value > 0.0), default=1.0) * p
+        rough = descend(function, starts, gradient_tol=1e-5 * least, max_steps=150)
         lowest = rough.x[[np.argmin(rough.value)]]
-        ends = descend(function, lowest, gradient_tol=1e-10 * size, max_steps=100)
+        ends = descend(function, lowest, gradient_tol=1e-10 * least, max_steps=100)
         x = _polished(function, ends.x[0])
         method = "descent"
-    loss = float(function(x[None])[0][0])
-    norms, biases = x[:n_orbits], x[n_orbits : 2 * n_orbits]
+    loss = float(size * function(x[None])[0][0])
+    norms, biases = x[:n_orbits] ** 2, x[n_orbits : 2 * n_orbits]
     vertices = vertices_at(x[2 * n_orbits :] if family else x[:1])[0]
     return Factor(
         W=(vertices * norms[orbit][:, None]).T,
@@ -113,13 +113,15 @@ def _orbits(shape: Shape, importance: FloatArray) -> NDArray[np.intp]:
 def _starts(n_orbits: int, p: float, parameter: float | None) -> FloatArray:
     """All vertices alike; and, with several classes, each of them dropped in turn."""
     points = [
-        [norm] * n_orbits + [bias] * n_orbits for norm in _START_NORMS for bias in _START_BIASES
+        [norm**0.5] * n_orbits + [bias] * n_orbits
+        for norm in _START_NORMS
+        for bias in _START_BIASES
     ]
     for dropped in range(n_orbits if n_orbits > 1 else 0):
         for norm in _START_NORMS:
-            norms, biases = [norm] * n_orbits, [0.0] * n_orbits
-            norms[dropped], biases[dropped] = 0.0, p / 2.0
-            points.append(norms + biases)
+            roots, biases = [norm**0.5] * n_orbits, [0.0] * n_orbits
+            roots[dropped], biases[dropped] = 0.0, p / 2.0
+            points.append(roots + biases)
     return np.array([point + ([] if parameter is None else [parameter]) for point in points])
 
 
@@ -130,16 +132,21 @@ def _within(
     vertices_at: Callable[[FloatArray], FloatArray],
     has_parameter: bool,
 ) -> PackedLoss:
-    """Loss and gradient as a function of (norms, biases, free parameter), by the chain rule."""
+    """Loss and gradient as a function of (√norms, biases, free parameter), by the chain rule.
+
+    Of roots, because a negative norm would turn a vertex round and make another shape.
+    """
     members = np.eye(n_orbits)[orbit]  # (n_vertices, n_orbits)
 
     def function(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        norms, biases = x[:, :n_orbits] @ members.T, x[:, n_orbits : 2 * n_orbits] @ members.T
+        roots = x[:, :n_orbits]
+        norms, biases = roots**2 @ members.T, x[:, n_orbits : 2 * n_orbits] @ members.T
         vertices = vertices_at(x[:, -1])
         W = (vertices * norms[:, :, None]).transpose(0, 2, 1)
         value, grad_W, grad_b = batch_losses(W, biases, problem)
         pull = grad_W.transpose(0, 2, 1)
-        parts = [np.sum(pull * vertices, axis=2) @ members, grad_b @ members]
+        of_norms = np.sum(pull * vertices, axis=2) @ members
+        parts = [2.0 * roots * of_norms, grad_b @ members]
         if has_parameter:
             ahead = vertices_at(x[:, -1] + _PARAMETER_STEP)
             behind = vertices_at(x[:, -1] - _PARAMETER_STEP)

@@ -8,6 +8,7 @@ ten digits and more.
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -53,9 +54,19 @@ class Problem:
         return len(self.p)
 
     @property
-    def zero_output_loss(self) -> float:
-        """Loss of the model that always answers zero, Σ I_i p_i / 3."""
-        return float(self.importance @ self.p) / 3.0
+    def zero_output_loss(self) -> Any:
+        """Loss of the model that always answers zero, Σ I_i p_i / 3; one for each problem."""
+        return np.sum(self.importance * self.p, axis=-1) / 3.0
+
+    def normalised(self) -> tuple[Problem, Any]:
+        """The problem with importances such that the zero output has loss one, and its old loss.
+
+        Tolerances then mean the same for rare and for unimportant features.  Where nothing is to
+        be lost at all the importances stay as they are.
+        """
+        size = self.zero_output_loss
+        size = np.where(size > 0.0, size, 1.0)
+        return Problem(p=self.p, importance=self.importance / size[..., None]), size
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -71,7 +82,9 @@ class ExpectedLoss:
     grad_W : ndarray of shape (n_hidden, n_features)
     grad_b : ndarray of shape (n_features,)
         Derivatives of the loss.  The loss is continuously differentiable except where W_i = 0 and
-        b_i = 0; there it is the derivative towards larger b_i.
+        b_i = 0; there it is the derivative towards larger b_i.  Exact to rounding for up to eight
+        features; beyond, as many terms of the series are summed as the default `tol` needs for
+        about eight digits of the largest component, but their error is not bounded.
     error_bound : float
         The true loss lies within this distance of `loss`: truncation and rounding, bounded.
     tol : float
@@ -93,7 +106,7 @@ class ExpectedLoss:
         }
 
     def __str__(self) -> str:
-        norm = np.sqrt(np.sum(self.grad_W**2) + np.sum(self.grad_b**2))
+        norm = math.hypot(*self.grad_W.ravel(), *self.grad_b)
         return (
             f"expected loss {self.loss:.12g} ± {self.error_bound:.1g} "
             f"(sum over {len(self.per_feature)} features), |gradient| {norm:.3g}"

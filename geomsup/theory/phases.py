@@ -28,6 +28,7 @@ _N_SCANNED = 20  # losses looked at on the way to a crossing
 # Losses that agree so closely, relative to that of the zero output, are the same: families may
 # share an optimum.
 _TIE = 1e-12
+_MOST_P = 0.995
 _WITHIN_P = (0.01, 0.99)
 _WITHIN_IMPORTANCE = (1e-5, 1.0)
 
@@ -52,9 +53,10 @@ def phase_boundary(
         With it, p is fixed, and the importance of the *last* feature, relative to that of all the
         others, is looked for.
     between : tuple of float, optional
-        Interval in which to look, (0.01, 0.99) for p and (1e-5, 1) for an importance.  Two
-        families may cross more than once (the pentagon and two digons do, at .2249 and above .7);
-        the crossing of smallest value is returned.
+        Interval in which to look, (0.01, 0.99) for p and (1e-5, 1) for an importance; p is
+        looked for up to .995, because towards one many families become alike.  Two families may
+        cross more than once (the pentagon and two digons do, at .2249 and above .7); the crossing
+        of smallest value is returned.
 
     Returns
     -------
@@ -88,7 +90,8 @@ def phase_boundary(
     if feature_probability is None:
         what, default = "p", _WITHIN_P
     else:
-        per_feature(feature_probability, "feature_probability", 1, low=0, high=1)
+        fixed = per_feature(feature_probability, "feature_probability", 1, low=1e-9, high=1)
+        feature_probability = float(fixed[0])
         what, default = "relative importance", _WITHIN_IMPORTANCE
     low, high = per_feature(
         default if between is None else between,
@@ -98,7 +101,7 @@ def phase_boundary(
         high=1 if feature_probability is None else 1e6,
         scalar=False,
     )
-    if not low < high:
+    if not low < high or (feature_probability is None and low >= _MOST_P):
         raise GeomsupError(f"between must be (low, high) with low < high, got {shorten(between)}")
 
     def difference(at: float) -> float:
@@ -109,6 +112,8 @@ def phase_boundary(
         a, b = (symmetric_optimum(s, n, p, importance).loss for s in (shape_a, shape_b))
         return 0.0 if abs(a - b) <= _TIE * p * importance.sum() / 3.0 else a - b
 
+    if feature_probability is None:
+        high = min(high, _MOST_P)
     spaced = np.linspace if feature_probability is None else np.geomspace
     scan = spaced(max(low, 1e-9), high, _N_SCANNED)
     crossing = _first_change(difference, scan)
@@ -222,7 +227,8 @@ def family_losses(
       pentagon
       p = 0.224875  digon ⊕ digon
     """
-    if isinstance(shapes, str) or not len(shapes):
+    n_features = checked_size("n_features", n_features)
+    if not isinstance(shapes, (list, tuple)) or not shapes:
         raise GeomsupError(f"shapes must be a list of names, got {shorten(shapes)}")
     names = tuple(" ⊕ ".join(factors_of(shape)) for shape in shapes)
     given = np.linspace(0.02, 0.98, 25) if feature_probability is None else feature_probability

@@ -24,6 +24,8 @@ IndexArray = NDArray[np.intp]
 
 # The first, rough pass over the series only finds the size of the loss.
 _ROUGH = 1e-3
+# However large the tolerance of the loss, a gradient is asked to be this good, relative to p.
+_WORST_GRADIENT = 1e-5
 
 
 def row_terms(
@@ -141,7 +143,7 @@ def _many(
                 break
         allowed = 0.9 * goal * size
         plan = plan_series(a, b, own, p, 0.1 * allowed / weight)
-        n_gradient = plan.n_gradient_terms(GRADIENT_SLACK * goal)
+        n_gradient = plan.n_gradient_terms(min(GRADIENT_SLACK * goal, _WORST_GRADIENT))
         n_terms = max(plan.n_terms(0.9 * allowed, importance), n_gradient)
         terms = series_terms(a, b, own, p, plan, n_terms, n_gradient)
     assert terms is not None

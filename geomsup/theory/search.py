@@ -24,12 +24,14 @@ __all__ = ["BestConfiguration", "LocalMinimum", "best_configuration", "configura
 
 FloatArray = NDArray[np.float64]
 
+# All of these are for a problem whose zero output has loss one.
 # Losses closer than this, relative, belong to one minimum; descents end far closer than that.
-_SAME_LOSS = 1e-8
+_SAME_LOSS, _SAME_SMALL_LOSS = 1e-8, 1e-12
 _MOST_PARAMETERS = 2000
-_GRADIENT_TOL = 1e-9
-# Descents that stopped at a larger gradient are not called minima.
-_CONVERGED = 1e-6
+_GRADIENT_TOL = 1e-12
+# Descents that stopped at a larger gradient, relative to the loss, are not called minima; and
+# where the loss vanishes, at a larger one than can be told from rounding.
+_CONVERGED, _CONVERGED_SMALL = 1e-5, 1e-7
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -81,7 +83,7 @@ class BestConfiguration:
         Lowest loss first.
     n_starts : int
     n_converged : int
-        Starts whose gradient fell below 1e-6; the others are in no minimum's share.
+        Starts that ended where the gradient vanishes; the others are in no minimum's share.
     """
 
     minima: tuple[LocalMinimum, ...]
@@ -189,7 +191,7 @@ def best_configuration(
             f"({m} + 1); search a component of it"
         )
     problem = Problem.of(n, feature_probability, importance)
-    rng = np.random.default_rng(seed)
+    rng = checked_rng(seed)
     scale = rng.uniform(0.3, 1.3, size=(count, 1, 1))
     W = rng.normal(size=(count, m, n)) * scale / np.sqrt(m)
     b = rng.normal(scale=0.2, size=(count, n)) - 0.1
@@ -199,18 +201,27 @@ def best_configuration(
 def minima_from(starts: FloatArray, n_hidden: int, problem: Problem) -> BestConfiguration:
     """The distinct minima that descents from given points reach."""
     n = problem.n_features
-    ends = descend(packed_loss(n_hidden, problem), starts, gradient_tol=_GRADIENT_TOL)
-    converged = np.abs(ends.gradient).max(1) <= _CONVERGED
+    normal, size = problem.normalised()
+    ends = descend(packed_loss(n_hidden, normal), starts, gradient_tol=_GRADIENT_TOL)
+    steepest = np.abs(ends.gradient).max(1)
+    converged = steepest <= np.maximum(_CONVERGED * ends.value, _CONVERGED_SMALL)
     if not converged.any():
         raise GeomsupError(
             f"none of {len(starts)} starts converged; raise n_starts, or check the importances"
         )
+    lowest = ends.value[converged].min()
+    if np.any(ends.value[~converged] < (1.0 - 1e-6) * lowest - _SAME_SMALL_LOSS):
+        warnings.warn(
+            "a start that did not converge went below every minimum found, so the best may be "
+            "missing; very rare features make the loss too stiff",
+            GeomsupWarning,
+            stacklevel=4,
+        )
     order = np.flatnonzero(converged)[np.argsort(ends.value[converged], kind="stable")]
-    scale = max(problem.zero_output_loss, 1e-300)
     groups: list[list[int]] = []
     for index in order:
         last = ends.value[groups[-1][0]] if groups else -np.inf
-        if ends.value[index] - last <= _SAME_LOSS * scale:
+        if ends.value[index] - last <= max(_SAME_LOSS * ends.value[index], _SAME_SMALL_LOSS):
             groups[-1].append(int(index))
         else:
             groups.append([int(index)])
@@ -223,7 +234,7 @@ def minima_from(starts: FloatArray, n_hidden: int, problem: Problem) -> BestConf
         report = geometry_of(W)
         minima.append(
             LocalMinimum(
-                loss=float(ends.value[group[0]]),
+                loss=float(size * ends.value[group[0]]),
                 share=len(group) / len(starts),
                 name=configuration_name(report),
                 W=W,
@@ -267,3 +278,13 @@ def checked_size(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise GeomsupError(f"{name} must be a positive integer, got {shorten(value)}")
     return int(value)
+
+
+def checked_rng(seed: object) -> np.random.Generator:
+    """A generator of random numbers, or one clear error."""
+    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and seed >= 0
+    if not (seed is None or whole or isinstance(seed, np.random.Generator)):
+        raise GeomsupError(
+            f"seed must be a whole number ≥ 0, a numpy Generator or None, got {shorten(seed)}"
+        )
+    return np.random.default_rng(seed)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ the loss adds up over them, so each factor is optimised alone
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +90,8 @@ def symmetric_optimum(
     Parameters
     ----------
     shape : str
-        A name of the catalogue, or an orthogonal sum such as ``"pentagon ⊕ digon"``.
+        A name of the catalogue, or an orthogonal sum such as ``"pentagon ⊕ digon"``.  A figure
+        that is such a sum is taken apart: the square is ``"digon ⊕ digon"``.
     n_features : int
         Features of the model.  They take the vertices in order, factor by factor as written;
         those left over at the end are dropped.
@@ -149,7 +151,7 @@ def symmetric_optimum(
         W[rows, columns], b[columns] = best.W, best.b
         row, column = rows.stop, columns.stop
         loss += best.loss
-        parameters.append(best.record)
+        parameters.append(deepcopy(best.record))  # the factor itself is cached
     W.setflags(write=False)
     b.setflags(write=False)
     return SymmetricOptimum(

@@ -21,6 +21,7 @@ from geomsup.theory.loss import Problem, checked_bias, expected_loss, matrix_of
 from geomsup.theory.search import (
     BestConfiguration,
     best_configuration,
+    checked_rng,
     configuration_name,
     geometry_of,
     packed_loss,
@@ -34,9 +35,11 @@ FloatArray = NDArray[np.float64]
 _STEP = 1e-5  # of the differences that make the Hessian
 _KINK = 1e-2  # relative difference between one-sided Hessians that no smooth loss shows
 _FLAT = 1e-6  # relative to the largest eigenvalue, or absolute where all are small
+_SHORT = 0.01  # a step that does not leave the neighbourhood, relative to the largest parameter
+_SMALLEST_GAIN = 1e-10  # relative to the loss; what is less may be rounding
 _PUSHES = (1e-3, 1e-2)
 _N_PUSHED = 24
-_LOWER = 1e-9  # relative to the loss of the zero output; descents agree far more closely
+_LOWER = 1e-8  # relative to the loss; descents agree far more closely
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,7 +55,9 @@ class Escape:
     loss : float
         Exact loss after that step.
     descended_loss : float
-        Loss of the minimum that a descent from there reaches.
+        Loss of the minimum that a descent from there reaches …
+    descended_name : str
+        … and its name.
     """
 
     direction_W: FloatArray
@@ -60,6 +65,7 @@ class Escape:
     step: float
     loss: float
     descended_loss: float
+    descended_name: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -74,6 +80,7 @@ class OptimumVerdict:
         The configuration, named by ``classify_geometry``.
     loss, error_bound : float
     gradient_norm, gradient_tol : float
+        Norm of the gradient, and the norm below which the point counts as critical.
     eigenvalues : ndarray
         Of the Hessian in (W, b), ascending; where the loss has a kink, of the average of the
         two one-sided Hessians.
@@ -102,10 +109,21 @@ class OptimumVerdict:
     escape: Escape | None
     best: BestConfiguration
 
+    def _best(self) -> tuple[float, str]:
+        known = [(self.loss, self.name), (self.best.loss, self.best.name)]
+        if self.escape is not None:
+            known.append((self.escape.descended_loss, self.escape.descended_name))
+        return min(known, key=lambda pair: pair[0])
+
     @property
     def best_known(self) -> float:
-        """Lowest loss known: the search's, or the configuration's own if that is lower."""
-        return min(self.loss, self.best.loss)
+        """Lowest loss known: of the search, of the way down, or the configuration's own."""
+        return self._best()[0]
+
+    @property
+    def best_name(self) -> str:
+        """Name of the configuration that has the lowest loss known."""
+        return self._best()[1]
 
     @property
     def gap(self) -> float:
@@ -133,7 +151,7 @@ class OptimumVerdict:
             "kinked": self.kinked,
             "escape": escape,
             "best_known": self.best_known,
-            "best_name": self.best.name,
+            "best_name": self.best_name,
             "gap": self.gap,
         }
 
@@ -153,7 +171,7 @@ class OptimumVerdict:
             )
         if self.gap > _LOWER * max(self.loss, 1e-300):
             lines.append(
-                f"best known {self.best_known:.12g} ({self.best.name}), {self.gap:.3g} lower"
+                f"best known {self.best_known:.12g} ({self.best_name}), {self.gap:.3g} lower"
             )
         else:
             lines.append(f"best known {self.best_known:.12g}: nothing lower was found")
@@ -180,8 +198,9 @@ def verify_optimum(
     b : float or array_like of shape (n_features,)
     feature_probability, importance : float or array_like of shape (n_features,)
     gradient_tol : float, default 1e-6
-        Norm of the gradient below which a point counts as critical.  Numbers copied with few
-        digits do not pass; the escape then says where the nearby optimum is.
+        Norm of the gradient below which a point counts as critical, relative to Σ I_i p_i / 3, the
+        loss of the zero output.  Numbers copied with few digits do not pass; the escape then says
+        which optimum is near.
     n_starts : int, default 100
         Starts of the search for the best known loss.
     seed : int, numpy Generator or None, default 0
@@ -197,9 +216,10 @@ def verify_optimum(
 
     Notes
     -----
-    "local minimum" means strict up to rotations of W and the biases of dead outputs, on the
-    evidence of the Hessian (differences of the exact gradient, from both sides) and of descents
-    from pushed copies.  It is numerical evidence at double precision, not a proof.
+    "local minimum" means strict up to rotations of W and the biases of dead outputs, on both
+    sides of a kink where there is one, on the evidence of the Hessian (differences of the exact
+    gradient, from both sides) and of descents from pushed copies.  It is numerical evidence at
+    double precision, not a proof.
 
     Examples
     --------
@@ -214,7 +234,7 @@ def verify_optimum(
     problem = Problem.of(n, feature_probability, importance)
     tolerance = float(per_feature(gradient_tol, "gradient_tol", 1, low=1e-13, high=1.0)[0])
     exact = expected_loss(weights, bias, problem.p, problem.importance)
-    rng = np.random.default_rng(seed)
+    rng = checked_rng(seed)
     best = best_configuration(
         n, m, problem.p, problem.importance, n_starts=n_starts, seed=rng.spawn(1)[0]
     )
@@ -222,24 +242,25 @@ def verify_optimum(
     x = np.concatenate([weights.ravel(), bias])
     probe = _Probe(x, m, problem)
     forward, backward = probe.one_sided_hessians()
-    eigenvalues = np.array(np.linalg.eigvalsh(0.5 * (forward + backward)), dtype=np.float64)
-    size = max(float(np.abs(eigenvalues).max()), 1e-300)
+    spectra = [np.linalg.eigvalsh(h) for h in (0.5 * (forward + backward), forward, backward)]
+    size = max(1.0, *(float(np.abs(values).max()) for values in spectra))
+    flat = [int(np.sum(np.abs(values) <= _FLAT * size)) for values in spectra]
     kinked = bool(np.abs(forward - backward).max() > _KINK * size)
-    flat = np.abs(eigenvalues) <= _FLAT * max(size, problem.zero_output_loss)
-    rotations, dead = _rotation_modes(weights), _dead_outputs(weights, bias)
-    expected = rotations + dead
+    expected = _rotation_modes(weights) + _dead_outputs(weights, bias)
     gradient = np.concatenate([exact.grad_W.ravel(), exact.grad_b])
     norm = float(np.linalg.norm(gradient))
 
-    if norm > tolerance:
-        verdict, escape = "not critical", probe.way_down([-gradient])
+    if norm > tolerance * probe.size:
+        verdict = "not critical"
+        escape = probe.way_down([-gradient], allowance=0.0) or probe.rolled()
     else:
-        escape = probe.way_down(probe.candidates(forward, backward)) or probe.pushed(rng)
+        directions = probe.candidates(forward, backward)
+        escape = probe.way_down(directions, allowance=2.0 * norm / probe.size) or probe.pushed(rng)
         if escape is not None:
             verdict = "saddle"
         else:
-            strict = int(flat.sum()) <= expected and not kinked
-            verdict = "local minimum" if strict else "degenerate minimum"
+            verdict = "local minimum" if max(flat) <= expected else "degenerate minimum"
+    eigenvalues = np.asarray(probe.size * spectra[0], dtype=np.float64)
     eigenvalues.setflags(write=False)
     return OptimumVerdict(
         verdict=verdict,
@@ -247,9 +268,9 @@ def verify_optimum(
         loss=exact.loss,
         error_bound=exact.error_bound,
         gradient_norm=norm,
-        gradient_tol=tolerance,
+        gradient_tol=tolerance * probe.size,
         eigenvalues=eigenvalues,
-        zero_modes=int(flat.sum()),
+        zero_modes=flat[0],
         expected_zero_modes=expected,
         kinked=kinked,
         escape=escape,
@@ -272,15 +293,20 @@ def _dead_outputs(W: FloatArray, b: FloatArray) -> int:
 
 
 class _Probe:
-    """The neighbourhood of one point, seen through batched exact losses."""
+    """The neighbourhood of one point, seen through batched exact losses.
+
+    Everything in here is for the normalised problem, in which the zero output has loss one; `size`
+    is its loss in the problem as given.
+    """
 
     def __init__(self, x: FloatArray, n_hidden: int, problem: Problem) -> None:
-        self.x, self.n_hidden, self.problem = x, n_hidden, problem
-        self.function = packed_loss(n_hidden, problem, 1e-12)
+        self.x, self.n_hidden = x, n_hidden
+        self.problem, size = problem.normalised()
+        self.size = float(size)
+        self.function = packed_loss(n_hidden, self.problem, 1e-12)
         value, gradient = self.function(x[None])
         self.value, self.gradient = float(value[0]), gradient[0]
         self.scale = max(float(np.abs(x).max()), 0.1)
-        self.lower = _LOWER * max(problem.zero_output_loss, 1e-300)
 
     def one_sided_hessians(self) -> tuple[FloatArray, FloatArray]:
         """Forward and backward differences of the gradient, symmetrised."""
@@ -301,44 +327,63 @@ class _Probe:
                 found += [column, -column]
         return found
 
-    def way_down(self, directions: list[FloatArray]) -> Escape | None:
-        """The direction, among those given, along which a short straight step gains most."""
+    def way_down(self, directions: list[FloatArray], *, allowance: float) -> Escape | None:
+        """The direction, among those given, along which a short straight step gains most.
+
+        A gain counts beyond `allowance` times the step: what a gradient left over by rounding
+        gains is no way out of a critical point.
+        """
         units = np.array([d / max(float(np.linalg.norm(d)), 1e-300) for d in directions])
-        steps = self.scale * np.logspace(-4, 0, 17)
+        steps = self.scale * np.logspace(-6, 0, 25)
         points = self.x + steps[:, None, None] * units
         values, _ = self.function(points.reshape(-1, len(self.x)))
         values = values.reshape(len(steps), len(units))
-        # The way must lead down from its first step: a far lower basin is not an escape.
-        falling = np.logical_and.accumulate(
-            np.diff(values, axis=0, prepend=self.value) < -1e-16 * abs(self.value), axis=0
-        )
-        gains = np.where(falling, self.value - values, 0.0)
+        # The way must lead down, and visibly so while it is short: a far lower basin, perhaps
+        # beyond a plain, is not an escape.
+        noise = 1e-15 * abs(self.value)
+        rising = np.diff(values, axis=0, prepend=self.value) > noise
+        short = int(np.searchsorted(steps, _SHORT * self.scale))
+        falling = ~np.logical_or.accumulate(rising, axis=0)
+        falling &= values[short] < self.value - noise
+        gains = np.where(falling, self.value - values - allowance * steps[:, None], 0.0)
         at, which = np.unravel_index(int(np.argmax(gains)), gains.shape)
-        if gains[at, which] <= min(self.lower, 1e-12 * self.scale):
+        if gains[at, which] <= _SMALLEST_GAIN * max(self.value, 1e-3):
             return None
         return self._escape(units[which], float(steps[at]), float(values[at, which]))
+
+    def rolled(self) -> Escape | None:
+        """Descend from the point itself."""
+        ends = descend(self.function, self.x[None], gradient_tol=1e-11, max_steps=300)
+        return (
+            self._reached(ends.x[0], float(ends.value[0])) if ends.value[0] < self.value else None
+        )
 
     def pushed(self, rng: np.random.Generator) -> Escape | None:
         """Push the point a little in random directions and descend."""
         for push in _PUSHES:
             noise = rng.normal(size=(_N_PUSHED, len(self.x)))
             noise *= push * self.scale / np.linalg.norm(noise, axis=1, keepdims=True)
-            ends = descend(self.function, self.x + noise, gradient_tol=1e-8, max_steps=300)
+            ends = descend(self.function, self.x + noise, gradient_tol=1e-9, max_steps=300)
             lowest = int(np.argmin(ends.value))
-            if ends.value[lowest] < self.value - self.lower:
-                way = ends.x[lowest] - self.x
-                length = float(np.linalg.norm(way))
-                return self._escape(way / length, length, float(ends.value[lowest]))
+            if ends.value[lowest] < self.value - _LOWER * max(self.value, 1e-3):
+                return self._reached(ends.x[lowest], float(ends.value[lowest]))
         return None
 
-    def _escape(self, direction: FloatArray, step: float, loss: float) -> Escape:
+    def _reached(self, x: FloatArray, value: float) -> Escape:
+        way = x - self.x
+        length = max(float(np.linalg.norm(way)), 1e-300)
+        return self._escape(way / length, length, value)
+
+    def _escape(self, direction: FloatArray, step: float, value: float) -> Escape:
         start = (self.x + step * direction)[None]
-        descended = descend(self.function, start, gradient_tol=1e-9, max_steps=1000)
+        descended = descend(self.function, start, gradient_tol=1e-11, max_steps=1000)
         cut = self.n_hidden * self.problem.n_features
+        W = descended.x[0, :cut].reshape(self.n_hidden, -1)
         return Escape(
             direction_W=direction[:cut].reshape(self.n_hidden, -1),
             direction_b=direction[cut:],
             step=step,
-            loss=loss,
-            descended_loss=float(descended.value[0]),
+            loss=self.size * value,
+            descended_loss=self.size * float(descended.value[0]),
+            descended_name=configuration_name(geometry_of(W)),
         )
