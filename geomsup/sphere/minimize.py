@@ -46,6 +46,9 @@ class EnergyMinimum:
         Descents from changed copies of other minima that ended here.
     gradient_norm : float
         Largest component of the gradient along the sphere.
+    ties : tuple of ndarray of shape (n_points, dim)
+        Up to three configurations of the same energy (to 1e-10 relative) with other distances:
+        other minima as deep, or other members of a continuous family.
     """
 
     energy: float
@@ -53,6 +56,7 @@ class EnergyMinimum:
     hits: int
     hop_hits: int
     gradient_norm: float
+    ties: tuple[FloatArray, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON."""
@@ -62,6 +66,7 @@ class EnergyMinimum:
             "hits": self.hits,
             "hop_hits": self.hop_hits,
             "gradient_norm": self.gradient_norm,
+            "ties": [points.tolist() for points in self.ties],
         }
 
     def __repr__(self) -> str:
@@ -79,7 +84,7 @@ class MinimizedEnergy:
     energy, points, hits, gradient_norm
         Of the lowest minimum; see :class:`EnergyMinimum`.
     minima : tuple of EnergyMinimum
-        Lowest energy first.  Minima of equal energy (to 1e-10 relative) are one entry.
+        Lowest energy first.  Minima of equal energy are one entry, and its `ties`.
     n_starts : int
         Descents from random points.
     n_hops : int
@@ -147,14 +152,15 @@ class MinimizedEnergy:
         lines = [
             f"{self.n_points} points in {self.dim} dimensions, s = {self.s}",
             f"best found     {self.energy:.12f}",
-            f"gradient       {self.gradient_norm:.1e}"
-            + ("" if self.converged else "  (too large)"),
+            f"gradient       {self.gradient_norm:.1e}{poor}",
             f"random starts  {self.hits} of {self.n_starts} ended there",
         ]
         if self.n_hops:
             lines.append(f"hops           {self.minima[0].hop_hits} of {self.n_hops} ended there")
         if math.isfinite(self.gap):
             lines.append(f"next minimum   {self.gap:.3e} above, {len(self.minima)} in all")
+        if self.minima[0].ties:
+            lines.append("ties           other configurations have the same energy")
         return "\n".join(lines)
 
 
@@ -243,8 +249,8 @@ def minimize_energy(
                 "use a smaller s or more starts"
             )
         pool = [search.unfinished]
-    for minimum in pool:
-        minimum.points.flags.writeable = False
+    for points in (p for m in pool for p in (m.points, *m.ties)):
+        points.flags.writeable = False
     return MinimizedEnergy(
         n_points=n_points,
         dim=dim,
@@ -256,6 +262,7 @@ def minimize_energy(
                 hits=m.hits,
                 hop_hits=m.hop_hits,
                 gradient_norm=m.gradient_norm,
+                ties=tuple(m.ties),
             )
             for m in pool
         ),
