@@ -6,13 +6,14 @@ is in the result: how many random starts ended there, and what else they ended i
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from geomsup.errors import GeomsupError, ToleranceError, shorten
 from geomsup.sphere.energies import MAX_POINTS
@@ -195,7 +196,8 @@ def minimize_energy(
     seed : int, numpy Generator or None, default 0
         The same seed gives the same result, whatever the number of threads.
     target : float, optional
-        Stop as soon as a minimum at or below this energy is found.
+        Stop as soon as a minimum at or below this energy is found; starts that are then under way
+        do not count as converged.
 
     Returns
     -------
@@ -225,7 +227,13 @@ def minimize_energy(
         n_starts = _checked_count(n_starts, "n_starts")
     if target is not None and not _is_real(target):
         raise GeomsupError(f"expected target as a number, got {shorten(target)}")
-    search = Search(n_points=n_points, dim=dim, kernel=Kernel(power), rng=_generator(seed))
+    search = Search(
+        n_points=n_points,
+        dim=dim,
+        kernel=Kernel(power),
+        rng=_generator(seed),
+        target=-math.inf if target is None else float(target),
+    )
     if n_points > 1 and dim == 1:
         search.minima = [
             Found(
@@ -239,8 +247,8 @@ def minimize_energy(
     else:
         # Matrix products round differently on another number of threads, and a descent that
         # passes close to a saddle ends elsewhere for a difference in the last digit.
-        with threadpool_limits(limits=1, user_api="blas"):
-            _run(search, n_starts, -math.inf if target is None else float(target))
+        with _threads().limit(limits=1, user_api="blas"):
+            _run(search, n_starts)
     pool = search.minima
     if not pool:
         if search.unfinished is None or not math.isfinite(search.unfinished.energy):
@@ -273,15 +281,22 @@ def minimize_energy(
     )
 
 
-def _run(search: Search, n_starts: int | None, target: float) -> None:
+@functools.cache
+def _threads() -> Any:
+    # Looking for the libraries takes as long as a small search, and numpy's stay what they are.
+    return ThreadpoolController()
+
+
+def _run(search: Search, n_starts: int | None) -> None:
     """Starts and hops in turn until the search is satisfied."""
     most = min(max(_EFFORT / search.n_points**2, _FEWEST), _MOST) if n_starts is None else n_starts
-    batch = min(search.batch, 16)
-
-    def reached() -> bool:
-        return bool(search.minima) and search.minima[0].energy <= target
-
+    largest = min(search.batch, 16)
     while True:
+        batch = largest
+        if math.isfinite(search.target):
+            # The first descents may be the last: large batches pay when there is more to do.
+            done = search.n_starts + search.n_hops
+            batch = min(largest, 1 + search.n_points // 50 + done // 4)
         if n_starts is None:
             if search.minima and search.minima[0].hits >= _ENOUGH_HITS:
                 return
@@ -290,14 +305,14 @@ def _run(search: Search, n_starts: int | None, target: float) -> None:
             starts = min(batch, n_starts - search.n_starts)
         if starts > 0:
             search.start(starts)
-            if reached():
+            if search.reached:
                 return
         hops = min(batch, (search.n_starts if n_starts is None else n_starts) - search.n_hops)
         # With a given number of starts they all come first, so that they decide about the hops.
         wait = n_starts is not None and search.n_starts < n_starts
         if search.disagrees and not wait and hops > 0:
             search.hop(hops)
-            if reached():
+            if search.reached:
                 return
         elif starts <= 0:
             return

@@ -14,6 +14,7 @@ of the hops is best everywhere:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -77,11 +78,17 @@ class Search:
     n_hops: int = 0
     n_converged: int = 0
     unfinished: Found | None = None  # lowest of those that did not converge
+    target: float = -math.inf  # an energy that makes further descents pointless
 
     @property
     def batch(self) -> int:
         """Starts that are descended side by side at most."""
         return max(1, _BATCH_ENTRIES // self.n_points**2)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the target is met."""
+        return bool(self.minima) and self.minima[0].energy <= self.target
 
     @property
     def disagrees(self) -> bool:
@@ -92,13 +99,13 @@ class Search:
         """Descend from random starts."""
         x = self.rng.normal(size=(count, self.n_points, self.dim))
         self.n_starts += count
-        self._take(descend(_unit(x), self.kernel), hop=False)
+        self._take(descend(_unit(x), self.kernel, self.target), hop=False)
 
     def hop(self, count: int) -> None:
         """Descend from changed copies of the lowest minima."""
         x = np.stack([self._changed() for _ in range(count)])
         self.n_hops += count
-        self._take(descend(x, self.kernel), hop=True)
+        self._take(descend(x, self.kernel, self.target), hop=True)
 
     def offer(self, points: FloatArray) -> None:
         """Descend from given unit rows (n_points, dim); counts as a hop."""
