@@ -8,7 +8,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: help demo test test-slow bench accuracy docs clean
+.PHONY: help demo test test-slow bench accuracy thomson docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,7 @@ help:
 	@echo "make test-slow  the tests marked slow"
 	@echo "make bench      benchmarks"
 	@echo "make accuracy   how often planted shapes are named rightly"
+	@echo "make thomson    the Thomson problem for N = 2 … 100 from scratch"
 	@echo "make docs       HTML documentation in docs/_build/html"
 	@echo "make clean      remove .venv and everything generated"
 
@@ -50,6 +51,9 @@ bench: $(VENV)/.installed
 
 accuracy: $(VENV)/.installed
 	$(BIN)/python tests/benchmarks/planted_truth.py
+
+thomson: $(VENV)/.installed
+	$(BIN)/python tests/benchmarks/thomson_from_scratch.py
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

@@ -53,11 +53,15 @@ class BestKnown:
     points : ndarray of shape (n_points, dim)
         Unit rows, read-only.
     status : str
-        "proven" (the literature proves that no energy is lower) or "best known".
+        "proven" (the literature proves that no energy is lower), "best known" (the table's), or
+        "computed now" (by :func:`geomsup.sphere.thomson_optimum`, which the table has no row for).
     source : str
         Who proved it, or how it was found.
     name : str
         Common name of the configuration, empty where it has none.
+    ties : str
+        Other configurations of the same energy by name, "; " between them; "unnamed" where the
+        catalogue has no name; empty when none was met.
     exact_form : str
         The energy as a formula, empty where none is known.
     point_group : str
@@ -78,6 +82,7 @@ class BestKnown:
     status: str
     source: str
     name: str
+    ties: str
     exact_form: str
     point_group: str
     symmetry_order: int
@@ -95,6 +100,23 @@ class BestKnown:
         """Plain Python values, ready for JSON."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return values | {"points": self.points.tolist()}
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.n_points} points in {self.dim} dimensions, s = {self.s}",
+            f"energy    {self.energy:.12f}  ({self.status})",
+            f"source    {self.source}",
+        ]
+        for label, value in (
+            ("name", self.name),
+            ("ties", self.ties),
+            ("exact", self.exact_form),
+            ("group", self.point_group),
+            ("order", self.symmetry_order),
+        ):
+            if value:
+                lines.append(f"{label:10s}{value}")
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         name = f" ({self.name})" if self.name else ""

@@ -9,6 +9,7 @@ depends on its neighbours.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,23 +70,29 @@ def spacing(n_points: int, dim: int) -> float:
     return float((4.0 / n_points) ** (1.0 / max(dim - 1, 1)))
 
 
-def descend(x: FloatArray, kernel: Kernel) -> Descent:
-    """Minimise the energy from each of the starts x, unit rows of shape (n_starts, n, dim)."""
+def descend(x: FloatArray, kernel: Kernel, target: float = -math.inf) -> Descent:
+    """Minimise the energy from each of the starts x, unit rows of shape (n_starts, n, dim).
+
+    Once a start has reached the target the others are left unfinished.
+    """
     # Random points may be so close that a steep energy overflows; such a step is not taken.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return _descend(x, kernel)
+        return _descend(x, kernel, target)
 
 
-def _descend(x: FloatArray, kernel: Kernel) -> Descent:
+def _descend(x: FloatArray, kernel: Kernel, target: float) -> Descent:
     n, dim = x.shape[1:]
     newton = n * (dim - 1) <= _NEWTON_SIZE
     x, energy, gradient = _quasi_newton(x, kernel, _NEWTON_FROM if newton else None)
     if newton:
-        for start in range(len(x)):
+        # The lowest first: with a target it is the likeliest to save the others the trouble.
+        for start in np.argsort(energy, kind="stable"):
             goal = float(gradient_goal(energy[start : start + 1], n, dim, kernel)[0])
             x[start], energy[start], gradient[start] = newton_polish(
                 x[start], float(energy[start]), gradient[start], kernel, goal
             )
+            if energy[start] <= target:
+                break
     norm = np.abs(gradient).max((1, 2))
     return Descent(
         points=x,
@@ -98,65 +105,66 @@ def _descend(x: FloatArray, kernel: Kernel) -> Descent:
 class _History:
     """The last steps and gradient changes of every start, and the direction that they advise.
 
-    Byrd, Nocedal & Schnabel 1994, eq. 3.1: the inverse Hessian in compact form, which is a few
-    matrix products for a batch where the two-loop recursion is a long chain of them.  A start
-    without a usable pair in a slot holds zeros there, which change nothing.
+    Byrd, Nocedal & Schnabel 1994, eq. 3.1: the inverse Hessian in compact form, which is two
+    matrix products for a batch where the two-loop recursion is a long chain of them.  The newest
+    pair stands last.  A start without a usable pair in a slot holds zeros there, and a one on the
+    diagonal of its products, which change nothing.
     """
 
     def __init__(self, n_starts: int, size: int) -> None:
-        self.s = np.zeros((n_starts, _MEMORY, size))
-        self.y = np.zeros((n_starts, _MEMORY, size))
-        self.used = np.zeros((n_starts, _MEMORY), dtype=bool)
+        self.pairs = np.zeros((n_starts, 2, _MEMORY, size))  # steps s, gradient changes y
         self.scale = np.zeros(n_starts)
-        self.slot = 0
+        self.sy = np.tile(np.eye(_MEMORY), (n_starts, 1, 1))  # s_i · y_j for i ≤ j
+        self.yy = np.zeros((n_starts, _MEMORY, _MEMORY))
 
     def keep(self, starts: NDArray[np.bool_]) -> None:
         """Forget the starts that have finished."""
-        self.s, self.y = self.s[starts], self.y[starts]
-        self.used, self.scale = self.used[starts], self.scale[starts]
-
-    def learn(self, s: FloatArray, y: FloatArray, good: NDArray[np.bool_]) -> None:
-        """Take in one step and gradient change for each start; overwrites the rows not good."""
-        sy = np.einsum("bk,bk->b", s, y)
-        yy = np.einsum("bk,bk->b", y, y)
-        good = good & (sy > 1e-9 * np.sqrt(yy * np.einsum("bk,bk->b", s, s)))
-        if not good.all():
-            s[~good] = 0.0
-            y[~good] = 0.0
-            self.scale[good] = sy[good] / yy[good]
-        else:
-            self.scale = sy / yy
-        self.s[:, self.slot], self.y[:, self.slot] = s, y
-        self.used[:, self.slot] = good
-        self.slot = (self.slot + 1) % _MEMORY
+        self.pairs, self.scale = self.pairs[starts], self.scale[starts]
+        self.sy, self.yy = self.sy[starts], self.yy[starts]
 
     def forget(self, starts: NDArray[np.bool_]) -> None:
         """Drop all curvature of some starts."""
-        self.s[starts] = 0.0
-        self.y[starts] = 0.0
-        self.used[starts] = False
+        self.pairs[starts] = 0.0
+        self.sy[starts] = np.eye(_MEMORY)
+        self.yy[starts] = 0.0
 
-    def direction(self, g: FloatArray) -> FloatArray:
-        """Minus the inverse Hessian times the gradients g (n_starts, size)."""
-        by_age = (self.slot + np.arange(_MEMORY)) % _MEMORY
-        by_slot = np.argsort(by_age)
-        sy = self.s @ self.y.swapaxes(1, 2)
-        sy = sy[:, by_age][:, :, by_age]
-        yy = self.y @ self.y.swapaxes(1, 2)
-        yy = yy[:, by_age][:, :, by_age]
-        p = (self.s @ g[:, :, None])[:, by_age]
-        q = (self.y @ g[:, :, None])[:, by_age]
-        upper = np.triu(sy)
-        diagonal = np.einsum("bmm->bm", upper)
-        curvature = diagonal[:, :, None].copy()
-        diagonal[~self.used[:, by_age]] = 1.0  # a view: empty slots must not make it singular
-        inverse = np.linalg.inv(upper)
-        rp = inverse @ p
+    def advise(
+        self, s: FloatArray, y: FloatArray, good: NDArray[np.bool_], g: FloatArray
+    ) -> FloatArray:
+        """Take in one pair for each start, and return minus the inverse Hessian times g.
+
+        All of shape (n_starts, size); the rows of s and y that are not good are overwritten.
+        """
+        along = np.einsum("bk,bk->b", s, y)
+        yy = np.einsum("bk,bk->b", y, y)
+        good = good & (along > 1e-9 * np.sqrt(yy * np.einsum("bk,bk->b", s, s)))
+        everywhere = bool(good.all())
+        if everywhere:
+            self.scale = along / yy
+        else:
+            s[~good] = 0.0
+            y[~good] = 0.0
+            self.scale[good] = along[good] / yy[good]
+        pairs, m = self.pairs, _MEMORY
+        pairs[:, :, :-1] = pairs[:, :, 1:]
+        pairs[:, 0, -1], pairs[:, 1, -1] = s, y
+        rows = pairs.reshape(len(s), 2 * m, -1)
+        products = rows @ np.stack((y, g), axis=2)
+        self.sy[:, :-1, :-1] = self.sy[:, 1:, 1:]
+        self.sy[:, -1] = 0.0
+        self.sy[:, :, -1] = products[:, :m, 0]
+        self.yy[:, :-1, :-1] = self.yy[:, 1:, 1:]
+        self.yy[:, :, -1] = self.yy[:, -1] = products[:, m:, 0]
+        if not everywhere:
+            self.sy[~good, -1, -1] = 1.0
+        inverse = np.linalg.inv(self.sy)
+        rp = inverse @ products[:, :m, 1:]
         scale = self.scale[:, None, None]
-        along_s = inverse.swapaxes(1, 2) @ (curvature * rp + scale * (yy @ rp - q))
+        curvature = np.einsum("bmm->bm", self.sy)[:, :, None]
+        inner = curvature * rp + scale * (self.yy @ rp - products[:, m:, 1:])
+        weights = np.concatenate((inverse.swapaxes(1, 2) @ inner, -scale * rp), axis=1)
         result = -self.scale[:, None] * g
-        result -= (along_s[:, by_slot].swapaxes(1, 2) @ self.s)[:, 0]
-        result += ((scale * rp)[:, by_slot].swapaxes(1, 2) @ self.y)[:, 0]
+        result -= (weights.swapaxes(1, 2) @ rows)[:, 0]
         return np.asarray(result)
 
 
@@ -196,16 +204,16 @@ def _quasi_newton(
         promised = step * np.einsum("bnd,bnd->b", gradient, direction)
         good = new_energy <= energy + _SUFFICIENT * promised + _NOISE * np.abs(energy)
         everywhere = bool(good.all())
-        history.learn(
-            (trial - x).reshape(len(at), -1), (new_gradient - gradient).reshape(len(at), -1), good
-        )
+        step_taken = (trial - x).reshape(len(at), -1)
+        change = (new_gradient - gradient).reshape(len(at), -1)
         if everywhere:
             x, energy, gradient = trial, new_energy, new_gradient
         else:
             x = np.where(good[:, None, None], trial, x)
             energy = np.where(good, new_energy, energy)
             gradient = np.where(good[:, None, None], new_gradient, gradient)
-        advised = history.direction(gradient.reshape(len(at), -1)).reshape(x.shape)
+        flat = gradient.reshape(len(at), -1)
+        advised = history.advise(step_taken, change, good, flat).reshape(x.shape)
         # The negated comparison also catches the NaN of an overflow.
         uphill = ~(np.einsum("bnd,bnd->b", gradient, advised) < 0.0)
         if uphill.any():

@@ -278,7 +278,8 @@ def _riesz(points: Points, s: object, *, gradient: bool) -> tuple[Value, Points]
     squared = _squared_distances(x, xp)
     _check_distinct(squared, xp)
     squared = _without_diagonal(squared, 1.0, xp)
-    pair = -0.5 * xp.log(squared) if power == 0.0 else squared ** (-0.5 * power)
+    with np.errstate(over="ignore"):  # an infinite sum is reported below
+        pair = -0.5 * xp.log(squared) if power == 0.0 else squared ** (-0.5 * power)
     pair = _without_diagonal(pair, 0.0, xp)
     value = _value(0.5 * pair.sum(-1).sum(-1), points)
     if not np.all(np.isfinite(_to_numpy(value))):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -21,7 +21,16 @@ from geomsup.best_known import BestKnown, Key
 from geomsup.shapes import get_shape, list_shapes
 from geomsup.sphere.symmetry import point_group, symmetry_order
 
-__all__ = ["annotated", "exact_form", "known_name", "known_points", "precise_energy", "proof"]
+__all__ = [
+    "annotated",
+    "exact_form",
+    "known_name",
+    "known_points",
+    "nearby_name",
+    "placed",
+    "precise_energy",
+    "proof",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -76,10 +85,13 @@ def known_points(key: Key) -> FloatArray | None:
     """Coordinates of the configuration of :func:`known_name`, (n_points, dim)."""
     dim, n_points, _ = key
     name = known_name(n_points, dim)
-    if name is None:
-        return None
+    return None if name is None else placed(name, dim)
+
+
+def placed(name: str, dim: int) -> FloatArray:
+    """Vertices of a shape in a space of at least its dimension, (n_points, dim)."""
     vertices = get_shape(name).vertices
-    points = np.zeros((n_points, dim))
+    points = np.zeros((len(vertices), dim))
     points[:, : vertices.shape[1]] = vertices
     return points
 
@@ -120,6 +132,7 @@ def annotated(
     hits: int,
     n_starts: int,
     n_hops: int,
+    ties: Iterable[str] = (),
     otherwise: str = "best known",
 ) -> BestKnown:
     """A row with everything that follows from its coordinates.
@@ -132,6 +145,8 @@ def annotated(
         Unit rows.
     gradient_norm, hits, n_starts, n_hops
         As in :class:`~geomsup.best_known.BestKnown`.
+    ties : iterable of str
+        Names of other configurations of the same energy.
     otherwise : str
         The status of what nobody has proved.
     """
@@ -140,7 +155,7 @@ def annotated(
     points.flags.writeable = False
     energy = precise_energy(points, power)
     small = n_points <= _MOST_SYMMETRIC
-    name = _name(points) if small else ""
+    name = nearby_name(points) if small else ""
     source = proof(name, key)
     return BestKnown(
         n_points=n_points,
@@ -151,6 +166,7 @@ def annotated(
         status=otherwise if source is None else "proven",
         source=_SEARCH if source is None else source,
         name=name,
+        ties="; ".join(sorted({tie or "unnamed" for tie in ties} - {name})),
         exact_form=exact_form(points, power, energy) if small else "",
         point_group=point_group(points) if small and dim == 3 else "",
         symmetry_order=symmetry_order(points) if small else 0,
@@ -217,9 +233,9 @@ def _term(count: int, squared: str, power: float) -> str:
     return f"{count}/{base}" + ("" if power == 2.0 else f"**{power / 2.0:g}")
 
 
-def _factors(points: FloatArray) -> Iterator[FloatArray]:
+def _factors(points: FloatArray, tolerance: float = _SAME_COSINE) -> Iterator[FloatArray]:
     """Mutually orthogonal parts of a configuration."""
-    linked = np.abs(points @ points.T) > _SAME_COSINE
+    linked = np.abs(points @ points.T) > tolerance
     n_parts, label = connected_components(linked, directed=False)
     for part in range(n_parts):
         yield points[label == part]
@@ -255,18 +271,26 @@ def _recognised(factor: FloatArray) -> Counter[str] | None:
     return counts
 
 
-def _name(points: FloatArray) -> str:
-    """Catalogue name of a configuration, or "" where the catalogue has none."""
+def nearby_name(points: FloatArray, tolerance: float = _SAME_COSINE) -> str:
+    """Catalogue name of a configuration, or "" where the catalogue has none.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, dim)
+        Unit rows.
+    tolerance : float
+        Cosines below it are zero, and those of a shape are met within ten times as much.
+    """
     names = []
-    for factor in _factors(points):
-        name = _factor_name(factor)
+    for factor in _factors(points, tolerance):
+        name = _factor_name(factor, 10.0 * tolerance)
         if not name:
             return ""
         names.append(name)
     return get_shape(" ⊕ ".join(names)).name if len(names) > 1 else names[0]
 
 
-def _factor_name(factor: FloatArray) -> str:
+def _factor_name(factor: FloatArray, tolerance: float) -> str:
     n, rank = len(factor), _rank(factor)
     cosines = np.sort((factor @ factor.T).ravel())
 
@@ -276,7 +300,7 @@ def _factor_name(factor: FloatArray) -> str:
     for shape in list_shapes(n_vertices=n, dim=rank):
         if shape.name.startswith("Thomson "):
             continue  # the optimum itself, under the name that it has for want of another
-        if distance(np.asarray(shape.vertices)) <= 10.0 * _SAME_COSINE:
+        if distance(np.asarray(shape.vertices)) <= tolerance:
             return shape.name
         family = shape.family
         if family is None:
@@ -290,6 +314,6 @@ def _factor_name(factor: FloatArray) -> str:
             method="bounded",
             options={"xatol": 1e-10},
         )
-        if found.fun <= 10.0 * _SAME_COSINE:
+        if found.fun <= tolerance:
             return shape.name
     return ""

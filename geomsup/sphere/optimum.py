@@ -11,7 +11,7 @@ import numpy as np
 
 from geomsup.best_known import BestKnown, best_known
 from geomsup.sphere.energies import energy_and_gradient
-from geomsup.sphere.exact import annotated, known_points
+from geomsup.sphere.exact import annotated, known_points, nearby_name
 from geomsup.sphere.minimize import checked_size, minimize_energy
 
 __all__ = ["thomson_optimum"]
@@ -86,5 +86,6 @@ def thomson_optimum(n_points: int, dim: int = 3, s: float | Literal["log"] = 1) 
         hits=found.hits,
         n_starts=found.n_starts,
         n_hops=found.n_hops,
+        ties=[nearby_name(points) for points in found.minima[0].ties],
         otherwise="computed now",
     )

@@ -8,7 +8,6 @@ random starts agree; the others get more time in each further pass.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 import time
 from pathlib import Path
@@ -18,7 +17,13 @@ from numpy.typing import NDArray
 
 from geomsup.best_known import TABLE, BestKnown, Key, load_table, save_table
 from geomsup.shapes import list_shapes
-from geomsup.sphere.exact import annotated, known_points, precise_energy
+from geomsup.sphere.exact import (
+    annotated,
+    known_points,
+    nearby_name,
+    placed,
+    precise_energy,
+)
 from geomsup.sphere.kernels import Kernel
 from geomsup.sphere.search import Found, Search
 
@@ -30,8 +35,11 @@ FloatArray = NDArray[np.float64]
 _ENOUGH_HITS = 10
 # An energy must be lower by this share to replace another; less is rounding.
 _LOWER = 1e-13
+_SAME_ENERGY = 1e-10
 # A gradient must be this much smaller to replace another at equal energy.
 _SMALLER = 0.1
+# Where the Hessian is singular a descent ends this close to the exact cosines, and no closer.
+_NEARBY = 1e-3
 
 
 def planned() -> list[Key]:
@@ -84,26 +92,30 @@ def improved(key: Key, row: BestKnown | None, seconds: float) -> BestKnown:
             search.hop(count)
     best = search.minima[0]
     energy = precise_energy(best.points, power)
-    same = row is not None and _close(energy, row.energy, 1e-10)
-    hits = best.hits + (row.hits if row is not None and same else 0)
-    starts, hops = starts + search.n_starts, hops + search.n_hops
-    if row is not None and not (
-        (energy < row.energy and not _close(energy, row.energy, _LOWER))
-        or (
-            _close(energy, row.energy, _LOWER) and best.gradient_norm < _SMALLER * row.gradient_norm
-        )
-    ):
-        return dataclasses.replace(
-            row, hits=hits if same else row.hits, n_starts=starts, n_hops=hops
-        )
+    points, gradient_norm, hits = best.points, best.gradient_norm, best.hits
+    ties = [nearby_name(tie, _NEARBY) for tie in best.ties]
+    if row is not None and _close(energy, row.energy, _SAME_ENERGY):
+        hits += row.hits
+        ties += filter(None, row.ties.split("; "))
+    if row is not None and not _better(energy, gradient_norm, row):
+        points, gradient_norm = row.points, row.gradient_norm
+        if not _close(energy, row.energy, _SAME_ENERGY):
+            hits, ties = row.hits, list(filter(None, row.ties.split("; ")))
     return annotated(
         key,
-        best.points,
-        gradient_norm=best.gradient_norm,
+        points,
+        gradient_norm=gradient_norm,
         hits=hits,
-        n_starts=starts,
-        n_hops=hops,
+        n_starts=starts + search.n_starts,
+        n_hops=hops + search.n_hops,
+        ties=ties,
     )
+
+
+def _better(energy: float, gradient_norm: float, row: BestKnown) -> bool:
+    if _close(energy, row.energy, _LOWER):
+        return gradient_norm < _SMALLER * row.gradient_norm
+    return energy < row.energy
 
 
 def _offers(key: Key, row: BestKnown | None) -> list[FloatArray]:
@@ -112,23 +124,15 @@ def _offers(key: Key, row: BestKnown | None) -> list[FloatArray]:
     known = known_points(key)
     if known is not None:
         return [known]
-    offers = [np.array(s.vertices) for s in list_shapes(n_vertices=n_points, dim=dim)]
+    names = [shape.name for shape in list_shapes(n_vertices=n_points, dim=dim)]
+    if row is not None and (near := nearby_name(row.points, _NEARBY)):
+        names.insert(0, near)
+    offers = [placed(name, dim) for name in names]
     return offers if row is None else [*offers, row.points]
 
 
 def _close(a: float, b: float, tolerance: float) -> bool:
     return abs(a - b) <= tolerance * max(abs(a), abs(b))
-
-
-def _annotated_again(row: BestKnown) -> BestKnown:
-    return annotated(
-        row.key,
-        row.points,
-        gradient_norm=row.gradient_norm,
-        hits=row.hits,
-        n_starts=row.n_starts,
-        n_hops=row.n_hops,
-    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -145,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     rows = load_table(options.table) if options.table.exists() else {}
     if options.annotate:
-        rows = {key: _annotated_again(improved(key, row, 0.0)) for key, row in rows.items()}
+        rows = {key: improved(key, row, 0.0) for key, row in rows.items()}
         save_table(options.table, rows)
     seconds = options.seconds
     for _ in range(options.passes):

@@ -14,6 +14,7 @@ of the hops is best everywhere:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -29,6 +30,10 @@ FloatArray = NDArray[np.float64]
 
 # Energies closer than this, relative, belong to one minimum; descents end far closer than that.
 _SAME_ENERGY = 1e-10
+# Sorted cosines differ by more between two minima, and by less between two ends of descents into
+# the same one, even where its Hessian is singular.
+_OTHER = 1e-2
+_MOST_TIES, _LARGEST_TIE = 3, 300
 # Minima that hops start from.
 _PARENTS = 6
 # Gram entries of one batch: more do not stay in the cache.
@@ -46,6 +51,15 @@ class Found:
     gradient_norm: float
     hits: int = 0  # from random starts
     hop_hits: int = 0
+    ties: list[FloatArray] = field(default_factory=list)  # same energy, other distances
+
+    def meet(self, points: FloatArray) -> None:
+        """Keep a configuration of the same energy if its distances are others."""
+        if len(points) > _LARGEST_TIE or len(self.ties) == _MOST_TIES:
+            return
+        view = _cosines(points)
+        if all(np.abs(view - _cosines(p)).max() > _OTHER for p in (self.points, *self.ties)):
+            self.ties.append(points)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -64,11 +78,17 @@ class Search:
     n_hops: int = 0
     n_converged: int = 0
     unfinished: Found | None = None  # lowest of those that did not converge
+    target: float = -math.inf  # an energy that makes further descents pointless
 
     @property
     def batch(self) -> int:
         """Starts that are descended side by side at most."""
         return max(1, _BATCH_ENTRIES // self.n_points**2)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the target is met."""
+        return bool(self.minima) and self.minima[0].energy <= self.target
 
     @property
     def disagrees(self) -> bool:
@@ -79,13 +99,13 @@ class Search:
         """Descend from random starts."""
         x = self.rng.normal(size=(count, self.n_points, self.dim))
         self.n_starts += count
-        self._take(descend(_unit(x), self.kernel), hop=False)
+        self._take(descend(_unit(x), self.kernel, self.target), hop=False)
 
     def hop(self, count: int) -> None:
         """Descend from changed copies of the lowest minima."""
         x = np.stack([self._changed() for _ in range(count)])
         self.n_hops += count
-        self._take(descend(x, self.kernel), hop=True)
+        self._take(descend(x, self.kernel, self.target), hop=True)
 
     def offer(self, points: FloatArray) -> None:
         """Descend from given unit rows (n_points, dim); counts as a hop."""
@@ -110,6 +130,8 @@ class Search:
             known = next((m for m in self.minima if abs(m.energy - energy) <= near), None)
             if known is None:
                 self.minima.append(known := found)
+            else:
+                known.meet(found.points)
             known.hits += not hop
             known.hop_hits += hop
         self.minima.sort(key=lambda m: m.energy)
@@ -153,3 +175,8 @@ class Search:
 
 def _unit(x: FloatArray) -> FloatArray:
     return np.asarray(x / np.sqrt(np.einsum("...d,...d->...", x, x))[..., None])
+
+
+def _cosines(x: FloatArray) -> FloatArray:
+    """All cosines in order, the same for every rotated and permuted copy."""
+    return np.sort((x @ x.T).ravel())
