@@ -18,6 +18,7 @@ _SPHERE = [
     "energies",
     "newton",
     "descent",
+    "rotations",
     "search",
     "minimize",
     "symmetry",
