@@ -138,7 +138,9 @@ def _panel(figure: Figure, place: int, points: Array, shades: Array, title: str)
     ax.set_title(title, fontsize=10)
 
 
-def plot_excess_energy(comparisons: Sequence[OptimaComparison], *, ax: Axes | None = None) -> Axes:
+def plot_excess_energy(
+    comparisons: Sequence[OptimaComparison | None], *, ax: Axes | None = None
+) -> Axes:
     """Draw how far configurations lie above the least known energy, against their size.
 
     Parameters
