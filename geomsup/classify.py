@@ -31,6 +31,7 @@ from geomsup.partition import MAX_LEAKAGE, Cut, best_cut, orthogonal_within
 from geomsup.report import ComponentReport, GeometryReport
 from geomsup.shapes import composite_name
 from geomsup.sphere.compare import OptimaComparison, compared_with
+from geomsup.sphere.optimum import thomson_optimum
 from geomsup.weights import as_weights
 
 __all__ = ["classify_geometry"]
@@ -248,11 +249,12 @@ def _in_own_span(directions: Array, rank: int) -> Array:
 
 def _beside_optimum(directions: Array) -> OptimaComparison | None:
     """Compare with the table of Thomson optima, where it has a row and the energy is finite."""
-    optimum = best_known(*directions.shape) if len(directions) > 1 else None
+    n, dim = directions.shape
+    optimum = thomson_optimum(2, dim) if n == 2 else best_known(n, dim)
     cosines = directions @ directions.T
     # Off the diagonal one means two equal vertices; on it, zero means none within the span.
     apart = np.max(cosines - 2.0 * np.eye(len(cosines))) < _COINCIDENT_COSINE
-    if optimum is None or not apart or np.diag(cosines).min() < 0.5:
+    if n == 1 or optimum is None or not apart or np.diag(cosines).min() < 0.5:
         return None
     return compared_with(directions, optimum)
 

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_shapes import Symmetries
 
+from geomsup.best_known import best_known_of
 from geomsup.errors import GeomsupError, UnknownShapeError
 from geomsup.shapes import composite_name, get_shape, list_shapes
 from geomsup.shapes.catalogue import _normalised
@@ -366,8 +367,8 @@ def test_shapes_of_eight_vertices() -> None:
         (3, {"triangle"}),
         (4, {"square", "tetrahedron"}),
         (6, {"hexagon", "octahedron", "triangular prism", "triangle ⊕ triangle", "5-simplex"}),
-        (11, {"11-gon", "10-simplex"}),
-        (64, {"64-gon", "6-cube", "32-orthoplex", "63-simplex"}),
+        (11, {"11-gon", "10-simplex", "Thomson 11 in R^3", "Thomson 11 in R^4"}),
+        (64, {"64-gon", "6-cube", "32-orthoplex", "63-simplex", "Thomson 64 in R^3"}),
         (4095, {"4095-gon"}),
         (4096, {"4096-gon", "12-cube"}),
         (4097, set()),
@@ -396,6 +397,12 @@ def test_listing_by_size_is_complete_ordered_and_without_duplicates(n_vertices: 
             expected.add(get_shape(f"{n_vertices // 2}-orthoplex").name)
         if math.log2(n_vertices).is_integer():
             expected.add(get_shape(f"{round(math.log2(n_vertices))}-cube").name)
+    # The uniform snub cube stands for the optimum of 24 points, which is hardly another.
+    expected |= {
+        f"Thomson {n_vertices} in R^{row.dim}"
+        for row in best_known_of(n_vertices)
+        if not row.name and (n_vertices, row.dim) != (24, 3)
+    }
     assert set(names) == expected
 
 

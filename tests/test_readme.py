@@ -83,7 +83,16 @@ def test_commands_run(
         if line.startswith("geomsup ")
     ]
     verbs = {words[0] for words in commands}
-    assert verbs == {"demo", "inspect", "classify", "train", "shapes", "optimum", "phases"}
+    assert verbs == {
+        "demo",
+        "inspect",
+        "classify",
+        "train",
+        "shapes",
+        "optimum",
+        "phases",
+        "thomson",
+    }
     for words in commands:
         # The demo in its full length is what `make demo` is for.
         extra = ["--steps", "20", "--models", "2"] if words[0] == "demo" else []

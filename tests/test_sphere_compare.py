@@ -184,7 +184,9 @@ def test_every_optimum_has_a_name() -> None:
         shape = get_shape(f"Thomson {row.n_points} in R^{row.dim}")
         assert shape.name == (row.name or f"Thomson {row.n_points} in R^{row.dim}")
         if not row.name:
-            assert shape in list_shapes(row.n_points, row.dim)
+            listed = shape in list_shapes(row.n_points, row.dim)
+            # The uniform snub cube is 1.4° from the optimum and stands for it.
+            assert listed is ((row.n_points, row.dim) != (24, 3))
             assert energy(shape.vertices) == pytest.approx(row.energy, rel=1e-12)
             assert shape.symmetry_order == row.symmetry_order
 

@@ -57,8 +57,8 @@ def plot_comparison(comparison: OptimaComparison, *, fig: Figure | None = None) 
     >>> from geomsup.plotting import plot_comparison
     >>> from geomsup.sphere import compare_to_optima
     >>> comparison = compare_to_optima(get_shape("cube").vertices)
-    >>> [ax.get_title() for ax in plot_comparison(comparison, fig=Figure()).axes]
-    ['learned\\nenergy 19.740774', 'square antiprism (best known)\\nenergy 19.675288']
+    >>> [ax.get_title().splitlines()[0] for ax in plot_comparison(comparison, fig=Figure()).axes]
+    ['learned', 'square antiprism (best known)']
     """
     _checked(comparison)
     learned, optimum = comparison.aligned, comparison.optimum_points
@@ -97,8 +97,8 @@ def plot_optimum(optimum: BestKnown, *, fig: Figure | None = None) -> Figure:
     >>> from matplotlib.figure import Figure
     >>> from geomsup.plotting import plot_optimum
     >>> from geomsup.sphere import thomson_optimum
-    >>> plot_optimum(thomson_optimum(12), fig=Figure()).axes[0].get_title()
-    'icosahedron (proven)\nenergy 49.165253'
+    >>> plot_optimum(thomson_optimum(12), fig=Figure()).axes[0].get_title().splitlines()
+    ['icosahedron (proven)', 'energy 49.165253']
     """
     if not all(hasattr(optimum, name) for name in ("points", "status", "energy")):
         raise GeomsupError(
