@@ -135,7 +135,7 @@ def test_gradients_agree_with_differences_along_the_sphere(name: str) -> None:
 
 @pytest.mark.parametrize("power", [0.0, 1.0, 3.0])
 def test_the_hessian_agrees_with_differences_of_gradients(power: float) -> None:
-    x, kernel = _random(3, 6, 4), Kernel(power)
+    x, kernel = _random(3, 6, 4), Kernel(power, 6)
     bases = tangent_bases(x)
     assert np.allclose(np.einsum("nkd,nld->nkl", bases, bases), np.eye(3))
     assert np.abs(np.einsum("nkd,nd->nk", bases, x)).max() < 1e-15
@@ -148,8 +148,8 @@ def test_the_hessian_agrees_with_differences_of_gradients(power: float) -> None:
         return kernel.energy_and_gradient(y)[1]
 
     change = (gradient(1e-5) - gradient(-1e-5)) / 2e-5
-    along = np.einsum("nkd,nd->nk", bases, change).ravel()
-    assert hessian(x, kernel, bases) @ v.ravel() == pytest.approx(along, rel=1e-6, abs=1e-6)
+    along = np.einsum("nkd,nd->kn", bases, change).ravel()
+    assert hessian(x, kernel, bases) @ v.T.ravel() == pytest.approx(along, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", _measures())

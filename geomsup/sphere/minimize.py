@@ -17,7 +17,7 @@ from threadpoolctl import ThreadpoolController
 
 from geomsup.errors import GeomsupError, ToleranceError, shorten
 from geomsup.sphere.energies import MAX_POINTS
-from geomsup.sphere.kernels import Kernel, checked_power, power_text
+from geomsup.sphere.kernels import checked_power, power_text
 from geomsup.sphere.search import Found, Search
 
 __all__ = ["EnergyMinimum", "MinimizedEnergy", "checked_size", "minimize_energy"]
@@ -234,7 +234,7 @@ def minimize_energy(
     search = Search(
         n_points=n_points,
         dim=dim,
-        kernel=Kernel(power),
+        power=power,
         rng=_generator(seed),
         target=-math.inf if target is None else float(target),
     )
@@ -300,26 +300,17 @@ def _run(search: Search, n_starts: int | None) -> None:
             lowest = search.minima[0] if search.minima else None
             if lowest is not None and lowest.hits >= _ENOUGH_HITS and done >= least:
                 return
-            search.start(_batch(search))
+            search.start()
             if search.minima and not search.reached:
-                search.hop(_batch(search))
+                search.hop()
             if search.reached:
                 return
         return
     # Here all starts come first, so that they decide about the hops.
     while search.n_starts < n_starts and not search.reached:
-        search.start(min(_batch(search), n_starts - search.n_starts))
+        search.start()
     while search.disagrees and search.n_hops < n_starts and not search.reached:
-        search.hop(min(_batch(search), n_starts - search.n_hops))
-
-
-def _batch(search: Search) -> int:
-    largest = min(search.batch, 16)
-    if math.isinf(search.target):
-        return largest
-    # The first descents may be the last: large batches pay when there is more to do.
-    done = search.n_starts + search.n_hops
-    return min(largest, 1 + search.n_points // 50 + done // 4)
+        search.hop()
 
 
 def checked_size(n_points: object, dim: object, s: object) -> tuple[int, int, float]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from geomsup.sphere.kernels import Kernel
+from geomsup.sphere.kernels import Kernel, spacing
 
 __all__ = ["hessian", "newton_polish", "tangent_bases"]
 
@@ -22,6 +22,9 @@ _FIRST_SHIFT = 4e-3
 _MOST_SHIFT = 1e3
 _STEPS = 150
 _NOISE = 1e-14  # relative rounding of an energy
+# Steps that leave the energy alone and raise the gradient.  At a minimum with quartic directions
+# (nine points in R⁴, s = 2) a step along one excites the stiff ones, which the next step cures.
+_DETOURS = 40
 
 
 def tangent_bases(x: FloatArray) -> FloatArray:
@@ -39,26 +42,30 @@ def tangent_bases(x: FloatArray) -> FloatArray:
 
 
 def hessian(x: FloatArray, kernel: Kernel, bases: FloatArray) -> FloatArray:
-    """Second derivatives along the sphere, (n (dim − 1), n (dim − 1)), in given tangent bases.
+    """Second derivatives along the sphere in given tangent bases, (n (dim − 1), n (dim − 1)).
 
-    Block (i, j): f''(t_ij) (Bᵢ xⱼ)(Bⱼ xᵢ)ᵀ + f'(t_ij) Bᵢ Bⱼᵀ; block (i, i):
-    Σ_k f''(t_ik) (Bᵢ x_k)(Bᵢ x_k)ᵀ − Σ_k f'(t_ik) t_ik, the bend of the sphere itself.
+    Row a n + i belongs to basis vector a of point i: blocks of n × n are contiguous, which makes
+    them four times faster to fill than blocks of (dim − 1) × (dim − 1).  Between two points
+    f''(t_ij) (Bᵢᵃ xⱼ)(Bⱼᵇ xᵢ) + f'(t_ij) Bᵢᵃ Bⱼᵇ; for one point with itself
+    Σ_k f''(t_ik) (Bᵢᵃ x_k)(Bᵢᵇ x_k) − δ_ab Σ_k f'(t_ik) t_ik, the bend of the sphere itself.
     """
-    n, k, dim = bases.shape
-    flat = bases.reshape(n * k, dim)
-    cosines = x @ x.T
-    second = kernel.curvature(cosines.copy())
-    slope = kernel.value_and_slope(cosines.copy())[1]
-    seen = (flat @ x.T).reshape(n, k, n)  # [i, a, j] = Bᵢᵃ · xⱼ
-    weighted = seen * second[:, None, :]
-    h = (flat @ flat.T).reshape(n, k, n, k)
-    h *= slope[:, None, :, None]
-    h += weighted[:, :, :, None] * np.ascontiguousarray(seen.transpose(2, 0, 1))[:, None]
-    own = weighted @ seen.transpose(0, 2, 1)
-    own -= np.einsum("ij,ij->i", slope, cosines)[:, None, None] * np.eye(k)
-    diagonal = np.arange(n)
-    h[diagonal, :, diagonal, :] = own
-    return np.asarray(h.reshape(n * k, n * k))
+    n, k, _ = bases.shape
+    slope, curvature = kernel.slopes_and_curvatures(x)
+    seen = [bases[:, a] @ x.T for a in range(k)]  # [a][i, j] = Bᵢᵃ · xⱼ
+    bend = np.einsum("id,id->i", slope @ x, x)  # Σ_k f'(t_ik) t_ik
+    h = np.empty((k * n, k * n))
+    for a in range(k):
+        weighted = seen[a] * curvature
+        for b in range(a + 1):
+            block = h[a * n : (a + 1) * n, b * n : (b + 1) * n]
+            np.matmul(bases[:, a], bases[:, b].T, out=block)
+            block *= slope
+            block += weighted * seen[b].T
+            own = np.einsum("ij,ij->i", weighted, seen[b])
+            np.fill_diagonal(block, own - bend if a == b else own)
+            if a != b:
+                h[b * n : (b + 1) * n, a * n : (a + 1) * n] = block.T
+    return h
 
 
 def newton_polish(
@@ -66,23 +73,25 @@ def newton_polish(
 ) -> tuple[FloatArray, float, FloatArray]:
     """Newton steps from unit rows x (n, dim) until no gradient component is above the goal."""
     n, dim = x.shape
-    reach = 0.5 * (4.0 / n) ** (1.0 / max(dim - 1, 1))  # half the distance of neighbours
+    reach = 0.5 * spacing(n, dim)
     shift = 0.0
-    size = float(np.abs(gradient).max())
+    detours = 0
+    best = (x, energy, gradient)
+    size = least = float(np.abs(gradient).max())
     for _ in range(_STEPS):
         if size <= goal:
             break
         bases = tangent_bases(x)
         h = hessian(x, kernel, bases)
-        wanted = np.einsum("nkd,nd->nk", bases, gradient).ravel()
+        wanted = np.einsum("nkd,nd->kn", bases, gradient).ravel()
         mean = float(np.abs(h.trace())) / len(h)
         while True:
-            shifted = np.array(h, order="F")
-            shifted.T.reshape(-1)[:: len(h) + 1] += max(shift, _LEAST_SHIFT) * mean
-            factor, failed = dpotrf(shifted, lower=1, clean=0, overwrite_a=1)
+            shifted = h.copy()
+            shifted.reshape(-1)[:: len(h) + 1] += max(shift, _LEAST_SHIFT) * mean
+            factor, failed = dpotrf(shifted.T, lower=1, clean=0, overwrite_a=1)
             if not failed:
                 solved = -dpotrs(factor, wanted, lower=1)[0]
-                move = np.einsum("nk,nkd->nd", solved.reshape(n, -1), bases)
+                move = np.einsum("kn,nkd->nd", solved.reshape(-1, n), bases)
                 longest = float(np.sqrt(np.einsum("nd,nd->n", move, move).max()))
                 if longest <= 2.0 * reach:
                     trial = x + min(1.0, reach / max(longest, 1e-300)) * move
@@ -90,14 +99,17 @@ def newton_polish(
                     new_energy, new_gradient = kernel.energy_and_gradient(trial)
                     new_size = float(np.abs(new_gradient).max())
                     slack = _NOISE * abs(energy)
-                    if new_energy < energy - slack or (
-                        new_energy <= energy + slack and new_size < size
-                    ):
+                    level = new_energy <= energy + slack
+                    if new_energy < energy - slack or (level and new_size < size):
                         break
-            # A gradient alone bends the rotations downwards, by about its own size.
-            shift = max(4.0 * shift, min(size / mean, _FIRST_SHIFT))
+                    if level and detours < _DETOURS:
+                        detours += 1
+                        break
+            shift = max(4.0 * shift, _FIRST_SHIFT)
             if shift > _MOST_SHIFT:
-                return x, energy, gradient
-        x, energy, gradient, size = trial, float(new_energy), new_gradient, new_size
+                return best
+        x, energy, gradient, size = trial, new_energy, new_gradient, new_size
+        if size < least:
+            least, best = size, (x, energy, gradient)
         shift = shift / 5.0 if shift > 1e-4 else 0.0
-    return x, energy, gradient
+    return best

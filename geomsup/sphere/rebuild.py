@@ -24,7 +24,6 @@ from geomsup.sphere.exact import (
     placed,
     precise_energy,
 )
-from geomsup.sphere.kernels import Kernel
 from geomsup.sphere.search import Search
 
 __all__ = ["improved", "main", "planned", "settled"]
@@ -80,19 +79,18 @@ def improved(key: Key, row: BestKnown | None, seconds: float) -> BestKnown:
     search = Search(
         n_points=n_points,
         dim=dim,
-        kernel=Kernel(power),
+        power=power,
         rng=np.random.default_rng([dim, n_points, round(1000 * power), starts, hops]),
     )
     end = time.perf_counter() + seconds
     for points in _offers(key, row):
         search.offer(points)
     proved = known_points(key) is not None
-    count = min(search.batch, 16)
     while seconds > 0.0 and not proved:
-        search.start(count)
+        search.start()
         if not search.minima:
             continue
-        search.hop(count)
+        search.hop()
         if time.perf_counter() > end:
             break
         descents = starts + hops + search.n_starts + search.n_hops

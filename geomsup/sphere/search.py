@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.sphere.descent import Descent, descend, force_scale, spacing
-from geomsup.sphere.kernels import Kernel
+from geomsup.sphere.descent import descend
+from geomsup.sphere.kernels import Kernel, spacing
 from geomsup.sphere.rotations import symmetric_start
 
 __all__ = ["Found", "Search"]
@@ -42,8 +42,6 @@ _MOST_TIES, _LARGEST_TIE = 3, 300
 _SYMMETRIC_SHARE = 0.5
 # Minima that hops start from.
 _PARENTS = 6
-# Gram entries of one batch: more do not stay in the cache.
-_BATCH_ENTRIES = 160_000
 # Directions tried when the largest hole is looked for.
 _PROBES = 400
 
@@ -77,7 +75,7 @@ class Search:
 
     n_points: int
     dim: int
-    kernel: Kernel
+    power: float  # the exponent s; 0 stands for the logarithm
     rng: np.random.Generator
     minima: list[Found] = field(default_factory=list)  # lowest first
     n_starts: int = 0
@@ -86,10 +84,8 @@ class Search:
     unfinished: Found | None = None  # lowest of those that did not converge
     target: float = -math.inf  # an energy that makes further descents pointless
 
-    @property
-    def batch(self) -> int:
-        """Starts that are descended side by side at most."""
-        return max(1, _BATCH_ENTRIES // self.n_points**2)
+    def __post_init__(self) -> None:
+        self.kernel = Kernel(self.power, self.n_points)
 
     @property
     def reached(self) -> bool:
@@ -101,46 +97,37 @@ class Search:
         """Whether the random starts ended in more than one minimum."""
         return len(self.minima) > 1
 
-    def start(self, count: int) -> None:
-        """Descend from random starts."""
-        x = self.rng.normal(size=(count, self.n_points, self.dim))
-        self.n_starts += count
-        self._take(descend(_unit(x), self.kernel, self.target), hop=False)
+    def start(self) -> None:
+        """Descend from a random start."""
+        self.n_starts += 1
+        self._descend(_unit(self.rng.normal(size=(self.n_points, self.dim))), hop=False)
 
-    def hop(self, count: int) -> None:
-        """Descend from symmetric points and from changed copies of the lowest minima."""
-        x = np.stack([self._changed() for _ in range(count)])
-        self.n_hops += count
-        self._take(descend(x, self.kernel, self.target), hop=True)
+    def hop(self) -> None:
+        """Descend from symmetric points or from a changed copy of a low minimum."""
+        self.offer(self._changed())
 
     def offer(self, points: FloatArray) -> None:
         """Descend from given unit rows (n_points, dim); counts as a hop."""
         self.n_hops += 1
-        self._take(descend(points[None].copy(), self.kernel), hop=True)
+        self._descend(points.copy(), hop=True)
 
-    def _take(self, ends: Descent, *, hop: bool) -> None:
-        scale = force_scale(ends.energy, self.n_points, self.kernel)
-        for k in range(len(ends.energy)):
-            energy = float(ends.energy[k])
-            found = Found(
-                energy=energy,
-                points=ends.points[k],
-                gradient_norm=float(ends.gradient_norm[k]),
-            )
-            if not ends.converged[k]:
-                if self.unfinished is None or energy < self.unfinished.energy:
-                    self.unfinished = found
-                continue
-            self.n_converged += 1
-            near = _SAME_ENERGY * max(abs(energy), float(scale[k]))
-            known = next((m for m in self.minima if abs(m.energy - energy) <= near), None)
-            if known is None:
-                self.minima.append(known := found)
-            else:
-                known.meet(found.points)
-            known.hits += not hop
-            known.hop_hits += hop
-        self.minima.sort(key=lambda m: m.energy)
+    def _descend(self, x: FloatArray, *, hop: bool) -> None:
+        end = descend(x, self.kernel)
+        found = Found(energy=end.energy, points=end.points, gradient_norm=end.gradient_norm)
+        if not end.converged:
+            if self.unfinished is None or end.energy < self.unfinished.energy:
+                self.unfinished = found
+            return
+        self.n_converged += 1
+        near = _SAME_ENERGY * max(abs(end.energy), self.kernel.force(end.energy))
+        known = next((m for m in self.minima if abs(m.energy - end.energy) <= near), None)
+        if known is None:
+            self.minima.append(known := found)
+            self.minima.sort(key=lambda m: m.energy)
+        else:
+            known.meet(found.points)
+        known.hits += not hop
+        known.hop_hits += hop
 
     def _changed(self) -> FloatArray:
         if self.dim == 3 and self.rng.random() < _SYMMETRIC_SHARE:
@@ -170,8 +157,7 @@ class Search:
     def _with_points_moved(self, x: FloatArray) -> FloatArray:
         x = x.copy()
         for _ in range(int(self.rng.integers(1, 5))):
-            share = self.kernel.value_and_slope(x @ x.T)[0].sum(axis=1)
-            worst = np.argsort(-share, kind="stable")[: max(1, self.n_points // 6)]
+            worst = np.argsort(-self.kernel.shares(x), kind="stable")[: max(1, self.n_points // 6)]
             moved = int(self.rng.choice(worst))
             probes = _unit(self.rng.normal(size=(_PROBES, self.dim)))
             cosines = probes @ x.T
