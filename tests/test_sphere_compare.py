@@ -148,6 +148,24 @@ def test_free_modes_are_those_of_a_family() -> None:
     assert compare_to_optima(get_shape("square antiprism").vertices).free_modes == 0
 
 
+def test_ties_are_reported_as_ties() -> None:
+    # Ten points in R⁴ with the harmonic energy: the rectified 5-cell and two pentagons are equal.
+    petersen, pentagons = get_shape("rectified 5-cell"), get_shape("pentagon ⊕ pentagon")
+    assert energy(petersen.vertices, 2) == pytest.approx(energy(pentagons.vertices, 2), rel=1e-14)
+    row = compare_to_optima(moved(pentagons.vertices, 5), s=2)
+    assert (row.verdict, row.optimum, row.excess) == ("tie", "rectified 5-cell", pytest.approx(0))
+    assert row.ties == ("pentagon ⊕ pentagon",)
+    assert compare_to_optima(petersen.vertices, s=2).verdict == "optimum"
+    assert "pentagon ⊕ pentagon" in str(row)
+
+
+def test_continuous_families_are_reported() -> None:
+    # Nine points in R⁴ with the harmonic energy move without cost.
+    row = compare_to_optima(thomson_optimum(9, dim=4, s=2).points, s=2)
+    assert row.free_modes == 4
+    assert "can move at no cost" in str(row)
+
+
 @pytest.mark.parametrize("n", [1, 2])
 def test_one_and_two_points(n: int) -> None:
     points = np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])[:n]

@@ -276,7 +276,7 @@ def compared_with(
         optimum=optimum.name or (f"Thomson {n} in R^{dim}" if s == 1 else "no name"),
         point_group=optimum.point_group,
         rms_angle=rms_angle,
-        ties=tuple(equal),
+        ties=tuple(dict.fromkeys([*filter(None, optimum.ties.split("; ")), *equal])),
         free_modes=_free_modes(optimum.points, s) if free_modes else None,
         smallest_angle=angle,
         best_angle=max(angle, *known_angles),
