@@ -135,7 +135,8 @@ def _panel(figure: Figure, place: int, points: Array, shades: Array, title: str)
     three_d = points.shape[1] == 3
     ax: Any = figure.add_subplot(place, projection="3d" if three_d else None)
     (_draw_solid if three_d else _draw_flat)(ax, points, shades)
-    ax.set_title(title, fontsize=10)
+    # Under the points: constrained layout gives no room above 3-D axes.
+    ax.set_title(title, fontsize=10, y=-0.01 if three_d else None)
 
 
 def plot_excess_energy(
@@ -181,6 +182,7 @@ def plot_excess_energy(
     excess = np.array([max(100.0 * row.excess, 0.0) for row in rows])
     for k, dim in enumerate(sorted({row.dim for row in rows})):
         color = PALETTE[k % len(PALETTE)]
+        text = f"{dim} dimension{'' if dim == 1 else 's'}"
         for same in (True, False):
             at = np.array([row.dim == dim and row.same is same for row in rows])
             if not at.any():
@@ -192,14 +194,14 @@ def plot_excess_energy(
                 facecolors=color if same else "white",
                 edgecolors=color,
                 linewidths=1.4,
-                label=f"{dim} dimensions" if same or not _any_same(rows, dim) else None,
+                label=text if same or not _any_same(rows, dim) else None,
                 zorder=3,
             )
     axes.axhline(0.0, color=DROPPED, linewidth=0.8, zorder=1)
     axes.set_yscale("symlog", linthresh=0.01)
-    axes.set_ylim(bottom=-0.004)
+    axes.set_ylim(-0.004, max(0.02, 2.0 * float(excess.max())))
     for at in np.argsort(-excess, kind="stable")[:_MOST_NAMES]:
-        if not rows[at].same:
+        if excess[at] > 1e-4:
             axes.annotate(
                 f"{100 * rows[at].excess:.2g} %",
                 (sizes[at], excess[at]),
@@ -273,6 +275,6 @@ def _draw_solid(ax: Any, points: Array, shades: Array) -> None:
         depthshade=False,
     )
     ax.set(xlim=(-0.75, 0.75), ylim=(-0.75, 0.75), zlim=(-0.75, 0.75))
-    ax.set_box_aspect((1, 1, 1), zoom=1.1)
+    ax.set_box_aspect((1, 1, 1), zoom=0.95)
     ax.set_axis_off()
     ax.view_init(elev=_VIEW[0], azim=_VIEW[1])
