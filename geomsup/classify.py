@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from geomsup.best_known import best_known
 from geomsup.errors import GeomsupError
 from geomsup.gram import (
     coherence_of_units,
@@ -31,7 +30,7 @@ from geomsup.partition import MAX_LEAKAGE, Cut, best_cut, orthogonal_within
 from geomsup.report import ComponentReport, GeometryReport
 from geomsup.shapes import composite_name
 from geomsup.sphere.compare import OptimaComparison, compared_with
-from geomsup.sphere.optimum import thomson_optimum
+from geomsup.sphere.optimum import recorded_optimum
 from geomsup.weights import as_weights
 
 __all__ = ["classify_geometry"]
@@ -39,6 +38,8 @@ __all__ = ["classify_geometry"]
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
+# Larger components are not compared with optima: aligning them takes seconds.
+_MOST_COMPARED = 300
 # Two vertices so close have an energy beyond comparison.
 _COINCIDENT_COSINE = 1.0 - 1e-9
 # The name goes to the shape that is likelier than all else together; otherwise "irregular".
@@ -250,7 +251,7 @@ def _in_own_span(directions: Array, rank: int) -> Array:
 def _beside_optimum(directions: Array) -> OptimaComparison | None:
     """Compare with the table of Thomson optima, where it has a row and the energy is finite."""
     n, dim = directions.shape
-    optimum = thomson_optimum(2, dim) if n == 2 else best_known(n, dim)
+    optimum = recorded_optimum(n, dim) if n <= _MOST_COMPARED else None
     cosines = directions @ directions.T
     # Off the diagonal one means two equal vertices; on it, zero means none within the span.
     apart = np.max(cosines - 2.0 * np.eye(len(cosines))) < _COINCIDENT_COSINE

@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Inside the matching room too there is one direction.
     "matching.evidence": set(),
     "matching.alignment": set(),
+    "matching.placement": {"matching.alignment"},
     "matching.fitting": {"shapes", "matching.evidence", "matching.alignment"},
     "matching.candidates": {
         "shapes",
@@ -67,8 +68,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors",
         "shapes",
         "best_known",
-        "matching.alignment",
+        "matching.placement",
         "sphere.energies",
+        "sphere.kernels",
         "sphere.optimum",
     },
     "partition": {"errors", "interference", "matching", "matching.evidence"},

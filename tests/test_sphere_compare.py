@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,15 @@ from geomsup import GeometryReport, GeomsupError, classify_geometry, get_shape, 
 from geomsup.best_known import all_best_known
 from geomsup.cli import main
 from geomsup.plotting import plot_comparison, plot_excess_energy, plot_optimum
-from geomsup.sphere import OptimaComparison, compare_to_optima, energy, thomson_optimum
+from geomsup.sphere import (
+    OptimaComparison,
+    compare_to_optima,
+    energy,
+    minimize_energy,
+    point_group,
+    thomson_optimum,
+)
+from geomsup.sphere.compare import compared_with
 
 FloatArray = NDArray[np.float64]
 
@@ -104,6 +113,51 @@ def test_optima_of_the_table_are_recognised(n: int, dim: int) -> None:
     assert compare_to_optima(moved(best.points, n, sigma=0.01)).verdict == "near the optimum"
 
 
+@pytest.mark.parametrize(
+    ("n", "dim", "sigma"), [(24, 7, 0.0), (66, 3, 0.02), (117, 3, 0.02), (21, 8, 0.02)]
+)
+def test_copies_are_laid_rightly(n: int, dim: int, sigma: float) -> None:
+    # Many anchors look alike here.  With the true permutation Procrustes gives the angle directly.
+    points, rng = thomson_optimum(n, dim).points, np.random.default_rng(n)
+    for _ in range(3):
+        order = rng.permutation(n)
+        rows = points[order] @ random_orthogonal(dim, rng) + sigma * rng.normal(size=points.shape)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        left, _, right = np.linalg.svd(points[order].T @ rows)
+        chords = np.linalg.norm(rows - points[order] @ left @ right, axis=1)
+        true = np.sqrt(np.mean((2 * np.arcsin(chords / 2)) ** 2))
+        row = compare_to_optima(rows)
+        assert row.same
+        assert row.rms_angle <= 1.01 * true + 1e-7
+
+
+def test_what_is_optimal_for_every_energy_needs_no_table() -> None:
+    for n, dim in ((30, 2), (10, 9), (18, 9), (501, 2)):
+        best = thomson_optimum(n, dim)
+        assert best.status == "proven"
+        assert get_shape(best.name).n_vertices == n
+        assert get_shape(f"Thomson {n} in R^{dim}").name == best.name
+    report = classify_geometry(get_shape("9-simplex").vertices.T)
+    assert report.components[0].thomson is not None
+    assert report.components[0].thomson.verdict == "optimum"
+
+
+def test_the_largest_angle_known_is_of_all_exponents() -> None:
+    # Rankin 1955: from dim + 2 to 2·dim points no angle above 90° is possible, and 90° is.
+    for n, dim in ((13, 7), (14, 8), (6, 4)):
+        row = compare_to_optima(thomson_optimum(n, dim, dim - 2).points, dim - 2)
+        assert np.degrees(row.best_angle) == pytest.approx(90.0, abs=1e-6)
+    row = compare_to_optima(thomson_optimum(18, 7).points)
+    assert np.degrees(row.best_angle) > 79.5
+
+
+def test_a_lower_energy_than_the_reference_is_called_so() -> None:
+    best = thomson_optimum(16)
+    second = minimize_energy(16, n_starts=60).minima[1]
+    higher = dataclasses.replace(best, points=second.points, energy=second.energy)
+    assert compared_with(best.points, higher).verdict == "lower than the best known"
+
+
 def test_four_square_antiprisms_answer_four_questions() -> None:
     family = get_shape("square antiprism").family
     assert family is not None
@@ -164,7 +218,7 @@ def test_continuous_families_are_reported() -> None:
     # Nine points in R⁴ with the harmonic energy move without cost.
     row = compare_to_optima(thomson_optimum(9, dim=4, s=2).points, s=2)
     assert row.free_modes == 4
-    assert "can move at no cost" in str(row)
+    assert "cost the optimum nothing" in str(row)
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -186,11 +240,28 @@ def test_one_and_two_points(n: int) -> None:
         ("cube", "array of shape"),
         (np.zeros((0, 3)), "shape \\(0, 3\\)"),
         (np.ones((3, 1)) * [[1.0], [-1.0], [2.0]], "dimension"),
+        (np.eye(3) * 1j, "real numbers"),
+        (np.eye(3, dtype=bool), "real numbers"),
+        ([["1", "0"], ["0", "1"]], "real numbers"),
     ],
 )
 def test_bad_directions_get_one_clear_error(directions: Any, message: str) -> None:
     with pytest.raises(GeomsupError, match=message):
         compare_to_optima(directions)
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        (np.ones((2, 1)) * [1.0, 0.0, 0.0], "coincide"),
+        (np.eye(4), "three dimensions"),
+        (np.zeros((2, 3)), "unit sphere"),
+        ([1.0, 0.0], "shape"),
+    ],
+)
+def test_symmetry_refuses_what_has_none(points: Any, message: str) -> None:
+    with pytest.raises(GeomsupError, match=message):
+        point_group(points)
 
 
 # ----------------------------------------------------------------------- catalogue and reports
@@ -247,7 +318,9 @@ def test_a_comparison_is_drawn() -> None:
     rows = [compare_to_optima(get_shape(name).vertices) for name in ("cube", "pentagon")]
     ax = plot_excess_energy([*rows, None], ax=Figure().add_subplot())
     assert any("0.33" in text.get_text() for text in ax.texts)
+    assert plot_optimum(thomson_optimum(1), fig=Figure()).axes
     for call, message in (
+        (lambda: plot_excess_energy(None), "list of comparisons"),  # type: ignore[arg-type]
         (lambda: plot_comparison(compare_to_optima(np.eye(4))), "two or three dimensions"),
         (lambda: plot_comparison(3), "compare_to_optima"),  # type: ignore[arg-type]
         (lambda: plot_excess_energy([None]), "no comparison"),

@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _exponent(text: str) -> float | str:
-    if text == "log":
-        return text
+    if text.lower() == "log":
+        return "log"
     try:
         value = float(text)
     except ValueError:
@@ -86,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _card(best: BestKnown, comparison: OptimaComparison | None) -> list[tuple[str, str]]:
     """What there is to say of an optimum, line by line."""
+    from geomsup.sphere.compare import FREE_MODES_SAY
+
     rows = [("energy", f"{best.energy:.12g}")]
     if best.exact_form:
         rows.append(("exactly", best.exact_form))
@@ -101,7 +103,7 @@ def _card(best: BestKnown, comparison: OptimaComparison | None) -> list[tuple[st
         if comparison.ties:
             rows.append(("equal energy", ", ".join(comparison.ties)))
         if comparison.free_modes:
-            rows.append(("free modes", f"{comparison.free_modes}: it can move at no cost"))
+            rows.append(("free modes", f"{comparison.free_modes}: {FREE_MODES_SAY}"))
     group = f"{best.point_group}, " if best.point_group else ""
     rows += [("symmetry", f"{group}order {best.symmetry_order}"), ("source", best.source)]
     return rows

@@ -172,6 +172,11 @@ def plot_excess_energy(
     >>> plot_excess_energy(rows, ax=Figure().add_subplot()).get_xlabel()
     'number of points'
     """
+    if not isinstance(comparisons, (list, tuple)):
+        raise GeomsupError(
+            f"expected a list of comparisons, got {type(comparisons).__name__}; pass what "
+            "compare_to_optima returned, in a list"
+        )
     rows = [row for row in comparisons if row is not None]
     for row in rows:
         _checked(row)
@@ -250,7 +255,8 @@ def _draw_solid(ax: Any, points: Array, shades: Array) -> None:
             np.sin(elevation),
         ]
     )
-    segments = points[wireframe(points).edges]
+    edges = wireframe(points).edges
+    segments = points[edges] if len(edges) else np.tile(points[0], (1, 2, 1))
     near = np.clip((segments.mean(axis=1) @ towards + 1.0) / 2.0, 0.0, 1.0)
     ax.add_collection3d(
         Line3DCollection(

@@ -14,13 +14,22 @@ import numpy as np
 from geomsup.best_known import BestKnown, best_known, best_known_of
 from geomsup.shapes.recipes import Recipe
 
-__all__ = ["NAME_PATTERN", "optimum_called", "unnamed_optima"]
+__all__ = ["NAME_PATTERN", "optimum_called", "universal_optimum", "unnamed_optima"]
 
 #: A name without spaces and case: number of points, dimension.
 NAME_PATTERN = re.compile(r"thomson([0-9]{1,6})(?:points)?inr\^?([0-9]{1,6})")
 # Optima so near to a figure of the catalogue that noise makes them one: the snub cube of least
 # energy is 1.4° from the uniform one.  They can be asked for, and do not compete for names.
 _NEAR_FIGURES = {(24, 3)}
+# Universally optimal codes that belong to no series, by dimension and number of points.
+_CODES = {
+    (3, 12): "icosahedron",
+    (4, 120): "600-cell",
+    (5, 16): "5-demicube",
+    (6, 27): "Schläfli 27",
+    (7, 56): "Gosset 56",
+    (8, 240): "E8 roots",
+}
 # Point groups without a map that reverses orientation.
 _CHIRAL_GROUP = re.compile(r"C[0-9]+|D[0-9]+|T|O|I")
 
@@ -42,9 +51,38 @@ def optimum_called(n_points: int, dim: int) -> Recipe | str | None:
     ('icosahedron', 4)
     """
     row = best_known(n_points, dim)
-    if row is None:
+    if row is not None:
+        return row.name or _recipe(row)
+    return universal_optimum(n_points, dim)
+
+
+def universal_optimum(n_points: int, dim: int) -> str | None:
+    """A name of the configuration that is optimal for every energy, if one is (Cohn, Kumar 2007).
+
+    Parameters
+    ----------
+    n_points, dim : int
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> universal_optimum(30, 2), universal_optimum(10, 9), universal_optimum(7, 3)
+    ('30-gon', '9-simplex', None)
+    """
+    if n_points <= 2:
+        return ("monosemantic", "digon")[n_points - 1]
+    if dim < 2:
         return None
-    return row.name or _recipe(row)
+    if dim == 2:
+        return f"{n_points}-gon"
+    if n_points <= dim + 1:
+        return f"{n_points - 1}-simplex"
+    if n_points == 2 * dim:
+        return f"{dim}-orthoplex"
+    return _CODES.get((dim, n_points))
 
 
 def unnamed_optima(n_points: int) -> Iterator[Recipe]:

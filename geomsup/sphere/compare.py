@@ -15,9 +15,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.best_known import BestKnown
+from geomsup.best_known import BestKnown, best_known
 from geomsup.errors import GeomsupError, shorten
-from geomsup.matching.alignment import Cloud, Template, align
+from geomsup.matching.placement import place
 from geomsup.shapes import list_shapes
 from geomsup.sphere.energies import (
     coherence,
@@ -42,6 +42,9 @@ _SAME_ENERGY = 1e-9
 # Eigenvalues of the Hessian below this share of the largest belong to motions that cost nothing.
 _FLAT = 1e-6
 _HESSIAN_STEP = 1e-5
+FREE_MODES_SAY = "motions that cost the optimum nothing, to second order"
+# Copies of a rigid optimum that are this far off, in rms radians, have a higher energy to be seen.
+_RIGID = 1e-3
 _IN_PICTURES = ("aligned", "optimum_points")
 # Above so many coordinates the Hessian is left out.
 _MOST_COORDINATES = 800
@@ -58,7 +61,8 @@ class OptimaComparison:
         Exponent of the energy.
     verdict : str
         "optimum" (the best known configuration itself), "near the optimum" (it, distorted by
-        `rms_angle`), "tie" (the same energy, another configuration) or "not the optimum".
+        `rms_angle`), "tie" (the same energy, another configuration or another member of a
+        continuous family), "not the optimum", or "lower than the best known".
     energy, best_energy : float
         Of the directions, and the least known.
     status, source : str
@@ -78,7 +82,8 @@ class OptimaComparison:
         not computed.
     smallest_angle, best_angle : float
         Smallest angle between two directions, in radians, and the largest such angle among the
-        configurations of that size that geomsup knows.
+        configurations of that size that geomsup knows: the optima of its table for any exponent,
+        and the shapes of its catalogue.
     tightness : float
         (n_points² / dim) / Σ_ij cos²_ij, one for a tight frame.
     coherence, welch_bound : float
@@ -138,7 +143,7 @@ class OptimaComparison:
     def yardsticks(self) -> list[str]:
         """The comparison as lines of a table, without the verdict."""
         lines = [
-            f"  energy          {self.energy:.9f}  best known {self.best_energy:.9f} "
+            f"  energy          {self.energy:.11g}  best known {self.best_energy:.11g} "
             f"({self.optimum}, {self.status}), {100 * self.excess:+.4f} %",
             f"  smallest angle  {math.degrees(self.smallest_angle):.4f}°  "
             f"largest known {math.degrees(self.best_angle):.4f}°",
@@ -151,11 +156,14 @@ class OptimaComparison:
         if self.ties:
             lines.append(f"  equal energy    {', '.join(self.ties)}")
         if self.free_modes:
-            lines.append(f"  free modes      {self.free_modes}: the optimum can move at no cost")
+            lines.append(f"  free modes      {self.free_modes}: {FREE_MODES_SAY}")
         return lines
 
     def __str__(self) -> str:
-        kind = {1.0: "Thomson", "log": "logarithmic"}.get(self.s, f"Riesz s = {self.s:g}")
+        if self.s == "log":
+            kind = "logarithmic"
+        else:
+            kind = "Thomson" if self.s == 1.0 else f"Riesz s = {self.s:g}"
         away = f", {math.degrees(self.rms_angle):.2f}° (rms) away"
         head = f"{self.n_points} points in R^{self.dim}: {_SAID[self.verdict].format(kind)}"
         head += "" if self.verdict == "optimum" else away
@@ -169,6 +177,7 @@ _SAID = {
     "near the optimum": "the best known {} configuration, distorted",
     "tie": "not the best known {} configuration, but of the same energy",
     "not the optimum": "not the best known {} configuration",
+    "lower than the best known": "of lower energy than the best known {} configuration",
 }
 
 
@@ -211,7 +220,7 @@ def compare_to_optima(directions: object, s: float | Literal["log"] = 1) -> Opti
     """
     points = _unit_rows(directions)
     return compared_with(
-        points, thomson_optimum(points.shape[0], points.shape[1], s), s, free_modes=True
+        points, thomson_optimum(points.shape[0], points.shape[1], s), s, thorough=True
     )
 
 
@@ -220,7 +229,7 @@ def compared_with(
     optimum: BestKnown,
     s: float | Literal["log"] = 1,
     *,
-    free_modes: bool = False,
+    thorough: bool = False,
 ) -> OptimaComparison:
     """Compare unit rows with an optimum that is at hand.
 
@@ -230,8 +239,9 @@ def compared_with(
         Unit rows, no two of them equal.
     optimum : BestKnown
     s : float or "log"
-    free_modes : bool
-        Whether to count the motions that cost the optimum nothing.
+    thorough : bool
+        Whether to look for the very best fit, and to count the motions that cost the optimum
+        nothing; reports do without.
 
     Returns
     -------
@@ -239,15 +249,22 @@ def compared_with(
     """
     n, dim = points.shape
     own, least = float(energy(points, s)), optimum.energy
-    rms_angle, aligned = _laid(points, optimum.points)
-    aligned.setflags(write=False)
     known_angles = [float(smallest_angle(optimum.points))] if n > 1 else [math.pi]
+    # A quick comparison stops at what is near; a thorough one looks for the best.
+    effort = {} if thorough else {"good": 0.5 * _NEAR_SHARE * known_angles[0], "n_orders": 3}
+    rms_angle, aligned = _laid(points, optimum.points, **effort)
+    aligned.setflags(write=False)
     others = [shape for shape in list_shapes(n, dim) if shape.dim == dim] if n > 1 else []
     known_angles += [shape.min_angle for shape in others]
     for shape in others:
         if shape.family is not None and "packing" in shape.family.landmarks:
             packed = shape.family.build(shape.family.landmarks["packing"])
             known_angles.append(float(smallest_angle(packed)))
+    powers: tuple[float | Literal["log"], ...] = (1.0, max(dim - 2.0, 1.0), "log")
+    rows = [best_known(n, dim, power) for power in powers] if n > 1 else []
+    known_angles += [float(smallest_angle(row.points)) for row in rows if row is not None]
+    if dim + 2 <= n <= 2 * dim:
+        known_angles.append(math.pi / 2.0)  # the largest possible (Rankin 1955)
     equal = [
         shape.name
         for shape in others
@@ -257,8 +274,10 @@ def compared_with(
     is_equal = abs(own - least) <= _SAME_ENERGY * (abs(least) or 1.0)
     if rms_angle <= _EXACT_ANGLE:
         verdict = "optimum"
-    elif is_equal and rms_angle > _NEAR_SHARE * known_angles[0]:
+    elif is_equal and rms_angle > _RIGID:
         verdict = "tie"
+    elif own < least and not is_equal:
+        verdict = "lower than the best known"
     else:
         near = rms_angle <= _NEAR_SHARE * known_angles[0]
         verdict = "near the optimum" if near else "not the optimum"
@@ -277,7 +296,7 @@ def compared_with(
         point_group=optimum.point_group,
         rms_angle=rms_angle,
         ties=tuple(dict.fromkeys([*filter(None, optimum.ties.split("; ")), *equal])),
-        free_modes=_free_modes(optimum.points, s) if free_modes else None,
+        free_modes=_free_modes(optimum.points, s) if thorough else None,
         smallest_angle=angle,
         best_angle=max(angle, *known_angles),
         tightness=n**2 / dim / potential,
@@ -300,34 +319,43 @@ def _unit_rows(directions: object) -> FloatArray:
                 "pass W[:, list(component.features)].T instead"
             )
         return np.asarray(own, dtype=np.float64)
+    if hasattr(directions, "detach"):  # a torch tensor, perhaps with a gradient, on any device
+        directions = directions.detach().cpu()
     try:
-        rows = np.array(directions, dtype=np.float64)
+        rows = np.asarray(directions)
     except (TypeError, ValueError, RuntimeError) as error:
         raise GeomsupError(
             f"expected directions as rows, an array of shape (n_points, dim), or a component of a "
             f"report, got {shorten(directions)}"
         ) from error
+    if rows.dtype.kind not in "iuf":
+        raise GeomsupError(
+            f"expected directions as rows of real numbers, an array of shape (n_points, dim), got "
+            f"{shorten(directions)} of type {rows.dtype.name}"
+        )
+    rows = rows.astype(np.float64)
     if rows.ndim != 2 or rows.size == 0:
         raise GeomsupError(
             f"expected directions as rows, an array of shape (n_points, dim), got shape "
             f"{rows.shape}; take the transpose of a matrix whose columns are features"
         )
+    rows = rows / np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-300)
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     if not np.all(np.isfinite(lengths)) or np.any(lengths == 0.0):
         raise GeomsupError("expected finite directions of non-zero length; drop zero rows first")
     return np.asarray(rows / lengths)
 
 
-def _laid(points: FloatArray, optimum: FloatArray) -> tuple[float, FloatArray]:
+def _laid(points: FloatArray, optimum: FloatArray, **effort: Any) -> tuple[float, FloatArray]:
     """Rms angle after the best rotation or reflection and permutation, and the points so turned."""
     if len(points) == 1:
         return 0.0, optimum
     # The template needs as many coordinates as it spans: a simplex may lie in a larger space.
     left, spread, axes = np.linalg.svd(optimum, full_matrices=False)
     rank = int(np.sum(spread > 1e-9 * spread[0]))
-    template = Template(left[:, :rank] * spread[:rank])
-    best = align(Cloud(points), template)[0]
-    chords = np.linalg.norm(points - template.vertices[best.permutation] @ best.rotation.T, axis=1)
+    vertices = left[:, :rank] * spread[:rank]
+    best = place(points, vertices, **effort)
+    chords = np.linalg.norm(points - vertices[best.permutation] @ best.rotation.T, axis=1)
     angles = 2.0 * np.arcsin(np.clip(chords / 2.0, 0.0, 1.0))
     turned = np.empty_like(optimum)
     turned[best.permutation] = points @ best.rotation @ axes[:rank]

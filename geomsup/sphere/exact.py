@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 
 from geomsup.best_known import BestKnown, Key
 from geomsup.shapes import get_shape, list_shapes
+from geomsup.shapes.thomson import universal_optimum
 from geomsup.sphere.symmetry import point_group, symmetry_order
 
 __all__ = [
@@ -41,15 +42,6 @@ _MOST_SYMMETRIC = 500  # points; the search for symmetries compares all views of
 
 _COHN_KUMAR = "Cohn and Kumar 2007, Universally optimal distribution of points on spheres"
 _SEARCH = "lowest of a search: random starts, and hops where they disagree"
-# Universally optimal codes that belong to no series.
-_CODES = {
-    (3, 12): "icosahedron",
-    (4, 120): "600-cell",
-    (5, 16): "5-demicube",
-    (6, 27): "Schläfli 27",
-    (7, 56): "Gosset 56",
-    (8, 240): "E8 roots",
-}
 _THOMSON = {
     4: "Yudin 1992, The minimum of potential energy of a system of point charges",
     6: "Yudin 1992, The minimum of potential energy of a system of point charges",
@@ -68,17 +60,8 @@ _GOLDEN = {
 
 def known_name(n_points: int, dim: int) -> str | None:
     """Catalogue name of the configuration that is optimal for every energy here, if one is."""
-    if n_points == 1:
-        return "monosemantic"
-    if n_points == 2:
-        return "digon"
-    if dim == 2:
-        return get_shape(f"{n_points}-gon").name
-    if n_points <= dim + 1:
-        return get_shape(f"{n_points - 1}-simplex").name
-    if n_points == 2 * dim:
-        return get_shape(f"{dim}-orthoplex").name
-    return _CODES.get((dim, n_points))
+    name = universal_optimum(n_points, dim)
+    return None if name is None else get_shape(name).name
 
 
 def known_points(key: Key) -> FloatArray | None:
@@ -133,6 +116,7 @@ def annotated(
     n_starts: int,
     n_hops: int,
     ties: Iterable[str] = (),
+    name: str | None = None,
     otherwise: str = "best known",
 ) -> BestKnown:
     """A row with everything that follows from its coordinates.
@@ -147,6 +131,8 @@ def annotated(
         As in :class:`~geomsup.best_known.BestKnown`.
     ties : iterable of str
         Names of other configurations of the same energy.
+    name : str, optional
+        What the configuration is called in the catalogue, where that is known beforehand.
     otherwise : str
         The status of what nobody has proved.
     """
@@ -155,7 +141,12 @@ def annotated(
     points.flags.writeable = False
     energy = precise_energy(points, power)
     small = n_points <= _MOST_SYMMETRIC
-    name = nearby_name(points) if small else ""
+    order = 0
+    if name is not None:
+        order = get_shape(name).symmetry_order
+    elif small:
+        name, order = nearby_name(points), symmetry_order(points)
+    name = name or ""
     source = proof(name, key)
     return BestKnown(
         n_points=n_points,
@@ -169,7 +160,7 @@ def annotated(
         ties="; ".join(sorted({tie or "unnamed" for tie in ties} - {name})),
         exact_form=exact_form(points, power, energy) if small else "",
         point_group=point_group(points) if small and dim == 3 else "",
-        symmetry_order=symmetry_order(points) if small else 0,
+        symmetry_order=order,
         gradient_norm=gradient_norm,
         hits=hits,
         n_starts=n_starts,

@@ -222,11 +222,6 @@ def minimize_energy(
     0.008699
     """
     n_points, dim, power = checked_size(n_points, dim, s)
-    if power > _MAX_POWER:
-        raise GeomsupError(
-            f"expected s up to {_MAX_POWER:g}, got {power:g}; so steep an energy is a packing "
-            "problem that float64 cannot descend"
-        )
     if n_starts is not None:
         n_starts = _checked_count(n_starts, "n_starts")
     if target is not None and not _is_real(target):
@@ -317,6 +312,11 @@ def checked_size(n_points: object, dim: object, s: object) -> tuple[int, int, fl
     """Number of points, dimension and exponent (0.0 for "log"); or one clear error."""
     power = checked_power(s)
     count, space = _checked_count(n_points, "n_points"), _checked_count(dim, "dim")
+    if power > _MAX_POWER:
+        raise GeomsupError(
+            f"expected s up to {_MAX_POWER:g}, got {power:g}; so steep an energy is a packing "
+            "problem that float64 cannot descend"
+        )
     if count > MAX_POINTS:
         raise GeomsupError(
             f"expected at most {MAX_POINTS} points, got {count}; every step looks at all pairs, "

@@ -11,10 +11,10 @@ import numpy as np
 
 from geomsup.best_known import BestKnown, best_known
 from geomsup.sphere.energies import energy_and_gradient
-from geomsup.sphere.exact import annotated, known_points, nearby_name
+from geomsup.sphere.exact import annotated, known_name, known_points, nearby_name
 from geomsup.sphere.minimize import checked_size, minimize_energy
 
-__all__ = ["thomson_optimum"]
+__all__ = ["recorded_optimum", "thomson_optimum"]
 
 
 def thomson_optimum(n_points: int, dim: int = 3, s: float | Literal["log"] = 1) -> BestKnown:
@@ -63,24 +63,12 @@ def thomson_optimum(n_points: int, dim: int = 3, s: float | Literal["log"] = 1) 
     ('proven', 'computed now')
     """
     n_points, dim, power = checked_size(n_points, dim, s)
-    key = (dim, n_points, power)
-    row = best_known(n_points, dim, "log" if power == 0.0 else power)
-    if row is not None:
-        return row
-    points = known_points(key)
-    if points is not None:
-        gradient = energy_and_gradient(points, s)[1]
-        return annotated(
-            key,
-            points,
-            gradient_norm=float(np.abs(gradient).max()),
-            hits=0,
-            n_starts=0,
-            n_hops=0,
-        )
+    recorded = recorded_optimum(n_points, dim, power)
+    if recorded is not None:
+        return recorded
     found = minimize_energy(n_points, dim, s)
     return annotated(
-        key,
+        (dim, n_points, power),
         found.points,
         gradient_norm=found.gradient_norm,
         hits=found.hits,
@@ -88,4 +76,24 @@ def thomson_optimum(n_points: int, dim: int = 3, s: float | Literal["log"] = 1) 
         n_hops=found.n_hops,
         ties=[nearby_name(points) for points in found.minima[0].ties],
         otherwise="computed now",
+    )
+
+
+def recorded_optimum(n_points: int, dim: int, power: float = 1.0) -> BestKnown | None:
+    """An optimum from the table, or one that is known for every energy; None if a search is due."""
+    row = best_known(n_points, dim, "log" if power == 0.0 else power)
+    key = (dim, n_points, power)
+    points = known_points(key) if row is None else None
+    if points is None:
+        return row
+    s: float | Literal["log"] = "log" if power == 0.0 else power
+    gradient = energy_and_gradient(points, s)[1]
+    return annotated(
+        key,
+        points,
+        gradient_norm=float(np.abs(gradient).max()),
+        hits=0,
+        n_starts=0,
+        n_hops=0,
+        name=known_name(n_points, dim),
     )

@@ -10,9 +10,13 @@ without being listed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from geomsup.errors import GeomsupError
+from geomsup.sphere.energies import smallest_angle
 
 __all__ = ["point_group", "symmetry_order"]
 
@@ -21,6 +25,7 @@ Indices = NDArray[np.int_]
 
 # Descents end within 1e-8 of a minimum; features of different optima differ by far more.
 _TOLERANCE = 1e-6
+_COINCIDENT = 1e-7
 
 
 def symmetry_order(points: FloatArray, tolerance: float = _TOLERANCE) -> int:
@@ -45,7 +50,7 @@ def symmetry_order(points: FloatArray, tolerance: float = _TOLERANCE) -> int:
     >>> symmetry_order(get_shape("24-cell").vertices)
     1152
     """
-    search = _Search(points, tolerance)
+    search = _Search(_distinct_rows(points), tolerance)
     order = 1
     for depth in range(len(search.base)):
         fixed = search.base[:depth]
@@ -75,12 +80,30 @@ def point_group(points: FloatArray, tolerance: float = _TOLERANCE) -> str:
     >>> point_group(get_shape("square antiprism").vertices)
     'D4d'
     """
+    points = _distinct_rows(points)
+    if points.shape[1] != 3:
+        raise GeomsupError(
+            f"a point group is one of three dimensions, got points in {points.shape[1]}; "
+            "symmetry_order counts the symmetries in any"
+        )
     rank = int(np.linalg.matrix_rank(points, tol=1e-3))
     if rank == 1:
         return "Dinfh" if len(points) == 2 else "Cinfv"
     search = _Search(points, tolerance)
     targets = [points[list(image)] for image in search.images([])]
     return _schoenflies(_maps(points[search.base], targets, rank))
+
+
+def _distinct_rows(points: Any) -> FloatArray:
+    """Unit rows, no two of them equal, as float64; or one clear error."""
+    if len(np.shape(points)) != 2:
+        raise GeomsupError(
+            f"expected points of shape (n_points, dim), got shape {np.shape(points)}"
+        )
+    if float(smallest_angle(points)) < _COINCIDENT:
+        raise GeomsupError("two points coincide, so their symmetry is not defined; drop one")
+    rows = points.detach().cpu() if hasattr(points, "detach") else points
+    return np.asarray(rows, dtype=np.float64)
 
 
 class _Search:
