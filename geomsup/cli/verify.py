@@ -16,7 +16,9 @@ DESCRIPTION: str = """\
 Tell whether the weights in FILE, with their biases, are a local minimum, a saddle or no critical
 point of the exact expected loss, and how far they are from the best configuration known.
 
-The biases are --bias or, without it, the array of FILE named b, bias or biases."""
+The biases are --bias or, without it, the array of FILE named b, bias or biases. Numbers that were
+rounded to a few digits are not critical; the escape that is printed then says which optimum is
+near, and how much lower it is."""
 
 _BIAS_NAMES = ("b", "bias", "biases")
 
@@ -37,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1e-6,
         metavar="T",
-        help="gradient norm below which a point is critical (default: 1e-6)",
+        help="gradient norm, relative to the loss of the zero output, below which a point counts "
+        "as critical (default: 1e-6)",
     )
     add_data_arguments(parser)
 
