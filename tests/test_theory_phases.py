@@ -195,7 +195,7 @@ def test_the_papers_diagram_of_two_in_one() -> None:
     # Elhage et al. 2022: the boundary of "second feature ignored" is r = 2p/(4 − 5p).
     diagram = phase_diagram(2, 1, unit_norm=True)
     p, r = diagram.feature_probability[:, None], diagram.relative_importance[None, :]
-    ignored = diagram.phase == diagram.phases.index("1, 2 dropped")
+    ignored = diagram.phase == diagram.phases.index("1 (2 dropped)")
     with np.errstate(divide="ignore"):
         boundary = np.where(p < 0.8, 2 * p / (4 - 5 * p), np.inf)
     expected = (r < boundary) & (r < 1)
@@ -219,8 +219,8 @@ def test_three_phases_meet_at_four_sevenths() -> None:
 def test_the_papers_diagram_of_three_in_two_has_four_phases() -> None:
     diagram = phase_diagram(3, 2, unit_norm=True)
     assert diagram.phases == (
-        "1 ⊕ 2, 3 dropped",
-        "1 ⊕ 3, 2 dropped",
+        "1 ⊕ 2 (3 dropped)",
+        "1 ⊕ 3 (2 dropped)",
         "digon(1, 2) ⊕ 3",
         "digon(1, 3) ⊕ 2",
     )
@@ -249,8 +249,8 @@ def test_the_exact_diagram_agrees_with_independent_searches() -> None:
 def test_arrangements_have_names() -> None:
     assert arrangement(get_shape("triangle").vertices.T) == "triangle(1, 2, 3)"
     assert arrangement(get_shape("pentagon").vertices.T) == "5 in 2(1, 2, 3, 4, 5)"
-    assert arrangement(np.array([[1.0, 0.5, 0.0]])) == "line(1, 2), 3 dropped"
-    assert arrangement(np.zeros((2, 2))) == "nothing, 1, 2 dropped"
+    assert arrangement(np.array([[1.0, 0.5, 0.0]])) == "line(1, 2) (3 dropped)"
+    assert arrangement(np.zeros((2, 2))) == "nothing (1, 2 dropped)"
 
 
 # ------------------------------------------------------------------------- bad input, command line

@@ -95,7 +95,7 @@ def _card(best: BestKnown, comparison: OptimaComparison | None) -> list[tuple[st
         angle = math.degrees(comparison.smallest_angle)
         widest = math.degrees(comparison.best_angle)
         rows += [
-            ("smallest angle", f"{angle:.4f}°, largest known {widest:.4f}°"),
+            ("smallest angle", f"{angle:.4f}°, largest in the catalogue {widest:.4f}°"),
             ("tightness", f"{comparison.tightness:.6f} (1 for a tight frame)"),
             ("coherence", f"{comparison.coherence:.6f}, Welch bound {comparison.welch_bound:.6f}"),
             ("Σ relu(cos)²", f"{comparison.overlap:.6f}"),

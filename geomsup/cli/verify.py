@@ -28,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help=".npy, .npz, .pt, .pth or .safetensors")
     parser.add_argument("--key", help="which array of the file, as in W or W[2]")
     parser.add_argument(
+        "--feature-axis",
+        type=int,
+        default=-1,
+        choices=[-1, 0, 1],
+        help="axis of the matrix that counts features (default: -1, columns)",
+    )
+    parser.add_argument(
         "--bias",
         type=float,
         nargs="+",
@@ -50,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     from geomsup.theory import verify_optimum
     from geomsup.weights import as_weights
 
-    W = as_weights(args.file, key=args.key)
+    W = as_weights(args.file, key=args.key, feature_axis=args.feature_axis)
     verdict = verify_optimum(
         W,
         one_or_all(args.bias) if args.bias else _bias_in(args.file, args.key),

@@ -135,8 +135,8 @@ def _panel(figure: Figure, place: int, points: Array, shades: Array, title: str)
     three_d = points.shape[1] == 3
     ax: Any = figure.add_subplot(place, projection="3d" if three_d else None)
     (_draw_solid if three_d else _draw_flat)(ax, points, shades)
-    # Under the points: constrained layout gives no room above 3-D axes.
-    ax.set_title(title, fontsize=10, y=-0.01 if three_d else None)
+    # Under the points: constrained layout gives no room above axes that are switched off.
+    ax.set_title(title, fontsize=10, y=-0.01 if three_d else -0.12)
 
 
 def plot_excess_energy(

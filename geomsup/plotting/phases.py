@@ -114,7 +114,7 @@ def plot_phase_diagram(diagram: PhaseDiagram, *, ax: Axes | None = None) -> Axes
     >>> from geomsup.theory import phase_diagram
     >>> ax = plot_phase_diagram(phase_diagram(2, 1, unit_norm=True), ax=Figure().add_subplot())
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
-    ['1, 2 dropped', '2, 1 dropped', 'digon(1, 2)']
+    ['1 (2 dropped)', '2 (1 dropped)', 'digon(1, 2)']
     """
     _checked(diagram, "phase_diagram", "phase", "phases", "relative_importance")
     from matplotlib.colors import ListedColormap

@@ -83,7 +83,7 @@ class OptimaComparison:
     smallest_angle, best_angle : float
         Smallest angle between two directions, in radians, and the largest such angle among the
         configurations of that size that geomsup knows: the optima of its table for any exponent,
-        and the shapes of its catalogue.
+        and the shapes of its catalogue.  No table of best packings.
     tightness : float
         (n_points² / dim) / Σ_ij cos²_ij, one for a tight frame.
     coherence, welch_bound : float
@@ -146,7 +146,7 @@ class OptimaComparison:
             f"  energy          {self.energy:.11g}  best known {self.best_energy:.11g} "
             f"({self.optimum}, {self.status}), {100 * self.excess:+.4f} %",
             f"  smallest angle  {math.degrees(self.smallest_angle):.4f}°  "
-            f"largest known {math.degrees(self.best_angle):.4f}°",
+            f"largest in the catalogue {math.degrees(self.best_angle):.4f}°",
             f"  tightness       {self.tightness:.6f}  1 for a tight frame",
             f"  coherence       {self.coherence:.6f}  Welch bound {self.welch_bound:.6f}",
             f"  Σ relu(cos)²    {self.overlap:.6f}  of the optimum {self.optimum_overlap:.6f}",
@@ -261,7 +261,9 @@ def compared_with(
             packed = shape.family.build(shape.family.landmarks["packing"])
             known_angles.append(float(smallest_angle(packed)))
     powers: tuple[float | Literal["log"], ...] = (1.0, max(dim - 2.0, 1.0), "log")
-    rows = [best_known(n, dim, power) for power in powers] if n > 1 else []
+    # A larger configuration without some of its points counts too.
+    sizes = (n, n + 1, n + 2)
+    rows = [best_known(k, dim, power) for k in sizes for power in powers] if n > 1 else []
     known_angles += [float(smallest_angle(row.points)) for row in rows if row is not None]
     if dim + 2 <= n <= 2 * dim:
         known_angles.append(math.pi / 2.0)  # the largest possible (Rankin 1955)

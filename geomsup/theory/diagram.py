@@ -135,7 +135,7 @@ def phase_diagram(
         Importance of the last feature, the others having one; 25 values from .1 to 10 by default.
     unit_norm : bool, default False
         Compare only unit vectors without bias, one feature or one antipodal pair to a dimension,
-        as the paper's theoretical diagrams do.
+        as the paper's theoretical diagrams do.  Only a dropped feature has a bias, its mean p/2.
     n_starts : int, default 8
         Random starts in each cell, beside one for every such arrangement.
     seed : int, numpy Generator or None, default 0
@@ -162,7 +162,7 @@ def phase_diagram(
     ...     2, 1, feature_probability=[0.1, 0.5], relative_importance=[0.3, 1.0], n_starts=4
     ... )
     >>> [[diagram.phases[k] for k in row] for row in diagram.phase]
-    [['digon(1, 2)', 'digon(1, 2)'], ['1, 2 dropped', 'digon(1, 2)']]
+    [['digon(1, 2)', 'digon(1, 2)'], ['1 (2 dropped)', 'digon(1, 2)']]
     """
     n, m = checked_size("n_features", n_features), checked_size("n_hidden", n_hidden)
     count = checked_size("n_starts", n_starts)
@@ -226,14 +226,14 @@ def arrangement(W: FloatArray) -> str:
     Returns
     -------
     str
-        Features are counted from one: ``"digon(1, 3) ⊕ 2"`` or ``"1 ⊕ 2, 3 dropped"``.  Features
+        Features are counted from one: ``"digon(1, 3) ⊕ 2"`` or ``"1 ⊕ 2 (3 dropped)"``.  Features
         that share dimensions in no simplex are a "line" or, say, "5 in 2".
 
     Examples
     --------
     >>> from geomsup.theory.diagram import arrangement
     >>> arrangement(np.array([[1.0, 0.0, -1.0, 0.0], [0.0, 1.0, 0.0, 0.0]]))
-    'digon(1, 3) ⊕ 2, 4 dropped'
+    'digon(1, 3) ⊕ 2 (4 dropped)'
     """
     norms = np.sqrt(np.sum(W**2, axis=0))
     kept = np.flatnonzero(norms**2 > _REPRESENTED)
@@ -249,7 +249,7 @@ def arrangement(W: FloatArray) -> str:
     names = [_group_name(units[:, group], [int(kept[k]) + 1 for k in group]) for group in groups]
     dropped = [str(k + 1) for k in range(W.shape[1]) if k not in kept]
     name = " ⊕ ".join(sorted(names, key=lambda x: (-len(x), x))) or "nothing"
-    return f"{name}, {', '.join(dropped)} dropped" if dropped else name
+    return f"{name} ({', '.join(dropped)} dropped)" if dropped else name
 
 
 def _group_name(units: FloatArray, features: list[int]) -> str:

@@ -263,7 +263,7 @@ def _rows_of(
     p = np.broadcast_to(np.atleast_2d(problem.p)[:, None, :], (n_models, n, n)).reshape(-1, n)
     terms = row_terms(gram.reshape(-1, n), b.reshape(-1), own, p, importance, tol)
     grad_a, grad_b = terms.gradient()
-    losses = importance * terms.loss(own_p)
+    losses = np.maximum(importance * terms.loss(own_p), 0.0)  # below zero there is only rounding
     pull = (importance[:, None] * grad_a).reshape(n_models, n, n)
     # L depends on W through G_ij = W_i·W_j, each row i of G being the weights of output i.
     grad_W = np.matmul(W, pull + pull.transpose(0, 2, 1))

@@ -134,16 +134,18 @@ def _many(
     own_p = p[np.arange(len(own)), own]
     weight = max(float(importance.sum()), 1e-300)
     size = known + float(np.sum(importance * own_p)) / 3.0
-    terms = None
+    terms, plan, n_gradient = None, None, 0
     for goal in (_ROUGH, tol):
-        if terms is not None:
+        slope = GRADIENT_SLACK * goal
+        if terms is not None and plan is not None:
+            slope = min(slope, _WORST_GRADIENT)
             error = float(importance @ terms.truncation)
             size = max(known + float(importance @ terms.loss(own_p)) - error, 0.1 * error)
-            if error <= tol * size:
+            if error <= tol * size and plan.n_gradient_terms(slope) <= n_gradient:
                 break
         allowed = 0.9 * goal * size
         plan = plan_series(a, b, own, p, 0.1 * allowed / weight)
-        n_gradient = plan.n_gradient_terms(min(GRADIENT_SLACK * goal, _WORST_GRADIENT))
+        n_gradient = plan.n_gradient_terms(slope)
         n_terms = max(plan.n_terms(0.9 * allowed, importance), n_gradient)
         terms = series_terms(a, b, own, p, plan, n_terms, n_gradient)
     assert terms is not None

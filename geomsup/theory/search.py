@@ -135,6 +135,10 @@ class BestConfiguration:
             lines.append(f"{m.loss:<15.10f}  {m.share:>6.0%}  {m.name}")
         if len(self.minima) > 12:
             lines.append(f"… and {len(self.minima) - 12} more")
+        kept = self.report.represented
+        if kept.any():
+            norms, biases = _spread(self.report.norms[kept]), _spread(self.b[kept])
+            lines.append(f"best: |W_i| {norms}, b_i {biases} (of the represented features)")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -245,6 +249,11 @@ def minima_from(starts: FloatArray, n_hidden: int, problem: Problem) -> BestConf
     return BestConfiguration(
         minima=tuple(minima), n_starts=len(starts), n_converged=int(converged.sum())
     )
+
+
+def _spread(values: FloatArray) -> str:
+    low, high = f"{values.min():.6g}", f"{values.max():.6g}"
+    return low if low == high else f"{low} … {high}"
 
 
 def packed_loss(n_hidden: int, problem: Problem, tol: float = 1e-10) -> Any:
