@@ -135,8 +135,8 @@ def _panel(figure: Figure, place: int, points: Array, shades: Array, title: str)
     three_d = points.shape[1] == 3
     ax: Any = figure.add_subplot(place, projection="3d" if three_d else None)
     (_draw_solid if three_d else _draw_flat)(ax, points, shades)
-    # Under the points: constrained layout gives no room above axes that are switched off.
-    ax.set_title(title, fontsize=10, y=-0.01 if three_d else -0.12)
+    # Under the points: constrained layout gives no room outside axes that are switched off.
+    ax.set_title(title, fontsize=10, y=-0.01 if three_d else 0.0)
 
 
 def plot_excess_energy(
@@ -240,6 +240,7 @@ def _draw_flat(ax: Any, points: Array, shades: Array) -> None:
     for first, last in wireframe(points).edges:
         ax.plot(*points[[first, last]].T, color=GHOST, linewidth=1.0, zorder=1)
     ax.scatter(*points.T, c=shades, cmap="viridis", vmin=0, vmax=1, s=50, zorder=3)
+    ax.set(xlim=(-1.1, 1.1), ylim=(-1.4, 1.1))
     ax.set_aspect("equal")
     ax.set_axis_off()
 
