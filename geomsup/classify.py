@@ -251,11 +251,13 @@ def _in_own_span(directions: Array, rank: int) -> Array:
 def _beside_optimum(directions: Array) -> OptimaComparison | None:
     """Compare with the table of Thomson optima, where it has a row and the energy is finite."""
     n, dim = directions.shape
-    optimum = recorded_optimum(n, dim) if n <= _MOST_COMPARED else None
+    if not 1 < n <= _MOST_COMPARED:
+        return None
+    optimum = recorded_optimum(n, dim)
     cosines = directions @ directions.T
     # Off the diagonal one means two equal vertices; on it, zero means none within the span.
     apart = np.max(cosines - 2.0 * np.eye(len(cosines))) < _COINCIDENT_COSINE
-    if n == 1 or optimum is None or not apart or np.diag(cosines).min() < 0.5:
+    if optimum is None or not apart or np.diag(cosines).min() < 0.5:
         return None
     return compared_with(directions, optimum)
 

@@ -71,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "matching.placement",
         "sphere.energies",
         "sphere.kernels",
+        "sphere.newton",
         "sphere.optimum",
     },
     "partition": {"errors", "interference", "matching", "matching.evidence"},

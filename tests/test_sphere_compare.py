@@ -189,8 +189,12 @@ def test_other_exponents_have_other_optima() -> None:
     # Cohn and Kumar: the octahedron whatever the exponent.  Five points are a bipyramid over a
     # triangle for small s and over a square beyond s ≈ 15.05 (Schwartz 2016).
     octahedron = get_shape("octahedron").vertices
-    for s in (0.5, 7.3, "log"):
-        assert compare_to_optima(octahedron, s=s).verdict == "optimum"
+    for s in (0.5, 7.3, "log", "LOG"):
+        row = compare_to_optima(octahedron, s=s)  # type: ignore[arg-type]
+        assert row.verdict == "optimum"
+        assert ("logarithmic" if isinstance(s, str) else f"s = {s}") in str(row)
+    with pytest.raises(GeomsupError, match="up to 100"):
+        compare_to_optima(octahedron, s=3000)
     bipyramid = get_shape("triangular bipyramid").vertices
     assert compare_to_optima(bipyramid, s=10).verdict == "optimum"
     assert compare_to_optima(bipyramid, s=20).verdict == "not the optimum"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -22,11 +23,12 @@ from geomsup.shapes import list_shapes
 from geomsup.sphere.energies import (
     coherence,
     energy,
-    energy_and_gradient,
     frame_potential,
     overlap_energy,
     smallest_angle,
 )
+from geomsup.sphere.kernels import Kernel, checked_power
+from geomsup.sphere.newton import hessian, tangent_bases
 from geomsup.sphere.optimum import thomson_optimum
 
 __all__ = ["OptimaComparison", "compare_to_optima", "compared_with"]
@@ -41,7 +43,6 @@ _NEAR_SHARE = 0.15
 _SAME_ENERGY = 1e-9
 # Eigenvalues of the Hessian below this share of the largest belong to motions that cost nothing.
 _FLAT = 1e-6
-_HESSIAN_STEP = 1e-5
 FREE_MODES_SAY = "motions that cost the optimum nothing, to second order"
 # Copies of a rigid optimum that are this far off, in rms radians, have a higher energy to be seen.
 _RIGID = 1e-3
@@ -219,9 +220,10 @@ def compare_to_optima(directions: object, s: float | Literal["log"] = 1) -> Opti
     ('not the optimum', 'square antiprism', '0.33 %')
     """
     points = _unit_rows(directions)
-    return compared_with(
-        points, thomson_optimum(points.shape[0], points.shape[1], s), s, thorough=True
-    )
+    power = checked_power(s)
+    s = "log" if power == 0.0 else power
+    optimum = thomson_optimum(points.shape[0], points.shape[1], s)
+    return compared_with(points, optimum, s, thorough=True)
 
 
 def compared_with(
@@ -249,24 +251,12 @@ def compared_with(
     """
     n, dim = points.shape
     own, least = float(energy(points, s)), optimum.energy
-    known_angles = [float(smallest_angle(optimum.points))] if n > 1 else [math.pi]
+    own_angle = float(smallest_angle(optimum.points)) if n > 1 else math.pi
     # A quick comparison stops at what is near; a thorough one looks for the best.
-    effort = {} if thorough else {"good": 0.5 * _NEAR_SHARE * known_angles[0], "n_orders": 3}
+    effort = {} if thorough else {"good": 0.5 * _NEAR_SHARE * own_angle, "n_orders": 3}
     rms_angle, aligned = _laid(points, optimum.points, **effort)
     aligned.setflags(write=False)
-    others = [shape for shape in list_shapes(n, dim) if shape.dim == dim] if n > 1 else []
-    known_angles += [shape.min_angle for shape in others]
-    for shape in others:
-        if shape.family is not None and "packing" in shape.family.landmarks:
-            packed = shape.family.build(shape.family.landmarks["packing"])
-            known_angles.append(float(smallest_angle(packed)))
-    powers: tuple[float | Literal["log"], ...] = (1.0, max(dim - 2.0, 1.0), "log")
-    # A larger configuration without some of its points counts too.
-    sizes = (n, n + 1, n + 2)
-    rows = [best_known(k, dim, power) for k in sizes for power in powers] if n > 1 else []
-    known_angles += [float(smallest_angle(row.points)) for row in rows if row is not None]
-    if dim + 2 <= n <= 2 * dim:
-        known_angles.append(math.pi / 2.0)  # the largest possible (Rankin 1955)
+    others = list_shapes(n, dim) if n > 1 else ()
     equal = [
         shape.name
         for shape in others
@@ -281,7 +271,7 @@ def compared_with(
     elif own < least and not is_equal:
         verdict = "lower than the best known"
     else:
-        near = rms_angle <= _NEAR_SHARE * known_angles[0]
+        near = rms_angle <= _NEAR_SHARE * own_angle
         verdict = "near the optimum" if near else "not the optimum"
     angle = float(smallest_angle(points)) if n > 1 else math.pi
     potential = float(frame_potential(points))
@@ -300,7 +290,7 @@ def compared_with(
         ties=tuple(dict.fromkeys([*filter(None, optimum.ties.split("; ")), *equal])),
         free_modes=_free_modes(optimum.points, s) if thorough else None,
         smallest_angle=angle,
-        best_angle=max(angle, *known_angles),
+        best_angle=max(angle, own_angle, _largest_angle(n, dim)),
         tightness=n**2 / dim / potential,
         coherence=float(coherence(points)),
         welch_bound=math.sqrt(max(n - dim, 0) / (dim * max(n - 1, 1))),
@@ -309,6 +299,26 @@ def compared_with(
         aligned=aligned,
         optimum_points=optimum.points,
     )
+
+
+@lru_cache(maxsize=1024)
+def _largest_angle(n: int, dim: int) -> float:
+    """The largest smallest angle among the shapes and optima of a size."""
+    if n == 1:
+        return math.pi
+    angles = []
+    for shape in list_shapes(n, dim):
+        angles.append(shape.min_angle)
+        if shape.family is not None and "packing" in shape.family.landmarks:
+            packed = shape.family.build(shape.family.landmarks["packing"])
+            angles.append(float(smallest_angle(packed)))
+    powers: tuple[float | Literal["log"], ...] = (1.0, max(dim - 2.0, 1.0), "log")
+    # A larger configuration without some of its points counts too.
+    rows = [best_known(size, dim, power) for size in (n, n + 1, n + 2) for power in powers]
+    angles += [float(smallest_angle(row.points)) for row in rows if row is not None]
+    if dim + 2 <= n <= 2 * dim:
+        angles.append(math.pi / 2.0)  # the largest possible (Rankin 1955)
+    return max(angles, default=0.0)
 
 
 def _unit_rows(directions: object) -> FloatArray:
@@ -371,21 +381,9 @@ def _free_modes(points: FloatArray, s: float | Literal["log"]) -> int | None:
         return None
     if n < 2 or dim < 2:
         return 0
-    frames: FloatArray = np.linalg.svd(points[:, None, :])[2][
-        :, 1:
-    ]  # an orthonormal tangent frame each
-    steps = np.zeros((n, dim - 1, n, dim))
-    for k in range(n):
-        steps[k, :, k] = _HESSIAN_STEP * frames[k]
-    steps = steps.reshape(-1, n, dim)
-    ends = []
-    for sign in (1.0, -1.0):
-        moved = points + sign * steps
-        moved /= np.linalg.norm(moved, axis=2, keepdims=True)
-        ends.append(energy_and_gradient(moved, s)[1])
-    slopes = (ends[0] - ends[1]) / (2.0 * _HESSIAN_STEP)
-    hessian = np.einsum("akd,ktd->akt", slopes, frames).reshape(len(steps), -1)
-    eigenvalues = np.abs(np.linalg.eigvalsh(0.5 * (hessian + hessian.T)))
+    kernel = Kernel(checked_power(s), n)
+    second = hessian(points, kernel, tangent_bases(points))
+    eigenvalues = np.abs(np.linalg.eigvalsh(second))
     rank = int(np.linalg.matrix_rank(points, tol=1e-8))
     rotations: int = dim * (dim - 1) // 2 - (dim - rank) * (dim - rank - 1) // 2
     return int(np.sum(eigenvalues < _FLAT * eigenvalues.max())) - rotations

@@ -5,6 +5,7 @@ A table says what nobody has beaten; a search says what it found.  The status te
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -79,6 +80,7 @@ def thomson_optimum(n_points: int, dim: int = 3, s: float | Literal["log"] = 1) 
     )
 
 
+@lru_cache(maxsize=1024)  # reports ask for the same few sizes over and over
 def recorded_optimum(n_points: int, dim: int, power: float = 1.0) -> BestKnown | None:
     """An optimum from the table, or one that is known for every energy; None if a search is due."""
     row = best_known(n_points, dim, "log" if power == 0.0 else power)
