@@ -1,0 +1,76 @@
+"""What most experiments measure of trained models: names, exact losses, and the price of a stop.
+
+Models too large for an exact loss in reasonable time keep the loss of the trainer's fresh sample.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.report import GeometryReport
+from geomsup.theory import BestConfiguration, best_configuration
+from geomsup.theory.loss import Problem, batch_losses
+from geomsup.theory.search import configuration_name, geometry_of
+
+__all__ = ["best_known", "counted", "exact_losses", "models_by_name", "names_of", "reports_of"]
+
+FloatArray = NDArray[np.float64]
+
+
+def reports_of(weights: FloatArray) -> list[GeometryReport]:
+    """Geometry of every model, of weights of shape (n_models, n_hidden, n_features)."""
+    return [geometry_of(W) for W in weights]
+
+
+def names_of(weights: FloatArray) -> tuple[str, ...]:
+    """One line for each model, such as "digon + digon, 1 dropped"."""
+    return tuple(configuration_name(report) for report in reports_of(weights))
+
+
+def exact_losses(
+    weights: FloatArray,
+    biases: FloatArray,
+    feature_probability: FloatArray | float,
+    importance: FloatArray | float = 1.0,
+) -> FloatArray:
+    """Exact expected loss of every model, summed over features.
+
+    Probabilities and importances are scalars, (n_features,) or (n_models, n_features).
+    """
+    problem = Problem(
+        p=np.broadcast_to(np.asarray(feature_probability, dtype=float), biases.shape),
+        importance=np.broadcast_to(np.asarray(importance, dtype=float), biases.shape),
+    )
+    return batch_losses(np.asarray(weights), np.asarray(biases), problem)[0]
+
+
+@lru_cache(maxsize=256)
+def best_known(
+    n_features: int,
+    n_hidden: int,
+    feature_probability: float | tuple[float, ...],
+    importance: float | tuple[float, ...] = 1.0,
+    n_starts: int = 100,
+) -> BestConfiguration:
+    """The best configuration that a search from many starts finds; looked for once."""
+    return best_configuration(
+        n_features, n_hidden, feature_probability, importance, n_starts=n_starts
+    )
+
+
+def models_by_name(names: Sequence[str]) -> dict[str, list[int]]:
+    """Indices of the models of each name, commonest first."""
+    return {
+        name: [k for k, other in enumerate(names) if other == name]
+        for name, _ in Counter(names).most_common()
+    }
+
+
+def counted(names: Iterable[str]) -> str:
+    """Names with how often each occurs, commonest first: "9 × pentagon, 7 × two digons"."""
+    return ", ".join(f"{number} × {name}" for name, number in Counter(names).most_common())

@@ -1,0 +1,232 @@
+"""Run experiments, keep what they find, and score it.
+
+The unit of work is one repetition of one experiment.  Each is written to disk when it is done, so
+that a reproduction which is stopped, killed or asked for more seeds does only what is missing;
+within a repetition the trainer's checkpoints do the same.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from geomsup.errors import GeomsupError
+from geomsup.experiments.experiment import SCALES, Experiment, Scale, Trainer
+from geomsup.experiments.registry import get_experiment, list_experiments
+from geomsup.experiments.results import config_dict, load_result, save_result
+from geomsup.experiments.scorecard import Scorecard, ScorecardRow
+from geomsup.training.environment import is_interactive, resolve_device, versions
+
+__all__ = ["Reproduction", "reproduce"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reproduction:
+    """A scorecard and the results behind it.
+
+    Parameters
+    ----------
+    scorecard : Scorecard
+    results : dict
+        The results of every experiment by its id, one for each seed.
+    """
+
+    scorecard: Scorecard
+    results: dict[str, tuple[Any, ...]]
+
+    def __str__(self) -> str:
+        return str(self.scorecard)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Task:
+    id: str
+    scale: Scale
+    seed: int
+    folder: Path | None
+    device: str
+    bars: bool
+
+    @property
+    def file(self) -> Path | None:
+        if self.folder is None:
+            return None
+        return self.folder / self.scale / self.id / f"seed-{self.seed}.npz"
+
+    def load(self) -> tuple[Any, float] | None:
+        """What an earlier run left."""
+        made = get_experiment(self.id)
+        if self.file is None:
+            return None
+        return load_result(self.file, made.result, made.config(self.scale), self.seed)
+
+    def run(self) -> tuple[Any, float]:
+        """Do it and keep it."""
+        made = get_experiment(self.id)
+        config = made.config(self.scale)
+        checkpoints = None if self.file is None else self.file.with_suffix("")
+        start = time.perf_counter()
+        result = made.run(
+            config,
+            self.seed,
+            Trainer(folder=checkpoints, device=self.device, progress=self.bars),
+        )
+        seconds = time.perf_counter() - start
+        if self.file is not None and checkpoints is not None:
+            save_result(self.file, result, config, self.seed, seconds)
+            _remove_checkpoints(checkpoints)
+        return result, seconds
+
+
+def reproduce(
+    ids: Sequence[str] | None = None,
+    *,
+    scale: Scale = "smoke",
+    n_seeds: int | None = None,
+    folder: str | Path | None = None,
+    device: str = "cpu",
+    jobs: int = 1,
+    progress: bool | None = None,
+    on_row: Callable[[ScorecardRow, tuple[Any, ...]], None] | None = None,
+) -> Reproduction:
+    """Run experiments and compare what comes out with what was published.
+
+    Parameters
+    ----------
+    ids : sequence of str, optional
+        Experiments, by id; all of them by default.
+    scale : {"smoke", "paper"}, default "smoke"
+        "smoke" takes minutes for all of them together, "paper" is what the sources did.
+    n_seeds : int, optional
+        Repetitions of each, with seeds 0, 1, …; by default one at smoke scale, and as many as the
+        experiment asks for at the paper's.
+    folder : path, optional
+        Where results are kept.  What is there already is not run again.
+    device : str, default "cpu"
+    jobs : int, default 1
+        Processes at work side by side, each in one thread.
+    progress : bool, optional
+        Whether to show a progress bar.  None shows it in a terminal or a notebook.
+    on_row : callable, optional
+        Called with each row and its results as soon as they are complete, in the order asked for.
+
+    Returns
+    -------
+    Reproduction
+
+    Raises
+    ------
+    GeomsupError
+        If an id, the scale, a number or the device is wrong: before anything is run.
+
+    Examples
+    --------
+    >>> from geomsup.experiments import reproduce
+    >>> print(reproduce(["anticorrelated"], progress=False))        # doctest: +SKIP
+    """
+    chosen = [
+        get_experiment(one) for one in (list_experiments() if ids is None else dict.fromkeys(ids))
+    ]
+    if not chosen:
+        raise GeomsupError("expected at least one experiment, got none; leave ids out for all")
+    if scale not in SCALES:
+        raise GeomsupError(f"scale must be one of {', '.join(SCALES)}, got {scale!r}")
+    for name, number in (("n_seeds", n_seeds), ("jobs", jobs)):
+        if number is not None and (type(number) is not int or number < 1):
+            raise GeomsupError(f"{name} must be an integer of at least 1, got {number!r}")
+    resolve_device(device)
+    show = is_interactive() if progress is None else progress
+
+    def tasks_of(one: Experiment[Any, Any]) -> list[_Task]:
+        count = one.n_seeds(scale) if n_seeds is None else n_seeds
+        return [
+            _Task(
+                id=one.trained_as,
+                scale=scale,
+                seed=seed,
+                folder=None if folder is None else Path(folder),
+                device=device,
+                bars=show and jobs == 1,
+            )
+            for seed in range(count)
+        ]
+
+    wanted = {one.id: tasks_of(one) for one in chosen}
+    done: dict[_Task, tuple[Any, float]] = {}
+    rows: list[ScorecardRow] = []
+    results: dict[str, tuple[Any, ...]] = {}
+    waiting = list(chosen)
+
+    def settle() -> None:
+        """Check every experiment whose turn it is and whose repetitions are there."""
+        while waiting and all(task in done for task in wanted[waiting[0].id]):
+            one = waiting.pop(0)
+            tasks = wanted[one.id]
+            found = tuple(done[task][0] for task in tasks)
+            row = ScorecardRow(
+                id=one.id,
+                title=one.title,
+                says=one.says,
+                source=one.source,
+                scale=scale,
+                seeds=tuple(task.seed for task in tasks),
+                seconds=sum(done[task][1] for task in tasks),
+                config=config_dict(one.config(scale)),
+                outcome=one.check(found),
+            )
+            rows.append(row)
+            results[one.id] = found
+            if on_row is not None:
+                on_row(row, found)
+
+    every = list(dict.fromkeys(task for tasks in wanted.values() for task in tasks))
+    with tqdm(total=len(every), disable=not show, unit="run", desc="reproducing") as bar:
+        for task, found in _completed(every, jobs):
+            done[task] = found
+            bar.set_postfix_str(f"{task.id}, seed {task.seed}", refresh=False)
+            bar.update()
+            settle()
+    return Reproduction(
+        scorecard=Scorecard(rows=tuple(rows), provenance=versions()), results=results
+    )
+
+
+def _completed(tasks: list[_Task], jobs: int) -> Iterator[tuple[_Task, tuple[Any, float]]]:
+    """Results as they come: first those of earlier runs, then the others."""
+    missing = []
+    for task in tasks:
+        found = task.load()
+        if found is None:
+            missing.append(task)
+        else:
+            yield task, found
+    if jobs == 1 or len(missing) < 2:
+        for task in missing:
+            yield task, task.run()
+        return
+    # Started afresh, because a process that has used torch's threads must not be forked.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(jobs, len(missing)), mp_context=context)
+    try:
+        futures = {pool.submit(task.run): task for task in missing}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    if folder.is_dir():
+        for file in folder.glob("*.safetensors"):
+            file.unlink(missing_ok=True)
+        try:
+            folder.rmdir()
+        except OSError:  # somebody keeps other files there
+            return

@@ -1,0 +1,83 @@
+"""Results of experiments on disk: what a run found, and by which configuration.
+
+One file for each repetition, so that whatever interrupts a long reproduction costs one repetition
+at most.  A file whose configuration is not the one asked for is not an error: it is left over from
+other settings, and the run is made again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from geomsup.errors import GeomsupError
+
+__all__ = ["config_dict", "load_result", "save_result"]
+
+R = TypeVar("R")
+# Raised when a result of the same configuration would come out differently.
+_FORMAT = 1
+
+
+def config_dict(config: Any) -> dict[str, Any]:
+    """A configuration as JSON would give it back."""
+    settings: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return settings
+
+
+def save_result(path: Path, result: Any, config: Any, seed: int, seconds: float) -> None:
+    """Write a result, all of it or nothing."""
+    values = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    rest = {name: value for name, value in values.items() if name not in arrays}
+    said = {
+        "format": _FORMAT,
+        "config": config_dict(config),
+        "seed": seed,
+        "seconds": seconds,
+        "fields": rest,
+    }
+    tensors: dict[str, Any] = {"said": np.array(json.dumps(said)), **arrays}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "wb") as file:
+            np.savez_compressed(file, **tensors)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise GeomsupError(f"{path} cannot be written: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_result(path: Path, kind: type[R], config: Any, seed: int) -> tuple[R, float] | None:
+    """Read a result and the seconds it took; None if the file holds no such result.
+
+    Damaged files and those of other configurations count as absent: running again is the cure
+    for either.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            said = json.loads(str(file["said"]))
+            arrays = {name: file[name] for name in file.files if name != "said"}
+        asked = {"format": _FORMAT, "config": config_dict(config), "seed": seed}
+        if any(said[name] != value for name, value in asked.items()):
+            return None
+        for array in arrays.values():
+            array.setflags(write=False)
+        rest = {name: _to_tuples(value) for name, value in said["fields"].items()}
+        return kind(**arrays, **rest), float(said["seconds"])
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+        return None
+
+
+def _to_tuples(value: Any) -> Any:
+    return tuple(_to_tuples(item) for item in value) if isinstance(value, list) else value

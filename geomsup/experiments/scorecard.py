@@ -1,0 +1,152 @@
+"""The scorecard: one row for each published outcome, and how it prints.
+
+The same table goes to the terminal, to a notebook, to JSON and to the documentation.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from geomsup.experiments.outcome import Claim, Outcome
+
+__all__ = ["Scorecard", "ScorecardRow"]
+
+_SIGNS = {True: "✓", False: "✗"}
+_COLUMNS = ("id", "what is said", "what was found", "seeds", "verdict")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScorecardRow:
+    """One experiment: what was said, what was found.
+
+    Parameters
+    ----------
+    id, title, says, source : str
+        As in `Experiment`.
+    scale : str
+        "smoke" or "paper".
+    seeds : tuple of int
+        Seeds of the repetitions.
+    seconds : float
+        Time that they took together, in seconds.
+    config : dict
+        Configuration of the repetitions.
+    outcome : Outcome
+        What the check says.
+    """
+
+    id: str
+    title: str
+    says: str
+    source: str
+    scale: str
+    seeds: tuple[int, ...]
+    seconds: float
+    config: dict[str, Any]
+    outcome: Outcome
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, ready for JSON."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "says": self.says,
+            "source": self.source,
+            "scale": self.scale,
+            "seeds": list(self.seeds),
+            "seconds": self.seconds,
+            "config": self.config,
+            **self.outcome.to_dict(),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.id}: {self.outcome.verdict}   ({self._made()})", f"  {self.says}"]
+        for claim in self.outcome.claims:
+            lines += _claim_lines(claim)
+        return "\n".join(lines)
+
+    def _made(self) -> str:
+        seeds = "1 seed" if len(self.seeds) == 1 else f"{len(self.seeds)} seeds"
+        return f"{self.scale} scale, {seeds}, {self.seconds:.0f} s"
+
+
+def _claim_lines(claim: Claim) -> list[str]:
+    head = f"  {_SIGNS[claim.holds]} {claim.says}: {claim.found}"
+    if len(claim.by_seed) > 1:
+        head += f" [{claim.agree} of {len(claim.by_seed)}]"
+    lines = textwrap.wrap(head, 98, subsequent_indent="    ", break_on_hyphens=False)
+    if claim.why and not claim.holds:
+        lines += textwrap.wrap(
+            f"why: {claim.why}",
+            98,
+            initial_indent="    ",
+            subsequent_indent="    ",
+            break_on_hyphens=False,
+        )
+    return lines
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Scorecard:
+    """The rows of a reproduction.
+
+    Parameters
+    ----------
+    rows : tuple of ScorecardRow
+    provenance : dict
+        Versions that made it.
+    """
+
+    rows: tuple[ScorecardRow, ...]
+    provenance: dict[str, str]
+
+    def counts(self) -> dict[str, int]:
+        """Rows by verdict."""
+        found = Counter(row.outcome.verdict for row in self.rows)
+        return {verdict: found[verdict] for verdict in ("pass", "differs", "fail")}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, ready for JSON."""
+        return {
+            "provenance": self.provenance,
+            "counts": self.counts(),
+            "rows": [row.to_dict() for row in self.rows],
+        }
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{number} {verdict}" for verdict, number in self.counts().items())
+        return "\n\n".join([*map(str, self.rows), counts])
+
+    __repr__ = __str__
+
+    def to_markdown(self) -> str:
+        """The table of the documentation, in Markdown."""
+        lines = [
+            "| id | what is said | what was found | seeds | verdict |",
+            "|---|---|---|---|---|",
+        ]
+        for row in self.rows:
+            found = "<br>".join(_cell(claim) for claim in row.outcome.claims)
+            seeds = f"{row.outcome.agree} of {row.outcome.of}"
+            cells = [f"`{row.id}`", row.says, found, seeds, row.outcome.verdict]
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
+        body = ""
+        for row in self.rows:
+            found = "<br>".join(escape(_cell(claim)) for claim in row.outcome.claims)
+            seeds = f"{row.outcome.agree} of {row.outcome.of}"
+            cells = [escape(row.id), escape(row.says), found, seeds, row.outcome.verdict]
+            body += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+        return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _cell(claim: Claim) -> str:
+    why = f" ({claim.why})" if claim.why and not claim.holds else ""
+    return f"{_SIGNS[claim.holds]} {claim.says}: {claim.found}{why}"
