@@ -14,7 +14,18 @@ from contextlib import contextmanager
 from typing import Protocol, TextIO
 
 from geomsup import __version__
-from geomsup.cli import classify, demo, inspect, optimum, phases, shapes, thomson, train, verify
+from geomsup.cli import (
+    classify,
+    demo,
+    inspect,
+    optimum,
+    phases,
+    reproduce,
+    shapes,
+    thomson,
+    train,
+    verify,
+)
 from geomsup.cli.output import UsageError, complain, drop_output, flush, printable_streams
 from geomsup.errors import GeomsupError, GeomsupWarning
 
@@ -33,6 +44,7 @@ examples:
   geomsup phases --features 2 --hidden 1 --plot phases.png
                                         the phase diagram of the toy model
   geomsup thomson 12                    the least energy known for 12 points on a sphere
+  geomsup reproduce intro               a published outcome, run again and scored
 
 Columns of a matrix are features; see geomsup classify --help for other layouts.
 """
@@ -61,6 +73,7 @@ _VERBS: dict[str, Verb] = {
     "optimum": optimum,
     "phases": phases,
     "thomson": thomson,
+    "reproduce": reproduce,
 }
 
 

@@ -7,11 +7,13 @@ where to keep checkpoints, so that interrupted work goes on where it stopped.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
+from geomsup.errors import GeomsupWarning
 from geomsup.experiments.outcome import Outcome
 from geomsup.training import ToyModelConfig, TrainingRun, train
 
@@ -51,11 +53,23 @@ class Trainer:
         seed : int
         **options
             Further options of :func:`geomsup.training.train`, such as ``objective="exact"``.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After Ctrl-C; a checkpoint is kept if there is a folder.
         """
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             options["checkpoint"] = self.folder / f"{name}.safetensors"
-        return train(config, seed=seed, device=self.device, progress=self.progress, **options)
+        with warnings.catch_warnings():
+            # After Ctrl-C the trainer returns a shorter run and says so; here it is no result.
+            warnings.filterwarnings("ignore", "training was interrupted", GeomsupWarning)
+            run = train(config, seed=seed, device=self.device, progress=self.progress, **options)
+        stopped = run.completed_steps < config.n_steps
+        if stopped and options.get("objective", "sampled") == "sampled":
+            raise KeyboardInterrupt
+        return run
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ the verdict out of anybody's hands: it is a function of the claims, and the scor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -131,11 +132,13 @@ class Outcome:
 
 
 def _plain(value: Any) -> Any:
-    """Numbers of NumPy as numbers of Python, at any depth."""
+    """Numbers of NumPy as numbers of Python, at any depth; what is not finite as None."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if hasattr(value, "tolist"):
-        return value.tolist()
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(item) for item in value]
     return value

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from geomsup.errors import GeomsupError
 from geomsup.experiments.experiment import SCALES, Experiment, Scale, Trainer
+from geomsup.experiments.outcome import Claim, Outcome
 from geomsup.experiments.registry import get_experiment, list_experiments
 from geomsup.experiments.results import config_dict, load_result, save_result
 from geomsup.experiments.scorecard import Scorecard, ScorecardRow
@@ -72,12 +74,10 @@ class _Task:
         made = get_experiment(self.id)
         config = made.config(self.scale)
         checkpoints = None if self.file is None else self.file.with_suffix("")
+        trainer = Trainer(folder=checkpoints, device=self.device, progress=self.bars)
         start = time.perf_counter()
-        result = made.run(
-            config,
-            self.seed,
-            Trainer(folder=checkpoints, device=self.device, progress=self.bars),
-        )
+        with threadpool_limits(1):  # as many processes as cores are at work, not threads
+            result = made.run(config, self.seed, trainer)
         seconds = time.perf_counter() - start
         if self.file is not None and checkpoints is not None:
             save_result(self.file, result, config, self.seed, seconds)
@@ -115,7 +115,8 @@ def reproduce(
     progress : bool, optional
         Whether to show a progress bar.  None shows it in a terminal or a notebook.
     on_row : callable, optional
-        Called with each row and its results as soon as they are complete, in the order asked for.
+        Called with each row and its results as soon as they are complete, in the order asked for;
+        without results when the experiment stopped with an error, which the row then holds.
 
     Returns
     -------
@@ -170,6 +171,7 @@ def reproduce(
             one = waiting.pop(0)
             tasks = wanted[one.id]
             found = tuple(done[task][0] for task in tasks)
+            broken = [result for result in found if isinstance(result, GeomsupError)]
             row = ScorecardRow(
                 id=one.id,
                 title=one.title,
@@ -179,12 +181,13 @@ def reproduce(
                 seeds=tuple(task.seed for task in tasks),
                 seconds=sum(done[task][1] for task in tasks),
                 config=config_dict(one.config(scale)),
-                outcome=one.check(found),
+                outcome=_stopped(broken) if broken else one.check(found),
             )
             rows.append(row)
-            results[one.id] = found
+            if not broken:
+                results[one.id] = found
             if on_row is not None:
-                on_row(row, found)
+                on_row(row, () if broken else found)
 
     every = list(dict.fromkeys(task for tasks in wanted.values() for task in tasks))
     with tqdm(total=len(every), disable=not show, unit="run", desc="reproducing") as bar:
@@ -209,17 +212,31 @@ def _completed(tasks: list[_Task], jobs: int) -> Iterator[tuple[_Task, tuple[Any
             yield task, found
     if jobs == 1 or len(missing) < 2:
         for task in missing:
-            yield task, task.run()
+            yield task, _attempt(task)
         return
     # Started afresh, because a process that has used torch's threads must not be forked.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(jobs, len(missing)), mp_context=context)
     try:
-        futures = {pool.submit(task.run): task for task in missing}
+        futures = {pool.submit(_attempt, task): task for task in missing}
         for future in as_completed(futures):
             yield futures[future], future.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _attempt(task: _Task) -> tuple[Any, float]:
+    """Run a task; what stops it is its result, so that the others go on."""
+    start = time.perf_counter()
+    try:
+        return task.run()
+    except GeomsupError as error:
+        return GeomsupError(str(error)), time.perf_counter() - start
+
+
+def _stopped(errors: Sequence[GeomsupError]) -> Outcome:
+    claims = (Claim(says="it runs", found=f"stopped: {errors[0]}", by_seed=(False,)),)
+    return Outcome(claims=claims)
 
 
 def _remove_checkpoints(folder: Path) -> None:

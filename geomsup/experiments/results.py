@@ -65,7 +65,7 @@ def load_result(path: Path, kind: type[R], config: Any, seed: int) -> tuple[R, f
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             said = json.loads(str(file["said"]))
             arrays = {name: file[name] for name in file.files if name != "said"}
         asked = {"format": _FORMAT, "config": config_dict(config), "seed": seed}
