@@ -8,7 +8,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: help demo test test-slow bench accuracy thomson docs clean
+.PHONY: help demo test test-slow bench accuracy thomson reproduce docs clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make bench      benchmarks"
 	@echo "make accuracy   how often planted shapes are named rightly"
 	@echo "make thomson    the Thomson problem for N = 2 … 100 from scratch"
+	@echo "make reproduce  the published experiments at smoke scale, and their scorecard"
 	@echo "make docs       HTML documentation in docs/_build/html"
 	@echo "make clean      remove .venv and everything generated"
 
@@ -55,11 +56,14 @@ accuracy: $(VENV)/.installed
 thomson: $(VENV)/.installed
 	$(BIN)/python tests/benchmarks/thomson_from_scratch.py
 
+reproduce: $(VENV)/.installed
+	$(BIN)/geomsup reproduce
+
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 		.benchmarks docs/_build docs/gallery docs/api/generated docs/sg_execution_times.rst \
-		geomsup-demo
+		geomsup-demo geomsup-reproduction
 	find geomsup tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} +

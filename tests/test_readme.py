@@ -92,6 +92,7 @@ def test_commands_run(
         "optimum",
         "phases",
         "thomson",
+        "reproduce",
     }
     for words in commands:
         # The demo in its full length is what `make demo` is for.
