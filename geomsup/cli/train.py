@@ -31,11 +31,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     readers: dict[str, tuple[Callable[[str], Any], str]] = {
         "int": (int, "N"),
+        "int | None": (int, "N"),
         "float": (float, "X"),
         "str": (str, "NAME"),
         "PerFeature": (_per_feature, "X[,X...]"),
     }
     for field in dataclasses.fields(ToyModelConfig):
+        if field.type == "bool":
+            parser.add_argument(
+                _flag(field.name),
+                action=argparse.BooleanOptionalAction,
+                default=argparse.SUPPRESS,
+                help=f"{field.metadata['help']} (default: {_on_or_off(field.default)})",
+            )
+            continue
         read, metavar = readers[str(field.type)]
         choices = field.metadata.get("choices")
         parser.add_argument(
@@ -47,10 +56,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             default=argparse.SUPPRESS,
             help=f"{field.metadata['help']} (default: {field.default})",
         )
+    parser.add_argument(
+        "--objective",
+        choices=["sampled", "exact"],
+        default="sampled",
+        help="fresh batches, or the exact expected loss of small models (default: sampled)",
+    )
     parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="default: 0")
     parser.add_argument("--device", default="cpu", help='"cpu", "cuda" or "cuda:1" (default: cpu)')
     parser.add_argument(
         "--out", metavar="FILE.safetensors", help="keep the models, with all that made them"
+    )
+    parser.add_argument(
+        "--checkpoint",
+        metavar="FILE.safetensors",
+        help="go on from here if it exists, and keep the state here while training",
     )
 
 
@@ -68,10 +88,17 @@ def run(args: argparse.Namespace) -> int:
         config = ToyModelConfig(**given)
     except GeomsupError as error:
         raise UsageError(str(error)) from error
-    if args.out is not None:
-        _check_target(Path(args.out))
+    for name, path in (("--out", args.out), ("--checkpoint", args.checkpoint)):
+        if path is not None:
+            _check_target(name, Path(path))
 
-    result = train(config, seed=args.seed, device=args.device)
+    result = train(
+        config,
+        seed=args.seed,
+        device=args.device,
+        objective=args.objective,
+        checkpoint=args.checkpoint,
+    )
     saved = None if args.out is None else str(result.save(args.out))
     rows = classified_models(result.model(k) for k in range(config.n_instances))
     if args.json:
@@ -79,14 +106,15 @@ def run(args: argparse.Namespace) -> int:
         best = rows[0].instance
         print_json({"file": saved, **result.to_dict(), "best": best, "geometry": geometry})
     else:
-        say(f"{title_of(result)}\nloss: summed over features, on a fresh sample; lowest first\n")
+        say("\n".join([*str(result).splitlines()[:2], ""]))
         say("\n".join([*table_of(rows), "", *distribution(rows), ""]))
         if saved is None:
             say("not saved; --out run.safetensors keeps the models")
         else:
             say(f"saved to {saved}\nnext: geomsup classify {shlex.quote(saved)}")
     # train() turns Ctrl-C into a shorter run; the work is kept, and the status tells.
-    return 0 if result.completed_steps == config.n_steps else 130
+    stopped = args.objective == "sampled" and result.completed_steps < config.n_steps
+    return 130 if stopped else 0
 
 
 def title_of(result: object) -> str:
@@ -108,10 +136,14 @@ def _per_feature(text: str) -> float | list[float]:
     return values if "," in text else values[0]
 
 
-def _check_target(target: Path) -> None:
+def _on_or_off(value: object) -> str:
+    return "yes" if value else "no"
+
+
+def _check_target(name: str, target: Path) -> None:
     """Find out before the training, not after it, that the file cannot be written."""
     if target.suffix != ".safetensors":
-        raise UsageError(f"--out must end in .safetensors, got {target.name!r}")
+        raise UsageError(f"{name} must end in .safetensors, got {target.name!r}")
     if target.is_dir() or not target.parent.is_dir():
         raise GeomsupError(
             f"{str(target)!r} cannot be written: name a file in a folder that exists"

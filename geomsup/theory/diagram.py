@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 from geomsup.theory.closed_forms import dropped_loss
-from geomsup.theory.descent import descend
-from geomsup.theory.loss import Problem, batch_losses
+from geomsup.theory.loss import Problem
+from geomsup.theory.models import descend_models
 from geomsup.theory.phases import ascending
 from geomsup.theory.search import checked_rng, checked_size
 
@@ -42,8 +42,6 @@ _LOWER = 1e-7
 _REPRESENTED = 0.02
 # … and two features share dimensions when |cos| is larger than …
 _SHARING = 0.1
-# Models descended in one batch.
-_BATCH = 4096
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -342,19 +340,12 @@ def _descended(
     starts: FloatArray, of_cell: IntArray, m: int, cells: Problem
 ) -> tuple[FloatArray, FloatArray]:
     """Descend each start in its cell."""
-    n, size = cells.p.shape[1], starts.shape[1]
-
-    def function(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        problem = Problem(p=x[:, size : size + n], importance=x[:, size + n :])
-        W, b = x[:, : m * n].reshape(-1, m, n), x[:, m * n : size]
-        value, grad_W, grad_b = batch_losses(W, b, problem)
-        # What says which cell it is has no gradient, so that it stays.
-        return value, np.hstack([grad_W.reshape(len(x), -1), grad_b, np.zeros((len(x), 2 * n))])
-
-    packed = np.hstack([starts, cells.p[of_cell], cells.importance[of_cell]])
-    x, values = np.empty_like(starts), np.empty(len(starts))
-    for first in range(0, len(starts), _BATCH):
-        batch = slice(first, first + _BATCH)
-        ends = descend(function, packed[batch], gradient_tol=_GRADIENT_TOL, max_steps=_MOST_STEPS)
-        x[batch], values[batch] = ends.x[:, :size], ends.value
-    return x, values
+    n = cells.p.shape[1]
+    ends = descend_models(
+        starts[:, : m * n].reshape(-1, m, n),
+        starts[:, m * n :],
+        Problem(p=cells.p[of_cell], importance=cells.importance[of_cell]),
+        gradient_tol=_GRADIENT_TOL,
+        max_steps=_MOST_STEPS,
+    )
+    return np.hstack([ends.W.reshape(len(starts), -1), ends.b]), ends.loss

@@ -6,15 +6,17 @@
 >>> run.weights.shape, run.best().instance in (0, 1)
 ((2, 2, 5), True)
 
-Sampling (`data`), the model and its gradient (`model`) and the optimiser (`optim`) know nothing of
-each other; the loop puts them together and leaves a `TrainingRun`.
+Sampling (`data`, `distributions`), the model and its gradient (`model`) and the optimiser (`optim`)
+know nothing of each other; the loop puts them together and leaves a `TrainingRun`.
 """
 
 from __future__ import annotations
 
 from geomsup.training.config import ToyModelConfig
-from geomsup.training.loop import TrainingDivergedError, train
-from geomsup.training.run import History, TrainedModel, TrainingRun
+from geomsup.training.diverged import TrainingDivergedError
+from geomsup.training.loop import train
+from geomsup.training.records import History, Trajectory
+from geomsup.training.run import TrainedModel, TrainingRun
 
 __all__ = [
     "History",
@@ -22,5 +24,6 @@ __all__ = [
     "TrainedModel",
     "TrainingDivergedError",
     "TrainingRun",
+    "Trajectory",
     "train",
 ]

@@ -9,37 +9,53 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
+from geomsup.training.settings import (
+    LARGEST,
+    FloatArray,
+    PerFeature,
+    one_of,
+    positive_integer,
+    positive_number,
+    refuse,
+    table_of,
+    to_lists,
+    to_tuples,
+    whole_number,
+    yes_or_no,
+)
 
-__all__ = ["LR_SCHEDULES", "PerFeature", "ToyModelConfig"]
+__all__ = ["ToyModelConfig"]
 
-FloatArray: TypeAlias = NDArray[np.float64]
-PerFeature: TypeAlias = float | Sequence[float] | Sequence[Sequence[float]] | FloatArray
-"""A scalar, one value for each feature, or a 2-D table (instance, feature)."""
-
-# Well inside the range of float32, in which training runs.
-_LARGEST = 1e30
 # Entries of the largest buffer: some 16 GB in float32.  Beyond, torch fails in words of its own.
 _MOST_ENTRIES = 4e9
+# Numbers kept along the way, in float64: 1.6 GB.
+_MOST_RECORDED = 2e8
+# Probabilities of a set may add up to one and a little rounding.
+_ROUNDING = 1e-9
 
-LR_SCHEDULES = ("constant", "cosine", "linear")
+_ACTIVATIONS = ("linear", "relu")
+_CORRELATIONS = ("independent", "correlated", "anticorrelated")
+_LR_SCHEDULES = ("constant", "cosine", "linear")
+_OPTIMIZERS = ("adam", "adamw")
+_RECORD_SCHEDULES = ("linear", "log")
+_TARGETS = ("identity", "absolute")
 
 
 @dataclass(frozen=True)
 class ToyModelConfig:
-    """A batch of ReLU-output toy models and how to train them.
+    """A batch of toy models and how to train them.
 
-    The model is x̂ = ReLU(WᵀWx + b) with data x_i = B_i·U_i, B_i ~ Bernoulli(p_i) and
-    U_i ~ U(0, 1), all independent. The loss is E Σ_i I_i (x_i − x̂_i)², the *sum* over the
-    features (many notebooks print the mean, which is n_features times smaller).
+    The model is h = f(Wx), x̂ = g(Vᵀh + b): by default the ReLU-output model x̂ = ReLU(WᵀWx + b).
+    By default the data are x_i = B_i·U_i, B_i ~ Bernoulli(p_i) and U_i ~ U(0, 1), all independent.
+    The loss is E Σ_i I_i (y_i − x̂_i)², the *sum* over the features (many notebooks print the mean,
+    which is n_features times smaller).
 
     Parameters
     ----------
@@ -51,25 +67,52 @@ class ToyModelConfig:
         Probability p = 1 − sparsity that a feature is not zero, in [0, 1]. See Notes for shapes.
     importance : float or array-like, default 1.0
         Weight I_i ≥ 0 of each feature in the loss. See Notes for shapes.
+    hidden_activation : {"linear", "relu"}, default "linear"
+        f.
+    output_activation : {"relu", "linear"}, default "relu"
+        g.
+    tied : bool, default True
+        Whether the decoder V is the encoder W; otherwise it has weights of its own.
+    target : {"identity", "absolute"}, default "identity"
+        What the output is compared with: y = x or y = |x|.
+    signed : bool, default False
+        Draw values from (−1, 1) instead of (0, 1).
+    correlation : {"independent", "correlated", "anticorrelated"}, default "independent"
+        "correlated": the features of a set are present together, with independent values;
+        "anticorrelated": at most one feature of a set is present.
+    set_size : int, optional
+        Features in a set, where there are sets: the first so many, the next so many, ….
     n_instances : int, default 16
         Number of models trained side by side. They share nothing but the settings.
+    n_restarts : int, default 1
+        So many consecutive instances have the same settings, and differ in their random numbers
+        only. A table of settings may then leave out the repetitions.
     n_steps : int, default 10_000
         Number of optimiser steps, each on a fresh batch.
     batch_size : int, default 1024
         Samples in a batch, for each instance.
+    optimizer : {"adam", "adamw"}, default "adam"
+        Adam, or Adam with decoupled weight decay (β = 0.9, 0.999; ε = 1e-8).
     learning_rate : float, default 1e-3
-        Step size of Adam (β = 0.9, 0.999; ε = 1e-8) before the schedule.
+        Step size before the schedule.
     lr_schedule : {"constant", "cosine", "linear"}, default "constant"
         "cosine" and "linear" take the learning rate down to zero at the last step.
+    weight_decay : float, default 0.0
+        Share of each parameter that a step of AdamW takes away, per unit of learning rate.
     init_scale : float, default 1.0
         W starts normal with standard deviation ``init_scale * sqrt(2 / (n_hidden + n_features))``
         (Glorot & Bengio 2010, for the matrix of *one* instance, so that more instances change
-        nothing); b starts at zero.
+        nothing), and so does an untied V; b starts at zero.
+    n_records : int, default 0
+        How often the weights are kept on the way, as ``run.trajectory``.
+    record_schedule : {"linear", "log"}, default "linear"
+        Records at equal numbers of steps, or at equal ratios of them.
 
     Raises
     ------
     GeomsupError
-        If a value cannot be meant: p outside [0, 1], a negative importance, a wrong length, …
+        If a value cannot be meant: p outside [0, 1], a negative importance, a wrong length, sets
+        that do not divide the features, …
 
     Notes
     -----
@@ -80,6 +123,11 @@ class ToyModelConfig:
       also when n_instances happens to equal n_features;
     * shape (n_instances, 1): one value for each instance, as in ``[[0.1], [0.03]]``;
     * shape (n_instances, n_features), or (1, n_features): the whole table.
+
+    ``feature_probability`` is the probability that the *feature* is not zero, whatever the sets.
+    The paper's anticorrelated sets are not empty with probability 1 − S, and then one feature of
+    the set is chosen at random: that is p_i = (1 − S) / set_size here. In a correlated set all
+    features have the same p; in an anticorrelated one they add up to at most one.
 
     References
     ----------
@@ -105,45 +153,148 @@ probability, 1 minus the sparsity
     importance: PerFeature = field(
         default=1.0, metadata={"help": "weight of each feature in the loss"}
     )
+    hidden_activation: str = field(
+        default="linear", metadata={"help": "of the hidden layer", "choices": _ACTIVATIONS}
+    )
+    output_activation: str = field(
+        default="relu", metadata={"help": "of the output", "choices": _ACTIVATIONS}
+    )
+    tied: bool = field(default=True, metadata={"help": "decode with the transposed encoder"})
+    target: str = field(
+        default="identity", metadata={"help": "answer x, or |x|", "choices": _TARGETS}
+    )
+    signed: bool = field(default=False, metadata={"help": "draw values from (-1, 1)"})
+    correlation: str = field(
+        default="independent",
+        metadata={"help": "of the features within a set", "choices": _CORRELATIONS},
+    )
+    set_size: int | None = field(default=None, metadata={"help": "features in a set"})
     n_instances: int = field(default=16, metadata={"help": "models trained side by side"})
+    n_restarts: int = field(
+        default=1, metadata={"help": "consecutive models with the same settings"}
+    )
     n_steps: int = field(default=10_000, metadata={"help": "optimiser steps"})
     batch_size: int = field(default=1024, metadata={"help": "samples in a batch"})
+    optimizer: str = field(default="adam", metadata={"help": "optimiser", "choices": _OPTIMIZERS})
     learning_rate: float = field(default=1e-3, metadata={"help": "step size of Adam"})
     lr_schedule: str = field(
-        default="constant", metadata={"help": "learning-rate schedule", "choices": LR_SCHEDULES}
+        default="constant", metadata={"help": "learning-rate schedule", "choices": _LR_SCHEDULES}
     )
+    weight_decay: float = field(default=0.0, metadata={"help": "of AdamW"})
     init_scale: float = field(default=1.0, metadata={"help": "factor on the Xavier-normal scale"})
+    n_records: int = field(default=0, metadata={"help": "how often to keep the weights"})
+    record_schedule: str = field(
+        default="linear",
+        metadata={"help": "steps at which they are kept", "choices": _RECORD_SCHEDULES},
+    )
 
     def __post_init__(self) -> None:
-        for name in ("n_features", "n_hidden", "n_instances", "n_steps", "batch_size"):
-            self._normalise(name, _positive_integer(name, getattr(self, name)))
-        n_entries = self.n_instances * self.n_features * max(self.n_hidden, self.batch_size)
-        if n_entries > _MOST_ENTRIES:
-            raise GeomsupError(
-                f"n_instances × n_features × max(n_hidden, batch_size) must stay below "
-                f"{_MOST_ENTRIES:.0e} to fit into memory, got {n_entries:.1e}; train fewer "
-                "instances, smaller models or smaller batches at a time"
-            )
+        sizes = ("n_features", "n_hidden", "n_instances", "n_restarts", "n_steps", "batch_size")
+        for name in sizes:
+            self._normalise(name, positive_integer(name, getattr(self, name)))
+        self._normalise("n_records", whole_number("n_records", self.n_records, 0))
+        self._check_memory()
         for name in ("learning_rate", "init_scale"):
-            self._normalise(name, _positive_number(name, getattr(self, name)))
-        if not isinstance(self.lr_schedule, str) or self.lr_schedule not in LR_SCHEDULES:
+            self._normalise(name, positive_number(name, getattr(self, name)))
+        for field_ in dataclasses.fields(self):
+            if "choices" in field_.metadata:
+                value = getattr(self, field_.name)
+                one_of(field_.name, value, field_.metadata["choices"])
+        for name in ("tied", "signed"):
+            self._normalise(name, yes_or_no(name, getattr(self, name)))
+        self._check_weight_decay()
+        if self.n_instances % self.n_restarts:
             raise GeomsupError(
-                f"lr_schedule must be one of {', '.join(LR_SCHEDULES)}, "
-                f"got {_brief(self.lr_schedule)}"
+                f"n_restarts must divide n_instances, the number of all models, got "
+                f"{self.n_restarts} restarts and {self.n_instances} instances; for every setting "
+                "n_restarts times, set n_instances to the product"
             )
         table = self._table("feature_probability")
-        _refuse(
+        refuse(
             table,
             (table < 0) | (table > 1),
             "feature_probability must lie in [0, 1], got {}: it is a probability, 1 minus the "
             "sparsity",
         )
         table = self._table("importance")
-        _refuse(
+        refuse(
             table,
-            (table < 0) | (table > _LARGEST),
-            f"importance must lie in [0, {_LARGEST:g}], got {{}}: 0 ignores a feature",
+            (table < 0) | (table > LARGEST),
+            f"importance must lie in [0, {LARGEST:g}], got {{}}: 0 ignores a feature",
         )
+        self._check_sets()
+
+    def _check_memory(self) -> None:
+        k, n, m = self.n_instances, self.n_features, self.n_hidden
+        n_entries = k * n * max(m, self.batch_size)
+        if n_entries > _MOST_ENTRIES:
+            raise GeomsupError(
+                f"n_instances × n_features × max(n_hidden, batch_size) must stay below "
+                f"{_MOST_ENTRIES:.0e} to fit into memory, got {n_entries:.1e}; train fewer "
+                "instances, smaller models or smaller batches at a time"
+            )
+        n_recorded = self.n_records * k * n * (2 * m + 1)
+        if n_recorded > _MOST_RECORDED:
+            raise GeomsupError(
+                f"n_records × n_instances × n_features × (2 n_hidden + 1) must stay below "
+                f"{_MOST_RECORDED:.0e} to fit into memory, got {n_recorded:.1e}; keep fewer records"
+            )
+
+    def _check_weight_decay(self) -> None:
+        decay = self.weight_decay
+        if isinstance(decay, bool) or not isinstance(decay, int | float | np.number):
+            raise GeomsupError(f"weight_decay must be a number of at least 0, got {decay!r}")
+        if not 0 <= decay <= LARGEST:
+            raise GeomsupError(f"weight_decay must be a number of at least 0, got {decay}")
+        self._normalise("weight_decay", float(decay))
+        if decay and self.optimizer != "adamw":
+            raise GeomsupError(
+                f"weight_decay is a setting of optimizer='adamw', got {decay:g} with "
+                f"{self.optimizer!r}"
+            )
+
+    def _check_sets(self) -> None:
+        if self.correlation == "independent":
+            if self.set_size is not None:
+                raise GeomsupError(
+                    f"set_size needs sets: independent features have none, got {self.set_size!r}; "
+                    "choose correlation='correlated' or 'anticorrelated', or leave it out"
+                )
+            return
+        if self.set_size is None:
+            raise GeomsupError(
+                f"{self.correlation} features come in sets; give their set_size, a divisor of "
+                f"n_features = {self.n_features}"
+            )
+        size = positive_integer("set_size", self.set_size)
+        self._normalise("set_size", size)
+        if self.n_features % size:
+            raise GeomsupError(
+                f"set_size must divide n_features = {self.n_features}, got {size}; all sets are "
+                "of one size"
+            )
+        in_sets = self.probabilities.reshape(self.n_instances, -1, size)
+        if self.correlation == "correlated":
+            refuse(
+                in_sets,
+                in_sets != in_sets[:, :, :1],
+                "features of a correlated set are present together, so their feature_probability "
+                "must be the same, got {} beside another in one set",
+            )
+            return
+        sums = in_sets.sum(axis=2)
+        refuse(
+            sums,
+            sums > 1.0 + _ROUNDING,
+            "at most one feature of an anticorrelated set is present, so their probabilities must "
+            f"add up to at most 1, got {{}}; a set that is present with probability q has "
+            f"feature_probability q / {size}",
+        )
+
+    @property
+    def n_settings(self) -> int:
+        """Number of settings, each trained ``n_restarts`` times."""
+        return self.n_instances // self.n_restarts
 
     @property
     def probabilities(self) -> FloatArray:
@@ -164,9 +315,33 @@ probability, 1 minus the sparsity
             return self.learning_rate * (1.0 - done)
         return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
 
+    def record_steps(self) -> tuple[int, ...]:
+        """Numbers of steps after which the weights are kept, from the start to the end."""
+        last, count = self.n_steps, self.n_records
+        if count < 2:
+            return (last,) * count
+        if self.record_schedule == "linear":
+            steps = np.linspace(0, last, count)
+        else:
+            steps = np.append(0.0, np.geomspace(1, last, count - 1))
+        return tuple(int(step) for step in np.unique(np.rint(steps).astype(np.int64)))
+
     def to_dict(self) -> dict[str, Any]:
         """All settings as numbers, strings and nested lists, ready for JSON."""
-        return {f.name: _to_lists(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        return {f.name: to_lists(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    def model_options(self) -> dict[str, Any]:
+        """What kind of model it is, for `geomsup.training.model.ToyModel`."""
+        return {
+            "hidden_relu": self.hidden_activation == "relu",
+            "output_relu": self.output_activation == "relu",
+            "tied": self.tied,
+            "absolute_target": self.target == "absolute",
+        }
+
+    def data_options(self) -> dict[str, Any]:
+        """How the data are drawn, for `geomsup.training.distributions.make_distribution`."""
+        return {"correlation": self.correlation, "set_size": self.set_size, "signed": self.signed}
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> ToyModelConfig:
@@ -195,89 +370,19 @@ probability, 1 minus the sparsity
 
     def _table(self, name: str) -> FloatArray:
         """Check the shape of a per-feature setting and store it as a float or nested tuples."""
-        table = _numbers(name, getattr(self, name))
-        n, k = self.n_features, self.n_instances
-        if table.ndim == 1 and table.shape != (n,):
-            cure = "; for one value per instance write [[v] for v in values]"
-            raise GeomsupError(
-                f"{name} as a flat sequence needs one value per feature ({n}), got "
-                f"{table.size}{cure if table.size == k else ''}"
-            )
-        if table.ndim == 2 and (table.shape[0] not in (1, k) or table.shape[1] not in (1, n)):
-            raise GeomsupError(
-                f"{name} as a table needs shape ({k}, 1) or ({k}, {n}) (n_instances, n_features), "
-                f"got {table.shape}"
-            )
-        if table.ndim > 2:
-            raise GeomsupError(
-                f"{name} must be a scalar, ({n},) per feature, ({k}, 1) per instance or "
-                f"({k}, {n}), got {table.ndim} dimensions"
-            )
-        _refuse(table, ~np.isfinite(table), f"{name} must be finite, got {{}}")
-        self._normalise(name, _to_tuples(table.tolist()))
+        table = table_of(
+            name,
+            getattr(self, name),
+            n_features=self.n_features,
+            n_instances=self.n_instances,
+            n_settings=self.n_settings,
+        )
+        self._normalise(name, to_tuples(table.tolist()))
         return table
 
     def _expand(self, value: PerFeature) -> FloatArray:
+        table = np.atleast_2d(np.asarray(value, dtype=np.float64))
+        if len(table) not in (1, self.n_instances):
+            table = np.repeat(table, self.n_restarts, axis=0)
         # Copy, because a broadcast view would share one memory cell among many entries.
-        shape = (self.n_instances, self.n_features)
-        return np.broadcast_to(np.asarray(value, dtype=np.float64), shape).copy()
-
-
-def _positive_integer(name: str, value: object) -> int:
-    try:
-        if isinstance(value, bool | np.bool_):
-            raise TypeError
-        number = operator.index(value)  # type: ignore[arg-type]  # a non-integer raises TypeError
-    except TypeError:
-        raise GeomsupError(
-            f"{name} must be an integer of at least 1, got {_brief(value)}"
-        ) from None
-    if number < 1:
-        raise GeomsupError(f"{name} must be an integer of at least 1, got {number}")
-    return number
-
-
-def _positive_number(name: str, value: object) -> float:
-    number = _numbers(name, value)
-    if number.ndim or not 0 < number <= _LARGEST:
-        raise GeomsupError(
-            f"{name} must be a number above 0 and at most {_LARGEST:g}, got {_brief(value)}"
-        )
-    return float(number)
-
-
-def _numbers(name: str, value: object) -> FloatArray:
-    """Convert to a float64 array; refuse what is not real numbers (booleans included)."""
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):  # ragged lists; tensors that refuse conversion
-        array = np.asarray(None)
-    if array.dtype.kind not in "iuf" or _holds_bool(value):
-        raise GeomsupError(f"{name} must be a number or a table of numbers, got {_brief(value)}")
-    return array.astype(np.float64)
-
-
-def _holds_bool(value: object) -> bool:
-    # numpy would quietly turn a True among numbers into 1.0.
-    if isinstance(value, list | tuple):
-        return any(_holds_bool(item) for item in value)
-    return isinstance(value, bool | np.bool_)
-
-
-def _refuse(table: FloatArray, wrong: NDArray[np.bool_], message: str) -> None:
-    if wrong.any():
-        raise GeomsupError(message.format(float(table[wrong][0])))
-
-
-def _brief(value: object) -> str:
-    """One line of at most 60 characters, however large the array that came."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _to_tuples(value: Any) -> Any:
-    return tuple(_to_tuples(item) for item in value) if isinstance(value, list) else value
-
-
-def _to_lists(value: Any) -> Any:
-    return [_to_lists(item) for item in value] if isinstance(value, tuple) else value
+        return np.broadcast_to(table, (self.n_instances, self.n_features)).copy()

@@ -8,8 +8,11 @@ samples are still those of the instance, but the batched products may round diff
 
 from __future__ import annotations
 
+import os
+import time
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,7 +21,7 @@ from tqdm.auto import tqdm
 
 from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.training.config import ToyModelConfig
-from geomsup.training.data import RawSampler, Sampler, Stream, TorchSampler, stream_seed
+from geomsup.training.diverged import TrainingDivergedError
 from geomsup.training.environment import (
     is_interactive,
     one_thread,
@@ -27,59 +30,22 @@ from geomsup.training.environment import (
     versions,
 )
 from geomsup.training.evaluation import evaluate
-from geomsup.training.model import ReluOutputModel
-from geomsup.training.optim import Adam
-from geomsup.training.run import History, TrainingRun
+from geomsup.training.records import History, Trajectory
+from geomsup.training.run import TrainingRun
+from geomsup.training.settings import one_of, positive_number
+from geomsup.training.state import TrainingState
+from geomsup.training.storage import checked_target
 
-__all__ = ["TrainingDivergedError", "train"]
+__all__ = ["train"]
 
+_OBJECTIVES = ("sampled", "exact")
 # Steps between two looks at whether the parameters are still finite (and two moves of the bar).
 _CHECK_EVERY = 100
 # Losses kept in the history of a run.
 _HISTORY_LENGTH = 200
-
-
-class TrainingDivergedError(GeomsupError):
-    """A loss, a weight or a moment of its gradient became NaN or infinite.
-
-    Attributes
-    ----------
-    step : int
-        Step at which it was noticed (weights are looked at every hundred steps).
-    instance : int
-        First instance it happened to.
-    learning_rate : float
-        Learning rate of that step.
-    last_good_step : int
-        Number of steps behind the weights below.
-    weights : ndarray of shape (n_instances, n_hidden, n_features)
-        The last weights that were all finite.
-    biases : ndarray of shape (n_instances, n_features)
-        The biases that belong to them.
-    """
-
-    def __init__(
-        self,
-        *,
-        step: int,
-        instance: int,
-        learning_rate: float,
-        last_good_step: int,
-        weights: NDArray[np.float64],
-        biases: NDArray[np.float64],
-    ) -> None:
-        super().__init__(
-            f"the loss of instance {instance} or its gradient was no longer finite at step {step} "
-            f"(learning rate {learning_rate:g}, last finite at step {last_good_step}); try a "
-            "smaller learning_rate or smaller importances. The error's weights and biases hold "
-            "the last good ones"
-        )
-        self.step = step
-        self.instance = instance
-        self.learning_rate = learning_rate
-        self.last_good_step = last_good_step
-        self.weights = weights
-        self.biases = biases
+# Samples on which the weights of a trajectory are compared: fewer than for the final losses,
+# because there may be hundreds of records, and all of them meet the same samples.
+_TRAJECTORY_SAMPLES = 1 << 13
 
 
 def train(
@@ -87,6 +53,10 @@ def train(
     seed: int | np.random.Generator | None = 0,
     device: str | torch.device = "cpu",
     progress: bool | None = None,
+    *,
+    objective: str = "sampled",
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_seconds: float = 30.0,
 ) -> TrainingRun:
     """Train the models of a configuration.
 
@@ -101,6 +71,17 @@ def train(
         "cpu", "cuda" or "cuda:1".
     progress : bool, optional
         Whether to show a progress bar. None shows it in a terminal or a notebook.
+    objective : {"sampled", "exact"}, default "sampled"
+        "sampled" takes gradient steps on fresh batches. "exact" minimises the exact expected loss
+        (:func:`geomsup.theory.expected_loss`) by quasi-Newton from the same initial weights: for
+        small tied ReLU-output models of independent features, on the CPU. It takes at most
+        ``n_steps`` evaluations; batch size, optimizer and learning rate play no part.
+    checkpoint : path, optional
+        A ``.safetensors`` file in which everything that the training needs to go on is kept. If it
+        exists, the training goes on from there, and what comes out is the same, bit for bit, as
+        without the interruption (on the same machine). It stays when the training is complete.
+    checkpoint_seconds : float, default 30.0
+        How old it may become, in seconds.
 
     Returns
     -------
@@ -111,7 +92,8 @@ def train(
     Raises
     ------
     GeomsupError
-        If the seed or the device cannot be used.
+        If the seed, the device or the checkpoint cannot be used, or the exact objective does not
+        cover the models.
     TrainingDivergedError
         If a loss turns NaN or infinite. It carries the last good weights.
 
@@ -142,14 +124,27 @@ def train(
         )
     if progress is not None and not isinstance(progress, bool):
         raise GeomsupError(f"progress must be True, False or None, got {progress!r}")
+    one_of("objective", objective, _OBJECTIVES)
+    every = positive_number("checkpoint_seconds", checkpoint_seconds)
+    number, place = resolve_seed(seed), resolve_device(device)
+    if objective == "exact":
+        if checkpoint is not None:
+            raise GeomsupError("the exact objective takes no checkpoint; it is done in moments")
+        # Only here, because the theory stands behind the classifier and its imports.
+        from geomsup.training.exact import minimise
+
+        with one_thread():
+            return minimise(config, number, place)
     # NumPy need not warn of an overflow: the loop looks for what is not finite, and says where.
     with one_thread(), torch.no_grad(), np.errstate(all="ignore"):
         return _train(
             config,
-            resolve_seed(seed),
-            resolve_device(device),
+            number,
+            place,
             instances=range(config.n_instances),
             show_bar=is_interactive() if progress is None else progress,
+            checkpoint=None if checkpoint is None else checked_target(checkpoint),
+            checkpoint_seconds=every,
         )
 
 
@@ -160,111 +155,123 @@ def _train(
     *,
     instances: Sequence[int],
     show_bar: bool = False,
+    checkpoint: Path | None = None,
+    checkpoint_seconds: float = np.inf,
 ) -> TrainingRun:
     """Train the instances of these numbers, which need not be all of the configuration's."""
-    chosen = list(instances)
-    probabilities = config.probabilities[chosen]
-    importances = config.importances[chosen]
-    model = ReluOutputModel(importances, config.n_hidden, config.batch_size, device=device)
-    model.theta.copy_(_initial_parameters(config, seed, chosen))
-    sampler = _make_sampler(
-        probabilities,
-        [stream_seed(seed, Stream.SAMPLES, k) for k in chosen],
-        config.batch_size,
-        device,
-    )
-    optimiser = Adam(model.theta, model.gradient)
-
-    record_every = max(1, config.n_steps // _HISTORY_LENGTH)
-    steps: list[int] = []
-    trace: list[NDArray[np.float64]] = []
-    good, good_step, completed = model.theta.clone(), 0, 0
-
-    def check(losses: NDArray[np.float64]) -> None:
-        nonlocal good_step
-        finite = np.isfinite(losses) & optimiser.is_finite().cpu().numpy()
-        if not finite.all():
-            raise TrainingDivergedError(
-                step=completed,
-                instance=chosen[int(np.argmin(finite))],
-                learning_rate=config.learning_rate_at(min(completed, config.n_steps - 1)),
-                last_good_step=good_step,
-                weights=_export(good[:, :-1]),
-                biases=_export(good[:, -1]),
-            )
-        good.copy_(model.theta)
-        good_step = completed
+    state = TrainingState(config, seed, device, instances)
+    if checkpoint is not None and checkpoint.exists():
+        state.load(checkpoint)
+    note_every = max(1, config.n_steps // _HISTORY_LENGTH)
+    record_at = set(config.record_steps())
+    saved = time.monotonic()
 
     with tqdm(total=config.n_steps, disable=not show_bar, unit="step", desc="training") as bar:
+        bar.update(state.completed)
         try:
-            for step in range(config.n_steps):
-                sampler.draw(model.samples)
-                if step % record_every == 0:
-                    losses = model.losses()
-                    check(losses)
-                    steps.append(step)
-                    trace.append(losses)
+            while state.completed < config.n_steps:
+                step = state.completed
+                due = step % _CHECK_EVERY == 0 and time.monotonic() - saved >= checkpoint_seconds
+                if checkpoint is not None and due:
+                    _check(state)
+                    state.save(checkpoint)
+                    saved = time.monotonic()
+                if step in record_at:
+                    state.record()
+                state.sampler.draw(state.model.samples)
+                if step % note_every == 0:
+                    losses = state.model.losses()
+                    _check(state, losses)
+                    state.history.append((step, losses))
                 elif step % _CHECK_EVERY == 0:
-                    check(np.zeros(len(chosen)))
+                    _check(state)
                 if step % _CHECK_EVERY == 0:
                     bar.update(step - bar.n)
-                model.backward()
-                optimiser.step(config.learning_rate_at(step))
-                completed = step + 1
+                state.step()
         except KeyboardInterrupt:
+            kept = "" if checkpoint is None else f", and the same call goes on from {checkpoint}"
             warnings.warn(
-                f"training was interrupted after {completed} of {config.n_steps} steps; the run "
-                "holds what was reached by then",
+                f"training was interrupted after {state.completed} of {config.n_steps} steps; the "
+                f"run holds what was reached by then{kept}",
                 GeomsupWarning,
                 stacklevel=3,
             )
-        bar.update(completed - bar.n)
+        bar.update(state.completed - bar.n)
+    if state.completed == config.n_steps:
+        if config.n_steps in record_at and config.n_steps not in dict(state.records):
+            state.record()
+        if checkpoint is not None:
+            _check(state)
+            state.save(checkpoint)
+    return _finished(state)
 
-    weights, biases = _export(model.weights), _export(model.biases)
-    losses, loss_errors = evaluate(weights, biases, probabilities, importances, seed)
-    check(losses)
+
+def _finished(state: TrainingState) -> TrainingRun:
+    """Evaluate the models on fresh samples and put everything together."""
+    config, seed = state.config, state.seed
+    weights, decoders, biases = state.parts(state.model.theta)
+    losses, loss_errors = evaluate(config, weights, decoders, biases, seed, state.instances)
+    _check(state, losses)
+    steps, noted = state.history_arrays()
     return TrainingRun(
         config=config,
         seed=seed,
-        device=str(device),
-        completed_steps=completed,
+        device=str(state.device),
+        completed_steps=state.completed,
+        objective="sampled",
         weights=weights,
+        decoders=decoders,
         biases=biases,
         losses=losses,
         loss_errors=loss_errors,
-        history=History(
-            steps=np.array(steps[: len(trace)], dtype=np.int64),
-            losses=np.array(trace).reshape(len(trace), len(chosen)),
-        ),
+        history=History(steps=steps, losses=noted),
+        trajectory=_trajectory(state),
         provenance=versions(),
     )
 
 
-def _initial_parameters(
-    config: ToyModelConfig, seed: int, instances: Sequence[int]
-) -> torch.Tensor:
-    """Xavier-normal W above a zero b, the same on every device."""
-    m, n = config.n_hidden, config.n_features
-    scale = config.init_scale * np.sqrt(2.0 / (m + n))
-    theta = np.zeros((len(instances), m + 1, n))
-    for block, k in zip(theta, instances, strict=True):
-        generator = np.random.Generator(
-            np.random.PCG64(stream_seed(seed, Stream.INITIAL_WEIGHTS, k))
+def _trajectory(state: TrainingState) -> Trajectory:
+    config, k = state.config, len(state.instances)
+    if not state.records:
+        return Trajectory.empty(k, config.n_hidden, config.n_features)
+    steps = np.array([step for step, _ in state.records])
+    parts = state.parts(torch.stack([theta for _, theta in state.records]))
+    weights, decoders, biases = parts
+    flat_weights, flat_decoders, flat_biases = (part.reshape(-1, *part.shape[2:]) for part in parts)
+    losses, _ = evaluate(
+        config,
+        flat_weights,
+        flat_decoders,
+        flat_biases,
+        state.seed,
+        state.instances * len(steps),
+        n_samples=_TRAJECTORY_SAMPLES,
+    )
+    return Trajectory(
+        steps=steps,
+        weights=weights,
+        decoders=decoders,
+        biases=biases,
+        losses=losses.reshape(len(steps), k),
+    )
+
+
+def _check(state: TrainingState, losses: NDArray[np.float64] | None = None) -> None:
+    """Stop if anything is not finite; otherwise remember these weights as good ones."""
+    finite = state.is_finite()
+    if losses is not None:
+        finite &= np.isfinite(losses)
+    if not finite.all():
+        weights, decoders, biases = state.parts(state.good)
+        raise TrainingDivergedError(
+            step=state.completed,
+            instance=state.instances[int(np.argmin(finite))],
+            learning_rate=state.config.learning_rate_at(
+                min(state.completed, state.config.n_steps - 1)
+            ),
+            last_good_step=state.good_step,
+            weights=weights,
+            decoders=decoders,
+            biases=biases,
         )
-        block[:m] = scale * generator.standard_normal((m, n))
-    return torch.from_numpy(theta)
-
-
-def _make_sampler(
-    probabilities: NDArray[np.float64],
-    seeds: Sequence[np.random.SeedSequence],
-    batch_size: int,
-    device: torch.device,
-) -> Sampler:
-    if device.type == "cpu":
-        return RawSampler(probabilities, seeds, batch_size)
-    return TorchSampler(probabilities, seeds, batch_size, device)
-
-
-def _export(tensor: torch.Tensor) -> NDArray[np.float64]:
-    return tensor.detach().cpu().to(torch.float64).contiguous().numpy().copy()
+    state.mark_good()

@@ -1,10 +1,11 @@
-"""The ReLU-output toy model, its loss and its gradient, for a batch of independent instances.
+"""The toy models, their loss and their gradient, for a batch of independent instances.
 
-Parameters of an instance are one matrix θ = [W; b] of shape (n_hidden + 1, n_features), because
-then the bias rides along in the matrix products: with h̃ = [Wx; 1] the output is ReLU(θᵀh̃), and
-the gradient of the output layer, θ̄ = h̃·eᵀ, holds the gradient of b in its last row. Samples run
-along the *last* axis, so that what differs between features is a column and every elementwise
-pass walks memory in order.
+A model is h = f(Wx), x̂ = g(Vᵀh + b), where f and g are ReLU or nothing, and V = W in the tied
+models. Parameters of an instance are one matrix θ = [V; b] of shape (n_hidden + 1, n_features),
+because then the bias rides along in the matrix products: with h̃ = [h; 1] the output is g(θᵀh̃),
+and the gradient of the output layer, θ̄ = h̃·eᵀ, holds the gradient of b in its last row. An
+encoder of its own lies in n_hidden further rows below. Samples run along the *last* axis, so that
+what differs between features is a column and every elementwise pass walks memory in order.
 
 On the CPU the result of an instance must not depend on its neighbours, bit for bit. Batched
 products (``torch.bmm``) break that: their kernel, and so the rounding, changes with the number of
@@ -23,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["ReluOutputModel", "aligned_empty"]
+__all__ = ["ToyModel", "aligned_empty"]
 
 Product: TypeAlias = Callable[[], object]
 
@@ -48,8 +49,8 @@ def aligned_empty(
     return memory.as_strided((n_instances, rows, columns), (instance, row, 1))
 
 
-class ReluOutputModel:
-    """A batch of models x̂ = ReLU(WᵀWx + b) with room for one batch of samples and the gradient.
+class ToyModel:
+    """A batch of models with room for one batch of samples and the gradient.
 
     Parameters
     ----------
@@ -59,22 +60,29 @@ class ReluOutputModel:
         Number of hidden dimensions.
     batch_size : int
         Samples in a batch.
+    hidden_relu, output_relu : bool
+        Whether f and g are ReLU.
+    tied : bool
+        Whether V = W.
+    absolute_target : bool
+        Whether the output is compared with |x| rather than x.
     dtype, device
         Of all numbers.
 
     Attributes
     ----------
-    theta : Tensor of shape (n_instances, n_hidden + 1, n_features)
-        The parameters, W above b.
-    gradient : Tensor of shape (n_instances, n_hidden + 1, n_features)
+    theta : Tensor of shape (n_instances, n_rows, n_features)
+        The parameters: V above b, and below them W unless it is tied.
+    gradient : Tensor of the same shape
         What `backward` computed.
     samples : Tensor of shape (n_instances, n_features, batch_size)
         The batch, to be filled before `backward`.
 
     Notes
     -----
-    With s = θᵀh̃ and e_i = 2/B · I_i · (s_i − x_i)·1(s_i > 0), the gradient of the mean loss of B
-    samples is θ̄ = h̃·eᵀ plus, in the rows of W, (We)·xᵀ: W is used twice, to encode and to decode.
+    With s = θᵀh̃, target y and e_i = 2/B · I_i · (g(s_i) − y_i)·g′(s_i), the gradient of the mean
+    loss of B samples is h̃·eᵀ for V and b and (Ve ⊙ f′)·xᵀ for W; their sum for a tied W, which is
+    used twice.
     """
 
     def __init__(
@@ -83,6 +91,10 @@ class ReluOutputModel:
         n_hidden: int,
         batch_size: int,
         *,
+        hidden_relu: bool = False,
+        output_relu: bool = True,
+        tied: bool = True,
+        absolute_target: bool = False,
         dtype: torch.dtype = torch.float32,
         device: torch.device | None = None,
     ) -> None:
@@ -93,9 +105,13 @@ class ReluOutputModel:
         def empty(rows: int, columns: int) -> Tensor:
             return aligned_empty(k, rows, columns, dtype=dtype, device=device)
 
-        self.theta = empty(m + 1, n)
-        self.gradient = empty(m + 1, n)
+        self._hidden_relu, self._output_relu, self._tied = hidden_relu, output_relu, tied
+        n_rows = m + 1 if tied else 2 * m + 1
+        self._n_hidden = m
+        self.theta = empty(n_rows, n)
+        self.gradient = empty(n_rows, n)
         self.samples = empty(n, batch)
+        self._target = empty(n, batch) if absolute_target else self.samples
         self._importances = importances
         # 2 I / B is applied to the small gradient, not to the long error: it is constant in both
         # products when all features weigh the same. Otherwise the error itself must carry it.
@@ -104,44 +120,59 @@ class ReluOutputModel:
         self._scale = scale[:, :1, None] if self._uniform else scale[:, :, None]
         self._output = empty(n, batch)
         self._error = empty(n, batch)
-        self._encoder_gradient = empty(m, n)
 
         hidden = empty(m + 1, batch)
         hidden[:, m] = 1.0
-        back = empty(m, batch)
-        weights = self.theta[:, :m]
-        self._encode = _product(weights, self.samples, hidden[:, :m])
-        self._decode = _product(self.theta.transpose(1, 2), hidden, self._output)
-        self._decoder_backward = _product(hidden, self._error.transpose(1, 2), self.gradient)
-        self._hidden_backward = _product(weights, self._error, back)
+        self._hidden, self._back = hidden[:, :m], empty(m, batch)
+        self._encoder_gradient = empty(m, n) if tied else self.gradient[:, m + 1 :]
+        decoder = self.theta[:, : m + 1]
+        self._encode = _product(self.weights, self.samples, self._hidden)
+        self._decode = _product(decoder.transpose(1, 2), hidden, self._output)
+        self._decoder_backward = _product(
+            hidden, self._error.transpose(1, 2), self.gradient[:, : m + 1]
+        )
+        self._hidden_backward = _product(self.decoders, self._error, self._back)
         self._encoder_backward = _product(
-            back, self.samples.transpose(1, 2), self._encoder_gradient
+            self._back, self.samples.transpose(1, 2), self._encoder_gradient
         )
 
     @property
     def weights(self) -> Tensor:
         """View of W, of shape (n_instances, n_hidden, n_features)."""
-        return self.theta[:, :-1]
+        return self.decoders if self._tied else self.theta[:, self._n_hidden + 1 :]
+
+    @property
+    def decoders(self) -> Tensor:
+        """View of V, of shape (n_instances, n_hidden, n_features)."""
+        return self.theta[:, : self._n_hidden]
 
     @property
     def biases(self) -> Tensor:
         """View of b, of shape (n_instances, n_features)."""
-        return self.theta[:, -1]
+        return self.theta[:, self._n_hidden]
+
+    def set_parameters(self, weights: Tensor, decoders: Tensor, biases: Tensor) -> None:
+        """Copy W, V and b; a tied model takes both from V."""
+        self.weights.copy_(weights)
+        self.decoders.copy_(decoders)
+        self.biases.copy_(biases)
 
     def backward(self) -> None:
         """Compute `gradient` of the mean loss of `samples`."""
-        self._encode()
-        self._decode()
+        self._forward()
         error, output = self._error, self._output
-        torch.sub(output, self.samples, out=error)
-        # (s − x) where s > 0, else 0: one pass instead of a comparison and a product.
-        torch.ops.aten.threshold_backward.grad_input(error, output, 0.0, grad_input=error)
+        torch.sub(output, self._target, out=error)
+        if self._output_relu:
+            _cut_where_not_positive(error, output)
         if not self._uniform:
             error.mul_(self._scale)
         self._decoder_backward()
         self._hidden_backward()
+        if self._hidden_relu:
+            _cut_where_not_positive(self._back, self._hidden)
         self._encoder_backward()
-        self.gradient[:, :-1].add_(self._encoder_gradient)
+        if self._tied:
+            self.gradient[:, :-1].add_(self._encoder_gradient)
         if self._uniform:
             self.gradient.mul_(self._scale)
 
@@ -163,16 +194,31 @@ class ReluOutputModel:
         )
 
     def squared_errors(self) -> Iterator[NDArray[np.float64]]:
-        """(x − x̂)² of the `samples`, instance after instance.
+        """(y − x̂)² of the `samples`, instance after instance.
 
         Yields
         ------
         ndarray of shape (n_features, batch_size)
         """
+        self._forward()
+        for output, target in zip(self._output, self._target, strict=True):
+            answer = output.relu() if self._output_relu else output
+            yield (answer - target).square_().double().cpu().numpy()
+
+    def _forward(self) -> None:
+        """Fill hidden layer, target, and output before its activation."""
         self._encode()
+        if self._hidden_relu:
+            self._hidden.relu_()
         self._decode()
-        for output, samples in zip(self._output, self.samples, strict=True):
-            yield (output.relu() - samples).square_().double().cpu().numpy()
+        if self._target is not self.samples:
+            torch.abs(self.samples, out=self._target)
+
+
+def _cut_where_not_positive(values: Tensor, activation: Tensor) -> None:
+    """Set values to zero where an activation is not positive: the derivative of ReLU."""
+    # One pass instead of a comparison and a product.
+    torch.ops.aten.threshold_backward.grad_input(values, activation, 0.0, grad_input=values)
 
 
 def _product(a: Tensor, b: Tensor, out: Tensor) -> Product:

@@ -19,12 +19,16 @@ __all__ = ["Adam"]
 class Adam:
     """Adam (Kingma & Ba 2015, algorithm 1) for tensors made by `aligned_empty`.
 
+    With weight decay it is AdamW (Loshchilov & Hutter 2019, algorithm 2).
+
     Parameters
     ----------
     theta, gradient : Tensor
         Parameters, changed in place, and their gradient, read at each step; same shape.
     beta1, beta2, epsilon : float
         Decay of the two moments, and what keeps the quotient finite.
+    weight_decay : float
+        Share of a parameter that a step takes away, per unit of learning rate.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Adam:
         beta1: float = 0.9,
         beta2: float = 0.999,
         epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
     ) -> None:
         self._theta = _with_padding(theta)
         self._gradient = _with_padding(gradient)
@@ -42,12 +47,15 @@ class Adam:
         self._square = torch.zeros_like(self._theta)
         self._root = torch.empty_like(self._theta)
         self._beta1, self._beta2, self._epsilon = beta1, beta2, epsilon
+        self._weight_decay = weight_decay
         self._count = 0
         self._n_instances = theta.shape[0]
 
     def step(self, learning_rate: float) -> None:
         """Move the parameters by one step."""
         self._count += 1
+        if self._weight_decay:
+            self._theta.mul_(1.0 - learning_rate * self._weight_decay)
         gradient, root = self._gradient, self._root
         self._mean.lerp_(gradient, 1.0 - self._beta1)
         self._square.mul_(self._beta2).addcmul_(gradient, gradient, value=1.0 - self._beta2)
@@ -55,6 +63,16 @@ class Adam:
         root.mul_(1.0 / math.sqrt(1.0 - self._beta2**self._count)).add_(self._epsilon)
         rate = learning_rate / (1.0 - self._beta1**self._count)
         self._theta.addcdiv_(self._mean, root, value=-rate)
+
+    def state(self) -> tuple[int, Tensor, Tensor]:
+        """Number of steps taken, and the two moments (not copies) with their padding."""
+        return self._count, self._mean, self._square
+
+    def restore(self, count: int, mean: Tensor, square: Tensor) -> None:
+        """Go on from a state."""
+        self._count = count
+        self._mean.copy_(mean)
+        self._square.copy_(square)
 
     def is_finite(self) -> Tensor:
         """Whether the parameters and the second moments are finite, for each instance.

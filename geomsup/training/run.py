@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 from geomsup.training.config import ToyModelConfig
+from geomsup.training.records import History, Trajectory, read_only
 from geomsup.training.storage import read_tensors, write_tensors
 
-__all__ = ["History", "TrainedModel", "TrainingRun"]
+__all__ = ["TrainedModel", "TrainingRun"]
 
 _TABLE_ROWS = 20
 # Kind of number of each tensor in a file, by safetensors' own names.
@@ -31,27 +32,17 @@ _TENSORS = {
     "loss_errors": "F64",
     "history_steps": "I64",
     "history_losses": "F64",
+    "decoders": "F64",
+    "trajectory_steps": "I64",
+    "trajectory_weights": "F64",
+    "trajectory_decoders": "F64",
+    "trajectory_biases": "F64",
+    "trajectory_losses": "F64",
 }
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class History:
-    """Training losses at some steps, each measured on one batch before the step is taken.
-
-    Parameters
-    ----------
-    steps : ndarray of shape (n_records,)
-        Number of steps taken before.
-    losses : ndarray of shape (n_records, n_instances)
-        Loss of the batch, summed over features.
-    """
-
-    steps: NDArray[np.int64]
-    losses: NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", _read_only(self.steps, np.int64))
-        object.__setattr__(self, "losses", _read_only(self.losses, np.float64))
+# What files of the first version do not hold.
+_OPTIONAL = [name for name in _TENSORS if name == "decoders" or name.startswith("trajectory")]
+_ARRAYS = ("weights", "decoders", "biases", "losses", "loss_errors")
+_KIND = "TrainingRun"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,7 +52,10 @@ class TrainedModel:
     Parameters
     ----------
     W : ndarray of shape (n_hidden, n_features)
-        Weights.
+        Weights; column i is the direction in which feature i is stored.
+    V : ndarray of shape (n_hidden, n_features)
+        Decoder; column i is the direction from which output i is read. The same as W in a tied
+        model.
     b : ndarray of shape (n_features,)
         Biases.
     loss, loss_error : float
@@ -73,6 +67,7 @@ class TrainedModel:
     """
 
     W: NDArray[np.float64]
+    V: NDArray[np.float64]
     b: NDArray[np.float64]
     loss: float
     loss_error: float
@@ -89,6 +84,7 @@ class TrainedModel:
             "feature_probability": self.feature_probability.tolist(),
             "importance": self.importance.tolist(),
             "W": self.W.tolist(),
+            "V": self.V.tolist(),
             "b": self.b.tolist(),
         }
 
@@ -113,16 +109,24 @@ class TrainingRun:
     device : str
         Where it was trained.
     completed_steps : int
-        Optimiser steps taken; fewer than ``config.n_steps`` after an interruption.
+        Optimiser steps taken; fewer than ``config.n_steps`` after an interruption. With the exact
+        objective: evaluations of the loss, in which all instances move together.
+    objective : str
+        "sampled" or "exact".
     weights : ndarray of shape (n_instances, n_hidden, n_features)
         Weights W of each instance.
+    decoders : ndarray of shape (n_instances, n_hidden, n_features)
+        Decoder V of each instance; the same as the weights in a tied model.
     biases : ndarray of shape (n_instances, n_features)
         Biases b of each instance.
     losses, loss_errors : ndarray of shape (n_instances,)
-        E Σ_i I_i (x_i − x̂_i)², the *sum* over features, on a fresh sample of up to 524,288
-        non-empty inputs that all instances share; and its standard error.
+        E Σ_i I_i (y_i − x̂_i)², the *sum* over features, on a fresh sample of up to 524,288
+        non-empty inputs that all instances share; and its standard error. With the exact
+        objective: the exact expected loss and a bound on its error.
     history : History
         Short trace of the training losses.
+    trajectory : Trajectory
+        Weights on the way, if the configuration has ``n_records``.
     provenance : dict
         Versions of geomsup, torch, numpy and Python.
     """
@@ -131,16 +135,19 @@ class TrainingRun:
     seed: int
     device: str
     completed_steps: int
+    objective: str
     weights: NDArray[np.float64]
+    decoders: NDArray[np.float64]
     biases: NDArray[np.float64]
     losses: NDArray[np.float64]
     loss_errors: NDArray[np.float64]
     history: History
+    trajectory: Trajectory
     provenance: dict[str, str]
 
     def __post_init__(self) -> None:
-        for name in ("weights", "biases", "losses", "loss_errors"):
-            object.__setattr__(self, name, _read_only(getattr(self, name), np.float64))
+        for name in _ARRAYS:
+            object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
 
     def model(self, instance: int) -> TrainedModel:
         """One model of the run.
@@ -163,12 +170,13 @@ class TrainingRun:
         k = int(instance)
         return TrainedModel(
             W=self.weights[k],
+            V=self.decoders[k],
             b=self.biases[k],
             loss=float(self.losses[k]),
             loss_error=float(self.loss_errors[k]),
             instance=k,
-            feature_probability=_read_only(self.config.probabilities[k], np.float64),
-            importance=_read_only(self.config.importances[k], np.float64),
+            feature_probability=read_only(self.config.probabilities[k], np.float64),
+            importance=read_only(self.config.importances[k], np.float64),
         )
 
     def best(self, among: Sequence[int] | None = None) -> TrainedModel:
@@ -196,18 +204,31 @@ class TrainingRun:
                 )
         return min(models, key=lambda model: model.loss)
 
+    def best_of_each(self) -> tuple[TrainedModel, ...]:
+        """The model of lowest loss among the restarts of each setting, in their order.
+
+        Examples
+        --------
+        >>> from geomsup.training import ToyModelConfig, train
+        >>> config = ToyModelConfig(
+        ...     feature_probability=[[0.1], [0.05]], n_instances=6, n_restarts=3, n_steps=10
+        ... )
+        >>> [model.feature_probability[0] for model in train(config, seed=0).best_of_each()]
+        [0.1, 0.05]
+        """
+        restarts = self.config.n_restarts
+        return tuple(
+            self.best(among=range(first, first + restarts))
+            for first in range(0, len(self.losses), restarts)
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """All fields as numbers, strings and nested lists, ready for JSON."""
         return {
             **self._metadata(),
-            "weights": self.weights.tolist(),
-            "biases": self.biases.tolist(),
-            "losses": self.losses.tolist(),
-            "loss_errors": self.loss_errors.tolist(),
-            "history": {
-                "steps": self.history.steps.tolist(),
-                "losses": self.history.losses.tolist(),
-            },
+            **{name: getattr(self, name).tolist() for name in _ARRAYS},
+            "history": {name: value.tolist() for name, value in vars(self.history).items()},
+            "trajectory": {name: value.tolist() for name, value in vars(self.trajectory).items()},
         }
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -230,10 +251,11 @@ class TrainingRun:
 
         Notes
         -----
-        The tensors are ``weights``, ``biases``, ``losses``, ``loss_errors``, ``history_steps``
-        and ``history_losses``. The metadata entry ``geomsup`` is JSON: config, seed, versions.
+        The tensors are ``weights``, ``decoders``, ``biases``, ``losses``, ``loss_errors``,
+        ``history_*`` and ``trajectory_*``. The metadata entry ``geomsup`` is JSON: config, seed,
+        versions.
         """
-        return write_tensors(path, self._tensors(), self._metadata())
+        return write_tensors(path, self._tensors(), self._metadata(), kind=_KIND)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> TrainingRun:
@@ -249,7 +271,7 @@ class TrainingRun:
         GeomsupError
             If the file is missing, damaged, no safetensors file, or was not written by `save`.
         """
-        source, tensors, said = read_tensors(path, _TENSORS)
+        source, tensors, said = read_tensors(path, _TENSORS, kind=_KIND, optional=_OPTIONAL)
         try:
             return cls._assemble(tensors, said)
         except GeomsupError as error:
@@ -265,17 +287,34 @@ class TrainingRun:
             raise GeomsupError(f"it claims {completed} of {config.n_steps} steps")
         if not isinstance(device, str) or not isinstance(provenance, dict):
             raise GeomsupError("its metadata lacks the device or the provenance")
+        objective = said.get("objective", "sampled")
+        if objective not in ("sampled", "exact"):
+            raise GeomsupError(f"its objective must be 'sampled' or 'exact', got {objective!r}")
         k, m, n = config.n_instances, config.n_hidden, config.n_features
-        records = tensors["history_steps"].size
+        if said.get("format_version") == 1:
+            none = _named("trajectory", Trajectory.empty(k, m, n))
+            tensors = {"decoders": tensors["weights"], **none, **tensors}
+        records, kept = (
+            tensors[name].size if name in tensors else 0
+            for name in ("history_steps", "trajectory_steps")
+        )
         shapes = {
             "weights": (k, m, n),
+            "decoders": (k, m, n),
             "biases": (k, n),
             "losses": (k,),
             "loss_errors": (k,),
             "history_steps": (records,),
             "history_losses": (records, k),
+            "trajectory_steps": (kept,),
+            "trajectory_weights": (kept, k, m, n),
+            "trajectory_decoders": (kept, k, m, n),
+            "trajectory_biases": (kept, k, n),
+            "trajectory_losses": (kept, k),
         }
         for name, shape in shapes.items():
+            if name not in tensors:
+                raise GeomsupError(f"it has no tensor {name!r}")
             if tensors[name].shape != shape:
                 raise GeomsupError(
                     f"its {name} must have shape {shape} by its config, got {tensors[name].shape}"
@@ -287,11 +326,10 @@ class TrainingRun:
             seed=seed,
             device=device,
             completed_steps=completed,
-            weights=tensors["weights"],
-            biases=tensors["biases"],
-            losses=tensors["losses"],
-            loss_errors=tensors["loss_errors"],
-            history=History(steps=tensors["history_steps"], losses=tensors["history_losses"]),
+            objective=objective,
+            **{name: tensors[name] for name in _ARRAYS},
+            history=History(**_unnamed("history", tensors)),
+            trajectory=Trajectory(**_unnamed("trajectory", tensors)),
             provenance={str(key): str(value) for key, value in provenance.items()},
         )
 
@@ -301,17 +339,15 @@ class TrainingRun:
             "seed": self.seed,
             "device": self.device,
             "completed_steps": self.completed_steps,
+            "objective": self.objective,
             "provenance": dict(self.provenance),
         }
 
     def _tensors(self) -> dict[str, NDArray[Any]]:
         return {
-            "weights": self.weights,
-            "biases": self.biases,
-            "losses": self.losses,
-            "loss_errors": self.loss_errors,
-            "history_steps": self.history.steps,
-            "history_losses": self.history.losses,
+            **{name: getattr(self, name) for name in _ARRAYS},
+            **_named("history", self.history),
+            **_named("trajectory", self.trajectory),
         }
 
     def _title(self) -> str:
@@ -319,10 +355,15 @@ class TrainingRun:
         steps = f"{self.completed_steps:,} steps"
         if self.completed_steps < c.n_steps:
             steps = f"{self.completed_steps:,} of {c.n_steps:,} steps"
-        return (
-            f"TrainingRun: {c.n_instances} × ({c.n_features} → {c.n_hidden}), {steps}, "
-            f"batch {c.batch_size}, seed {self.seed}, {self.device}"
-        )
+        how = f"{steps}, batch {c.batch_size}"
+        if self.objective == "exact":
+            how = f"exact loss, {self.completed_steps:,} evaluations"
+        models = f"{c.n_instances} × ({c.n_features} → {c.n_hidden})"
+        return f"TrainingRun: {models}, {how}, seed {self.seed}, {self.device}"
+
+    def _what_the_loss_is(self) -> str:
+        measured = "exact" if self.objective == "exact" else "on a fresh sample"
+        return f"loss: summed over features, {measured}; lowest first"
 
     def _rows(self) -> list[tuple[str, str, str, str]]:
         """Instance, probability, loss and error as text, lowest loss first."""
@@ -338,7 +379,7 @@ class TrainingRun:
         header = ("instance", "p", "loss", "±")
         rows = self._rows()
         widths = [max(len(row[c]) for row in [header, *rows]) for c in range(len(header))]
-        lines = [self._title(), "loss: summed over features, on a fresh sample; lowest first"]
+        lines = [self._title(), self._what_the_loss_is()]
         for row in [header, *rows]:
             lines.append("  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)))
         hidden = len(self.losses) - len(rows)
@@ -354,10 +395,20 @@ class TrainingRun:
         )
         hidden = len(self.losses) - min(len(self.losses), _TABLE_ROWS)
         more = f"<p>… and {hidden} more</p>" if hidden else ""
-        return (
-            f"<p>{escape(self._title())}<br>loss: summed over features, on a fresh sample; "
-            f"lowest first</p><table><tr>{head}</tr>{body}</table>{more}"
-        )
+        above = f"<p>{escape(self._title())}<br>{self._what_the_loss_is()}</p>"
+        return f"{above}<table><tr>{head}</tr>{body}</table>{more}"
+
+
+def _named(prefix: str, record: History | Trajectory) -> dict[str, NDArray[Any]]:
+    """The arrays of a record under the names that they have in a file."""
+    return {f"{prefix}_{name}": value for name, value in vars(record).items()}
+
+
+def _unnamed(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    start = f"{prefix}_"
+    return {
+        name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)
+    }
 
 
 def _stated_integer(said: Mapping[str, Any], name: str) -> int:
@@ -365,9 +416,3 @@ def _stated_integer(said: Mapping[str, Any], name: str) -> int:
     if type(number) is not int or number < 0:
         raise GeomsupError(f"its {name} must be an integer of at least 0, got {number!r}")
     return number
-
-
-def _read_only(array: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
-    copy = np.array(array, dtype=dtype, order="C")
-    copy.flags.writeable = False
-    return copy
