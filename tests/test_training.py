@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -15,12 +17,22 @@ from torch import Tensor
 
 import geomsup.training.evaluation as evaluation
 import geomsup.training.loop as loop
+import geomsup.training.state as state
 from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.training import ToyModelConfig, TrainingDivergedError, TrainingRun, train
-from geomsup.training.data import RawSampler, Sampler, Stream, TorchSampler, stream_seed
+from geomsup.training.data import (
+    RawUniforms,
+    Sampler,
+    Stream,
+    TorchUniforms,
+    UniformSource,
+    stream_seed,
+)
+from geomsup.training.distributions import make_distribution
 from geomsup.training.environment import is_interactive, one_thread, resolve_seed
-from geomsup.training.model import ReluOutputModel, aligned_empty
+from geomsup.training.model import ToyModel, aligned_empty
 from geomsup.training.optim import Adam
+from geomsup.training.state import initial_parameters
 
 CPU = torch.device("cpu")
 
@@ -30,12 +42,18 @@ def _samples(probability: float, shape: tuple[int, ...], seed: int = 0) -> NDArr
     return np.where(generator.random(shape) < probability, generator.random(shape), 0.0)
 
 
-def _plain_loss(theta: Tensor, x: Tensor, importance: Tensor) -> Tensor:
-    """The definition, written out: x of shape (n_instances, n_features, batch)."""
-    W, b = theta[:, :-1], theta[:, -1]
-    hidden = torch.einsum("khi,kis->khs", W, x)
-    output = torch.relu(torch.einsum("khi,khs->kis", W, hidden) + b[:, :, None])
-    return (importance[:, :, None] * (x - output) ** 2).sum(1).mean(1)
+def _sampler(
+    kind: type[RawUniforms] | type[TorchUniforms],
+    probabilities: NDArray[np.float64],
+    batch: int,
+    **options: Any,
+) -> Sampler:
+    seeds = [stream_seed(3, Stream.SAMPLES, k) for k in range(len(probabilities))]
+    distribution = make_distribution(probabilities, upper=kind.upper, **options)
+    rows = distribution.n_rows
+    if kind is TorchUniforms:
+        return Sampler(TorchUniforms(seeds, rows, batch, CPU), distribution)
+    return Sampler(RawUniforms(seeds, rows, batch), distribution)
 
 
 @pytest.mark.parametrize("equal_importance", [True, False])
@@ -44,26 +62,55 @@ def _plain_loss(theta: Tensor, x: Tensor, importance: Tensor) -> Tensor:
     # The last shape is too large for NumPy's matmul and takes torch.mm.
     [(3, 5, 2, 64), (1, 1, 1, 1), (2, 7, 9, 33), (2, 80, 20, 257)],
 )
+@pytest.mark.parametrize(
+    "variant",
+    [
+        dict(zip(("hidden_relu", "output_relu", "tied", "absolute_target"), bits, strict=True))
+        for bits in itertools.product([False, True], repeat=4)
+    ],
+    ids=lambda variant: "-".join(name for name, on in variant.items() if on) or "linear",
+)
 def test_gradient_agrees_with_autograd(
-    n_instances: int, n_features: int, n_hidden: int, batch: int, equal_importance: bool
+    variant: dict[str, bool],
+    n_instances: int,
+    n_features: int,
+    n_hidden: int,
+    batch: int,
+    equal_importance: bool,
 ) -> None:
     generator = np.random.default_rng(1)
     importances = np.full((n_instances, n_features), 0.7)
     if not equal_importance:
         importances = generator.uniform(0.1, 3.0, (n_instances, n_features))
-    theta = generator.normal(size=(n_instances, n_hidden + 1, n_features)) / np.sqrt(n_hidden)
-    x = _samples(0.3, (n_instances, n_features, batch))
-    model = ReluOutputModel(importances, n_hidden, batch, dtype=torch.float64)
-    model.theta.copy_(torch.from_numpy(theta))
-    model.samples.copy_(torch.from_numpy(x))
-    model.backward()
+    shape = (n_instances, n_hidden, n_features)
+    V = torch.tensor(generator.normal(size=shape) / np.sqrt(n_hidden), requires_grad=True)
+    W = torch.tensor(generator.normal(size=shape) / np.sqrt(n_hidden), requires_grad=True)
+    W = V if variant["tied"] else W
+    b = torch.tensor(generator.normal(size=(n_instances, n_features)), requires_grad=True)
+    sizes = generator.uniform(-1, 1, (n_instances, n_features, batch))
+    x = torch.from_numpy(sizes * (generator.random(sizes.shape) < 0.3))
+    options: dict[str, Any] = variant
+    model = ToyModel(importances, n_hidden, batch, **options, dtype=torch.float64)
+    with torch.no_grad():
+        model.set_parameters(W, V, b)
+        model.samples.copy_(x)
+        model.backward()
 
-    parameters = torch.tensor(theta, requires_grad=True)
-    losses = _plain_loss(parameters, torch.from_numpy(x), torch.from_numpy(importances))
-    (expected,) = torch.autograd.grad(losses.sum(), parameters)
-    scale = float(expected.abs().max())
-    assert scale > 0 or batch == 1
-    np.testing.assert_allclose(model.gradient, expected, rtol=1e-9, atol=1e-12 * scale)
+    # The definition, written out.
+    hidden = torch.einsum("khi,kis->khs", W, x)
+    hidden = hidden.relu() if variant["hidden_relu"] else hidden
+    output = torch.einsum("khi,khs->kis", V, hidden) + b[:, :, None]
+    output = output.relu() if variant["output_relu"] else output
+    target = x.abs() if variant["absolute_target"] else x
+    weighted = torch.from_numpy(importances)[:, :, None] * (target - output) ** 2
+    losses = weighted.sum(1).mean(1)
+    parameters = [V, b] if variant["tied"] else [V, b, W]
+    expected = torch.autograd.grad(losses.sum(), parameters)
+    m = n_hidden
+    found = [model.gradient[:, :m], model.gradient[:, m], model.gradient[:, m + 1 :]]
+    for ours, theirs in zip(found, expected, strict=False):
+        scale = float(theirs.abs().max())
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12 * scale + 1e-300)
     np.testing.assert_allclose(model.losses(), losses.detach(), rtol=1e-12)
 
 
@@ -78,7 +125,7 @@ def test_products_of_the_gpu_path_agree(monkeypatch: pytest.MonkeyPatch) -> None
                 "geomsup.training.model._product",
                 lambda a, b, out: lambda: torch.bmm(a, b, out=out),
             )
-        model = ReluOutputModel(importances, 2, 40, dtype=torch.float64)
+        model = ToyModel(importances, 2, 40, dtype=torch.float64)
         model.theta.copy_(theta)
         model.samples.copy_(x)
         model.backward()
@@ -86,14 +133,15 @@ def test_products_of_the_gpu_path_agree(monkeypatch: pytest.MonkeyPatch) -> None
     torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-14)
 
 
-def test_adam_agrees_with_torch() -> None:
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_adam_agrees_with_torch(decay: float) -> None:
     theta = aligned_empty(3, 2, 70, dtype=torch.float64, device=CPU)
     gradient = aligned_empty(3, 2, 70, dtype=torch.float64, device=CPU)
     start = torch.from_numpy(np.random.default_rng(0).normal(size=(3, 2, 70)))
     theta.copy_(start)
     expected = start.clone().requires_grad_()
-    ours = Adam(theta, gradient)
-    theirs = torch.optim.Adam([expected], lr=1.0)
+    ours = Adam(theta, gradient, weight_decay=decay)
+    theirs = torch.optim.AdamW([expected], lr=1.0, weight_decay=decay)
     for step in range(20):
         rate = 0.1 / (1 + step)
         gradient.copy_(torch.sin(theta) + 1e-3)
@@ -104,44 +152,117 @@ def test_adam_agrees_with_torch() -> None:
     torch.testing.assert_close(theta, expected.detach(), rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", [RawSampler, TorchSampler])
-def test_samples_have_the_stated_distribution(kind: type[RawSampler] | type[TorchSampler]) -> None:
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("kind", [RawUniforms, TorchUniforms])
+def test_samples_have_the_stated_distribution(
+    kind: type[RawUniforms] | type[TorchUniforms], signed: bool
+) -> None:
     probabilities = np.array([[0.0, 0.01, 0.3, 1.0], [1e-40, 0.5, 0.5, 0.05]])
     batch, n_draws = 4097, 60
-    seeds = [stream_seed(3, Stream.SAMPLES, k) for k in range(2)]
-    sampler: Sampler
-    if kind is TorchSampler:
-        sampler = TorchSampler(probabilities, seeds, batch, CPU)
-    else:
-        sampler = RawSampler(probabilities, seeds, batch)
-    out = torch.empty(2, 4, batch)
-    draws = []
-    for _ in range(n_draws):
-        sampler.draw(out)
-        draws.append(out.clone())
-    x = torch.cat(draws, dim=2).double().numpy()
+    sampler = _sampler(kind, probabilities, batch, signed=signed)
+    x = _drawn(sampler, (2, 4, batch), n_draws)
     n = x.shape[2]
-    assert x.min() >= 0.0
+    assert x.min() >= (-1.0 if signed else 0.0)
     assert x.max() <= 1.0
+    if signed:
+        signs = np.sign(x[1, 1][x[1, 1] != 0])
+        assert abs(signs.mean()) < 4.5 / np.sqrt(signs.size)
     for k, row in enumerate(probabilities):
         for i, p in enumerate(row):
-            active = x[k, i][x[k, i] > 0]
+            active = np.abs(x[k, i][x[k, i] != 0])
             tolerance = 4.5 * np.sqrt(p * (1 - p) / n) + 1e-6
             assert abs(active.size / n - p) <= tolerance
             if p > 1e-3:
-                # Five moments of U(0, 1), each within 4.5 standard errors.
-                for power in range(1, 6):
-                    variance = 1 / (2 * power + 1) - 1 / (power + 1) ** 2
-                    error = abs((active**power).mean() - 1 / (power + 1))
-                    assert error < 4.5 * np.sqrt(variance / active.size)
+                _assert_uniform(active)
     # No two features, nor two instances, move together; nor successive samples.
     flat = np.concatenate([x[0, 1:], x[1, 1:]])
     correlations = np.corrcoef(np.concatenate([flat[:, 1:], flat[:, :-1]]))
     assert np.abs(correlations - np.eye(12)).max() < 5 / np.sqrt(n)
 
 
+def _drawn(sampler: Sampler, shape: tuple[int, ...], n_draws: int) -> NDArray[np.float64]:
+    out, draws = torch.empty(shape), []
+    for _ in range(n_draws):
+        sampler.draw(out)
+        draws.append(out.clone())
+    return torch.cat(draws, dim=2).double().numpy()
+
+
+def _assert_uniform(values: NDArray[np.float64]) -> None:
+    """Five moments of U(0, 1), each within 4.5 standard errors."""
+    for power in range(1, 6):
+        variance = 1 / (2 * power + 1) - 1 / (power + 1) ** 2
+        error = abs((values**power).mean() - 1 / (power + 1))
+        assert error < 4.5 * np.sqrt(variance / values.size)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("kind", [RawUniforms, TorchUniforms])
+def test_correlated_sets_come_together(
+    kind: type[RawUniforms] | type[TorchUniforms], signed: bool
+) -> None:
+    p = np.array([[0.2, 0.2, 0.2, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.7, 0.7, 0.7]])
+    sampler = _sampler(kind, p, 5001, correlation="correlated", set_size=3, signed=signed)
+    x = _drawn(sampler, (1, 12, 5001), 30)[0]
+    present = x != 0
+    in_sets = present.reshape(4, 3, -1)
+    assert (in_sets == in_sets[:, :1]).all()
+    shares = in_sets[:, 0].mean(axis=1)
+    n = x.shape[1]
+    assert (np.abs(shares - p[0, ::3]) <= 4.5 * np.sqrt(p[0, ::3] * (1 - p[0, ::3]) / n)).all()
+    # Sets are independent of each other, and values within a set too.
+    assert abs(np.corrcoef(in_sets[0, 0], in_sets[3, 0])[0, 1]) < 5 / np.sqrt(n)
+    values = x[9:, present[9]]
+    assert np.abs(np.corrcoef(values) - np.eye(3)).max() < 5 / np.sqrt(values.shape[1])
+    _assert_uniform(np.abs(values[0]))
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("kind", [RawUniforms, TorchUniforms])
+def test_anticorrelated_sets_send_one_at_a_time(
+    kind: type[RawUniforms] | type[TorchUniforms], signed: bool
+) -> None:
+    p = np.array([[0.3, 0.0, 0.5, 1.0, 0.0, 0.0, 0.05, 0.15, 0.1]])
+    sampler = _sampler(kind, p, 5001, correlation="anticorrelated", set_size=3, signed=signed)
+    x = _drawn(sampler, (1, 9, 5001), 30)[0]
+    n = x.shape[1]
+    present = x != 0
+    assert present.reshape(3, 3, n).sum(axis=1).max() == 1
+    tolerance = 4.5 * np.sqrt(p[0] * (1 - p[0]) / n) + 1e-6
+    assert (np.abs(present.mean(axis=1) - p[0]) <= tolerance).all()
+    for row in (0, 2, 3, 7):
+        _assert_uniform(np.abs(x[row, present[row]]))
+    if signed:
+        assert abs(np.sign(x[3]).mean()) < 4.5 / np.sqrt(n)
+
+
+@pytest.mark.parametrize("kind", [RawUniforms, TorchUniforms])
+def test_uniform_sources_go_on_from_a_state(
+    kind: type[RawUniforms] | type[TorchUniforms],
+) -> None:
+    seeds = [stream_seed(0, Stream.SAMPLES, k) for k in range(2)]
+    # A stretch of the torch source is 5 draws here; stop within one and between two.
+    shape = (3, (1 << 19) // 15)
+
+    def make() -> UniformSource:
+        if kind is TorchUniforms:
+            return TorchUniforms(seeds, *shape, CPU)
+        return RawUniforms(seeds, *shape)
+
+    for n_before in (0, 3, 5, 6):
+        source = make()
+        for _ in range(n_before):
+            source.draw()
+        kept = json.loads(json.dumps(source.state()))
+        expected = [source.draw().clone() for _ in range(7)]
+        again = make()
+        again.restore(kept)
+        for one in expected:
+            assert torch.equal(again.draw(), one)
+
+
 def test_odd_batches_fill_every_entry() -> None:
-    sampler = RawSampler(np.ones((2, 3)), [stream_seed(0, Stream.SAMPLES, k) for k in (0, 1)], 7)
+    sampler = _sampler(RawUniforms, np.ones((2, 3)), 7)
     out = torch.full((2, 3, 7), -1.0)
     sampler.draw(out)
     assert bool((out > 0).all())
@@ -156,6 +277,10 @@ def test_odd_batches_fill_every_entry() -> None:
         {"importance": [1.0, 0.8, 0.6, 0.4, 0.2]},
         {"n_features": 90, "n_hidden": 20, "batch_size": 200, "n_steps": 60},
         {"n_features": 1, "n_hidden": 1, "batch_size": 1000},
+        {"n_features": 6, "correlation": "correlated", "set_size": 3, "batch_size": 37},
+        {"n_features": 6, "correlation": "anticorrelated", "set_size": 2, "signed": True},
+        {"signed": True, "target": "absolute", "tied": False, "hidden_activation": "relu"},
+        {"optimizer": "adamw", "weight_decay": 0.1, "output_activation": "linear"},
     ],
 )
 def test_an_instance_does_not_depend_on_its_neighbours(
@@ -172,7 +297,7 @@ def test_an_instance_does_not_depend_on_its_neighbours(
     everything = trained(range(16))
     for numbers in ([0], [3], [0, 1, 2, 3], [7, 3]):
         part = trained(numbers)
-        for name in ("weights", "biases", "losses", "loss_errors"):
+        for name in ("weights", "decoders", "biases", "losses", "loss_errors"):
             np.testing.assert_array_equal(getattr(part, name), getattr(everything, name)[numbers])
         np.testing.assert_array_equal(part.history.losses, everything.history.losses[:, numbers])
 
@@ -238,10 +363,15 @@ def test_seeds() -> None:
 
 def test_initial_scale_is_xavier_for_one_instance() -> None:
     config = ToyModelConfig(n_features=40, n_hidden=10, n_instances=50, init_scale=2.0)
-    theta = loop._initial_parameters(config, 0, range(50)).numpy()
+    weights, decoders, biases = initial_parameters(config, 0, range(50))
     expected = 2.0 * np.sqrt(2 / 50)
-    assert theta[:, :-1].std() == pytest.approx(expected, rel=0.03)
-    assert not theta[:, -1].any()
+    assert weights.std() == pytest.approx(expected, rel=0.03)
+    assert decoders is weights
+    assert not biases.any()
+    untied = dataclasses.replace(config, tied=False)
+    again, other, _ = initial_parameters(untied, 0, range(50))
+    assert other.std() == pytest.approx(expected, rel=0.03)
+    assert not np.array_equal(again, other)
 
 
 def test_devices() -> None:
@@ -282,8 +412,8 @@ def test_divergence_says_where_and_keeps_the_last_good_weights() -> None:
     assert (error.instance, error.learning_rate) == (1, 1e-3)
     assert 0 <= error.last_good_step < error.step <= 100
     assert error.weights.shape == (3, 2, 5)
-    assert np.isfinite(error.weights).all()
-    assert np.isfinite(error.biases).all()
+    for name in ("weights", "decoders", "biases"):
+        assert np.isfinite(getattr(error, name)).all()
 
 
 def test_divergence_in_the_last_steps_is_noticed() -> None:
@@ -307,9 +437,9 @@ class _Interrupted:
 
 def test_interruption_leaves_a_usable_run(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ToyModelConfig(n_instances=2, n_steps=1000, batch_size=32)
-    make = loop._make_sampler
+    make = state._make_sampler
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_make_sampler", lambda *given: _Interrupted(make(*given), 130))
+        patch.setattr(state, "_make_sampler", lambda *given: _Interrupted(make(*given), 130))
         with pytest.warns(GeomsupWarning, match="after 130 of 1000 steps"):
             run = train(whole)
     assert run.completed_steps == 130
@@ -325,10 +455,7 @@ def test_history_starts_at_the_initial_loss() -> None:
     run = train(config)
     np.testing.assert_array_equal(run.history.steps, np.arange(0, 450, 2))
     assert run.history.losses.shape == (225, 3)
-    theta = loop._initial_parameters(config, 0, range(3)).numpy()
-    losses, _ = evaluation.evaluate(
-        theta[:, :-1], theta[:, -1], config.probabilities, config.importances, 0
-    )
+    losses, _ = evaluation.evaluate(config, *initial_parameters(config, 0, range(3)), 0)
     np.testing.assert_allclose(run.history.losses[0], losses, rtol=0.15)
     assert (run.history.losses[-1] < 0.6 * run.history.losses[0]).all()
 
@@ -342,7 +469,10 @@ def test_evaluation_agrees_with_exact_losses() -> None:
     weights[2, 0] = [1.0, -1.0]
     biases = np.array([[0.15, 0.15], [0.0, 0.0], [0.0, 0.0]])
     importances = np.array([[1.0, 2.0], [1.0, 2.0], [1.0, 3.0]])
-    losses, errors = evaluation.evaluate(weights, biases, p, importances, 11)
+    config = ToyModelConfig(
+        n_features=2, n_hidden=2, n_instances=3, feature_probability=p, importance=importances
+    )
+    losses, errors = evaluation.evaluate(config, weights, weights, biases, 11)
     exact = [3 * (0.1 - 0.0225), 0.0, 4 * 0.2**2 / 6]
     assert (np.abs(losses - exact) <= 4 * errors + 1e-12).all()
     assert (errors <= 0.015 * losses).all()
@@ -361,22 +491,57 @@ def test_evaluation_agrees_with_exact_pentagons(
 ) -> None:
     angles = 2 * np.pi * np.arange(5) / 5
     weights = np.sqrt(norm2) * np.array([[np.cos(angles), np.sin(angles)]])
-    rows = np.ones((1, 5))
+    config = ToyModelConfig(n_instances=1, feature_probability=p)
+    biases = np.full((1, 5), bias)
     estimates = np.array(
-        [evaluation.evaluate(weights, bias * rows, p * rows, rows, seed) for seed in range(8)]
+        [evaluation.evaluate(config, weights, weights, biases, seed) for seed in range(8)]
     )[:, :, 0]
     combined_error = np.sqrt((estimates[:, 1] ** 2).sum()) / 8
     assert combined_error < 0.002 * loss
     assert abs(estimates[:, 0].mean() - loss) < 4 * combined_error
 
 
-def test_evaluation_agrees_with_plain_sampling(rng: np.random.Generator) -> None:
-    p, importance = np.array([0.02, 0.3, 0.0, 0.1, 0.05]), np.array([1.0, 0.5, 2.0, 0.3, 1.0])
-    W, b = rng.normal(size=(2, 5)), 0.2 * rng.normal(size=5)
-    x = _samples(1.0, (1_000_000, 5)) * (rng.random((1_000_000, 5)) < p)
-    plain = (x - np.maximum(x @ W.T @ W + b, 0.0)) ** 2 @ importance
-    losses, errors = evaluation.evaluate(W[None], b[None], p[None], importance[None], 0)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"feature_probability": [0.02, 0.3, 0.0, 0.1, 0.05, 0.2]},
+        {"feature_probability": [0.1, 0.1, 0.1, 0.3, 0.3, 0.3], "correlation": "correlated"},
+        {"feature_probability": [0.1, 0.0, 0.3, 0.5, 0.2, 0.3], "correlation": "anticorrelated"},
+        {"tied": False, "hidden_activation": "relu", "target": "absolute"},
+        {"output_activation": "linear"},
+        {"output_activation": "linear", "hidden_activation": "relu", "tied": False},
+    ],
+)
+@pytest.mark.parametrize("signed", [False, True])
+def test_evaluation_agrees_with_plain_sampling(
+    settings: dict[str, Any], signed: bool, rng: np.random.Generator
+) -> None:
+    size = 3 if "correlation" in settings else None
+    importance = np.array([1.0, 0.5, 2.0, 0.3, 1.0, 0.7])
+    config = ToyModelConfig(
+        n_features=6, n_instances=1, importance=importance, set_size=size, signed=signed, **settings
+    )
+    W, V, b = rng.normal(size=(2, 6)), rng.normal(size=(2, 6)), 0.2 * rng.normal(size=6)
+    V = W if config.tied else V
+    n, p = 1_000_000, config.probabilities[0]
+    if config.correlation == "independent":
+        present = rng.random((n, 6)) < p
+    elif config.correlation == "correlated":
+        present = np.repeat(rng.random((n, 2)) < p[::3], 3, axis=1)
+    else:
+        ends = np.cumsum(p.reshape(2, 3), axis=1)
+        member = (rng.random((n, 2, 1)) >= ends).sum(axis=2)
+        present = (member[:, :, None] == np.arange(3)).reshape(n, 6)
+    x = present * rng.uniform(-1.0 if signed else 0.0, 1.0, (n, 6))
+    hidden = x @ W.T
+    hidden = np.maximum(hidden, 0.0) if config.hidden_activation == "relu" else hidden
+    output = hidden @ V + b
+    output = np.maximum(output, 0.0) if config.output_activation == "relu" else output
+    target = np.abs(x) if config.target == "absolute" else x
+    plain = (target - output) ** 2 @ importance
+    losses, errors = evaluation.evaluate(config, W[None], V[None], b[None], 0)
     assert abs(losses[0] - plain.mean()) < 4 * np.hypot(errors[0], plain.std() / 1000)
+    assert errors[0] < 0.02 * losses[0]
 
 
 def test_five_features_in_two_dimensions_reach_the_pentagon() -> None:

@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError
 from geomsup.training import ToyModelConfig, TrainingRun, train
 
-ARRAYS = ("weights", "biases", "losses", "loss_errors")
+ARRAYS = ("weights", "decoders", "biases", "losses", "loss_errors")
+# Made by the first release of the trainer: 2 × (5 → 2), 50 steps of batch 16, seed 4.
+_VERSION_1 = Path(__file__).parent / "data" / "run-version-1.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,37 @@ def test_best_is_the_lowest_loss(run: TrainingRun) -> None:
     json.dumps(best.to_dict())
     worst = int(np.argmax(run.losses))
     assert run.best(among=[worst]).instance == worst
+
+
+def test_files_of_the_first_version_are_read() -> None:
+    old = TrainingRun.load(_VERSION_1)
+    again = train(ToyModelConfig(n_instances=2, n_steps=50, batch_size=16), seed=4)
+    np.testing.assert_allclose(old.weights, again.weights, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(old.decoders, old.weights)
+    assert len(old.trajectory) == 0
+    assert old.objective == "sampled"
+
+
+def test_an_untied_run_keeps_its_decoders(tmp_path: Path) -> None:
+    config = ToyModelConfig(n_instances=2, n_steps=20, batch_size=16, tied=False, n_records=3)
+    run = train(config, seed=0)
+    loaded = TrainingRun.load(run.save(tmp_path / "run.safetensors"))
+    assert not np.array_equal(run.decoders, run.weights)
+    np.testing.assert_array_equal(loaded.decoders, run.decoders)
+    np.testing.assert_array_equal(loaded.trajectory.decoders, run.trajectory.decoders)
+    np.testing.assert_array_equal(run.model(1).V, run.decoders[1])
+
+
+def test_best_of_each_setting() -> None:
+    config = ToyModelConfig(
+        feature_probability=[[0.1], [0.3]], n_instances=6, n_restarts=3, n_steps=60, batch_size=16
+    )
+    run = train(config, seed=1)
+    assert config.n_settings == 2
+    assert config.probabilities[:, 0].tolist() == [0.1] * 3 + [0.3] * 3
+    best = run.best_of_each()
+    assert [model.loss for model in best] == run.losses.reshape(2, 3).min(axis=1).tolist()
+    assert [model.instance // 3 for model in best] == [0, 1]
 
 
 def test_best_refuses_to_compare_different_tasks() -> None:
@@ -121,7 +154,7 @@ def test_save_refuses(run: TrainingRun, tmp_path: Path, monkeypatch: pytest.Monk
         run.save(tmp_path)
     with pytest.raises(GeomsupError, match="does not exist; make it first"):
         run.save(tmp_path / "missing" / "run.safetensors")
-    with pytest.raises(GeomsupError, match=r"saved as \.safetensors, got the file name 'run.npz'"):
+    with pytest.raises(GeomsupError, match=r"named \*\.safetensors, got the file name 'run.npz'"):
         run.save(tmp_path / "run.npz")
     no_path: Any = 7
     with pytest.raises(GeomsupError, match="path must be"):
@@ -158,7 +191,7 @@ def _rewrite(
     content = {**run._tensors(), **(tensors or {})}
     for name in drop:
         del content[name]
-    metadata = {"format_version": 1, **run._metadata(), **said}
+    metadata = {"format_version": 2, **run._metadata(), **said}
     text = json.dumps(metadata)
     path.write_bytes(
         safetensors.numpy.save(
@@ -198,7 +231,7 @@ def test_load_refuses_foreign_and_wrong_files(
         ("[" * 100_000, "no JSON"),
         ("[]", "no JSON object"),
         ("{}", "format version"),
-        ('{"format_version": 2}', "update geomsup"),
+        ('{"format_version": 3}', "update geomsup"),
     ]:
         _rewrite(run, path, header={**kind, "geomsup": text})
         refused(words)
@@ -206,6 +239,8 @@ def test_load_refuses_foreign_and_wrong_files(
     refused("lacks the metadata")
     _rewrite(run, path, drop=["biases"])
     refused("no tensor 'biases'")
+    _rewrite(run, path, drop=["decoders"])
+    refused("no tensor 'decoders'")
     _rewrite(run, path, tensors={"weights": run.weights.astype(np.float32)})
     refused("F64, got F32")
     _rewrite(run, path, tensors={"weights": run.weights[:2]})

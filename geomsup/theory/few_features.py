@@ -203,10 +203,12 @@ def _without_kink(level: _Level, low: FloatArray, high: FloatArray, drift: Float
     powers[0] = 1.0
     for q in range(1, n_powers):
         powers[q] = powers[q - 1] * low[corner, row] / q
-    # (c + Z)^q / q! = Σ_r c^{q−r} / (q−r)! · Z^r / r!
-    lag = np.subtract.outer(np.arange(n_powers), np.arange(n_powers))
-    toeplitz = np.where((lag >= 0)[..., None], powers[np.maximum(lag, 0)], 0.0)
-    open_values = np.einsum("qrk,jork->joqk", toeplitz, level.moments[..., row])
+    # (c + Z)^q / q! = Σ_r c^{q−r} / (q−r)! · Z^r / r!, entry by entry: the terms of a row then are
+    # added in one order whatever the number of rows, and a row does not depend on its neighbours.
+    moments = level.moments[..., row]
+    open_values = np.zeros_like(moments)
+    for r in range(n_powers):
+        open_values[:, :, r:] += powers[: n_powers - r] * moments[:, :, r, None]
     level.values[..., corner, row] = open_values
     errors = _MOMENT_OPERATIONS * open_values[0]
     errors[:, 1:] += open_values[0, :, :-1] * drift[row]

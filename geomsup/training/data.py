@@ -183,7 +183,9 @@ class TorchUniforms:
 
     def state(self) -> dict[str, Any]:
         """State of every generator before the present stretch, and how much of it is used."""
-        return {"next": self._next, "bytes": [state.tolist() for state in self._before]}
+        used_up = self._next == self._chunk
+        states = self._states() if used_up else self._before
+        return {"next": self._next, "bytes": [state.tolist() for state in states]}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state."""

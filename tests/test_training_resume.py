@@ -1,0 +1,267 @@
+"""Keeping work: checkpoints, trajectories, and the exact objective."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import geomsup
+from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.theory import expected_loss
+from geomsup.training import ToyModelConfig, TrainingDivergedError, TrainingRun, train
+from geomsup.training.data import Sampler
+from geomsup.training.state import TrainingState
+
+_ARRAYS = ("weights", "decoders", "biases", "losses", "loss_errors")
+_SMALL = ToyModelConfig(n_instances=3, n_steps=730, batch_size=24, n_records=9)
+
+
+def _assert_same(one: TrainingRun, other: TrainingRun) -> None:
+    for name in _ARRAYS:
+        assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
+    for record in ("history", "trajectory"):
+        for name, value in vars(getattr(one, record)).items():
+            assert value.tobytes() == getattr(getattr(other, record), name).tobytes(), name
+    assert one.completed_steps == other.completed_steps
+
+
+class _Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"record_schedule": "log", "optimizer": "adamw", "weight_decay": 0.1},
+        {"tied": False, "hidden_activation": "relu", "signed": True, "target": "absolute"},
+        {"n_features": 6, "correlation": "correlated", "set_size": 2, "lr_schedule": "cosine"},
+        {"n_features": 6, "correlation": "anticorrelated", "set_size": 2},
+    ],
+)
+@pytest.mark.parametrize("at", [137, 300, 729])
+def test_what_goes_on_from_a_checkpoint_is_the_same(
+    settings: dict[str, Any], at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = dataclasses.replace(_SMALL, **settings)
+    whole = train(config, seed=5)
+    path = tmp_path / "checkpoint.safetensors"
+    steps = 0
+    take = TrainingState.step
+
+    def dies(self: TrainingState) -> None:
+        nonlocal steps
+        if steps == at:
+            raise _Killed
+        steps += 1
+        take(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingState, "step", dies)
+        with pytest.raises(_Killed):
+            train(config, seed=5, checkpoint=path, checkpoint_seconds=1e-9)
+    assert path.exists()
+    _assert_same(train(config, seed=5, checkpoint=path), whole)
+    # It stays, and gives the same run again without any step.
+    monkeypatch.setattr(TrainingState, "step", dies)
+    _assert_same(train(config, seed=5, checkpoint=path), whole)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_killed_without_warning_and_resumed(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    config = dataclasses.replace(_SMALL, n_steps=40_000, n_records=4)
+    code = (
+        "from geomsup.training import ToyModelConfig, train\n"
+        f"train(ToyModelConfig.from_dict({config.to_dict()!r}), seed=2, "
+        f"checkpoint={str(path)!r}, checkpoint_seconds=0.05)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(geomsup.__file__).parents[1])}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment) as process:
+        deadline = time.monotonic() + 60
+        while not path.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL, "it was done before it could be killed"
+    _assert_same(train(config, seed=2, checkpoint=path), train(config, seed=2))
+
+
+def test_an_interruption_names_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    draw, drawn = Sampler.draw, 0
+
+    def interrupted(self: Sampler, out: Any) -> None:
+        nonlocal drawn
+        drawn += 1
+        if drawn == 250:
+            raise KeyboardInterrupt
+        draw(self, out)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sampler, "draw", interrupted)
+        with pytest.warns(GeomsupWarning, match=r"goes on from .*checkpoint\.safetensors"):
+            short = train(_SMALL, checkpoint=path, checkpoint_seconds=1e-9)
+    assert short.completed_steps == 249
+    _assert_same(train(_SMALL, checkpoint=path), train(_SMALL))
+
+
+def test_checkpoints_of_other_trainings_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    config = dataclasses.replace(_SMALL, n_steps=20)
+    train(config, seed=1, checkpoint=path)
+    with pytest.raises(GeomsupError, match=r"its seed is 1, not 2; name another file, or remove"):
+        train(config, seed=2, checkpoint=path)
+    other = dataclasses.replace(config, learning_rate=0.5)
+    with pytest.raises(GeomsupError, match=r"its learning_rate is 0.001, not 0.5"):
+        train(other, seed=1, checkpoint=path)
+    run = train(config, seed=1)
+    run.save(path)
+    with pytest.raises(GeomsupError, match="holds no checkpoint"):
+        train(config, seed=1, checkpoint=path)
+    with pytest.raises(GeomsupError, match="named \\*\\.safetensors"):
+        train(config, checkpoint=tmp_path / "checkpoint.pt")
+    with pytest.raises(GeomsupError, match="checkpoint_seconds must be a number above 0"):
+        train(config, checkpoint=path, checkpoint_seconds=0)
+
+
+def test_damaged_checkpoints_are_refused_or_read(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    config = dataclasses.replace(_SMALL, n_steps=10, n_instances=1, n_records=2)
+    train(config, checkpoint=path)
+    content = path.read_bytes()
+    generator = np.random.default_rng(0)
+    refused = 0
+    for trial in range(200):
+        mangled = bytearray(content)
+        if trial % 2:
+            mangled = mangled[: generator.integers(len(content))]
+        for _ in range(generator.integers(1, 5)):
+            if mangled:
+                mangled[generator.integers(min(len(mangled), 2500))] = generator.integers(256)
+        path.write_bytes(mangled)
+        try:
+            train(config, checkpoint=path)
+        except GeomsupError:
+            refused += 1
+    assert refused > 100
+
+
+def test_the_last_good_weights_outlive_a_divergence(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    config = ToyModelConfig(
+        n_instances=2, n_steps=3000, batch_size=16, learning_rate=1e17, tied=False, signed=True
+    )
+    with pytest.raises(TrainingDivergedError) as caught:
+        train(config, checkpoint=path, checkpoint_seconds=1e-9)
+    assert np.isfinite(caught.value.decoders).all()
+    kept = TrainingState(config, 0, torch.device("cpu"), range(2))
+    kept.load(path)
+    assert kept.completed <= caught.value.last_good_step
+
+
+# ---------------------------------------------------------------------- trajectories
+
+
+@pytest.mark.parametrize(
+    ("schedule", "steps"),
+    [("linear", [0, 25, 50, 75, 100]), ("log", [0, 1, 5, 22, 100])],
+)
+def test_trajectories_follow_their_schedule(schedule: str, steps: list[int]) -> None:
+    config = ToyModelConfig(
+        n_instances=2, n_steps=100, batch_size=64, n_records=5, record_schedule=schedule
+    )
+    run = train(config, seed=3)
+    kept = run.trajectory
+    assert kept.steps.tolist() == steps == list(config.record_steps())
+    assert kept.weights.shape == (5, 2, 2, 5)
+    np.testing.assert_array_equal(kept.weights[-1], run.weights)
+    np.testing.assert_array_equal(kept.biases[-1], run.biases)
+    short = train(dataclasses.replace(config, n_steps=steps[2], n_records=0), seed=3)
+    np.testing.assert_array_equal(kept.weights[2], short.weights)
+    exact = [expected_loss(W, b, 0.1).loss for W, b in zip(run.weights, run.biases, strict=True)]
+    np.testing.assert_allclose(kept.losses[-1], exact, rtol=0.1)
+    none = train(dataclasses.replace(config, n_records=0), seed=3)
+    assert len(none.trajectory) == 0
+    np.testing.assert_array_equal(none.weights, run.weights)
+
+
+def test_one_record_is_the_end_and_none_repeats_a_step() -> None:
+    assert ToyModelConfig(n_records=1, n_steps=7).record_steps() == (7,)
+    crowded = ToyModelConfig(n_records=50, n_steps=7, record_schedule="log").record_steps()
+    assert crowded == tuple(range(8))
+
+
+# ---------------------------------------------------------------------- the exact objective
+
+
+def test_exact_losses_are_exact_and_lower() -> None:
+    config = ToyModelConfig(
+        feature_probability=[[0.05], [0.4]],
+        importance=[1.0, 0.9, 0.8, 1.0, 1.0],
+        n_instances=8,
+        n_restarts=4,
+    )
+    run = train(config, seed=0, objective="exact")
+    assert run.objective == "exact"
+    for k in range(8):
+        model = run.model(k)
+        again = expected_loss(model.W, model.b, model.feature_probability, model.importance)
+        assert model.loss == pytest.approx(again.loss, rel=1e-12)
+        assert np.abs(again.grad_W).max() < 1e-6
+    assert (run.history.losses[-1] < run.history.losses[0]).all()
+    sampled = train(
+        dataclasses.replace(config, n_steps=3000, learning_rate=1e-2, lr_schedule="cosine"), seed=0
+    )
+    for ours, theirs in zip(run.best_of_each(), sampled.best_of_each(), strict=True):
+        assert ours.loss < theirs.loss + 3 * theirs.loss_error
+
+
+def test_exact_results_do_not_depend_on_the_neighbours() -> None:
+    config = ToyModelConfig(n_instances=7, feature_probability=0.2)
+    seven = train(config, seed=4, objective="exact")
+    three = train(dataclasses.replace(config, n_instances=3), seed=4, objective="exact")
+    for name in _ARRAYS:
+        np.testing.assert_array_equal(getattr(three, name), getattr(seven, name)[:3])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"signed": True}, "signed=False only, got True"),
+        ({"tied": False}, "tied=True only"),
+        ({"target": "absolute"}, "target='identity' only"),
+        ({"hidden_activation": "relu"}, "hidden_activation='linear' only"),
+        ({"output_activation": "linear"}, "output_activation='relu' only"),
+        ({"n_features": 100, "n_hidden": 10}, "up to 500 parameters, got 100 × "),
+        ({"n_records": 5}, "keeps no trajectory"),
+        (
+            {"n_features": 6, "correlation": "correlated", "set_size": 2},
+            "correlation='independent'",
+        ),
+    ],
+)
+def test_exact_objective_refuses_what_it_does_not_cover(
+    settings: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(GeomsupError, match=words):
+        train(ToyModelConfig(**settings), objective="exact")
+
+
+def test_objectives_are_named() -> None:
+    with pytest.raises(GeomsupError, match="objective must be one of sampled, exact"):
+        train(ToyModelConfig(), objective="guessed")
+    with pytest.raises(GeomsupError, match="takes no checkpoint"):
+        train(ToyModelConfig(), objective="exact", checkpoint="x.safetensors")
