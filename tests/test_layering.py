@@ -97,6 +97,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 ANALYSIS = set(MAY_IMPORT)
 MAY_IMPORT["classify"] = set(ANALYSIS)
+# Change points are found in curves, whatever they are; the timeline of a training names geometry.
+MAY_IMPORT["change_points"] = set()
+MAY_IMPORT["dynamics"] = {"errors", "gram", "report", "classify", "change_points"}
 # Theory names the optima that it finds, so it stands behind the classifier.
 MAY_IMPORT["theory"] = {"errors", "weights", "shapes", "report", "classify"}
 # The trainer knows nothing of the analysis, but for one objective: the exact loss.
@@ -114,6 +117,7 @@ MAY_IMPORT["experiments"] = {
     "report",
     "classify",
     "theory",
+    "dynamics",
     "sphere",
     "training",
     "training.environment",
@@ -128,12 +132,21 @@ MAY_IMPORT["plotting"] = {
     "report",
     "sphere",
     "theory",
+    "dynamics",
     "experiments",
 }
 # The package itself, which hands out the public names.
 MAY_IMPORT[""] = ANALYSIS | {"classify"}
 # The command line is the one leaf that may reach everything.
-MAY_IMPORT["cli"] = ANALYSIS | {"classify", "theory", "training", "experiments", "plotting", ""}
+MAY_IMPORT["cli"] = ANALYSIS | {
+    "classify",
+    "theory",
+    "dynamics",
+    "training",
+    "experiments",
+    "plotting",
+    "",
+}
 MAY_IMPORT["__main__"] = {"cli"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

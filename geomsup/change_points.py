@@ -1,0 +1,148 @@
+"""Where a curve moves from one level to another, and where it falls steeply.
+
+Levels are found by penalised least squares, solved exactly by dynamic programming for many curves
+at once (optimal partitioning; Jackson et al. 2005): the curve is cut into stretches of constant
+value so that the squared residuals plus a price for each cut are least.  A slow drift is cut as
+well, into steps; what makes a jump is that two *long* stretches of clearly different value follow
+upon each other with at most a short passage between them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import find_peaks, peak_widths
+
+__all__ = ["LevelChange", "level_changes", "steep_falls"]
+
+FloatArray = NDArray[np.float64]
+
+# Ratio of standard deviation and median absolute deviation of a Gaussian.
+_MAD = 1.4826
+# Price of a cut, in variances and logarithms of the number of points (three times that of the BIC
+# for one parameter: a jump has a place, a height and a way to be missed).
+_PRICE = 3.0
+# Shares of the curve: the shortest stretch that is a level, and the longest passage in a jump.
+_SHORTEST_LEVEL = 0.03
+_LONGEST_PASSAGE = 0.15
+# A peak in the rate of fall stands out by so many standard deviations of its noise; and a fall that
+# is just large enough, spread over so many points, makes a peak.
+_STEEP = 5.0
+_PEAK_WIDTH = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelChange:
+    """One passage from a level to another, in positions on the curve.
+
+    Parameters
+    ----------
+    curve : int
+        Number of the curve.
+    start, stop : int
+        Last point on the old level and first point on the new one.
+    before, after : float
+        The two levels.
+    """
+
+    curve: int
+    start: int
+    stop: int
+    before: float
+    after: float
+
+
+def level_changes(curves: FloatArray, *, resolution: float, least: float) -> list[LevelChange]:
+    """Changes of level in curves, in order of time.
+
+    Parameters
+    ----------
+    curves : ndarray of shape (n_points, n_curves)
+    resolution : float
+        Values closer than about this count as one level, however small the noise.
+    least : float
+        The least difference of levels that is a change.
+    """
+    n_points = len(curves)
+    shortest = max(2, round(_SHORTEST_LEVEL * n_points))
+    longest = max(2, round(_LONGEST_PASSAGE * n_points))
+    found = []
+    for curve, cuts in enumerate(_cuts(curves, resolution)):
+        stretches = list(pairwise(cuts))
+        levels = [stretch for stretch in stretches if stretch[1] - stretch[0] >= shortest]
+        for (first, end), (begin, last) in pairwise(levels):
+            before = float(np.median(curves[first:end, curve]))
+            after = float(np.median(curves[begin:last, curve]))
+            if abs(after - before) >= least and begin - end <= longest:
+                found.append(
+                    LevelChange(curve=curve, start=end - 1, stop=begin, before=before, after=after)
+                )
+    return sorted(found, key=lambda change: (change.start + change.stop, change.curve))
+
+
+def _cuts(curves: FloatArray, resolution: float) -> list[list[int]]:
+    """Ends of the stretches of the cheapest partition, from 0 to n_points, for each curve."""
+    n_points, n_curves = curves.shape
+    differences = np.abs(np.diff(curves, axis=0)) / np.sqrt(2.0)
+    noise = _MAD * np.median(differences, axis=0) if n_points > 1 else np.zeros(n_curves)
+    price = _PRICE * np.log(max(n_points, 2)) * np.maximum(noise, resolution) ** 2
+    zero = np.zeros((1, n_curves))
+    sums = np.concatenate([zero, np.cumsum(curves, axis=0)])
+    squares = np.concatenate([zero, np.cumsum(curves**2, axis=0)])
+    cheapest = np.empty((n_points + 1, n_curves))
+    cheapest[0] = -price
+    previous = np.zeros((n_points + 1, n_curves), dtype=np.intp)
+    for end in range(1, n_points + 1):
+        lengths = np.arange(end, 0, -1)[:, None]
+        residuals = squares[end] - squares[:end] - (sums[end] - sums[:end]) ** 2 / lengths
+        costs = cheapest[:end] + residuals + price
+        previous[end] = costs.argmin(axis=0)
+        cheapest[end] = np.take_along_axis(costs, previous[end][None], axis=0)[0]
+    partitions = []
+    for curve in range(n_curves):
+        cuts = [n_points]
+        while cuts[-1] > 0:
+            cuts.append(int(previous[cuts[-1], curve]))
+        partitions.append(cuts[::-1])
+    return partitions
+
+
+def steep_falls(curve: FloatArray, *, least: float) -> list[tuple[int, int]]:
+    """Stretches in which a positive curve falls faster than before and after.
+
+    They are the peaks of the rate of fall of its logarithm that stand out from the noise, as wide
+    as at half their prominence.
+
+    Parameters
+    ----------
+    curve : ndarray of shape (n_points,)
+        Positive values; rates are those of the logarithm.
+    least : float
+        The least relative fall of a stretch, as in .02 for two per cent.
+
+    Returns
+    -------
+    list of (start, stop)
+        Last point before the fall and last point of it.
+    """
+    if len(curve) < 3:
+        return []
+    rates = -np.diff(np.log(np.maximum(curve, np.finfo(float).tiny)))
+    # Noise shows in how a rate differs from the mean of its neighbours.
+    bends = rates[1:-1] - (rates[:-2] + rates[2:]) / 2.0
+    noise = _MAD * float(np.median(np.abs(bends))) / np.sqrt(1.5) if bends.size else 0.0
+    # Flat ends, so that a fall at the very beginning is a peak of the rate as well.
+    padded = np.concatenate([[0.0], rates, [0.0]])
+    peaks, _ = find_peaks(padded, prominence=max(_STEEP * noise, least / _PEAK_WIDTH))
+    _, _, left, right = peak_widths(padded, peaks, rel_height=0.5)
+    falls: list[tuple[int, int]] = []
+    for start, stop in zip(np.ceil(left - 1e-9), np.floor(right + 1e-9), strict=True):
+        # Rate k, at place k + 1 of the padded curve, leads from point k to point k + 1.
+        first, last = max(int(start) - 1, 0), min(int(stop), len(curve) - 1)
+        if falls and first < falls[-1][1]:
+            first = falls.pop()[0]
+        falls.append((first, last))
+    return [(first, last) for first, last in falls if curve[last] <= (1.0 - least) * curve[first]]

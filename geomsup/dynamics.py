@@ -1,0 +1,397 @@
+"""Geometry along a training: how it is named at each moment, and when it jumps.
+
+Elhage et al. 2022 ("Toy Models of Superposition", section "Superposition and learning dynamics")
+saw the dimensionalities of features sit on levels and jump between them, and the loss drop when
+they do.  Here both are found by themselves: jumps from the weights, drops from the loss, and only
+then they are compared.
+"""
+
+from __future__ import annotations
+
+import html
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.change_points import level_changes, steep_falls
+from geomsup.classify import classify_geometry
+from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.gram import dimensionality_of
+from geomsup.report import GeometryReport
+
+__all__ = ["Coincidence", "GeometryTimeline", "Jump", "LossDrop", "geometry_timeline"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# Levels of the sticky dimensionalities lie at least 1/40 apart (3/8 and 2/5); what trained models
+# do around them is about as wide.
+_RESOLUTION = 0.02
+# From one level of the paper to another that is not its neighbour: 2/5 to 1/2, 1/2 to 2/3, …
+_LEAST_JUMP = 0.08
+_LEAST_DROP = 0.02
+# Records whose weights differ by less than this share of the largest have the same geometry.
+_UNCHANGED = 1e-9
+_TABLE_ROWS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jump:
+    """Features that moved from one level of dimensionality to another at the same time.
+
+    Parameters
+    ----------
+    features : tuple of int
+        Columns of the weights.
+    start, stop : int
+        Steps of the last record on the old levels and of the first on the new ones.
+    before, after : tuple of float
+        Levels of each feature: D_i weighted as in `GeometryTimeline.levels`.
+    """
+
+    features: tuple[int, ...]
+    start: int
+    stop: int
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+
+    def __str__(self) -> str:
+        moves = [
+            f"{feature}: {before:.2f} → {after:.2f}"
+            for feature, before, after in zip(
+                self.features[:6], self.before, self.after, strict=False
+            )
+        ]
+        more = f", … and {len(self.features) - 6} more" if len(self.features) > 6 else ""
+        return f"steps {self.start:,}–{self.stop:,}: feature {', '.join(moves)}{more}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossDrop:
+    """A stretch in which the loss falls faster than it usually does.
+
+    Parameters
+    ----------
+    start, stop : int
+        Steps of the record before the fall, and of the last in it.
+    before, after : float
+        Losses there.
+    """
+
+    start: int
+    stop: int
+    before: float
+    after: float
+
+    def __str__(self) -> str:
+        return f"steps {self.start:,}–{self.stop:,}: loss {self.before:.4g} → {self.after:.4g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coincidence:
+    """How many jumps lie in a drop of the loss, and how many would by chance.
+
+    Parameters
+    ----------
+    share : float
+        Share of the jumps whose stretch touches that of a drop; NaN without jumps or drops.
+    expected : float
+        Mean share when all jumps are moved along the records together, by every possible amount
+        (around the end).  So jumps that come together stay together.
+    p_value : float
+        Share of these shifts with at least as many coincidences, the observed one included: exact,
+        and never below one over the number of records.
+    """
+
+    share: float
+    expected: float
+    p_value: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class GeometryTimeline:
+    """The geometry of one model at each record of its training.
+
+    Parameters
+    ----------
+    steps : ndarray of shape (n_records,)
+    losses : ndarray of shape (n_records,)
+        NaN where none were given.
+    norms, dimensionalities : ndarray of shape (n_records, n_features)
+        |W_i| and D_i.
+    levels : ndarray of shape (n_records, n_features)
+        D_i · min(1, |W_i|²/r²), r the median norm of the features that are represented in the
+        last record: D_i where a feature is stored, and zero where it is not.  D_i of a feature
+        whose weights are noise is a number without meaning, and often a large one.
+    names : tuple of str
+        What the features form, at each record; "" where nobody asked.
+    jumps : tuple of Jump
+    loss_drops : tuple of LossDrop
+    coincidence : Coincidence
+    """
+
+    steps: IntArray
+    losses: FloatArray
+    norms: FloatArray
+    dimensionalities: FloatArray
+    levels: FloatArray
+    names: tuple[str, ...]
+    jumps: tuple[Jump, ...]
+    loss_drops: tuple[LossDrop, ...]
+    coincidence: Coincidence
+
+    def spans(self) -> tuple[tuple[str, int, int], ...]:
+        """Runs of records of the same name: the name, and its first and last step."""
+        runs: list[tuple[str, int, int]] = []
+        for name, step in zip(self.names, self.steps.tolist(), strict=True):
+            if runs and runs[-1][0] == name:
+                runs[-1] = (name, runs[-1][1], step)
+            else:
+                runs.append((name, step, step))
+        return tuple(run for run in runs if run[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, ready for JSON; what is not a number becomes None."""
+        arrays = ("steps", "losses", "norms", "dimensionalities", "levels")
+        return {
+            **{name: _plain(getattr(self, name)) for name in arrays},
+            "names": list(self.names),
+            "jumps": [dict(vars(jump)) for jump in self.jumps],
+            "loss_drops": [dict(vars(drop)) for drop in self.loss_drops],
+            "coincidence": {name: _plain(value) for name, value in vars(self.coincidence).items()},
+        }
+
+    def __str__(self) -> str:
+        n_records, n_features = self.levels.shape
+        lines = [
+            f"{n_features} features over {n_records} records, steps {self.steps[0]:,}–"
+            f"{self.steps[-1]:,}"
+        ]
+        for title, items in (
+            ("geometry", [f"steps {a:,}–{b:,}: {name}" for name, a, b in self.spans()]),
+            ("jumps", list(map(str, self.jumps))),
+            ("loss drops", list(map(str, self.loss_drops))),
+        ):
+            if items:
+                more = len(items) - _TABLE_ROWS
+                shown = items[:_TABLE_ROWS] + ([f"… and {more} more"] if more > 0 else [])
+                lines += ["", title, *(f"  {item}" for item in shown)]
+        both = self.coincidence
+        if np.isfinite(both.share):
+            lines += [
+                "",
+                f"{both.share:.0%} of the jumps lie in a drop of the loss; {both.expected:.0%} "
+                f"would by chance (p = {both.p_value:.3g})",
+            ]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def geometry_timeline(
+    steps: object,
+    weights: object,
+    losses: object = None,
+    *,
+    name_every: int = 1,
+    least_jump: float = _LEAST_JUMP,
+    least_drop: float = _LEAST_DROP,
+) -> GeometryTimeline:
+    """Follow the geometry of one model through its training.
+
+    Parameters
+    ----------
+    steps : array_like of shape (n_records,)
+        Numbers of steps taken, ascending.
+    weights : array_like of shape (n_records, n_hidden, n_features)
+        W at each record; columns are features.
+    losses : array_like of shape (n_records,), optional
+        Positive losses.  Without them there are no drops.
+    name_every : int, default 1
+        Name the geometry of every so-manieth record, and of the last; 0 names none.  A record in
+        between bears the name of the one before.
+    least_jump : float, default 0.08
+        The least change of a level that is a jump.
+    least_drop : float, default 0.02
+        The least relative fall of the loss that is a drop.
+
+    Returns
+    -------
+    GeometryTimeline
+
+    Raises
+    ------
+    GeomsupError
+        If the arrays do not fit each other, are not finite, or hold fewer than three records.
+
+    Notes
+    -----
+    Jumps are passages between two levels that each last a while, with a short passage between
+    them; a slow drift is none (see `geomsup.change_points`).  Features whose passages overlap in
+    time jump together.
+
+    Examples
+    --------
+    A feature is learned half-way: it joins another one as its antipode.
+
+    >>> import numpy as np
+    >>> from geomsup.dynamics import geometry_timeline
+    >>> weights = np.zeros((40, 1, 2))
+    >>> weights[:, 0, 0] = 1.0
+    >>> weights[20:, 0, 1] = -1.0
+    >>> timeline = geometry_timeline(np.arange(40), weights, np.where(np.arange(40) < 20, 0.3, 0.1))
+    >>> print(timeline.jumps[0])
+    steps 19–20: feature 0: 1.00 → 0.50, 1: 0.00 → 0.50
+    >>> timeline.spans()
+    (('1 × monosemantic, 1 dropped', 0, 19), ('1 × digon', 20, 39))
+    """
+    times, W, loss = _checked(steps, weights, losses)
+    if type(name_every) is not int or name_every < 0:
+        raise GeomsupError(f"name_every must be an integer of at least 0, got {name_every!r}")
+    norms = np.linalg.norm(W, axis=1)
+    dimensionalities = np.array([dimensionality_of(one) for one in W])
+    names, last = _names(W, name_every)
+    stored = norms[-1][last.represented]
+    reference = float(np.median(stored)) if stored.size else 1.0
+    levels = dimensionalities * np.minimum(1.0, (norms / reference) ** 2)
+
+    changes = level_changes(levels, resolution=_RESOLUTION, least=least_jump)
+    groups: list[list[Any]] = []
+    for change in sorted(changes, key=lambda one: (one.start, one.stop)):
+        if groups and change.start < max(one.stop for one in groups[-1]):
+            groups[-1].append(change)
+        else:
+            groups.append([change])
+    places = [(min(c.start for c in group), max(c.stop for c in group)) for group in groups]
+    jumps = []
+    for group, (start, stop) in zip(groups, places, strict=True):
+        members = sorted(group, key=lambda one: one.curve)
+        jumps.append(
+            Jump(
+                features=tuple(one.curve for one in members),
+                start=int(times[start]),
+                stop=int(times[stop]),
+                before=tuple(one.before for one in members),
+                after=tuple(one.after for one in members),
+            )
+        )
+    falls = [] if np.isnan(loss).any() else steep_falls(loss, least=least_drop)
+    drops = tuple(
+        LossDrop(
+            start=int(times[start]),
+            stop=int(times[stop]),
+            before=float(loss[start]),
+            after=float(loss[stop]),
+        )
+        for start, stop in falls
+    )
+    for array in (times, loss, norms, dimensionalities, levels):
+        array.setflags(write=False)
+    return GeometryTimeline(
+        steps=times,
+        losses=loss,
+        norms=norms,
+        dimensionalities=dimensionalities,
+        levels=levels,
+        names=names,
+        jumps=tuple(jumps),
+        loss_drops=drops,
+        coincidence=_coincidence(places, falls, len(times)),
+    )
+
+
+def _checked(
+    steps: object, weights: object, losses: object
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    W = np.array(weights, dtype=np.float64)
+    if W.ndim != 3 or 0 in W.shape:
+        cure = "; pick one model, weights[:, k]" if W.ndim == 4 else ""
+        raise GeomsupError(
+            f"weights must have shape (n_records, n_hidden, n_features), got {W.shape}{cure}"
+        )
+    if len(W) < 3:
+        raise GeomsupError(f"a timeline needs at least three records, got {len(W)}")
+    times = np.array(steps, dtype=np.int64)
+    if times.shape != (len(W),) or (np.diff(times) <= 0).any():
+        raise GeomsupError(
+            f"steps must be {len(W)} ascending numbers, one for each record, got shape "
+            f"{times.shape}"
+        )
+    loss = np.full(len(W), np.nan) if losses is None else np.array(losses, dtype=np.float64)
+    if loss.shape != (len(W),):
+        raise GeomsupError(f"losses must be one for each of {len(W)} records, got {loss.shape}")
+    if not np.isfinite(W).all() or (losses is not None and not np.isfinite(loss).all()):
+        raise GeomsupError("weights and losses must be finite, got NaN or infinite entries")
+    if losses is not None and (loss < 0).any():
+        raise GeomsupError(f"losses must not be negative, got {loss.min():g}")
+    return times, W, loss
+
+
+def _names(W: FloatArray, name_every: int) -> tuple[tuple[str, ...], GeometryReport]:
+    """Names of the records, and the report on the last one."""
+    wanted = set(range(0, len(W), name_every)) if name_every else set()
+    names: list[str] = []
+    named: FloatArray | None = None
+    with warnings.catch_warnings():
+        # Early in a training as many dimensions as features are nothing to warn of.
+        warnings.simplefilter("ignore", GeomsupWarning)
+        last = classify_geometry(W[-1])
+        for k, one in enumerate(W):
+            if not name_every:
+                names.append("")
+            elif k == len(W) - 1:
+                names.append(_name(last))
+            elif k not in wanted or _same(one, named):
+                names.append(names[-1])
+            else:
+                names.append(_name(classify_geometry(one)))
+                named = one
+    return tuple(names), last
+
+
+def _same(one: FloatArray, other: FloatArray | None) -> bool:
+    return other is not None and float(np.abs(one - other).max()) <= _UNCHANGED * float(
+        np.abs(one).max()
+    )
+
+
+def _name(report: GeometryReport) -> str:
+    dropped = report.n_features - int(report.represented.sum())
+    found = report.composite or ", ".join(f"{k} × {name}" for name, k in report.counts().items())
+    words = [found or "nothing", *([f"{dropped} dropped"] if dropped else [])]
+    return ", ".join(words)
+
+
+def _coincidence(
+    jumps: Sequence[tuple[int, int]], drops: Sequence[tuple[int, int]], n_records: int
+) -> Coincidence:
+    if not jumps or not drops:
+        return Coincidence(share=float("nan"), expected=float("nan"), p_value=float("nan"))
+    in_drop = np.zeros(n_records, dtype=bool)
+    for start, stop in drops:
+        in_drop[start : stop + 1] = True
+    shares = np.zeros(n_records)
+    for start, stop in jumps:
+        # Whether the stretch, moved by every amount around the end, touches a drop.
+        moved = (np.arange(n_records)[:, None] + np.arange(start, stop + 1)) % n_records
+        shares += in_drop[moved].any(axis=1) / len(jumps)
+    return Coincidence(
+        share=float(shares[0]),
+        expected=float(shares.mean()),
+        p_value=float(np.mean(shares >= shares[0] - 1e-12)),
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return [_plain(item) for item in value.tolist()]
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value if not isinstance(value, float) or np.isfinite(value) else None
