@@ -26,7 +26,7 @@ _MAD = 1.4826
 # for one parameter: a jump has a place, a height and a way to be missed).
 _PRICE = 3.0
 # Shares of the curve: the shortest stretch that is a level, and the longest passage in a jump.
-_SHORTEST_LEVEL = 0.03
+_SHORTEST_LEVEL = 0.06
 _LONGEST_PASSAGE = 0.15
 # A peak in the rate of fall stands out by so many standard deviations of its noise; and a fall that
 # is just large enough, spread over so many points, makes a peak.

@@ -22,6 +22,7 @@ from geomsup.plotting.matrices import plot_cosines, plot_gram
 from geomsup.plotting.optima import plot_comparison, plot_excess_energy, plot_optimum
 from geomsup.plotting.overview import plot_report
 from geomsup.plotting.phases import plot_family_losses, plot_phase_diagram
+from geomsup.plotting.timeline import plot_timeline
 
 __all__ = [
     "plot_comparison",
@@ -35,4 +36,5 @@ __all__ = [
     "plot_optimum",
     "plot_phase_diagram",
     "plot_report",
+    "plot_timeline",
 ]

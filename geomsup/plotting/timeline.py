@@ -1,0 +1,176 @@
+"""A training as a picture: the loss above, what the features do below, on one time axis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from geomsup.dynamics import GeometryTimeline
+from geomsup.errors import GeomsupError
+from geomsup.plotting.labels import spread
+from geomsup.plotting.style import DROPPED, GHOST, INK, PALETTE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_timeline"]
+
+# The levels at which the paper's features sit, and the shapes they belong to.
+_LEVELS = (
+    (1.0, "monosemantic"),
+    (3 / 4, "tetrahedron"),
+    (2 / 3, "triangle"),
+    (1 / 2, "digon"),
+    (2 / 5, "pentagon"),
+    (3 / 8, "square antiprism"),
+)
+# So many features get a colour of their own each.
+_FEW = len(PALETTE)
+_LABEL_SIZE = 8.0
+
+
+def plot_timeline(
+    timeline: GeometryTimeline, *, log_steps: bool = False, fig: Figure | None = None
+) -> Figure:
+    """Draw loss, levels of dimensionality, and names along a training.
+
+    Parameters
+    ----------
+    timeline : GeometryTimeline
+        From :func:`geomsup.dynamics.geometry_timeline`.
+    log_steps : bool, default False
+        Whether the time axis is logarithmic (from step 1 on).
+    fig : matplotlib Figure, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Shaded stretches are drops of the loss; ticks under the curves are jumps.
+
+    Raises
+    ------
+    GeomsupError
+        If ``timeline`` is no GeometryTimeline.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from geomsup.dynamics import geometry_timeline
+    >>> from geomsup.plotting import plot_timeline
+    >>> weights = np.zeros((40, 1, 2))
+    >>> weights[:, 0, 0] = 1.0
+    >>> weights[20:, 0, 1] = -1.0
+    >>> timeline = geometry_timeline(np.arange(40), weights, np.where(np.arange(40) < 20, 0.3, 0.1))
+    >>> len(plot_timeline(timeline).axes)
+    3
+    """
+    if not isinstance(timeline, GeometryTimeline):
+        raise GeomsupError(
+            f"timeline must be a GeometryTimeline, got {type(timeline).__name__}; make one with "
+            "geometry_timeline(steps, weights, losses)"
+        )
+    if fig is None:
+        import matplotlib.pyplot as plt
+
+        fig = plt.figure(figsize=(8.4, 6.4), layout="constrained")
+    has_loss = not np.isnan(timeline.losses).any()
+    ratios = [1.0, 0.22, 2.0] if has_loss else [0.22, 2.0]
+    rows: Any = fig.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
+    below, names = rows[-1], rows[-2]
+    if has_loss:
+        _draw_loss(rows[0], timeline)
+    _draw_names(names, timeline, log_steps)
+    _draw_levels(below, timeline)
+    for drop in timeline.loss_drops:
+        for axes in rows:
+            if axes is not names:
+                axes.axvspan(drop.start, drop.stop, color=PALETTE[4], alpha=0.18, lw=0)
+    below.set_xlabel("step")
+    if log_steps:
+        below.set_xscale("log")
+        below.set_xlim(max(1, timeline.steps[1]), timeline.steps[-1])
+    else:
+        below.set_xlim(timeline.steps[0], timeline.steps[-1])
+    return fig
+
+
+def _draw_loss(axes: Axes, timeline: GeometryTimeline) -> None:
+    axes.plot(timeline.steps, timeline.losses, color=INK, lw=1.5)
+    axes.set_yscale("log")
+    axes.set_ylabel("loss")
+    both = timeline.coincidence
+    if np.isfinite(both.share):
+        axes.set_title(
+            f"{both.share:.0%} of the jumps lie in a drop of the loss (shaded); by chance "
+            f"{both.expected:.0%}",
+            fontsize=10,
+        )
+
+
+def _draw_names(axes: Axes, timeline: GeometryTimeline, log_steps: bool) -> None:
+    """A band of colour for each run of one name, labelled where there is room."""
+    spans = timeline.spans()
+    colors = {name: PALETTE[k % _FEW] for k, name in enumerate(dict.fromkeys(s[0] for s in spans))}
+    first, last = float(timeline.steps[0]), float(timeline.steps[-1])
+    scale = (lambda x: np.log(max(x, 1.0))) if log_steps else float
+    whole = max(scale(last) - scale(first), 1e-12)
+    for (name, start, _), stop in zip(
+        spans, [*(float(span[1]) for span in spans[1:]), last], strict=False
+    ):
+        axes.axvspan(start, stop, color=colors[name], alpha=0.35, lw=0)
+        share = (scale(stop) - scale(start)) / whole
+        # About 110 letters of this size go across the picture.
+        if len(name) < 105 * share:
+            middle = (start + stop) / 2
+            if log_steps:
+                middle = float(np.exp((scale(start) + scale(stop)) / 2))
+            axes.text(middle, 0.5, name, ha="center", va="center", fontsize=_LABEL_SIZE)
+    axes.set_yticks([])
+    axes.set_ylabel("shape", rotation=0, ha="right", va="center")
+    axes.set_ylim(0, 1)
+
+
+def _draw_levels(axes: Axes, timeline: GeometryTimeline) -> None:
+    n_features = timeline.levels.shape[1]
+    for level, _ in _LEVELS:
+        axes.axhline(level, color=GHOST, lw=0.6, ls=":")
+    jumpers = {feature for jump in timeline.jumps for feature in jump.features}
+    few = n_features <= _FEW
+    for k, curve in enumerate(timeline.levels.T):
+        if few:
+            axes.plot(timeline.steps, curve, color=PALETTE[k], lw=1.6, label=f"feature {k}")
+        else:
+            jumps = k in jumpers
+            axes.plot(
+                timeline.steps,
+                curve,
+                color=PALETTE[0] if jumps else DROPPED,
+                lw=1.1 if jumps else 0.7,
+                alpha=max(0.12, min(0.8, 20 / n_features)),
+                zorder=3 if jumps else 2,
+            )
+    top = max(1.0, float(timeline.levels.max())) * 1.05
+    axes.set_ylim(-0.07, top)
+    axes.set_ylabel("dimensionality $D_i$ of what is stored")
+    for jump in timeline.jumps:
+        axes.plot([jump.start, jump.stop], [-0.035, -0.035], color=PALETTE[1], lw=4)
+        axes.axvline((jump.start + jump.stop) / 2, color=PALETTE[1], lw=0.7, ls="--", zorder=1)
+    heights = np.array([level for level, _ in _LEVELS])
+    places = spread(heights, np.full(len(heights), 0.048 * top))
+    for (level, name), place in zip(_LEVELS, places, strict=True):
+        axes.annotate(
+            f"{level:.3g}  {name}",
+            (1.0, level),
+            (1.01, place),
+            xycoords=("axes fraction", "data"),
+            textcoords=("axes fraction", "data"),
+            va="center",
+            fontsize=_LABEL_SIZE,
+            color=INK,
+            annotation_clip=False,
+        )
+    if few:
+        axes.legend(loc="best", fontsize=_LABEL_SIZE, ncols=2, framealpha=0.9)

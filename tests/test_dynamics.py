@@ -1,0 +1,189 @@
+"""Jumps and drops against planted ones, false alarms counted, names along the way."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from geomsup import get_shape
+from geomsup.change_points import level_changes, steep_falls
+from geomsup.dynamics import geometry_timeline
+from geomsup.errors import GeomsupError
+from geomsup.plotting import plot_timeline
+
+FloatArray = NDArray[np.float64]
+_T = 200
+
+
+def _changes(curve: FloatArray) -> list[tuple[int, int, float, float]]:
+    found = level_changes(curve[:, None], resolution=0.02, least=0.08)
+    return [(one.start, one.stop, one.before, one.after) for one in found]
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.03])
+@pytest.mark.parametrize("width", [0, 2, 5])
+def test_planted_jumps_are_found(noise: float, width: int) -> None:
+    time = np.arange(_T)
+    rng = np.random.default_rng(width)
+    for trial in range(20):
+        first, second = 50 + trial, 130 - trial
+        curve = np.full(_T, 0.4)
+        for place, height in ((first, 0.27), (second, -0.17)):
+            step = time >= place if width == 0 else 1 / (1 + np.exp(-(time - place) / width * 2))
+            curve = curve + height * step
+        found = _changes(curve + noise * rng.normal(size=_T))
+        assert len(found) == 2
+        for (start, stop, before, after), place, levels in zip(
+            found, (first, second), ((0.4, 0.67), (0.67, 0.5)), strict=True
+        ):
+            assert start - 3 * width - 2 <= place <= stop + 3 * width + 2
+            assert (before, after) == pytest.approx(levels, abs=0.03 + noise)
+
+
+def test_noise_and_drift_are_no_jumps() -> None:
+    rng = np.random.default_rng(0)
+    time = np.arange(_T)
+    curves = [0.5 + rng.choice([0.005, 0.02, 0.06]) * rng.normal(size=_T) for _ in range(300)]
+    alarms = sum(bool(_changes(curve)) for curve in curves)
+    assert alarms <= 3
+    for slope in (0.1, 0.3, -0.3):
+        assert _changes(0.5 + slope * time / _T) == []
+        assert _changes(0.5 + slope * time / _T + 0.01 * rng.normal(size=_T)) == []
+
+
+@given(st.integers(3, 60), st.integers(0, 2**32 - 1))
+def test_the_partition_is_the_cheapest(n_points: int, seed: int) -> None:
+    # Optimal partitioning is exact (Jackson et al. 2005): no partition with one cut, or none, has a
+    # lower cost.
+    from geomsup.change_points import _cuts
+
+    rng = np.random.default_rng(seed)
+    curve = rng.normal(size=n_points) * 0.1 + (np.arange(n_points) > n_points // 2) * rng.normal()
+    noise = 1.4826 * np.median(np.abs(np.diff(curve))) / np.sqrt(2)
+    price = 3 * np.log(n_points) * max(noise, 0.02) ** 2
+
+    def cost(ends: list[int]) -> float:
+        pieces = [curve[a:b] for a, b in pairwise(ends)]
+        residuals = sum(float(((piece - piece.mean()) ** 2).sum()) for piece in pieces)
+        return float(residuals + price * (len(pieces) - 1))
+
+    (found,) = _cuts(curve[:, None], 0.02)
+    assert (found[0], found[-1]) == (0, n_points)
+    others = [[0, n_points], *([0, k, n_points] for k in range(1, n_points))]
+    assert cost(found) <= min(map(cost, others)) + 1e-9
+
+
+def test_planted_drops_are_found_and_noise_has_none() -> None:
+    time = np.arange(_T)
+    rng = np.random.default_rng(1)
+    for trial in range(20):
+        places = (60 + trial, 140 - trial)
+        steps = sum(1 / (1 + np.exp(-(time - place) / 2.0)) for place in places)
+        curve = np.exp(-0.4 * steps - 0.001 * time) * (1 + 0.002 * rng.normal(size=_T))
+        found = steep_falls(curve, least=0.02)
+        assert len(found) == 2
+        for (start, stop), place in zip(found, places, strict=True):
+            assert start <= place <= stop + 1
+            assert stop - start <= 14
+    flat = [np.exp(-0.002 * time + 0.01 * rng.normal(size=_T)) for _ in range(300)]
+    assert sum(bool(steep_falls(curve, least=0.02)) for curve in flat) <= 15
+
+
+def _learned_in_turn() -> tuple[FloatArray, FloatArray]:
+    """Two digons become a pentagon at record 90; the loss falls then, and at the beginning."""
+    steps = np.arange(_T) * 10
+    square = np.zeros((2, 5))
+    square[:, :4] = np.array([[1.0, -1, 0, 0], [0, 0, 1, -1]])
+    pentagon = get_shape("pentagon").vertices.T
+    order = [0, 2, 1, 3, 4]
+    share = 1 / (1 + np.exp(-(np.arange(_T) - 90) / 1.5))[:, None, None]
+    weights = (1 - share) * square + share * pentagon[:, np.argsort(order)]
+    loss = 0.05 * np.exp(-0.5 * share[:, 0, 0]) * np.exp(-np.minimum(np.arange(_T), 10) / 10)
+    return weights, loss * np.ones(_T) + 0.0 * steps
+
+
+def test_a_timeline_names_jumps_and_compares() -> None:
+    weights, loss = _learned_in_turn()
+    steps = np.arange(_T) * 10
+    timeline = geometry_timeline(steps, weights, loss, name_every=5)
+    names = [name for name, _, _ in timeline.spans()]
+    assert names[0] == "square, 1 dropped"
+    assert names[-1] == "1 × pentagon"
+    assert len(timeline.jumps) == 1
+    jump = timeline.jumps[0]
+    assert 4 in jump.features
+    assert jump.start <= 900 <= jump.stop
+    at = jump.features.index(4)
+    assert (jump.before[at], jump.after[at]) == pytest.approx((0.0, 0.4), abs=0.02)
+    assert [drop.start <= 900 <= drop.stop for drop in timeline.loss_drops] == [False, True]
+    both = timeline.coincidence
+    assert both.share == 1.0
+    assert both.expected < 0.3
+    assert both.p_value == pytest.approx(both.expected)  # one jump: the share of places in a drop
+    assert "jumps" in str(timeline)
+    json.dumps(timeline.to_dict(), allow_nan=False)
+    assert not timeline.levels.flags.writeable
+
+
+def test_rotating_the_hidden_space_changes_no_jump() -> None:
+    # D_i and |W_i| depend on the Gram matrix alone.
+    weights, loss = _learned_in_turn()
+    angle = 0.7
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    one = geometry_timeline(np.arange(_T), weights, loss, name_every=0)
+    other = geometry_timeline(np.arange(_T), turn @ weights, loss, name_every=0)
+    np.testing.assert_allclose(one.levels, other.levels, atol=1e-12)
+    assert [jump.features for jump in one.jumps] == [jump.features for jump in other.jumps]
+    assert set(one.names) == {""}
+    assert one.spans() == ()
+
+
+def test_without_losses_there_are_no_drops() -> None:
+    weights, _ = _learned_in_turn()
+    timeline = geometry_timeline(np.arange(_T), weights, name_every=0)
+    assert timeline.loss_drops == ()
+    assert np.isnan(timeline.coincidence.share)
+    assert json.loads(json.dumps(timeline.to_dict()))["losses"][0] is None
+    assert len(plot_timeline(timeline, fig=Figure()).axes) == 2
+
+
+def test_pictures_are_drawn(tmp_path: Any) -> None:
+    weights, loss = _learned_in_turn()
+    timeline = geometry_timeline(np.arange(_T), weights, loss, name_every=5)
+    for log_steps in (False, True):
+        figure = plot_timeline(timeline, log_steps=log_steps, fig=Figure(layout="constrained"))
+        assert figure.axes[0].get_ylabel() == "loss"
+        figure.savefig(tmp_path / "timeline.png")
+    texts = [text.get_text() for text in figure.axes[1].texts]
+    assert "1 × pentagon" in texts
+    with pytest.raises(GeomsupError, match="must be a GeometryTimeline, got list"):
+        plot_timeline([])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"weights": np.ones((5, 2))}, "n_records, n_hidden, n_features"),
+        ({"weights": np.ones((5, 3, 2, 4))}, "pick one model"),
+        ({"weights": np.ones((2, 2, 4)), "steps": [0, 1]}, "at least three records, got 2"),
+        ({"steps": [0, 1, 2, 2, 3]}, "ascending"),
+        ({"steps": [0, 1]}, "one for each record"),
+        ({"losses": [1.0, 2.0]}, "one for each of 5 records"),
+        ({"losses": [1.0, 2.0, np.nan, 1.0, 1.0]}, "finite"),
+        ({"losses": [1.0, 2.0, -1.0, 1.0, 1.0]}, "not be negative"),
+        ({"weights": np.full((5, 2, 3), np.inf)}, "finite"),
+        ({"name_every": -1}, "name_every must be an integer"),
+    ],
+)
+def test_refuses(change: dict[str, Any], words: str) -> None:
+    given_: dict[str, Any] = {"steps": np.arange(5), "weights": np.ones((5, 2, 3)), **change}
+    with pytest.raises(GeomsupError, match=words):
+        geometry_timeline(**given_)
