@@ -29,9 +29,9 @@ _PRICE = 3.0
 _SHORTEST_LEVEL = 0.06
 _LONGEST_PASSAGE = 0.15
 # A peak in the rate of fall stands out by so many standard deviations of its noise; and a fall that
-# is just large enough, spread over so many points, makes a peak.
+# is just large enough, spread over this share of the curve, makes a peak.
 _STEEP = 5.0
-_PEAK_WIDTH = 5.0
+_PEAK_WIDTH = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class LevelChange:
     curve : int
         Number of the curve.
     start, stop : int
-        Last point on the old level and first point on the new one.
+        Last point in the first quarter of the way, and first point in its last quarter.
     before, after : float
         The two levels.
     """
@@ -77,8 +77,18 @@ def level_changes(curves: FloatArray, *, resolution: float, least: float) -> lis
             before = float(np.median(curves[first:end, curve]))
             after = float(np.median(curves[begin:last, curve]))
             if abs(after - before) >= least and begin - end <= longest:
+                way = (curves[:, curve] - before) / (after - before)
+                middle = (end + begin) // 2
+                early = first + np.flatnonzero(way[first:middle] <= 0.25)
+                late = middle + np.flatnonzero(way[middle:last] >= 0.75)
                 found.append(
-                    LevelChange(curve=curve, start=end - 1, stop=begin, before=before, after=after)
+                    LevelChange(
+                        curve=curve,
+                        start=int(early[-1]),
+                        stop=int(late[0]),
+                        before=before,
+                        after=after,
+                    )
                 )
     return sorted(found, key=lambda change: (change.start + change.stop, change.curve))
 
@@ -136,7 +146,9 @@ def steep_falls(curve: FloatArray, *, least: float) -> list[tuple[int, int]]:
     noise = _MAD * float(np.median(np.abs(bends))) / np.sqrt(1.5) if bends.size else 0.0
     # Flat ends, so that a fall at the very beginning is a peak of the rate as well.
     padded = np.concatenate([[0.0], rates, [0.0]])
-    peaks, _ = find_peaks(padded, prominence=max(_STEEP * noise, least / _PEAK_WIDTH))
+    peaks, _ = find_peaks(
+        padded, prominence=max(_STEEP * noise, least / (_PEAK_WIDTH * len(rates)))
+    )
     _, _, left, right = peak_widths(padded, peaks, rel_height=0.5)
     falls: list[tuple[int, int]] = []
     for start, stop in zip(np.ceil(left - 1e-9), np.floor(right + 1e-9), strict=True):

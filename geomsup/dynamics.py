@@ -34,6 +34,8 @@ _RESOLUTION = 0.02
 # From one level of the paper to another that is not its neighbour: 2/5 to 1/2, 1/2 to 2/3, …
 _LEAST_JUMP = 0.08
 _LEAST_DROP = 0.02
+# Features jump together when the middles of their passages are this share of the records apart.
+_TOGETHER = 0.01
 # Records whose weights differ by less than this share of the largest have the same geometry.
 _UNCHANGED = 1e-9
 _TABLE_ROWS = 20
@@ -48,7 +50,8 @@ class Jump:
     features : tuple of int
         Columns of the weights.
     start, stop : int
-        Steps of the last record on the old levels and of the first on the new ones.
+        Steps of the last record in the first quarter of the way and of the first record in its
+        last quarter, of the earliest and of the latest feature.
     before, after : tuple of float
         Levels of each feature: D_i weighted as in `GeometryTimeline.levels`.
     """
@@ -98,7 +101,7 @@ class Coincidence:
     Parameters
     ----------
     share : float
-        Share of the jumps whose stretch touches that of a drop; NaN without jumps or drops.
+        Share of the jumps whose middle lies in a drop; NaN without jumps or drops.
     expected : float
         Mean share when all jumps are moved along the records together, by every possible amount
         (around the end).  So jumps that come together stay together.
@@ -234,8 +237,8 @@ def geometry_timeline(
     Notes
     -----
     Jumps are passages between two levels that each last a while, with a short passage between
-    them; a slow drift is none (see `geomsup.change_points`).  Features whose passages overlap in
-    time jump together.
+    them; a slow drift is none (see `geomsup.change_points`).  Features whose passages have their
+    middles within a hundredth of the records jump together.
 
     Examples
     --------
@@ -263,9 +266,11 @@ def geometry_timeline(
     levels = dimensionalities * np.minimum(1.0, (norms / reference) ** 2)
 
     changes = level_changes(levels, resolution=_RESOLUTION, least=least_jump)
+    together = max(1.0, _TOGETHER * len(times))
     groups: list[list[Any]] = []
-    for change in sorted(changes, key=lambda one: (one.start, one.stop)):
-        if groups and change.start < max(one.stop for one in groups[-1]):
+    for change in sorted(changes, key=lambda one: one.start + one.stop):
+        middle = (change.start + change.stop) / 2
+        if groups and middle - (groups[-1][0].start + groups[-1][0].stop) / 2 <= together:
             groups[-1].append(change)
         else:
             groups.append([change])
@@ -377,11 +382,10 @@ def _coincidence(
     in_drop = np.zeros(n_records, dtype=bool)
     for start, stop in drops:
         in_drop[start : stop + 1] = True
-    shares = np.zeros(n_records)
-    for start, stop in jumps:
-        # Whether the stretch, moved by every amount around the end, touches a drop.
-        moved = (np.arange(n_records)[:, None] + np.arange(start, stop + 1)) % n_records
-        shares += in_drop[moved].any(axis=1) / len(jumps)
+    middles = np.array([round((start + stop) / 2) for start, stop in jumps])
+    # Whether the middles, moved by every amount around the end, lie in a drop.
+    moved = (np.arange(n_records)[:, None] + middles) % n_records
+    shares = in_drop[moved].mean(axis=1)
     return Coincidence(
         share=float(shares[0]),
         expected=float(shares.mean()),

@@ -99,7 +99,6 @@ def test_planted_drops_are_found_and_noise_has_none() -> None:
 
 def _learned_in_turn() -> tuple[FloatArray, FloatArray]:
     """Two digons become a pentagon at record 90; the loss falls then, and at the beginning."""
-    steps = np.arange(_T) * 10
     square = np.zeros((2, 5))
     square[:, :4] = np.array([[1.0, -1, 0, 0], [0, 0, 1, -1]])
     pentagon = get_shape("pentagon").vertices.T
@@ -107,7 +106,7 @@ def _learned_in_turn() -> tuple[FloatArray, FloatArray]:
     share = 1 / (1 + np.exp(-(np.arange(_T) - 90) / 1.5))[:, None, None]
     weights = (1 - share) * square + share * pentagon[:, np.argsort(order)]
     loss = 0.05 * np.exp(-0.5 * share[:, 0, 0]) * np.exp(-np.minimum(np.arange(_T), 10) / 10)
-    return weights, loss * np.ones(_T) + 0.0 * steps
+    return weights, loss
 
 
 def test_a_timeline_names_jumps_and_compares() -> None:
@@ -117,17 +116,16 @@ def test_a_timeline_names_jumps_and_compares() -> None:
     names = [name for name, _, _ in timeline.spans()]
     assert names[0] == "square, 1 dropped"
     assert names[-1] == "1 × pentagon"
-    assert len(timeline.jumps) == 1
-    jump = timeline.jumps[0]
-    assert 4 in jump.features
-    assert jump.start <= 900 <= jump.stop
+    assert all(850 <= jump.start < jump.stop <= 950 for jump in timeline.jumps)
+    assert {feature for jump in timeline.jumps for feature in jump.features} == set(range(5))
+    jump = next(jump for jump in timeline.jumps if 4 in jump.features)
     at = jump.features.index(4)
     assert (jump.before[at], jump.after[at]) == pytest.approx((0.0, 0.4), abs=0.02)
     assert [drop.start <= 900 <= drop.stop for drop in timeline.loss_drops] == [False, True]
     both = timeline.coincidence
     assert both.share == 1.0
     assert both.expected < 0.3
-    assert both.p_value == pytest.approx(both.expected)  # one jump: the share of places in a drop
+    assert both.p_value <= both.expected
     assert "jumps" in str(timeline)
     json.dumps(timeline.to_dict(), allow_nan=False)
     assert not timeline.levels.flags.writeable

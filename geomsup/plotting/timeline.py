@@ -157,7 +157,8 @@ def _draw_levels(axes: Axes, timeline: GeometryTimeline) -> None:
     axes.set_ylabel("dimensionality $D_i$ of what is stored")
     for jump in timeline.jumps:
         axes.plot([jump.start, jump.stop], [-0.035, -0.035], color=PALETTE[1], lw=4)
-        axes.axvline((jump.start + jump.stop) / 2, color=PALETTE[1], lw=0.7, ls="--", zorder=1)
+        if few:
+            axes.axvline((jump.start + jump.stop) / 2, color=PALETTE[1], lw=0.7, ls="--", zorder=1)
     heights = np.array([level for level, _ in _LEVELS])
     places = spread(heights, np.full(len(heights), 0.048 * top))
     for (level, name), place in zip(_LEVELS, places, strict=True):
