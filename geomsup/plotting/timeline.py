@@ -29,6 +29,7 @@ _LEVELS = (
 # So many features get a colour of their own each.
 _FEW = len(PALETTE)
 _LABEL_SIZE = 8.0
+_WIDE = 3.0
 
 
 def plot_timeline(
@@ -99,7 +100,9 @@ def plot_timeline(
 
 def _draw_loss(axes: Axes, timeline: GeometryTimeline) -> None:
     axes.plot(timeline.steps, timeline.losses, color=INK, lw=1.5)
-    axes.set_yscale("log")
+    # Over a narrow range a logarithmic axis has no readable ticks.
+    if timeline.losses.max() > _WIDE * timeline.losses.min() > 0.0:
+        axes.set_yscale("log")
     axes.set_ylabel("loss")
     both = timeline.coincidence
     if np.isfinite(both.share):
