@@ -344,6 +344,11 @@ def test_the_order_of_phases_is_checked() -> None:
     ]
     back = _ten(("other", "digons", "polygons", "digons"), (2, 4, 5, 4))
     assert _verdicts(ten_in_two.check([back])) == [False, False, False, False, True]
+    # A triangle before the digons breaks the order, but not the border that comes after them.
+    early = _ten(("other", "polygons", "digons", "polygons"), (2, 3, 4, 5))
+    p = np.array([1.0, 0.7, 0.3, 0.1])
+    early = dataclasses.replace(early, feature_probabilities=p)
+    assert _verdicts(ten_in_two.check([early])) == [False, False, True, True, True]
     dear = dataclasses.replace(good, losses=1.1 * good.losses)
     assert _verdicts(ten_in_two.check([dear]))[-1] is False
 

@@ -233,14 +233,17 @@ def check(results: Sequence[Result]) -> Outcome:
 
 
 def _why_other(result: Result, gaps: FloatArray) -> str:
-    """Which best models below p = 1 are neither digons nor polygons, and what they cost."""
+    """Which best models below p = 1 are out of order, and what they cost."""
     best = [FAMILIES[int(k)] for k in result.family_losses.argmin(1)]
-    return "; ".join(
+    phases = best_phases(result)
+    said = [
         f"at p = {result.feature_probabilities[k]:.3g} the best model is {_best_name(result, k)}, "
-        f"{gaps[k]:+.1%} from the {best[k]}"
-        for k, phase in enumerate(best_phases(result))
-        if k and phase == "other"
-    )
+        f"{gaps[k]:+.1%} from the best family, {best[k]}"
+        for k, phase in enumerate(phases)
+        if k and (phase == "other" or (phase == "polygons" and "digons" in phases[k:]))
+    ]
+    at = result.boundaries[FAMILIES.index("triangle")]
+    return "; ".join([*said, f"by exact loss the triangle is the best family above p = {at:.4f}"])
 
 
 def _best_name(result: Result, at: int) -> str:
@@ -248,11 +251,14 @@ def _best_name(result: Result, at: int) -> str:
 
 
 def _bracket(phases: Sequence[str], p: FloatArray) -> tuple[float, float]:
-    """Between which probabilities the last digons and the first polygons lie."""
-    if "digons" not in phases or "polygons" not in phases:
+    """Between which probabilities the last digons and the polygons after them lie."""
+    digons = [k for k, name in enumerate(phases) if name == "digons"]
+    after = [
+        k for k, name in enumerate(phases) if name == "polygons" and k > max(digons, default=k)
+    ]
+    if not after:
         return np.nan, np.nan
-    last = max(k for k, name in enumerate(phases) if name == "digons")
-    return float(p[phases.index("polygons")]), float(p[last])
+    return float(p[after[0]]), float(p[digons[-1]])
 
 
 def _in_order(phases: Sequence[str]) -> bool:

@@ -17,7 +17,7 @@ __all__ = ["draw_varied", "scale_factors"]
 
 _N_MODELS = 5
 _REPRESENTED = 0.1
-_TICKS = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+_TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 
 
 def draw_varied(figure: Any, grid: Any, result: VariedResult, what: str, shape: str) -> None:
