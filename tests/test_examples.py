@@ -25,7 +25,15 @@ _RELATIVE, _ABSOLUTE = 0.05, 0.02
 
 # What each example must have said by its end; patterns of its output.
 _SAID = {
-    "plot_triangle": [r"0\.05 +16 +digon \+ monosemantic", r"found: 1 × triangle"],
+    "plot_triangle": [r"0\.05 +12 +digon \+ monosemantic", r"found: 1 × triangle"],
+    "plot_intro": [
+        r"✓ importance 0\.9\^i, sparsity 0\.9: a pentagon",
+        r"the best of 6 models is pentagon",
+    ],
+    "plot_phase_diagrams": [r"phase-2-1: pass", r"phase-3-2: differs", r"✗ 4 regions"],
+    "plot_ten_in_two": [r"✓ then digons, then polygons", r"0\.6442 0\.2249 0\.0701"],
+    "plot_nonuniform": [r"cross at 3\.7\d times sparser", r"✓ the loss curves cross"],
+    "plot_notes_importance": [r"✓ early features keep", r"best matching \[\(8, 11\), \(9, 10\)\]"],
     "plot_pentagon": [r"found: 1 × pentagon", r"\d+ of 16 seeds are pentagons"],
     "plot_two_directions": [r"p = 0.224875  digon ⊕ digon", r"0\.0263051311 .* pentagon"],
     "plot_bias": [
@@ -80,15 +88,28 @@ def test_every_example_is_tested() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["plot_triangle", "plot_pentagon", "plot_two_directions", "plot_bias", "plot_thomson"]
+    "name",
+    [
+        "plot_triangle",
+        "plot_pentagon",
+        "plot_two_directions",
+        "plot_bias",
+        "plot_thomson",
+        "plot_intro",
+        "plot_nonuniform",
+    ],
 )
 def test_example(name: str, tmp_path: Path) -> None:
     _check(name, tmp_path)
 
 
 @pytest.mark.slow
-def test_interference_graph_example(tmp_path: Path) -> None:
-    _check("plot_interference_graph", tmp_path)
+@pytest.mark.parametrize(
+    "name",
+    ["plot_interference_graph", "plot_phase_diagrams", "plot_ten_in_two", "plot_notes_importance"],
+)
+def test_slow_example(name: str, tmp_path: Path) -> None:
+    _check(name, tmp_path)
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda path: path.stem)

@@ -15,9 +15,17 @@ from numpy.typing import NDArray
 from geomsup.report import GeometryReport
 from geomsup.theory import BestConfiguration, best_configuration
 from geomsup.theory.loss import Problem, batch_losses
-from geomsup.theory.search import configuration_name, geometry_of
+from geomsup.theory.search import configuration_name, geometry_of, minima_from
 
-__all__ = ["best_known", "counted", "exact_losses", "models_by_name", "names_of", "reports_of"]
+__all__ = [
+    "best_known",
+    "counted",
+    "exact_losses",
+    "lowest_of",
+    "models_by_name",
+    "names_of",
+    "reports_of",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -61,6 +69,21 @@ def best_known(
     return best_configuration(
         n_features, n_hidden, feature_probability, importance, n_starts=n_starts
     )
+
+
+def lowest_of(
+    weights: FloatArray,
+    biases: FloatArray,
+    feature_probability: FloatArray | float,
+    importance: FloatArray | float = 1.0,
+) -> BestConfiguration:
+    """The minima that descents on the exact loss reach from trained models.
+
+    A search from random starts may miss what training found; then this is the lower one.
+    """
+    n_models, m, n = weights.shape
+    problem = Problem.of(n, feature_probability, importance)
+    return minima_from(np.hstack([weights.reshape(n_models, -1), biases]), m, problem)
 
 
 def models_by_name(names: Sequence[str]) -> dict[str, list[int]]:

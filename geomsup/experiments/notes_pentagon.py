@@ -87,8 +87,8 @@ def check(results: Sequence[Result]) -> Outcome:
     if stuck.size:
         dearer = counted(name for name in names if name != "pentagon")
         price = (
-            f"{dearer}; they lose {stuck.min():.4f}–{stuck.max():.4f}, "
-            f"{stuck.min() / best:.2f}–{stuck.max() / best:.2f} times the best known {best:.6f}"
+            f"{dearer}; they lose {_span(stuck, 4)}, {_span(stuck / best, 2)} times the best known "
+            f"{best:.6f}"
         )
     reached = losses[pentagons] < (1.0 + _REACHED) * best
     return Outcome(
@@ -117,6 +117,11 @@ def check(results: Sequence[Result]) -> Outcome:
             "models": len(names),
         },
     )
+
+
+def _span(values: FloatArray, digits: int) -> str:
+    low, high = f"{values.min():.{digits}f}", f"{values.max():.{digits}f}"
+    return low if low == high else f"{low} to {high}"
 
 
 EXPERIMENT = Experiment(

@@ -7,15 +7,20 @@ the verdict out of anybody's hands: it is a function of the claims, and the scor
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from geomsup.errors import GeomsupError
 
-__all__ = ["Claim", "Outcome", "Verdict"]
+__all__ = ["SIGNS", "Claim", "Outcome", "Verdict"]
 
 Verdict: TypeAlias = Literal["pass", "differs", "fail"]
+
+
+SIGNS = {True: "✓", False: "✗"}
+_WIDTH = 98  # of a printed line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +62,21 @@ class Claim:
     def holds(self) -> bool:
         """Whether enough of them do."""
         return self.agree > self.needed * len(self.by_seed)
+
+    def __str__(self) -> str:
+        head = f"  {SIGNS[self.holds]} {self.says}: {self.found}"
+        if len(self.by_seed) > 1:
+            head += f" [{self.agree} of {len(self.by_seed)}]"
+        lines = textwrap.wrap(head, _WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+        if self.why and not self.holds:
+            lines += textwrap.wrap(
+                f"why: {self.why}",
+                _WIDTH,
+                initial_indent="    ",
+                subsequent_indent="    ",
+                break_on_hyphens=False,
+            )
+        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON."""
@@ -119,6 +139,9 @@ class Outcome:
 
     def _weakest(self) -> Claim:
         return min(self.claims, key=lambda claim: claim.agree / len(claim.by_seed))
+
+    def __str__(self) -> str:
+        return "\n".join([self.verdict, *map(str, self.claims)])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON."""

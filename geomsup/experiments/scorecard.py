@@ -5,17 +5,15 @@ The same table goes to the terminal, to a notebook, to JSON and to the documenta
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from geomsup.experiments.outcome import Claim, Outcome
+from geomsup.experiments.outcome import SIGNS, Claim, Outcome
 
 __all__ = ["Scorecard", "ScorecardRow"]
 
-_SIGNS = {True: "✓", False: "✗"}
 _COLUMNS = ("id", "what is said", "what was found", "seeds", "verdict")
 
 
@@ -65,29 +63,11 @@ class ScorecardRow:
 
     def __str__(self) -> str:
         lines = [f"{self.id}: {self.outcome.verdict}   ({self._made()})", f"  {self.says}"]
-        for claim in self.outcome.claims:
-            lines += _claim_lines(claim)
-        return "\n".join(lines)
+        return "\n".join([*lines, *map(str, self.outcome.claims)])
 
     def _made(self) -> str:
         seeds = "1 seed" if len(self.seeds) == 1 else f"{len(self.seeds)} seeds"
         return f"{self.scale} scale, {seeds}, {self.seconds:.0f} s"
-
-
-def _claim_lines(claim: Claim) -> list[str]:
-    head = f"  {_SIGNS[claim.holds]} {claim.says}: {claim.found}"
-    if len(claim.by_seed) > 1:
-        head += f" [{claim.agree} of {len(claim.by_seed)}]"
-    lines = textwrap.wrap(head, 98, subsequent_indent="    ", break_on_hyphens=False)
-    if claim.why and not claim.holds:
-        lines += textwrap.wrap(
-            f"why: {claim.why}",
-            98,
-            initial_indent="    ",
-            subsequent_indent="    ",
-            break_on_hyphens=False,
-        )
-    return lines
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -149,4 +129,4 @@ class Scorecard:
 
 def _cell(claim: Claim) -> str:
     why = f" ({claim.why})" if claim.why and not claim.holds else ""
-    return f"{_SIGNS[claim.holds]} {claim.says}: {claim.found}{why}"
+    return f"{SIGNS[claim.holds]} {claim.says}: {claim.found}{why}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,7 +89,9 @@ def plot_family_losses(losses: FamilyLosses, *, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def plot_phase_diagram(diagram: PhaseDiagram, *, ax: Axes | None = None) -> Axes:
+def plot_phase_diagram(
+    diagram: PhaseDiagram, *, ax: Axes | None = None, colors: Sequence[str] | None = None
+) -> Axes:
     """Draw which arrangement is best at each sparsity and relative importance.
 
     Parameters
@@ -96,6 +99,8 @@ def plot_phase_diagram(diagram: PhaseDiagram, *, ax: Axes | None = None) -> Axes
     diagram : PhaseDiagram
         What :func:`geomsup.theory.phase_diagram` returned.
     ax : matplotlib.axes.Axes, optional
+    colors : sequence of str, optional
+        A colour for each of ``diagram.phases``, so that several diagrams can share theirs.
 
     Returns
     -------
@@ -105,7 +110,7 @@ def plot_phase_diagram(diagram: PhaseDiagram, *, ax: Axes | None = None) -> Axes
     Raises
     ------
     GeomsupError
-        If `diagram` is something else.
+        If `diagram` is something else, or there are another number of colours than phases.
 
     Examples
     --------
@@ -121,7 +126,12 @@ def plot_phase_diagram(diagram: PhaseDiagram, *, ax: Axes | None = None) -> Axes
     from matplotlib.patches import Patch
 
     axes: Axes = axes_for(ax, figsize=(6.4, 5.2))
-    colors = [PALETTE[k % len(PALETTE)] for k in range(len(diagram.phases))]
+    if colors is None:
+        colors = [PALETTE[k % len(PALETTE)] for k in range(len(diagram.phases))]
+    elif len(colors) != len(diagram.phases):
+        raise GeomsupError(
+            f"expected one colour for each of {len(diagram.phases)} phases, got {len(colors)}"
+        )
     axes.pcolormesh(
         _edges(diagram.relative_importance),
         _edges(diagram.feature_probability),

@@ -23,7 +23,7 @@ from geomsup.theory.models import descend_models
 from geomsup.theory.phases import ascending
 from geomsup.theory.search import checked_rng, checked_size
 
-__all__ = ["PhaseDiagram", "arrangement", "phase_diagram"]
+__all__ = ["PhaseDiagram", "arrangement", "numbered_alike", "phase_diagram"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -196,8 +196,7 @@ def phase_diagram(
     for cell, model in enumerate(W):
         # Features of equal importance are interchangeable: number them so that equals are equal.
         alike = n if abs(cells.importance[cell, -1] - 1.0) < 1e-9 else n - 1
-        orders = [(*order, *range(alike, n)) for order in permutations(range(alike))]
-        name, order = min((arrangement(model[:, order]), order) for order in orders)
+        name, order = numbered_alike(model, alike)
         W[cell], b[cell] = model[:, order], b[cell, order]
         names.append(name)
     phases = tuple(sorted(set(names)))
@@ -248,6 +247,27 @@ def arrangement(W: FloatArray) -> str:
     dropped = [str(k + 1) for k in range(W.shape[1]) if k not in kept]
     name = " ⊕ ".join(sorted(names, key=lambda x: (-len(x), x))) or "nothing"
     return f"{name} ({', '.join(dropped)} dropped)" if dropped else name
+
+
+def numbered_alike(W: FloatArray, n_alike: int) -> tuple[str, list[int]]:
+    """The alphabetically first name that renumbering interchangeable features gives.
+
+    Parameters
+    ----------
+    W : ndarray of shape (n_hidden, n_features)
+    n_alike : int
+        The first so many features are interchangeable.
+
+    Returns
+    -------
+    name : str
+        As :func:`arrangement` gives it.
+    order : list of int
+        Columns of W in the order that it names.
+    """
+    rest = range(n_alike, W.shape[1])
+    orders = [[*order, *rest] for order in permutations(range(n_alike))]
+    return min((arrangement(W[:, order]), order) for order in orders)
 
 
 def _group_name(units: FloatArray, features: list[int]) -> str:

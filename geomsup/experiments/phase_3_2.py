@@ -1,0 +1,38 @@
+"""Three features in two dimensions: what becomes of the third as its importance grows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from geomsup.experiments.experiment import Experiment
+from geomsup.experiments.outcome import Outcome
+from geomsup.experiments.phase_map import MapConfig, MapResult, check_map, run_map
+
+__all__ = ["EXPERIMENT", "check"]
+
+# The third feature is ignored, shares a dimension with another, or has one of its own; then the
+# others share what is left, or one of them is ignored.
+_REGIONS = (
+    "1 ⊕ 2 (3 dropped)",
+    "digon(1, 3) ⊕ 2",
+    "digon(1, 2) ⊕ 3",
+    "1 ⊕ 3 (2 dropped)",
+)
+
+
+def check(results: Sequence[MapResult]) -> Outcome:
+    """Look for the four regions of the paper."""
+    return check_map(results, _REGIONS)
+
+
+EXPERIMENT = Experiment(
+    id="phase-3-2",
+    title="phase diagram, three features in two dimensions",
+    says="four regions with sharp borders, in superposition or not; theory has the same",
+    source="Elhage et al. 2022, superposition as a phase change",
+    paper=MapConfig(n_features=3, n_hidden=2),
+    smoke=MapConfig(n_features=3, n_hidden=2, n_grid=9, batch_size=256),
+    run=run_map,
+    check=check,
+    result=MapResult,
+)
