@@ -91,7 +91,7 @@ def run_map(config: MapConfig, seed: int, trainer: Trainer) -> MapResult:
                 lr_schedule="cosine",
                 n_steps=config.n_steps,
             ),
-            seed + row,
+            seed * size + row,  # no two rows of any two seeds share their samples
         )
         found = exact_losses(trained.weights, trained.biases, float(probability), importance)
         losses[row] = found.reshape(size, k)
