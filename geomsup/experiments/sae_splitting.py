@@ -29,7 +29,7 @@ from geomsup.dictionary.splitting import chance_cosine
 from geomsup.experiments.experiment import Experiment, Trainer
 from geomsup.experiments.outcome import Claim, Outcome
 
-__all__ = ["EXPERIMENT", "Config", "Result", "check", "run", "tree_of"]
+__all__ = ["EXPERIMENT", "Config", "Result", "check", "nominal_sizes", "run", "tree_of"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -164,7 +164,7 @@ def check(results: Sequence[Result]) -> Outcome:
     claims = [_planted(results, level) for level in range(len(first.clusters))]
     trees = [[tree_of(result, truth) for truth in range(2)] for result in results]
     # Levels at which there is something left to split, and the others.
-    small = [k for k, n in enumerate(_nominal(first)[:-1]) if n < first.n_features]
+    small = [k for k, n in enumerate(nominal_sizes(first)[:-1]) if n < first.n_features]
     large = [k for k in range(first.decoders.shape[1] - 1) if k not in small]
     split = np.array([[_count(tree, small) for tree in pair] for pair in trees])
     of = np.array([[sum(tree.sizes[k] for k in small) for tree in pair] for pair in trees])
@@ -173,11 +173,13 @@ def check(results: Sequence[Result]) -> Outcome:
         float(fisher_exact(np.array([s, n - s]), alternative="greater").pvalue)
         for s, n in zip(split, of, strict=True)
     ]
+    together = [np.concatenate([pair[0].coactivations[k] for k in small]).mean() for pair in trees]
     claims += [
         Claim(
             says="a feature of a small dictionary becomes several in a larger one",
             found=f"{_fractions(split[:, 0], of[:, 0])} latents split below {first.n_features} "
-            f"latents; {dealt.mean():.1f} would if children were dealt out at random",
+            f"latents; {dealt.mean():.1f} would if children were dealt out at random; where a "
+            f"latent is active, its parent is in {np.mean(together):.0%} of the cases",
             by_seed=tuple(
                 s > _MOST * n and s > d
                 for s, n, d in zip(split[:, 0], of[:, 0], dealt, strict=True)
@@ -202,7 +204,7 @@ def check(results: Sequence[Result]) -> Outcome:
             "dealt_at_random": dealt,
             "found": [result.found for result in results],
             "dead": [result.dead for result in results],
-            "coactivation": [float(np.nanmean(result.coactivations[0])) for result in results],
+            "coactivation": together,
         },
     )
 
@@ -210,7 +212,9 @@ def check(results: Sequence[Result]) -> Outcome:
 def _planted(results: Sequence[Result], level: int) -> Claim:
     values = np.array([result.agreement[level] for result in results])
     n_clusters, n_features = results[0].clusters[level], results[0].n_features
-    shares = np.array([result.found[0][_nominal(result).index(n_features)] for result in results])
+    shares = np.array(
+        [result.found[0][nominal_sizes(result).index(n_features)] for result in results]
+    )
     return Claim(
         says=f"the families of {n_clusters} latents are the {n_clusters} planted "
         f"{'clusters' if level == 0 else 'groups'}",
@@ -236,7 +240,7 @@ def _beyond(
     )
 
 
-def _nominal(result: Result) -> list[int]:
+def nominal_sizes(result: Result) -> list[int]:
     """Sizes of the dictionaries, dead latents included."""
     living = (~np.isnan(result.powers[0])).sum(axis=1)
     return [int(n) for n in living + result.dead[0]]
