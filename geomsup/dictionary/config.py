@@ -46,8 +46,7 @@ class AutoencoderConfig:
     activation : {"relu", "topk"}, default "relu"
     penalty : float or sequence of float, default 0.1
         Weights ≥ 0 of the L1 penalty, for "relu". The unit of length is the root mean square norm
-        of the activations that are not zero, so that one penalty suits many models. A latent
-        that is alone active comes out too short by penalty/2 of these units.
+        of the activations that are not zero, so that one penalty suits many models.
     k : int or sequence of int, default 1
         Numbers of latents that may be active at a time, for "topk".
     n_restarts : int, default 1

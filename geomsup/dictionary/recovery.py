@@ -7,7 +7,7 @@ match of feature i, and cosines keep their signs throughout.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
@@ -237,7 +237,7 @@ def agreement(dictionaries: Sequence[Autoencoder]) -> float:
 
 
 def loss_recovered(
-    dictionary: Autoencoder,
+    dictionary: Autoencoder | Callable[[FloatArray], FloatArray],
     W: object,
     b: object,
     feature_probability: FloatArray | float,
@@ -248,8 +248,9 @@ def loss_recovered(
 
     Parameters
     ----------
-    dictionary : Autoencoder
-        Trained on the hidden activations of the model.
+    dictionary : Autoencoder or callable
+        Trained on the hidden activations of the model; or anything else that gives activations of
+        shape (n_samples, n_hidden) back, such as ``autoencoder.refitted``.
     W, b : array_like of shape (n_hidden, n_features) and (n_features,)
         The model x̂ = ReLU(WᵀWx + b).
     feature_probability, importance : float or array-like of shape (n_features,)
@@ -279,8 +280,9 @@ def loss_recovered(
         output = np.maximum(hidden @ source.W + bias, 0.0)
         return float((((output - x) ** 2) @ weight).mean())
 
+    rebuild = dictionary.reconstruct if isinstance(dictionary, Autoencoder) else dictionary
     nothing = loss(np.zeros_like(h))
-    return (nothing - loss(dictionary.reconstruct(h))) / (nothing - loss(h))
+    return (nothing - loss(rebuild(h))) / (nothing - loss(h))
 
 
 def _living(dictionary: Autoencoder | object) -> tuple[FloatArray, IntArray]:

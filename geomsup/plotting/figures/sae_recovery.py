@@ -50,7 +50,7 @@ def _pentagon(ax: Axes, result: Result, why: str, setting: Setting) -> None:
         arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": color, "linewidth": 1.4}
         ax.annotate("", xy=(x, y), xytext=(0.0, 0.0), arrowprops=arrow, zorder=2)
     ax.set_title(
-        f"{KINDS[setting.kind]}, {setting}\n{why}: {result.share[row]:.0%} of the directions, "
+        f"{KINDS[setting.kind]}, {why}: {setting}\n{result.share[row]:.0%} of the directions, "
         f"{result.loss_recovered[row]:.0%} of the loss",
         fontsize=9,
     )
@@ -70,8 +70,8 @@ def _by_penalty(ax: Axes, results: Sequence[Result]) -> None:
                 losses.append(np.mean([result.loss_recovered[setting.rows] for result in results]))
         order = np.argsort(penalties)
         for values, color, what in (
-            (shares, PALETTE[0], "directions found"),
-            (losses, PALETTE[1], "loss recovered"),
+            (shares, PALETTE[0], "directions"),
+            (losses, PALETTE[1], "loss"),
         ):
             ax.plot(
                 np.array(penalties)[order],
@@ -80,11 +80,13 @@ def _by_penalty(ax: Axes, results: Sequence[Result]) -> None:
                 linestyle=_LINES[model % len(_LINES)],
                 marker="o",
                 markersize=4,
-                label=f"{what}, {size}, {largest} latents",
+                label=f"{what}, {size}",
             )
-    ax.set(xscale="log", xlabel="L1 penalty", ylabel="share", ylim=(-0.03, 1.4))
+    ax.set(
+        xscale="log", xlabel="L1 penalty", ylabel="share found, share recovered", ylim=(-0.03, 1.3)
+    )
     ax.set_yticks(np.linspace(0.0, 1.0, 6))
-    ax.set_title("ReLU with L1: true directions or true lengths", fontsize=10, loc="left")
+    ax.set_title("ReLU with L1, largest dictionaries", fontsize=10, loc="left")
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
 
