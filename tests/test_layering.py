@@ -110,10 +110,12 @@ MAY_IMPORT["dictionary"] = {
     "interference",
     "report",
     "classify",
+    "training.settings",
+    "training.distributions",
     "training.data",
-    "training.environment",
     "training.model",
     "training.optim",
+    "training.environment",
 }
 # Theory names the optima that it finds, so it stands behind the classifier.
 MAY_IMPORT["theory"] = {"errors", "weights", "shapes", "report", "classify"}

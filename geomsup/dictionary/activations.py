@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
-from geomsup.training.data import RawSampler
+from geomsup.training.data import RawUniforms, Sampler
+from geomsup.training.distributions import make_distribution
 from geomsup.weights import as_weights
 
 __all__ = ["Activations", "GivenActivations", "Purpose", "ToyActivations", "as_activations"]
@@ -97,7 +98,8 @@ class ToyActivations:
     def features(self, size: int, seed: np.random.SeedSequence) -> Iterator[Batch]:
         """Yield batches of inputs x, of shape (n_features, size), into the same memory."""
         p = np.asarray(self.feature_probability)[None]
-        sampler = RawSampler(p, [seed], size)
+        distribution = make_distribution(p, upper=RawUniforms.upper)
+        sampler = Sampler(RawUniforms([seed], distribution.n_rows, size), distribution)
         out = torch.empty((1, p.shape[1], size))
         while True:
             sampler.draw(out)
@@ -123,6 +125,17 @@ class GivenActivations:
     ----------
     values : array_like of shape (n_samples, n_hidden)
         One activation in each *row*.
+
+    Raises
+    ------
+    GeomsupError
+        If this is no finite table of numbers.
+
+    Examples
+    --------
+    >>> from geomsup.dictionary import GivenActivations
+    >>> GivenActivations([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]).n_hidden
+    3
     """
 
     values: FloatArray

@@ -196,6 +196,15 @@ def best_of_each(autoencoders: Sequence[Autoencoder]) -> tuple[Autoencoder, ...]
     -------
     tuple of Autoencoder
         In the order of the first restarts.
+
+    Examples
+    --------
+    >>> from geomsup.dictionary import AutoencoderConfig, ToyActivations
+    >>> from geomsup.dictionary import best_of_each, train_autoencoders
+    >>> config = AutoencoderConfig(n_latents=(2, 4), n_restarts=3, n_steps=50)
+    >>> found = train_autoencoders(ToyActivations([[1, 0, 1], [0, 1, 1]]), config, progress=False)
+    >>> len(found), [one.n_latents for one in best_of_each(found)]
+    (6, [2, 4])
     """
     best: dict[tuple[int, float], Autoencoder] = {}
     for one in autoencoders:

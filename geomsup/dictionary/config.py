@@ -7,16 +7,23 @@ the whole grid of sizes × sparsities × restarts, trained on the same samples.
 from __future__ import annotations
 
 import dataclasses
-import math
-import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from geomsup.errors import GeomsupError, shorten
+from geomsup.errors import GeomsupError
+from geomsup.training.settings import (
+    LARGEST,
+    brief,
+    numbers,
+    one_of,
+    positive_integer,
+    positive_number,
+    whole_number,
+)
 
 __all__ = ["ACTIVATIONS", "AutoencoderConfig"]
 
@@ -97,21 +104,14 @@ class AutoencoderConfig:
     resample_every: int = 500
 
     def __post_init__(self) -> None:
-        if self.activation not in ACTIVATIONS:
-            raise GeomsupError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}, "
-                f"got {shorten(self.activation)}"
-            )
-        self._set("n_latents", _listed("n_latents", self.n_latents, _count))
+        self._set("activation", one_of("activation", self.activation, ACTIVATIONS))
+        self._set("n_latents", _listed("n_latents", self.n_latents, positive_integer))
         self._set("penalty", _listed("penalty", self.penalty, _penalty))
-        self._set("k", _listed("k", self.k, _count))
+        self._set("k", _listed("k", self.k, positive_integer))
         for name in ("n_restarts", "n_steps", "batch_size"):
-            self._set(name, _count(name, getattr(self, name)))
-        self._set("resample_every", _count("resample_every", self.resample_every, least=0))
-        rate = _number("learning_rate", self.learning_rate)
-        if not 0.0 < rate <= 1.0:
-            raise GeomsupError(f"learning_rate must lie above 0 and at most at 1, got {rate:g}")
-        self._set("learning_rate", rate)
+            self._set(name, positive_integer(name, getattr(self, name)))
+        self._set("resample_every", whole_number("resample_every", self.resample_every, 0))
+        self._set("learning_rate", positive_number("learning_rate", self.learning_rate))
         if self.activation == "topk" and max(self._k) > min(self.sizes):
             raise GeomsupError(
                 f"k must not exceed the smallest n_latents ({min(self.sizes)}), got "
@@ -157,39 +157,23 @@ class AutoencoderConfig:
         object.__setattr__(self, name, value)
 
 
-def _listed(name: str, value: Any, checked: Any) -> tuple[Any, ...]:
+def _listed(name: str, value: Any, checked: Callable[[str, object], float]) -> tuple[float, ...]:
     """One value or a sequence of them as a tuple without repetitions."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     items = tuple(value) if isinstance(value, list | tuple) else (value,)
     if not items:
         raise GeomsupError(f"{name} must name at least one value, got none")
-    numbers = tuple(checked(name, item) for item in items)
-    if len(set(numbers)) < len(numbers):
+    found = tuple(checked(name, item) for item in items)
+    if len(set(found)) < len(found):
         raise GeomsupError(
-            f"{name} must not name a value twice, got {shorten(value)}; use n_restarts to repeat"
+            f"{name} must not name a value twice, got {brief(value)}; use n_restarts to repeat"
         )
-    return numbers
+    return found
 
 
-def _count(name: str, value: Any, *, least: int = 1) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if isinstance(value, bool | np.bool_) or number < least:
-        raise GeomsupError(f"{name} must be an integer of at least {least}, got {shorten(value)}")
-    return number
-
-
-def _number(name: str, value: Any) -> float:
-    is_number = isinstance(value, int | float | np.integer | np.floating)
-    if not is_number or isinstance(value, bool) or not math.isfinite(value):
-        raise GeomsupError(f"{name} must be a finite number, got {shorten(value)}")
-    return float(value)
-
-
-def _penalty(name: str, value: Any) -> float:
-    if (number := _number(name, value)) < 0.0:
-        raise GeomsupError(f"{name} must not be negative, got {number:g}")
-    return number
+def _penalty(name: str, value: object) -> float:
+    number = numbers(name, value)
+    if number.ndim or not 0 <= number <= LARGEST:
+        raise GeomsupError(f"{name} must be a number of at least 0, got {brief(value)}")
+    return float(number)

@@ -226,6 +226,15 @@ def agreement(dictionaries: Sequence[Autoencoder]) -> float:
     come from the initial values are not.  Sharkey et al. 2022 judge dictionaries by their mean
     maximum cosine in this way; the weights, which are new here, keep latents that hardly ever fire
     from deciding.
+
+    Examples
+    --------
+    >>> from geomsup.dictionary import AutoencoderConfig, ToyActivations
+    >>> from geomsup.dictionary import agreement, train_autoencoders
+    >>> config = AutoencoderConfig(n_latents=4, penalty=0.3, n_restarts=2, n_steps=500)
+    >>> source = ToyActivations([[1, -1, 0, 0], [0, 0, 1, -1]], 0.1)
+    >>> bool(agreement(train_autoencoders(source, config, progress=False)) > 0.99)
+    True
     """
     if len(dictionaries) < 2:
         raise GeomsupError(f"agreement needs at least two dictionaries, got {len(dictionaries)}")
@@ -267,6 +276,13 @@ def loss_recovered(
     ------
     GeomsupError
         If the shapes do not fit.
+
+    Examples
+    --------
+    >>> from geomsup.dictionary import loss_recovered
+    >>> W = [[1, -1, 0, 0], [0, 0, 1, -1]]
+    >>> loss_recovered(lambda h: h, W, [0, 0, 0, 0], 0.1)  # anything that gives activations back
+    1.0
     """
     source = ToyActivations(W, feature_probability)  # type: ignore[arg-type]  # checked there
     bias = np.asarray(b, dtype=np.float64)

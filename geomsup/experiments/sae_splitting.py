@@ -186,7 +186,7 @@ def check(results: Sequence[Result]) -> Outcome:
             ),
         ),
         Claim(
-            says="without clusters there is nothing to split",
+            says="without clusters hardly anything splits",
             found=f"{_fractions(split[:, 1], of[:, 1])} split (Fisher's exact test, largest "
             f"P = {max(tests):.1g})",
             by_seed=tuple(p < _LEVEL for p in tests),

@@ -38,6 +38,6 @@ __all__ = [
     "plot_optimum",
     "plot_phase_diagram",
     "plot_report",
-    "plot_timeline",
     "plot_splitting_tree",
+    "plot_timeline",
 ]

@@ -104,6 +104,18 @@ def plot_splitting_tree(tree: SplittingTree, *, ax: Axes | None = None) -> Axes:
     ------
     GeomsupError
         If `tree` is something else.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from geomsup.dictionary import AutoencoderConfig, ToyActivations
+    >>> from geomsup.dictionary import splitting_tree, train_autoencoders
+    >>> config = AutoencoderConfig(n_latents=(2, 4), n_steps=200)
+    >>> source = ToyActivations([[1, -1, 0, 0], [0, 0, 1, -1]], 0.1)
+    >>> tree = splitting_tree(train_autoencoders(source, config, progress=False))
+    >>> ax = plot_splitting_tree(tree, ax=Figure().add_subplot())
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['2 latents', '4 latents']
     """
     _checked(tree, "splitting_tree", "parents")
     from matplotlib.collections import LineCollection
