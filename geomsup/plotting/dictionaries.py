@@ -68,7 +68,9 @@ def plot_matched_cosines(recovery: Recovery, *, ax: Axes | None = None) -> Axes:
     order = [*matched, *others[np.argsort(nearest, kind="stable")].tolist()]
     shown = recovery.similarities[:, order]
     image = axes.imshow(shown, cmap=DIVERGING, vmin=-1.0, vmax=1.0, interpolation="nearest")
-    axes.figure.colorbar(image, ax=axes, label="cosine", shrink=0.85)
+    # Beside the map and as high: dictionaries are wide, and maps of equal cells are flat then.
+    bar = axes.inset_axes((1.02, 0.0, 0.03, 1.0))
+    axes.figure.colorbar(image, cax=bar, label="cosine")
     if len(others) and matched:
         axes.axvline(len(matched) - 0.5, color=INK, linewidth=1.0, gid="unmatched")
     rows, columns = shown.shape
