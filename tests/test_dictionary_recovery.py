@@ -24,6 +24,7 @@ from geomsup.dictionary import (
     recover_features,
     splitting_tree,
 )
+from geomsup.dictionary.recovery import chance_share
 from geomsup.dictionary.splitting import chance_cosine
 from geomsup.errors import GeomsupError
 from geomsup.plotting import plot_matched_cosines, plot_splitting_tree
@@ -240,6 +241,14 @@ def test_chance_is_the_quantile_of_random_directions(rng: np.random.Generator) -
     u /= np.linalg.norm(u, axis=2, keepdims=True)
     cosines = np.einsum("ij,ij->i", *u)
     assert np.mean(cosines > chance_cosine(12)) == pytest.approx(0.01, abs=0.003)
+
+
+def test_chance_share_is_that_of_random_dictionaries(rng: np.random.Generator) -> None:
+    found = [
+        recover_features(rng.standard_normal((3, 15)), [[1.0], [0.0], [0.0]], threshold=0.9).share
+        for _ in range(2000)
+    ]
+    assert np.mean(found) == pytest.approx(chance_share(3, 15, 0.9), abs=0.03)
 
 
 def test_trees_refuse_what_does_not_grow() -> None:

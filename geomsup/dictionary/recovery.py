@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from scipy.stats import beta
 
 from geomsup.classify import classify_geometry
 from geomsup.dictionary.activations import Purpose, ToyActivations
@@ -26,7 +27,14 @@ from geomsup.interference import represented_features
 from geomsup.report import GeometryReport
 from geomsup.weights import as_weights
 
-__all__ = ["Recovery", "agreement", "cosines_between", "loss_recovered", "recover_features"]
+__all__ = [
+    "Recovery",
+    "agreement",
+    "chance_share",
+    "cosines_between",
+    "loss_recovered",
+    "recover_features",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -198,6 +206,24 @@ def recover_features(
 def cosines_between(a: FloatArray, b: FloatArray) -> FloatArray:
     """Cosines between columns, of shape (columns of a, columns of b)."""
     return np.clip(unit_columns(a)[0].T @ unit_columns(b)[0], -1.0, 1.0)
+
+
+def chance_share(n_hidden: int, n_latents: int, threshold: float = 0.95) -> float:
+    """Probability that at least one of n random directions is as near to a feature as a match.
+
+    In few dimensions that is no small number, and a share of recovered features means little
+    without it.
+
+    Examples
+    --------
+    >>> from geomsup.dictionary.recovery import chance_share
+    >>> round(chance_share(2, 10), 2), round(chance_share(5, 40), 2)
+    (0.66, 0.07)
+    """
+    half = 0.5 * (n_hidden - 1)
+    # (1 + cos)/2 of two uniform directions follows Beta(half, half).
+    near = float(beta.sf(0.5 * (1.0 + threshold), half, half)) if n_hidden > 1 else 0.5
+    return 1.0 - (1.0 - near) ** n_latents
 
 
 def agreement(dictionaries: Sequence[Autoencoder]) -> float:

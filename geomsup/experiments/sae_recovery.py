@@ -26,6 +26,7 @@ from geomsup.dictionary import (
     recover_features,
     train_autoencoders,
 )
+from geomsup.dictionary.recovery import chance_share
 from geomsup.experiments.experiment import Experiment, Trainer
 from geomsup.experiments.measures import best_known
 from geomsup.experiments.outcome import Claim, Outcome
@@ -303,6 +304,9 @@ def _found(results: Sequence[Result], chosen: Chosen, case: tuple[int, str]) -> 
     shares = _of_chosen(results, chosen, [case], "share")
     cosines = _of_chosen(results, chosen, [case], "cosine")
     dead = _of_chosen(results, chosen, [case], "n_dead")
+    chance = chance_share(
+        results[0].n_hidden[model], round(chosen[0, case].n_latents - dead.mean()), _COSINE
+    )
     best = max(
         result.share[setting.rows].mean()
         for result in results
@@ -321,7 +325,8 @@ def _found(results: Sequence[Result], chosen: Chosen, case: tuple[int, str]) -> 
         says=f"{KINDS[kind]} finds {_SHARE:.0%} of the directions of the "
         f"{results[0].sizes[model]} model",
         found=f"{shares.mean():.0%} at cosine {_COSINE:g} or more, mean cosine "
-        f"{cosines.mean():.3f} ({chosen[0, case]}; {dead.mean():.1f} of them dead)",
+        f"{cosines.mean():.3f} ({chosen[0, case]}, {dead.mean():.1f} of them dead; as many random "
+        f"directions would find {chance:.0%})",
         by_seed=tuple(shares >= _SHARE),
         why=why,
     )
