@@ -41,6 +41,14 @@ _SAID = {
         r"one arrow reversed: loss 0\.0830895928",
     ],
     "plot_thomson": [r"cube .* not the optimum +0\.33", r"square antiprism .* near the optimum"],
+    "plot_sae_recovery": [
+        r"penalty 1: 6\d% of the loss recovered, 9\d% with lengths fitted anew",
+        r"holds: ReLU with L1 finds 95% of the directions of the 5→2 model",
+    ],
+    "plot_sae_splitting": [
+        r"16 → 32: 1\d of 16 split",
+        r"holds: the families of 8 latents are the 8 planted clusters",
+    ],
     "plot_interference_graph": [r"100 of 100 features represented", r"digon +\d", r"dropped"],
 }
 
@@ -97,6 +105,8 @@ def test_every_example_is_tested() -> None:
         "plot_thomson",
         "plot_intro",
         "plot_nonuniform",
+        "plot_sae_recovery",
+        "plot_sae_splitting",
     ],
 )
 def test_example(name: str, tmp_path: Path) -> None:

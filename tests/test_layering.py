@@ -100,6 +100,23 @@ MAY_IMPORT["classify"] = set(ANALYSIS)
 # Change points are found in curves, whatever they are; the timeline of a training names geometry.
 MAY_IMPORT["change_points"] = set()
 MAY_IMPORT["dynamics"] = {"errors", "gram", "report", "classify", "change_points"}
+# Dictionaries are trained like toy models (their streams, their optimiser, their care for memory)
+# and judged like weights (is the geometry seen the geometry that is there?), so they stand behind
+# both sides.
+MAY_IMPORT["dictionary"] = {
+    "errors",
+    "weights",
+    "gram",
+    "interference",
+    "report",
+    "classify",
+    "training.settings",
+    "training.distributions",
+    "training.data",
+    "training.model",
+    "training.optim",
+    "training.environment",
+}
 # Theory names the optima that it finds, so it stands behind the classifier.
 MAY_IMPORT["theory"] = {"errors", "weights", "shapes", "report", "classify"}
 # The trainer knows nothing of the analysis, but for one objective: the exact loss.
@@ -121,6 +138,7 @@ MAY_IMPORT["experiments"] = {
     "sphere",
     "training",
     "training.environment",
+    "dictionary",
 }
 # Plotting reads finished results: their types, and nothing that computes.
 MAY_IMPORT["plotting"] = {
@@ -133,6 +151,7 @@ MAY_IMPORT["plotting"] = {
     "sphere",
     "theory",
     "dynamics",
+    "dictionary",
     "experiments",
 }
 # The package itself, which hands out the public names.

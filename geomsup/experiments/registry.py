@@ -37,6 +37,8 @@ _IDS = (
     "pca-collapse",
     "energy-levels",
     "geometric-transforms",
+    "sae-recovery",
+    "sae-splitting",
 )
 
 

@@ -15,6 +15,7 @@ axes, so that a caller keeps the last word on titles, sizes and files.
 
 from __future__ import annotations
 
+from geomsup.plotting.dictionaries import plot_matched_cosines, plot_splitting_tree
 from geomsup.plotting.dimensionality import plot_dimensionality
 from geomsup.plotting.directions import plot_directions
 from geomsup.plotting.graph import plot_interference_graph
@@ -33,8 +34,10 @@ __all__ = [
     "plot_family_losses",
     "plot_gram",
     "plot_interference_graph",
+    "plot_matched_cosines",
     "plot_optimum",
     "plot_phase_diagram",
     "plot_report",
+    "plot_splitting_tree",
     "plot_timeline",
 ]
