@@ -118,7 +118,7 @@ def check(results: Sequence[Result]) -> Outcome:
             Claim(
                 says="three pairs: the members of a pair stand side by side",
                 found=f"{angles.min():.0f}°–{angles.max():.0f}° apart with no other direction "
-                f"between them in {beside.mean():.0%} of the best and {all_beside.mean():.0%} of all "
+                f"between them, in {beside.mean():.0%} of the best, {all_beside.mean():.0%} of all "
                 "restarts",
                 by_seed=tuple(beside),
             ),

@@ -139,9 +139,7 @@ def check(results: Sequence[Result]) -> Outcome:
     on_the_way = np.concatenate([twisted_triangles(one.weights).any(axis=0) for one in results])
     named = [name for one in results for stages in one.stages for name in set(stages[:-1])]
     drops = [number for one in results for number in one.drops]
-    of_octahedra = [
-        bool(a) for a, is_octahedron in zip(across, octahedra, strict=True) if is_octahedron
-    ]
+    of_octahedra = across[np.array(octahedra)].tolist()
     return Outcome(
         claims=(
             Claim(
@@ -162,7 +160,7 @@ def check(results: Sequence[Result]) -> Outcome:
             ),
             Claim(
                 says="the loss falls in steps",
-                found=f"{min(drops)}–{max(drops)} drops of the loss, {np.mean(drops):.1f} on average",
+                found=f"{min(drops)}–{max(drops)} drops of the loss, mean {np.mean(drops):.1f}",
                 by_seed=tuple(number >= 2 for number in drops),
             ),
         ),
@@ -176,8 +174,8 @@ def check(results: Sequence[Result]) -> Outcome:
 EXPERIMENT = Experiment(
     id="geometric-transforms",
     title="two sets of three in three dimensions, as they learn",
-    says="the model passes through an antiprism and ends as an octahedron with antipodes across the "
-    "sets",
+    says="the model passes through an antiprism and ends as an octahedron with antipodes across "
+    "the sets",
     source="Elhage et al. 2022, Superposition and Learning Dynamics, geometric transformations",
     paper=Config(),
     smoke=Config(n_models=6, n_steps=6000, batch_size=512, n_records=100),

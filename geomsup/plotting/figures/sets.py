@@ -1,0 +1,60 @@
+"""Features of sets as arrows: a colour for each set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from geomsup.plotting.style import GHOST, INK, PALETTE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["draw_sets", "draw_sets_in_space"]
+
+
+def draw_sets(W: Any, ax: Axes, set_size: int, title: str) -> None:
+    """Draw two-dimensional weights, of shape (2, n_features)."""
+    limit = 1.18 * float(np.linalg.norm(W, axis=0).max())
+    circle = np.linspace(0, 2 * np.pi, 200)
+    ax.plot(np.cos(circle), np.sin(circle), color=GHOST, lw=0.6, ls=":")
+    for i, (x, y) in enumerate(W.T):
+        color = PALETTE[i // set_size % len(PALETTE)]
+        ax.annotate("", (x, y), (0, 0), arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.8})
+        if np.hypot(x, y) > 0.05 * limit:
+            # Members of a collapsed pair would hide each other's numbers.
+            shift = 1.1 + 0.13 * _hidden(W, i)
+            ax.text(shift * x, shift * y, str(i), ha="center", va="center", color=color, fontsize=8)
+    limit = max(limit, 1.05)
+    ax.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[])
+    ax.set_aspect("equal")
+    ax.spines[:].set_visible(False)
+    ax.set_title(title, fontsize=9, color=INK)
+
+
+def _hidden(W: Any, i: int) -> int:
+    """How many earlier arrows end at the same place."""
+    return int(np.sum(np.linalg.norm(W[:, :i] - W[:, [i]], axis=0) < 0.12))
+
+
+def draw_sets_in_space(W: Any, ax: Any, set_size: int, title: str) -> None:
+    """Draw three-dimensional weights, of shape (3, n_features), with the triangle of each set."""
+    # Look along the plane that the sets' triangles are parallel to, a little from above.
+    axis = W[:, :set_size].sum(axis=1)
+    axis = axis / max(float(np.linalg.norm(axis)), 1e-12)
+    frame = np.linalg.svd(axis[None])[2]
+    points = np.array([frame[1], frame[2], frame[0]]) @ W
+    for k in range(W.shape[1] // set_size):
+        inside = points[:, k * set_size : (k + 1) * set_size]
+        color = PALETTE[k % len(PALETTE)]
+        loop = np.concatenate([inside, inside[:, :1]], axis=1)
+        ax.plot(*loop, color=color, lw=1.2)
+        for i, tip in enumerate(inside.T):
+            ax.plot(*np.array([np.zeros(3), tip]).T, color=color, lw=1.8, alpha=0.8)
+            ax.text(*(1.15 * tip), str(k * set_size + i), color=color, fontsize=8)
+    ax.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1))
+    ax.set_box_aspect((1, 1, 1), zoom=1.45)
+    ax.view_init(elev=22, azim=35)
+    ax.set_axis_off()
+    ax.set_title(title, fontsize=9, color=INK)
