@@ -34,6 +34,11 @@ _SAID = {
     "plot_ten_in_two": [r"✓ then digons, then polygons", r"0\.6442 0\.2249 0\.0701"],
     "plot_nonuniform": [r"cross at 3\.7\d times sparser", r"✓ the loss curves cross"],
     "plot_notes_importance": [r"✓ early features keep", r"best matching \[\(8, 11\), \(9, 10\)\]"],
+    "plot_uniform": [r"✓ D\* = m/‖W‖² sticks at 1/2", r"✓ digons \(D = 0\.5\)"],
+    "plot_energy_levels": [r"✓ the jumps coincide with drops of the loss"],
+    "plot_sets": [r"anticorrelated: pass", r"✓ the features of a set are nearly orthogonal"],
+    "plot_pca_collapse": [r"✓ 1−S from 0\.05 to 0\.15: one pair is", r"✓ 1−S from 0\.5: PCA-like"],
+    "plot_geometric_transforms": [r"4 × octahedron of 4 models", r"✓ with antipodes in different"],
     "plot_pentagon": [r"found: 1 × pentagon", r"\d+ of 16 seeds are pentagons"],
     "plot_two_directions": [r"p = 0.224875  digon ⊕ digon", r"0\.0263051311 .* pentagon"],
     "plot_bias": [
@@ -105,6 +110,11 @@ def test_every_example_is_tested() -> None:
         "plot_thomson",
         "plot_intro",
         "plot_nonuniform",
+        "plot_uniform",
+        "plot_energy_levels",
+        "plot_sets",
+        "plot_pca_collapse",
+        "plot_geometric_transforms",
         "plot_sae_recovery",
         "plot_sae_splitting",
     ],
@@ -116,7 +126,12 @@ def test_example(name: str, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    ["plot_interference_graph", "plot_phase_diagrams", "plot_ten_in_two", "plot_notes_importance"],
+    [
+        "plot_interference_graph",
+        "plot_phase_diagrams",
+        "plot_ten_in_two",
+        "plot_notes_importance",
+    ],
 )
 def test_slow_example(name: str, tmp_path: Path) -> None:
     _check(name, tmp_path)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from geomsup.classify import classify_geometry
 from geomsup.errors import GeomsupWarning
 from geomsup.experiments import uniform
+from geomsup.experiments.measures import span
 from geomsup.experiments.outcome import Claim, Outcome
 from geomsup.experiments.uniform import Result, Series, all_series
 from geomsup.report import GeometryReport
@@ -124,7 +125,7 @@ def _clusters(series: list[Series]) -> Claim:
         expected.append(float(np.mean(away <= _BAND)))
     return Claim(
         says="D_i cluster at 3/4, 2/3, 1/2, 2/5 and 3/8",
-        found=f"{min(observed):.0%}–{max(observed):.0%} of the D_i between "
+        found=f"{span(observed, '.0%')} of the D_i between "
         f"{_FRACTIONS[0] - _AROUND:.3g} and {_FRACTIONS[-1] + _AROUND:.3g} lie within {_BAND:g} of "
         f"one of them; {expected[0]:.0%} would if they were spread evenly",
         by_seed=tuple(
@@ -135,24 +136,29 @@ def _clusters(series: list[Series]) -> Claim:
 
 def _shape(series: list[Series], name: str, levels: tuple[float, ...]) -> Claim:
     """How often a shape was formed, and whether its levels are peaks."""
-    counts, largest, peaks, formed = [], [], [], []
+    counts, largest, peaks, both = [], [], [], 0
     for one in series:
-        reports = [report_of(one.result, int(model)) for model in one.models]
-        counts.append(sum(report.counts().get(name, 0) for report in reports))
+        found = [report_of(one.result, int(model)).counts() for model in one.models]
+        counts.append(sum(row.get(name, 0) for row in found))
+        both += sum("triangle" in row and "digon" in row for row in found)
         largest.append(max(shares.get(name, 0.0) for shares in shares_by_name(one)))
         values = stored_dimensionalities(one)
         peaks.append([concentration(values, level) for level in levels])
-        formed.append(counts[-1] > 0)
     said = " and ".join(f"{level:.3g}" for level in levels)
-    ratio = ", ".join(f"{min(found):.1f}–{max(found):.1f}" for found in zip(*peaks, strict=True))
-    total = sum(counts)
-    missing = "" if total else "none in any model; "
+    ratio = " and ".join(span(at_level, ".1f") for at_level in zip(*peaks, strict=True))
+    why = ""
+    if name == "triangular bipyramid":
+        why = (
+            "its triangle and its axis are orthogonal, so that they count as a triangle and a "
+            f"digon; {both} models have both"
+        )
     return Claim(
         says=f"{_PLURALS.get(name, f'{name}s')} (D = {said})",
-        found=f"{missing}{total} components in {len(series)} series of models, at most "
+        found=f"{sum(counts) or 'none'} in {len(series)} series of models, at most "
         f"{max(largest):.0%} of the features of one model; density of D_i at the level {ratio} "
         "times that around",
-        by_seed=tuple(formed),
+        by_seed=tuple(count > 0 for count in counts),
+        why=why,
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from geomsup.dynamics import GeometryTimeline, geometry_timeline
 from geomsup.experiments.experiment import Experiment, Trainer
-from geomsup.experiments.measures import counted, reports_of
+from geomsup.experiments.measures import counted, reports_of, span
 from geomsup.experiments.outcome import Claim, Outcome
 from geomsup.training import ToyModelConfig
 
@@ -115,14 +115,14 @@ def check(results: Sequence[Result]) -> Outcome:
         claims=(
             Claim(
                 says="D_i jumps from level to level",
-                found=f"{_span(jumped, '.0%')} of the features that are stored at the end came in "
-                f"a jump; {min(sizes)}–{max(sizes)} jumps a model",
+                found=f"{span(jumped, '.0%')} of the features that are stored at the end came in "
+                f"a jump; {span(sizes, 'd')} jumps a model",
                 by_seed=tuple(share > _MOST for share in jumped),
             ),
             Claim(
                 says="the jumps coincide with drops of the loss",
-                found=f"{_span(shares, '.0%')} of the jumps lie in a drop, {_span(chances, '.0%')} "
-                f"would by chance (p = {_span(p_values, '.2g')}, jumps shifted together)",
+                found=f"{span(shares, '.0%')} of the jumps lie in a drop, {span(chances, '.0%')} "
+                f"would by chance (p = {span(p_values, '.2g')}, jumps shifted together)",
                 by_seed=tuple(
                     bool(share > _OFTEN * chance)
                     for share, chance in zip(shares, chances, strict=True)
@@ -130,7 +130,7 @@ def check(results: Sequence[Result]) -> Outcome:
             ),
             Claim(
                 says="features are learned one at a time",
-                found=f"in {_span(alone, '.0%')} of the jumps one feature moves, or two",
+                found=f"in {span(alone, '.0%')} of the jumps one feature moves, or two",
                 by_seed=tuple(share > _MOST for share in alone),
             ),
         ),
@@ -143,11 +143,6 @@ def check(results: Sequence[Result]) -> Outcome:
             "p_value": p_values,
         },
     )
-
-
-def _span(values: Sequence[float], form: str) -> str:
-    low, high = f"{np.nanmin(values):{form}}", f"{np.nanmax(values):{form}}"
-    return low if low == high else f"{low}–{high}"
 
 
 EXPERIMENT = Experiment(

@@ -7,6 +7,7 @@ of an octahedron, whose antipodes lie in different sets.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -155,7 +156,7 @@ def check(results: Sequence[Result]) -> Outcome:
             Claim(
                 says="after an antiprism: two parallel triangles that turn against each other",
                 found=f"in {on_the_way.sum()} of {len(on_the_way)} models; named on the way: "
-                f"{counted(named)}",
+                f"{'; '.join(f'{name} ({k})' for name, k in Counter(named).most_common(5))}",
                 by_seed=tuple(bool(seen) for seen in on_the_way),
             ),
             Claim(

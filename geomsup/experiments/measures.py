@@ -25,6 +25,7 @@ __all__ = [
     "models_by_name",
     "names_of",
     "reports_of",
+    "span",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -97,3 +98,16 @@ def models_by_name(names: Sequence[str]) -> dict[str, list[int]]:
 def counted(names: Iterable[str]) -> str:
     """Names with how often each occurs, commonest first: "9 × pentagon, 7 × two digons"."""
     return ", ".join(f"{number} × {name}" for name, number in Counter(names).most_common())
+
+
+def span(values: Iterable[float], form: str = ".3g") -> str:
+    """Least and largest value as text, once if both read alike; what is NaN is left out.
+
+    >>> span([0.31, 0.5], ".0%"), span([2.0, 2.01], ".1f")
+    ('31%–50%', '2.0')
+    """
+    known = [value for value in values if not np.isnan(value)]
+    if not known:
+        return "none"
+    low, high = f"{min(known):{form}}", f"{max(known):{form}}"
+    return low if low == high else f"{low}–{high}"

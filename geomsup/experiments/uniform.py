@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from geomsup.experiments.census import census_of, feature_shares, padded
 from geomsup.experiments.experiment import Experiment, Trainer
-from geomsup.experiments.measures import exact_losses
+from geomsup.experiments.measures import exact_losses, span
 from geomsup.experiments.outcome import Claim, Outcome
 from geomsup.theory import digon_loss
 from geomsup.theory.closed_forms import digon_optimum, dropped_loss
@@ -245,9 +245,9 @@ def _sticky(series: list[Series], level: float, text: str) -> Claim:
     beside = np.maximum(below, above)
     return Claim(
         says=f"D* = m/‖W‖² sticks at {text}",
-        found=f"D* stays within {LEVEL_WIDTH:g} of {text} for {_range(here)} of ln 1/(1−S), in the "
-        f"equally wide bands beside it for at most {_range(beside)}, on a straight line for "
-        f"{_range(straight)}",
+        found=f"D* stays within {LEVEL_WIDTH:g} of {text} for {span(here, '.2f')} of ln 1/(1−S), "
+        f"in the equally wide bands beside it for at most {span(beside, '.2f')}, on a straight "
+        f"line for {span(straight, '.2f')}",
         by_seed=tuple(
             bool(own > max(other, line))
             for own, other, line in zip(here, beside, straight, strict=True)
@@ -269,8 +269,8 @@ def _digons(series: list[Series]) -> Claim:
         return Claim(says=says, found="no model is at 1/2", by_seed=(False,))
     return Claim(
         says=says,
-        found=f"digons hold {min(shares):.0%}–{max(shares):.0%} of the features of the "
-        f"{len(shares)} models there, and {min(held):.0%}–{max(held):.0%} of their dimensions (the "
+        found=f"digons hold {span(shares, '.0%')} of the features of the "
+        f"{len(shares)} models there, and {span(held, '.0%')} of their dimensions (the "
         f"others are many and small); their exact losses are {np.nanmin(ratios):.4f}–"
         f"{np.nanmax(ratios):.4f} times that of ideal digons in every dimension",
         by_seed=tuple(share > 0.5 for share in shares),
@@ -288,14 +288,9 @@ def _growth(series: list[Series]) -> Claim:
     return Claim(
         says="beyond 1/2 ever more features share a dimension as they get sparser",
         found=f"‖W‖²/m grows from model to model in {sum(falls)} of {len(falls)} series, to "
-        f"{_range(last)} at 1/(1−S) = {sparsest:g}",
+        f"{span(last, '.2f')} at 1/(1−S) = {sparsest:g}",
         by_seed=tuple(falls),
     )
-
-
-def _range(values: Sequence[float] | FloatArray) -> str:
-    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
-    return low if low == high else f"{low}–{high}"
 
 
 EXPERIMENT = Experiment(
