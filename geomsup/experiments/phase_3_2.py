@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from geomsup.experiments.experiment import Experiment
 from geomsup.experiments.outcome import Outcome
 from geomsup.experiments.phase_map import MapConfig, MapResult, check_map, run_map
 
-__all__ = ["EXPERIMENT", "check"]
+__all__ = ["EXPERIMENT", "Config", "check"]
 
 # The third feature is ignored, shares a dimension with another, or has one of its own; then the
 # others share what is left, or one of them is ignored.
@@ -18,6 +19,14 @@ _REGIONS = (
     "digon(1, 2) ⊕ 3",
     "1 ⊕ 3 (2 dropped)",
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(MapConfig):
+    """The same settings as for two features, with one more of both."""
+
+    n_features: int = 3
+    n_hidden: int = 2
 
 
 def check(results: Sequence[MapResult]) -> Outcome:
@@ -30,8 +39,8 @@ EXPERIMENT = Experiment(
     title="phase diagram, three features in two dimensions",
     says="four regions with sharp borders, in superposition or not; theory has the same",
     source="Elhage et al. 2022, superposition as a phase change",
-    paper=MapConfig(n_features=3, n_hidden=2),
-    smoke=MapConfig(n_features=3, n_hidden=2, n_grid=9, batch_size=256),
+    paper=Config(),
+    smoke=Config(n_grid=9, batch_size=256),
     run=run_map,
     check=check,
     result=MapResult,
