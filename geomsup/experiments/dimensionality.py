@@ -146,7 +146,16 @@ def _shape(series: list[Series], name: str, levels: tuple[float, ...]) -> Claim:
         peaks.append([concentration(values, level) for level in levels])
     said = " and ".join(f"{level:.3g}" for level in levels)
     ratio = " and ".join(span(at_level, ".1f") for at_level in zip(*peaks, strict=True))
-    why = ""
+    between = sum(int(np.sum((one.dimensions > 0.55) & (one.dimensions < 0.95))) for one in series)
+    why = (
+        f"the models pass the levels above 1/2 quickly: {between} of "
+        f"{sum(len(one.models) for one in series)} have a D* between .55 and .95"
+    )
+    if max(levels) < 1 / 2:
+        beyond = sum(
+            int(np.sum((one.dimensions > 0.33) & (one.dimensions < 0.45))) for one in series
+        )
+        why = f"only {beyond} models have a D* near these levels, between .33 and .45"
     if name == "triangular bipyramid":
         why = (
             "its triangle and its axis are orthogonal, so that they count as a triangle and a "

@@ -121,11 +121,16 @@ def check(results: Sequence[Result]) -> Outcome:
             Claim(
                 says="and the two sets share the dimensions",
                 found=f"root mean square cosine {np.sqrt(across.min()):.3f}–"
-                f"{np.sqrt(across.max()):.3f} between sets; {counted(names)}",
+                f"{np.sqrt(across.max()):.3f} between sets",
                 by_seed=tuple(across > inside),
             ),
         ),
-        numbers={"within": inside, "between": across, "independent": without},
+        numbers={
+            "shapes": counted(names),
+            "within": inside,
+            "between": across,
+            "independent": without,
+        },
     )
 
 

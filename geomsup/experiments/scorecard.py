@@ -5,6 +5,7 @@ The same table goes to the terminal, to a notebook, to JSON and to the documenta
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from dataclasses import dataclass
 from html import escape
@@ -62,7 +63,14 @@ class ScorecardRow:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.id}: {self.outcome.verdict}   ({self._made()})", f"  {self.says}"]
+        lines = [f"{self.id}: {self.outcome.verdict}   ({self._made()})"]
+        lines += textwrap.wrap(
+            self.says,
+            98,
+            initial_indent="  ",
+            subsequent_indent="  ",
+            break_on_hyphens=False,
+        )
         return "\n".join([*lines, *map(str, self.outcome.claims)])
 
     def _made(self) -> str:
