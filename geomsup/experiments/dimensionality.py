@@ -155,7 +155,7 @@ def _shape(series: list[Series], name: str, levels: tuple[float, ...]) -> Claim:
         beyond = sum(
             int(np.sum((one.dimensions > 0.33) & (one.dimensions < 0.45))) for one in series
         )
-        why = f"only {beyond} models have a D* near these levels, between .33 and .45"
+        why = f"{beyond} models have a D* near these levels, between .33 and .45"
     if name == "triangular bipyramid":
         why = (
             "its triangle and its axis are orthogonal, so that they count as a triangle and a "

@@ -115,8 +115,8 @@ def check(results: Sequence[Result]) -> Outcome:
                 says="the graph falls into structures that can be named",
                 found=f"named ones hold {span(named, '.0%')} of the features: {said}",
                 by_seed=tuple(share > _NAMED for share in named),
-                why=f"a feature leans on {_leans_on(results):.0f} others on average, by a cosine of "
-                f"more than {_LEANS:g} either way, so that nearly all hang together",
+                why=f"a feature leans on {_leans_on(results):.0f} others on average, with a cosine "
+                f"above {_LEANS:g} either way, so that nearly all hang together",
             ),
         ),
         numbers={"components": dict(counts), "share_of_features": held},
