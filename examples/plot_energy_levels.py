@@ -8,7 +8,8 @@ jump between them, and the loss drops when they do.
 
 # %%
 # Jumps are found in the weights, drops in the loss, each without looking at the other.  How often a
-# jump lies in a drop is compared with how often it would if all jumps were shifted in time.
+# jump lies in a drop is compared with how often it would if all jumps were shifted in time.  With
+# many features the loss is too smooth to show every one of them.
 
 from dataclasses import replace
 

@@ -120,7 +120,9 @@ def _cuts(curves: FloatArray, resolution: float) -> list[list[int]]:
     return partitions
 
 
-def steep_falls(curve: FloatArray, *, least: float) -> list[tuple[int, int]]:
+def steep_falls(
+    curve: FloatArray, *, least: float, spacing: FloatArray | None = None
+) -> list[tuple[int, int]]:
     """Stretches in which a positive curve falls faster than before and after.
 
     They are the peaks of the rate of fall of its logarithm that stand out from the noise, as wide
@@ -132,6 +134,8 @@ def steep_falls(curve: FloatArray, *, least: float) -> list[tuple[int, int]]:
         Positive values; rates are those of the logarithm.
     least : float
         The least relative fall of a stretch, as in .02 for two per cent.
+    spacing : ndarray of shape (n_points - 1,), optional
+        Time between the points; equal by default.
 
     Returns
     -------
@@ -141,6 +145,8 @@ def steep_falls(curve: FloatArray, *, least: float) -> list[tuple[int, int]]:
     if len(curve) < 3:
         return []
     rates = -np.diff(np.log(np.maximum(curve, np.finfo(float).tiny)))
+    if spacing is not None:
+        rates *= spacing.mean() / spacing
     # Noise shows in how a rate differs from the mean of its neighbours.
     bends = rates[1:-1] - (rates[:-2] + rates[2:]) / 2.0
     noise = _MAD * float(np.median(np.abs(bends))) / np.sqrt(1.5) if bends.size else 0.0

@@ -287,7 +287,9 @@ def geometry_timeline(
                 after=tuple(one.after for one in members),
             )
         )
-    falls = [] if np.isnan(loss).any() else steep_falls(loss, least=least_drop)
+    falls = []
+    if not np.isnan(loss).any():
+        falls = steep_falls(loss, least=least_drop, spacing=_spacing(times))
     drops = tuple(
         LossDrop(
             start=int(times[start]),
@@ -337,6 +339,19 @@ def _checked(
     if losses is not None and (loss < 0).any():
         raise GeomsupError(f"losses must not be negative, got {loss.min():g}")
     return times, W, loss
+
+
+def _spacing(times: IntArray) -> FloatArray:
+    """Time between records, in steps or in their logarithm, whichever is more even.
+
+    Records at equal ratios of the step are rounded to whole steps, which makes the early ones
+    uneven: rates must be taken over the time that has really passed.
+    """
+    found: FloatArray = np.diff(times).astype(np.float64)
+    logarithmic = np.diff(np.log1p(times))
+    if found.std() * logarithmic.mean() > logarithmic.std() * found.mean():
+        return logarithmic
+    return found
 
 
 def _names(W: FloatArray, name_every: int) -> tuple[tuple[str, ...], GeometryReport]:

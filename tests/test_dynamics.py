@@ -185,3 +185,12 @@ def test_refuses(change: dict[str, Any], words: str) -> None:
     given_: dict[str, Any] = {"steps": np.arange(5), "weights": np.ones((5, 2, 3)), **change}
     with pytest.raises(GeomsupError, match=words):
         geometry_timeline(**given_)
+
+
+def test_records_at_equal_ratios_make_no_drops_of_their_own() -> None:
+    # The loss is a power of the step: its rate over log time never changes.
+    steps = np.unique(np.rint(np.geomspace(1, 5000, 160)).astype(int))
+    weights = np.tile(np.array([[1.0, -1.0]]), (len(steps), 1, 1))
+    timeline = geometry_timeline(steps, weights, (steps + 1.0) ** -0.3, name_every=0)
+    assert len(timeline.loss_drops) <= 1
+    assert all(drop.stop - drop.start > 1000 for drop in timeline.loss_drops)
