@@ -285,7 +285,9 @@ def test_reproduce_writes_scorecard_and_figure(tmp_path: Path, capsys: Capture) 
     assert out.count("\n") < 20
     card = json.loads((tmp_path / "new" / "scorecard-smoke.json").read_text(encoding="utf-8"))
     assert card["rows"][0]["verdict"] == "pass"
-    assert "| `notes-pentagon` |" in (tmp_path / "new" / "scorecard-smoke.md").read_text("utf-8")
+    page = (tmp_path / "new" / "scorecard-smoke.md").read_text("utf-8")
+    assert "| [`notes-pentagon`](#notes-pentagon) |" in page
+    assert "](smoke/notes-pentagon.png)" in page
     assert (tmp_path / "new" / "smoke" / "notes-pentagon.png").stat().st_size > 10_000
     assert main([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["counts"] == {"pass": 1, "differs": 0, "fail": 0}

@@ -110,7 +110,9 @@ def run(args: argparse.Namespace) -> int:
     card = found.scorecard
     files = {kind: folder / f"scorecard-{args.scale}.{kind}" for kind in ("json", "md")}
     files["json"].write_text(json.dumps(card.to_dict(), indent=1), encoding="utf-8")
-    files["md"].write_text(f"{card.to_markdown()}\n", encoding="utf-8")
+    figures = None if args.no_figures else args.scale
+    text = f"# Scorecard, {args.scale} scale\n\n{card.to_markdown(figures)}\n"
+    files["md"].write_text(text, encoding="utf-8")
     if args.json:
         print_json({"out": str(folder), "pictures": pictures, **card.to_dict()})
     else:

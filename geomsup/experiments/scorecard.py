@@ -111,17 +111,36 @@ class Scorecard:
 
     __repr__ = __str__
 
-    def to_markdown(self) -> str:
-        """The table of the documentation, in Markdown."""
+    def to_markdown(self, figures: str | None = None) -> str:
+        """A summary table, and a section for each row.
+
+        Parameters
+        ----------
+        figures : str, optional
+            Folder of the pictures, as seen from where the text will be; the picture of a row is
+            named after its id.  Without it there are none.
+        """
         lines = [
-            "| id | what is said | what was found | seeds | verdict |",
-            "|---|---|---|---|---|",
+            "| row | what it is about | verdict | claims that hold | seeds | time |",
+            "|---|---|---|---|---|---|",
         ]
         for row in self.rows:
-            found = "<br>".join(_cell(claim) for claim in row.outcome.claims)
-            seeds = f"{row.outcome.agree} of {row.outcome.of}"
-            cells = [f"`{row.id}`", row.says, found, seeds, row.outcome.verdict]
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+            held = sum(claim.holds for claim in row.outcome.claims)
+            cells = [
+                f"[`{row.id}`](#{row.id})",
+                row.title,
+                row.outcome.verdict,
+                f"{held} of {len(row.outcome.claims)}",
+                str(len(row.seeds)),
+                f"{row.seconds:.0f} s",
+            ]
+            lines.append("| " + " | ".join(cells) + " |")
+        for row in self.rows:
+            lines += ["", f"## {row.id}", "", f"{_plain_text(row.says)}.", f"({row.source}.)", ""]
+            for claim in row.outcome.claims:
+                lines.append(f"- {_plain_text(_cell(claim))}.")
+            if figures is not None:
+                lines += ["", f"![{row.title}]({figures}/{row.id}.png)"]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -136,5 +155,11 @@ class Scorecard:
 
 
 def _cell(claim: Claim) -> str:
-    why = f" ({claim.why})" if claim.why and not claim.holds else ""
-    return f"{SIGNS[claim.holds]} {claim.says}: {claim.found}{why}"
+    count = f" [{claim.agree} of {len(claim.by_seed)}]" if len(claim.by_seed) > 1 else ""
+    why = f" (why: {claim.why})" if claim.why and not claim.holds else ""
+    return f"{SIGNS[claim.holds]} {claim.says}: {claim.found}{count}{why}"
+
+
+def _plain_text(text: str) -> str:
+    """Text whose signs Markdown would take for its own, escaped."""
+    return re.sub(r"([*_|\[\]])", r"\\\1", text)
