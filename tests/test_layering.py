@@ -100,6 +100,8 @@ MAY_IMPORT["classify"] = set(ANALYSIS)
 # Change points are found in curves, whatever they are; the timeline of a training names geometry.
 MAY_IMPORT["change_points"] = set()
 MAY_IMPORT["dynamics"] = {"errors", "gram", "report", "classify", "change_points"}
+# An attack reads weights; who trained them does not matter.
+MAY_IMPORT["attacks"] = {"errors", "weights"}
 # Dictionaries are trained like toy models (their streams, their optimiser, their care for memory)
 # and judged like weights (is the geometry seen the geometry that is there?), so they stand behind
 # both sides.
@@ -116,6 +118,20 @@ MAY_IMPORT["dictionary"] = {
     "training.model",
     "training.optim",
     "training.environment",
+}
+# So do mixtures of experts, which start where toy models start.
+MAY_IMPORT["experts"] = {
+    "errors",
+    "report",
+    "classify",
+    "training.config",
+    "training.settings",
+    "training.distributions",
+    "training.data",
+    "training.model",
+    "training.optim",
+    "training.environment",
+    "training.state",
 }
 # Theory names the optima that it finds, so it stands behind the classifier.
 MAY_IMPORT["theory"] = {"errors", "weights", "shapes", "report", "classify"}
@@ -139,6 +155,8 @@ MAY_IMPORT["experiments"] = {
     "training",
     "training.environment",
     "dictionary",
+    "attacks",
+    "experts",
 }
 # Plotting reads finished results: their types, and nothing that computes.
 MAY_IMPORT["plotting"] = {

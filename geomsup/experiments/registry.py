@@ -37,6 +37,8 @@ _IDS = (
     "pca-collapse",
     "energy-levels",
     "geometric-transforms",
+    "adversarial",
+    "mixture-of-experts",
     "sae-recovery",
     "sae-splitting",
 )

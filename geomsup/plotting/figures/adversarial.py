@@ -1,0 +1,102 @@
+"""Vulnerability against sparsity, above features per dimension, as in the paper; and one against
+the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from geomsup.experiments.adversarial import vulnerabilities
+from geomsup.experiments.uniform import Result, all_series
+from geomsup.plotting.style import DROPPED, INK, PALETTE
+
+if TYPE_CHECKING:
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+__all__ = ["draw"]
+
+_ATTACKS = {
+    "gradient": ("gradient ascent, each input", ":"),
+    "linear": ("worst direction, each input", "--"),
+    "universal": ("worst direction, all inputs alike", "-"),
+}
+
+
+def draw(results: Sequence[Result]) -> Figure:
+    """Draw all series: a colour for each size, a style for each attack."""
+    import matplotlib.pyplot as plt
+    from matplotlib.lines import Line2D
+
+    figure, axes = plt.subplot_mosaic(
+        [["rise", "both"], ["features", "both"]],
+        figsize=(10.4, 6.0),
+        width_ratios=(1.15, 1.0),
+        height_ratios=(1.5, 1.0),
+        layout="constrained",
+    )
+    rise, features, both = axes["rise"], axes["features"], axes["both"]
+    series = all_series(results)
+    sizes = list(dict.fromkeys(str(one) for one in series))
+    for one in series:
+        color = PALETTE[sizes.index(str(one)) % len(PALETTE)]
+        measured = vulnerabilities(one)
+        for name, (_, style) in _ATTACKS.items():
+            values = [getattr(found, name) for found in measured]
+            width = 1.8 if style == "-" else 1.2
+            rise.plot(one.inverse_densities, values, color=color, ls=style, lw=width)
+        features.plot(one.inverse_densities, 1.0 / one.dimensions, color=color, lw=1.8)
+        for name, face in (("linear", "none"), ("universal", color)):
+            values = [getattr(found, name) for found in measured]
+            both.plot(
+                1.0 / one.dimensions, values, "o", color=color, markerfacecolor=face, markersize=6
+            )
+    most = max(float(1.0 / one.dimensions.min()) for one in series)
+    both.plot([1.0, most], [1.0, most], color=DROPPED, lw=1.2, zorder=0)
+    both.annotate(
+        "equal", (most, most), (3, -3), textcoords="offset points", va="top", fontsize=9, color=INK
+    )
+    for ax in axes.values():
+        ax.set(xscale="log", yscale="log")
+        _plain_numbers(ax.xaxis)
+        _plain_numbers(ax.yaxis)
+    rise.axhline(1.0, color=DROPPED, lw=1.0, zorder=0)
+    rise.set_ylabel("vulnerability $(L'-L)\\,/\\,(L'_0-L_0)$")
+    rise.tick_params(labelbottom=False)
+    features.set_ylabel(r"features / dimension $\|W\|_F^2\,/\,m$")
+    features.set_xlabel("1 / (1 − S), from dense to sparse")
+    both.set_xlabel(r"features per dimension $1/D^*$")
+    both.set_ylabel("vulnerability")
+    rise.legend(
+        handles=[
+            Line2D([], [], color=INK, ls=style, label=text) for text, style in _ATTACKS.values()
+        ],
+        frameon=False,
+        fontsize=9,
+        loc="upper left",
+    )
+    points = [
+        Line2D([], [], color=PALETTE[k % len(PALETTE)], marker="o", ls="", label=size)
+        for k, size in enumerate(sizes)
+    ]
+    hollow = Line2D(
+        [], [], color=INK, marker="o", ls="", markerfacecolor="none", label="each input its own"
+    )
+    both.legend(
+        handles=[*points, hollow],
+        frameon=False,
+        title="features→dimensions",
+        loc="upper left",
+        alignment="left",
+    )
+    for ax in axes.values():
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _plain_numbers(axis: Axis) -> None:
+    """Numbers at 1, 2, 5, 10, … on a logarithmic axis."""
+    low, high = axis.get_view_interval()
+    ticks = [tick for tick in (0.5, 1, 2, 3, 5, 10, 20, 30, 50, 100, 200) if low <= tick <= high]
+    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.set_ticks([], minor=True)
