@@ -5,6 +5,7 @@ The same table goes to the terminal, to a notebook, to JSON and to the documenta
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import Counter
 from dataclasses import dataclass
