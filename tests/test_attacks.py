@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from strategies import seeds
 
 from geomsup.attacks import (
     Attack,
@@ -16,7 +17,6 @@ from geomsup.attacks import (
     universal_attack,
 )
 from geomsup.errors import GeomsupError
-from tests.strategies import seeds
 
 Array = NDArray[np.float64]
 Model = tuple[Array, Array, Array, float, Array]

@@ -11,12 +11,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from strategies import seeds
 
 from geomsup.errors import GeomsupError
 from geomsup.experts import Mixture, MixtureConfig, evaluated, train_mixtures
 from geomsup.experts.model import MixtureModel, choose, within_capacity
 from geomsup.training import ToyModelConfig, train
-from tests.strategies import seeds
 
 Array = NDArray[np.float64]
 
