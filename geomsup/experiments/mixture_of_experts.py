@@ -54,7 +54,8 @@ class Config:
     n_features: int = 40
     n_hidden: int = 5  # of an expert, and of the dense model of the same active size
     n_experts: tuple[int, ...] = (2, 4, 8)
-    dense_sizes: tuple[int, ...] = (5, 7, 10, 14, 20, 28, 40)
+    # The smallest because a mixture may lose more than its one expert would alone.
+    dense_sizes: tuple[int, ...] = (3, 5, 7, 10, 14, 20, 28, 40)
     set_size: int = 5
     feature_probability: float = 0.05
     gates: tuple[str, ...] = tuple(GATES)
@@ -327,7 +328,8 @@ def _balanced(found: list[Comparison]) -> Claim:
     busiest = max(float(one.load.max()) for one in found)
     idle = sum(int((one.load < _IDLE * one.n_experts).sum()) for one in found)
     return Claim(
-        says=f"every expert gets between {1 / _BALANCED:g} and {_BALANCED:g} times its equal share",
+        says=f"in most mixtures all experts get between {1 / _BALANCED:g} and {_BALANCED:g} times "
+        "their equal share",
         found=f"the least busy of a mixture gets, {_counts_of(found)}: "
         + _each(found, lambda one: float(one.load.min()))
         + f" times that, the busiest of all {busiest:.2f} times",
@@ -406,7 +408,7 @@ EXPERIMENT = Experiment(
     says="no published outcome; asked here: does routing remove the need for superposition?",
     source="a question of this project; router and balancing loss of Fedus et al. 2021, section 2",
     paper=Config(),
-    smoke=Config(n_experts=(2, 8), dense_sizes=(5, 10, 20, 40), n_restarts=2, n_steps=1200),
+    smoke=Config(n_experts=(2, 8), dense_sizes=(3, 5, 10, 20, 40), n_restarts=2, n_steps=1200),
     run=run,
     check=check,
     result=Result,

@@ -76,7 +76,7 @@ def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) ->
             )
             if number == 0:
                 ax.annotate(
-                    f"{one.n_experts}×{sizes[0]}",
+                    f"{one.n_experts}×{result.n_hidden[one.row]}",
                     (one.held, one.loss),
                     (5, 4 if place == 0 else -10),
                     textcoords="offset points",
