@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.mixture_of_experts import (
+from geomsup.experiments.routed_models import (
     DATA,
     GATES,
     Result,
