@@ -213,7 +213,7 @@ def gradient_attack(
     --------
     >>> from geomsup.attacks import gradient_attack, linear_attack
     >>> pentagon = [[1.0, 0.31, -0.81, -0.81, 0.31], [0.0, 0.95, 0.59, -0.59, -0.95]]
-    >>> model = pentagon, [-0.2] * 5, [[0.5, 0.0, 0.0, 0.0, 0.0]], 0.1
+    >>> model = pentagon, [-0.2] * 5, [[0.0, 0.5, 0.0, 0.4, 0.0]], 0.1
     >>> linear = linear_attack(*model)
     >>> gradient_attack(*model, start=linear).rise > linear.rise
     True

@@ -47,6 +47,16 @@ _SAID = {
         r"one arrow reversed: loss 0\.0830895928",
     ],
     "plot_thomson": [r"cube .* not the optimum +0\.33", r"square antiprism .* near the optimum"],
+    "plot_adversarial": [
+        r"digon: δ = .*, L′ − L = 0\.020",
+        r"✓ vulnerability rises more than 3 times",
+        r"✗ in the sparsest models gradients find less",
+    ],
+    "plot_mixture_of_experts": [
+        r"Mixture of 5 × \(20 → 4\): loss 0\.05",
+        r"✓ and more than a dense model of the size of all experts",
+        r"✗ with as many dimensions in all as features, superposition is gone",
+    ],
     "plot_sae_recovery": [
         r"penalty 1: 6\d% of the loss recovered, 9\d% with lengths fitted anew",
         r"holds: ReLU with L1 finds 95% of the directions of the 5→2 model",
@@ -119,6 +129,7 @@ def test_every_example_is_tested() -> None:
         "plot_geometric_transforms",
         "plot_sae_recovery",
         "plot_sae_splitting",
+        "plot_adversarial",
     ],
 )
 def test_example(name: str, tmp_path: Path) -> None:
@@ -133,6 +144,7 @@ def test_example(name: str, tmp_path: Path) -> None:
         "plot_phase_diagrams",
         "plot_ten_in_two",
         "plot_notes_importance",
+        "plot_mixture_of_experts",
     ],
 )
 def test_slow_example(name: str, tmp_path: Path) -> None:

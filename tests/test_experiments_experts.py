@@ -11,11 +11,11 @@ import pytest
 from matplotlib import pyplot as plt
 
 from geomsup.experiments import Trainer, get_experiment, mixture_of_experts
-from geomsup.experiments.mixture_of_experts import Config, Result, comparisons
 from geomsup.experiments.results import load_result, save_result
+from geomsup.experiments.routed_models import Config, Result, comparisons, run
 from geomsup.plotting.figures import draw_experiment
 
-_BALANCED, _ACTIVE, _TOTAL, _EQUAL, _GONE, _TOGETHER = range(6)
+_BALANCED, _ACTIVE, _TOTAL, _EQUAL, _MORE, _GONE, _TOGETHER = range(7)
 _N, _M, _K = 8, 2, 4
 
 
@@ -61,7 +61,24 @@ def _held(result: Result) -> list[bool]:
 
 def test_perfect_mixtures_pass() -> None:
     outcome = mixture_of_experts.check([_planted()])
-    assert outcome.verdict == "pass"
+    # All but one: the planted mixtures have all four experts, so none has more.
+    assert [claim.holds for claim in outcome.claims] == [k != _MORE for k in range(7)]
+
+
+def test_more_experts_that_hold_less_pass() -> None:
+    # Beside the first mixture, one of two experts that hold all features each.
+    fields = {name: getattr(_planted(), name) for name in Result.__dataclass_fields__}
+    for name, value in fields.items():
+        if isinstance(value, tuple):
+            fields[name] = (*value, value[3])
+        elif isinstance(value, np.ndarray):
+            fields[name] = np.concatenate([value, value[[3]]])
+    fields["n_experts"][-1] = 2
+    fields["holds"][-1, :2] = True
+    fields["load"][-1] = [0.5, 0.5, 0.0, 0.0]
+    claim = mixture_of_experts.check([Result(**fields)]).claims[_MORE]
+    assert claim.by_seed == (True, False)
+    assert "4 experts hold 0.25–1.00 times as many as 2 do" in claim.found
 
 
 def test_a_mixture_is_measured_by_dense_models() -> None:
@@ -137,7 +154,7 @@ _SMALL = Config(
 
 @cache
 def _small() -> Result:
-    return mixture_of_experts.run(_SMALL, 0, Trainer())
+    return run(_SMALL, 0, Trainer())
 
 
 def test_it_runs_keeps_and_draws(tmp_path: Path) -> None:
@@ -155,7 +172,7 @@ def test_it_runs_keeps_and_draws(tmp_path: Path) -> None:
     again = load_result(tmp_path / "one.npz", Result, _SMALL, 0)
     assert again is not None
     outcome = mixture_of_experts.check([again[0], result])
-    assert len(outcome.claims) == 6
+    assert len(outcome.claims) == 7
     assert len(outcome.to_dict()["numbers"]["mixtures"]) == 2 * 2 * 2 * 2
     figure = draw_experiment("mixture-of-experts", [result, again[0]])
     assert len(figure.axes) >= 2 * 3

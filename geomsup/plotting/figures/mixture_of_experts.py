@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.mixture_of_experts import (
+from geomsup.experiments.routed_models import (
     DATA,
     GATES,
     Result,
@@ -48,7 +48,11 @@ def draw(results: Sequence[Result]) -> Figure:
 def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) -> None:
     """Loss over the features that a dimension holds."""
     for number, result in enumerate(results):
+        mixtures = [one for one in comparisons(result) if one.data == data]
         sizes, losses, held = dense_curve(result, data)
+        # Dense models that lose much more than all mixtures would only take up room.
+        first = max(0, int((losses >= max(one.loss for one in mixtures)).sum()) - 1)
+        sizes, losses, held = sizes[first:], losses[first:], held[first:]
         label = "dense" if number == 0 else None
         ax.plot(held, losses, "-", color=DROPPED, lw=1.5, zorder=1)
         ax.plot(held, losses, "D", color=INK, markersize=4.5, label=label)
@@ -58,9 +62,7 @@ def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) ->
                     str(size), (features, loss), (4, 4), textcoords="offset points", fontsize=8
                 )
         labelled: set[str] = set()
-        for one in comparisons(result):
-            if one.data != data:
-                continue
+        for one in mixtures:
             place = gates.index(one.gate)
             color = PALETTE[place]
             new = number == 0 and one.gate not in labelled
@@ -76,7 +78,7 @@ def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) ->
             )
             if number == 0:
                 ax.annotate(
-                    f"{one.n_experts}×{sizes[0]}",
+                    f"{one.n_experts}×{result.n_hidden[one.row]}",
                     (one.held, one.loss),
                     (5, 4 if place == 0 else -10),
                     textcoords="offset points",
