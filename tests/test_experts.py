@@ -73,7 +73,7 @@ def test_the_chosen_expert_answers(mixture: Mixture, seed: int) -> None:
 @given(st.integers(1, 5), st.integers(1, 40), seeds)
 def test_no_expert_takes_more_than_its_capacity(n_experts: int, capacity: int, seed: int) -> None:
     chosen = np.random.default_rng(seed).integers(n_experts, size=60)
-    taken = within_capacity(chosen, n_experts, capacity)
+    taken = within_capacity(chosen, capacity)
     for expert in range(n_experts):
         own = taken[chosen == expert]
         assert own.sum() == min(capacity, len(own))

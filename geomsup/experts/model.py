@@ -43,18 +43,18 @@ def choose(logits: Array, inputs: Array) -> NDArray[np.intp]:
     return chosen
 
 
-def within_capacity(chosen: NDArray[np.intp], n_experts: int, capacity: int) -> NDArray[np.bool_]:
+def within_capacity(chosen: NDArray[np.intp], capacity: int) -> NDArray[np.bool_]:
     """Which inputs their experts still take, first come, first served.
 
     Examples
     --------
     >>> import numpy as np
     >>> from geomsup.experts.model import within_capacity
-    >>> within_capacity(np.array([0, 1, 0, 0]), 2, 2).tolist()
+    >>> within_capacity(np.array([0, 1, 0, 0]), 2).tolist()
     [True, True, True, False]
     """
     taken = np.ones(len(chosen), dtype=bool)
-    for expert in range(n_experts):
+    for expert in np.flatnonzero(np.bincount(chosen) > capacity):
         taken[np.flatnonzero(chosen == expert)[capacity:]] = False
     return taken
 
@@ -185,7 +185,7 @@ class MixtureModel:
         logits -= logits.max(axis=0)
         probabilities = np.exp(logits, out=logits)
         probabilities /= probabilities.sum(axis=0)
-        taken = within_capacity(chosen, self._k, self._capacity)
+        taken = within_capacity(chosen, self._capacity)
         self._marks[:] = (np.arange(self._k)[:, None] == chosen) & taken
         gates = np.ones_like(self._x[0])
         if self._weighted:
