@@ -51,7 +51,7 @@ class FeatureSets:
     >>> pairs.feature_probability
     0.05
     >>> weights, present = pairs.cases()
-    >>> present.shape, round(weights.sum(), 12)
+    >>> present.shape, round(float(weights.sum()), 12)
     ((9, 4), 1.0)
     """
 
