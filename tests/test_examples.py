@@ -36,7 +36,7 @@ _SAID = {
     "plot_notes_importance": [r"✓ early features keep", r"best matching \[\(8, 11\), \(9, 10\)\]"],
     "plot_uniform": [r"✓ D\* = m/‖W‖² sticks at 1/2", r"✓ digons \(D = 0\.5\)"],
     "plot_demonstration": [r"demonstration: pass", r"✓ the linear model keeps the 5 most"],
-    "plot_energy_levels": [r"✓ D_i jumps from level to level", r"jumps lie in a drop"],
+    "plot_energy_levels": [r"D_i jumps from level to level: \d+%", r"jumps lie in a drop"],
     "plot_sets": [r"anticorrelated: pass", r"✓ the features of a set are nearly orthogonal"],
     "plot_pca_collapse": [r"✓ 1−S from 0\.05 to 0\.15: one pair is", r"✓ 1−S from 0\.5: PCA-like"],
     "plot_geometric_transforms": [r"4 × octahedron of 4 models", r"✓ with antipodes in different"],
