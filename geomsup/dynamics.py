@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from geomsup.change_points import level_changes, steep_falls
 from geomsup.classify import classify_geometry
-from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.errors import GeomsupError, GeomsupWarning, first_line
 from geomsup.gram import dimensionality_of
+from geomsup.interference import checked_number
 from geomsup.report import GeometryReport
 
 __all__ = ["Coincidence", "GeometryTimeline", "Jump", "LossDrop", "geometry_timeline"]
@@ -203,7 +204,7 @@ def geometry_timeline(
     weights: object,
     losses: object = None,
     *,
-    name_every: int = 1,
+    name_every: int | np.integer[Any] = 1,
     least_jump: float = _LEAST_JUMP,
     least_drop: float = _LEAST_DROP,
 ) -> GeometryTimeline:
@@ -232,12 +233,13 @@ def geometry_timeline(
     Raises
     ------
     GeomsupError
-        If the arrays do not fit each other, are not finite, or hold fewer than three records.
+        If the arrays do not fit each other, are not finite, or hold fewer than three records, or
+        an option is out of range.
 
     Notes
     -----
-    Jumps are passages between two levels that each last a while, with a short passage between
-    them; a slow drift is none (see `geomsup.change_points`).  Features whose passages have their
+    Jumps are short passages between two levels that are flat and each last a while, counted in
+    records; a slow drift is none (see `geomsup.change_points`).  Features whose passages have their
     middles within a hundredth of the records jump together.
 
     Examples
@@ -256,11 +258,15 @@ def geometry_timeline(
     (('1 × monosemantic, 1 dropped', 0, 19), ('1 × digon', 20, 39))
     """
     times, W, loss = _checked(steps, weights, losses)
-    if type(name_every) is not int or name_every < 0:
+    whole = isinstance(name_every, int | np.integer) and not isinstance(name_every, bool)
+    if not whole or name_every < 0:
         raise GeomsupError(f"name_every must be an integer of at least 0, got {name_every!r}")
+    # Below the resolution there are no levels to tell apart, and nothing falls by more than all.
+    least_jump = checked_number(least_jump, "least_jump", _RESOLUTION, 1.0)
+    least_drop = checked_number(least_drop, "least_drop", 1e-6, 0.99)
     norms = np.linalg.norm(W, axis=1)
     dimensionalities = np.array([dimensionality_of(one) for one in W])
-    names, last = _names(W, name_every)
+    names, last = _names(W, int(name_every))
     stored = norms[-1][last.represented]
     reference = float(np.median(stored)) if stored.size else 1.0
     levels = dimensionalities * np.minimum(1.0, (norms / reference) ** 2)
@@ -317,7 +323,7 @@ def geometry_timeline(
 def _checked(
     steps: object, weights: object, losses: object
 ) -> tuple[IntArray, FloatArray, FloatArray]:
-    W = np.array(weights, dtype=np.float64)
+    W = _numbers(weights, "weights")
     if W.ndim != 3 or 0 in W.shape:
         cure = "; pick one model, weights[:, k]" if W.ndim == 4 else ""
         raise GeomsupError(
@@ -325,13 +331,16 @@ def _checked(
         )
     if len(W) < 3:
         raise GeomsupError(f"a timeline needs at least three records, got {len(W)}")
-    times = np.array(steps, dtype=np.int64)
+    exact = _numbers(steps, "steps")
+    if not (np.isfinite(exact) & (exact >= 0) & (exact == np.rint(exact))).all():
+        raise GeomsupError("steps must be whole numbers of at least 0, got others among them")
+    times = exact.astype(np.int64)
     if times.shape != (len(W),) or (np.diff(times) <= 0).any():
         raise GeomsupError(
             f"steps must be {len(W)} ascending numbers, one for each record, got shape "
             f"{times.shape}"
         )
-    loss = np.full(len(W), np.nan) if losses is None else np.array(losses, dtype=np.float64)
+    loss = np.full(len(W), np.nan) if losses is None else _numbers(losses, "losses")
     if loss.shape != (len(W),):
         raise GeomsupError(f"losses must be one for each of {len(W)} records, got {loss.shape}")
     if not np.isfinite(W).all() or (losses is not None and not np.isfinite(loss).all()):
@@ -339,6 +348,24 @@ def _checked(
     if losses is not None and (loss < 0).any():
         raise GeomsupError(f"losses must not be negative, got {loss.min():g}")
     return times, W, loss
+
+
+def _numbers(values: object, name: str) -> FloatArray:
+    """A copy as floats; of tensors too, which may hang in a graph or have a dtype of their own."""
+    try:
+        if hasattr(values, "detach"):
+            values = values.detach().cpu().double().numpy()
+        array = np.asarray(values)
+        real = array.dtype.kind in "biuf"
+    # A foreign array may refuse in any way; numpy's own is a ValueError.
+    except Exception as error:
+        raise GeomsupError(
+            f"{name} must be an array of numbers, got a {type(values).__name__} that numpy cannot "
+            f"read ({first_line(error)})"
+        ) from error
+    if not real:
+        raise GeomsupError(f"{name} must be real numbers, got an array of {array.dtype.name}")
+    return np.array(array, dtype=np.float64)
 
 
 def _spacing(times: IntArray) -> FloatArray:

@@ -99,7 +99,14 @@ ANALYSIS = set(MAY_IMPORT)
 MAY_IMPORT["classify"] = set(ANALYSIS)
 # Change points are found in curves, whatever they are; the timeline of a training names geometry.
 MAY_IMPORT["change_points"] = set()
-MAY_IMPORT["dynamics"] = {"errors", "gram", "report", "classify", "change_points"}
+MAY_IMPORT["dynamics"] = {
+    "errors",
+    "gram",
+    "interference",
+    "report",
+    "classify",
+    "change_points",
+}
 # An attack reads weights; who trained them does not matter.
 MAY_IMPORT["attacks"] = {"errors", "weights"}
 # Dictionaries are trained like toy models (their streams, their optimiser, their care for memory)

@@ -54,7 +54,7 @@ def plot_timeline(
     Raises
     ------
     GeomsupError
-        If ``timeline`` is no GeometryTimeline.
+        If ``timeline`` is no GeometryTimeline, or ``fig`` no figure.
 
     Examples
     --------
@@ -77,6 +77,14 @@ def plot_timeline(
         import matplotlib.pyplot as plt
 
         fig = plt.figure(figsize=(8.4, 6.4), layout="constrained")
+    else:
+        from matplotlib.figure import FigureBase
+
+        if not isinstance(fig, FigureBase):
+            raise GeomsupError(
+                f"fig must be a matplotlib Figure, got {type(fig).__name__}; leave it out for a "
+                "new one"
+            )
     has_loss = not np.isnan(timeline.losses).any()
     ratios = [1.0, 0.22, 2.0] if has_loss else [0.22, 2.0]
     rows: Any = fig.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
@@ -92,7 +100,8 @@ def plot_timeline(
     below.set_xlabel("step")
     if log_steps:
         below.set_xscale("log")
-        below.set_xlim(max(1, timeline.steps[1]), timeline.steps[-1])
+        # Step 0 has no place on this axis; any other first record has.
+        below.set_xlim(timeline.steps[timeline.steps > 0][0], timeline.steps[-1])
     else:
         below.set_xlim(timeline.steps[0], timeline.steps[-1])
     return fig
