@@ -19,7 +19,7 @@ __all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "train toy models and name what each became"
 DESCRIPTION: str = """\
-Train ReLU-output toy models side by side and name the geometry of each.
+Train toy models side by side and name the geometry of each.
 
 The models share nothing but the settings; the one of lowest loss is the one to look at. Settings
 of single features are comma-separated lists: --importance 1,0.9,0.81,0.729,0.656"""
