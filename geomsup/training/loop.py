@@ -189,7 +189,8 @@ def _train(
                     bar.update(step - bar.n)
                 state.step()
         except KeyboardInterrupt:
-            kept = "" if checkpoint is None else f", and the same call goes on from {checkpoint}"
+            is_kept = checkpoint is not None and checkpoint.exists()
+            kept = f", and the same call goes on from {checkpoint}" if is_kept else ""
             warnings.warn(
                 f"training was interrupted after {state.completed} of {config.n_steps} steps; the "
                 f"run holds what was reached by then{kept}",
