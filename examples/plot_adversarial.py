@@ -29,13 +29,14 @@ for name, W in (("one feature", [[1.0, 0.0]]), ("digon", [[1.0, -1.0]])):
 # the other, and both changes move the same hidden number.  That is the unit of what follows: a
 # model without superposition loses budget², a digon twice that.
 #
-# The experiment attacks the models of the row ``uniform``, whose features get ever sparser.  Here
-# are fewer and smaller ones.
+# The experiment trains models whose features get ever sparser, and attacks each.  Here are smaller
+# ones.
 
 experiment = get_experiment("adversarial")
 small = dataclasses.replace(
     experiment.smoke,
-    sizes=((50, 5),),
+    n_features=50,
+    n_hidden=5,
     inverse_densities=(1.0, 1.5, 2.2, 3.2, 4.6, 6.8, 10.0, 20.0, 40.0),
     n_steps=1200,
 )
@@ -52,5 +53,4 @@ draw_experiment("adversarial", [result])
 plt.show()
 
 # %%
-# ``geomsup reproduce adversarial --scale paper`` attacks models of 400 features in 30 dimensions
-# and of 200 in 20.
+# ``geomsup reproduce adversarial --scale paper`` trains models of 100 features in 10 dimensions.

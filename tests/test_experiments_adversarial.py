@@ -1,118 +1,151 @@
-"""The row on attacks: checks on planted models, and one run that trains them."""
+"""The row on attacks: planted results, models whose vulnerability is known, and one run."""
 
 from __future__ import annotations
 
-import dataclasses
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from geomsup.experiments import Trainer, adversarial, get_experiment, uniform
-from geomsup.experiments.adversarial import vulnerabilities
-from geomsup.experiments.uniform import Result, all_series
+from geomsup.experiments import Trainer, adversarial, get_experiment
+from geomsup.experiments.adversarial import ATTACKS, Config, Result, run, under_attack
+from geomsup.experiments.results import load_result, save_result
 from geomsup.plotting.figures import draw_experiment
 
-_N = 12
+_RISES, _TRACKS, _MASKED = range(3)
 
 
-def _planted(copies: tuple[int, ...], bias: float = 0.0) -> Result:
-    """Models of 12 features in four dimensions, in which so many share each dimension.
+def _planted(**changed: Any) -> Result:
+    """Four models that bear out all that the source says."""
+    features = np.array([1.0, 2.0, 4.0, 8.0])
+    fields: dict[str, Any] = {
+        "n_features": 12,
+        "n_hidden": 4,
+        "inverse_densities": np.array([1.0, 3.0, 10.0, 100.0]),
+        "losses": np.ones(4),
+        "features_per_dimension": features,
+        "mean_biases": -0.1 * features,
+        "universal": features,
+        "linear": 2.0 * features,
+        "gradient": 3.0 * features,
+        "from_inputs": 0.5 * features,
+        "active": np.array([0.9, 0.5, 0.1, 0.01]),
+        "names": ("",) * 4,
+    }
+    return Result(**{**fields, **changed})
 
-    One is alone, two are a digon, three all point the same way.
+
+def _copies(number: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """W and b of four dimensions, each of which so many features share.
+
+    One is alone, two are a digon, three add one that points the same way as the first.
     """
-    k, signs = len(copies), np.array([1.0, -1.0, 1.0])
-    weights = np.array([np.kron(np.eye(4), signs * (np.arange(3) < own)) for own in copies])
-    empty = np.full((k, _N), "")
-    return Result(
-        n_features=np.full(k, _N),
-        n_hidden=np.full(k, 4),
-        feature_probability=1.0 / np.arange(1.0, k + 1.0),
-        weights=weights,
-        biases=np.full((k, _N), bias),
-        losses=np.zeros(k),
-        exact_losses=np.full(k, np.nan),
-        digon_losses=np.full(k, np.nan),
-        names=empty,
-        components=np.full((k, _N), -1),
-        ranks=np.zeros((k, _N), dtype=np.int64),
-        dimensionalities=np.zeros((k, _N)),
-    )
+    signs = np.array([1.0, -1.0, 1.0])
+    return np.kron(np.eye(4), signs * (np.arange(3) < number)), np.zeros(12)
 
 
-def test_models_without_superposition_are_as_vulnerable_as_that() -> None:
-    (series,) = all_series([_planted((1, 1))])
-    for found in vulnerabilities(series):
-        assert found.universal == pytest.approx(1.0)
-        assert found.linear == pytest.approx(1.0)
-        assert found.gradient == pytest.approx(1.0)
+def test_what_bears_the_source_out_passes() -> None:
+    outcome = adversarial.check([_planted(), _planted()])
+    assert outcome.verdict == "pass"
+    assert "8.00 times" in outcome.claims[_RISES].found
+    assert "rank correlation 1.00" in outcome.claims[_TRACKS].found
+    assert "0.25 times the harm" in outcome.claims[_MASKED].found
 
 
-def test_vulnerability_that_follows_passes() -> None:
-    outcome = adversarial.check([_planted((1, 2, 3))])
-    rises, tracks, _ = outcome.claims
-    assert rises.holds
-    assert tracks.holds
-    assert "rank correlation 1.00" in tracks.found
+@pytest.mark.parametrize(
+    ("changed", "claim"),
+    [
+        ({"universal": np.array([1.0, 1.5, 2.0, 2.9])}, _RISES),
+        ({"universal": np.array([1.0, 4.0, 3.0, 2.0])}, _TRACKS),
+        ({"from_inputs": np.array([1.0, 2.0, 4.0, 20.0])}, _MASKED),
+    ],
+)
+def test_each_claim_fails_alone(changed: dict[str, Any], claim: int) -> None:
+    claims = adversarial.check([_planted(**changed)]).claims
+    assert [one.holds for one in claims] == [k != claim for k in range(3)]
+    assert claims[claim].why
 
 
-def test_vulnerability_that_falls_fails() -> None:
-    rises, tracks, _ = adversarial.check([_planted((3, 2, 1))]).claims
+def test_seeds_are_judged_one_by_one() -> None:
+    flat = _planted(universal=np.ones(4))
+    rises, tracks, _ = adversarial.check([_planted(), flat]).claims
+    assert rises.by_seed == (True, False)
+    assert tracks.by_seed == (True, False)  # where nothing can be ranked, nothing follows
+    assert "rank correlation 0.00–1.00" in tracks.found
+
+
+def test_what_no_attack_harms_is_not_divided_by() -> None:
+    harmless = _planted(**{name: np.zeros(4) for name in ATTACKS})
+    rises, _, masked = adversarial.check([harmless]).claims
     assert not rises.holds
-    assert tracks.holds  # it falls with the number of features
-    assert "0.00 on average" in rises.why
+    assert "1.00 times, from 0.00" in rises.found
+    assert not masked.holds
+    first = _planted(universal=np.array([0.0, 1.0, 2.0, 3.0]))
+    assert adversarial.check([first]).claims[_RISES].holds
 
 
-def test_vulnerability_that_does_not_follow_fails() -> None:
-    planted = _planted((1, 2, 3))
-    silent = planted.biases.copy()
-    silent[2] = -10.0
-    outcome = adversarial.check([dataclasses.replace(planted, biases=silent)])
-    assert not outcome.claims[1].holds
-    # And where nothing can be attacked at all, nothing follows anything.
-    silent[:] = -10.0
-    outcome = adversarial.check([dataclasses.replace(planted, biases=silent)])
-    assert "rank correlation 0.00" in outcome.claims[1].found
+def test_a_model_without_superposition_has_vulnerability_one() -> None:
+    for p in (1.0, 0.3):
+        found = under_attack(*_copies(1), p)
+        for name in ("universal", "linear", "gradient"):
+            assert getattr(found, name) == pytest.approx(1.0)
 
 
-def test_gradients_are_masked_where_most_outputs_are_below_zero() -> None:
-    rare = np.array([1.0, 0.02])
-    open_ = dataclasses.replace(_planted((1, 3), bias=0.001), feature_probability=rare)
-    # Most inputs are empty.  Their outputs are just below zero: a step along W raises them, and
-    # there is no gradient.  Long vectors make the step long enough.
-    masked = dataclasses.replace(open_, weights=4.0 * open_.weights, biases=open_.biases - 0.021)
-    assert not adversarial.check([open_]).claims[2].holds
-    assert adversarial.check([masked]).claims[2].holds
+def test_vulnerability_grows_with_what_shares_a_dimension() -> None:
+    found = [under_attack(*_copies(number), 1.0 / number).universal for number in (1, 2, 3)]
+    assert found[0] < found[1] < found[2]
 
 
-def test_models_are_attacked_once() -> None:
-    (series,) = all_series([_planted((1, 2))])
-    assert vulnerabilities(series)[0] is vulnerabilities(series)[0]
+def test_biases_that_silence_all_outputs_leave_nothing_to_attack() -> None:
+    W, b = _copies(3)
+    found = under_attack(W, b - 100.0, 0.3)
+    assert found.active == 0.0
+    assert all(getattr(found, name) == 0.0 for name in ATTACKS)
 
 
-_SMALL = uniform.Config(sizes=((20, 3),), inverse_densities=(1.0, 3.0, 8.0, 25.0), n_steps=400)
+_SMALL = Config(
+    n_features=20, n_hidden=3, inverse_densities=(25.0, 1.0, 3.0, 8.0), n_samples=256, n_steps=400
+)
 
 
 @cache
 def _small() -> Result:
-    return uniform.run(_SMALL, 0, Trainer())
+    return run(_SMALL, 0, Trainer())
 
 
-def test_trained_models_are_judged_and_drawn() -> None:
-    outcome = adversarial.check([_small()])
-    assert len(outcome.claims) == 3
-    measured = outcome.to_dict()["numbers"]["0"]
-    assert measured["universal"][-1] > measured["universal"][0]
+def test_models_are_trained_and_attacked() -> None:
+    result = _small()
+    assert result.inverse_densities.tolist() == [1.0, 3.0, 8.0, 25.0]
+    assert len(result.names) == 4
+    assert all(result.names)
+    assert result.universal[-1] > result.universal[0]
     for weaker, stronger in (("universal", "linear"), ("linear", "gradient")):
-        pairs = zip(measured[weaker], measured[stronger], strict=True)
-        assert all(one <= other + 1e-9 for one, other in pairs)
-    figure = draw_experiment("adversarial", [_small()])
-    assert len(figure.axes) == 3
-    plt.close(figure)
+        assert (getattr(result, weaker) <= getattr(result, stronger) + 1e-9).all()
+    again = run(_SMALL, 0, Trainer())
+    for name in ATTACKS:
+        np.testing.assert_array_equal(getattr(again, name), getattr(result, name))
 
 
-def test_it_reads_the_models_of_uniform() -> None:
-    experiment = get_experiment("adversarial")
-    assert experiment.trained_as == "uniform"
-    assert experiment.paper == get_experiment("uniform").paper
+def test_results_are_kept_judged_and_drawn(tmp_path: Path) -> None:
+    save_result(tmp_path / "one.npz", _small(), _SMALL, 0, 1.0)
+    found = load_result(tmp_path / "one.npz", Result, _SMALL, 0)
+    assert found is not None
+    outcome = adversarial.check([found[0], _small()])
+    assert len(outcome.claims) == 3
+    assert outcome.claims == adversarial.check([_small(), _small()]).claims
+    measured = outcome.to_dict()["numbers"]["1"]
+    assert measured["universal"] == _small().universal.tolist()
+    for results in ([_small()], [_small(), found[0]]):
+        figure = draw_experiment("adversarial", results)
+        assert len(figure.axes) == 3
+        plt.close(figure)
+
+
+def test_both_scales_sweep_from_dense_to_very_sparse() -> None:
+    for scale in ("smoke", "paper"):
+        config = get_experiment("adversarial").config(scale)
+        assert config.budget == 0.1
+        assert (min(config.inverse_densities), max(config.inverse_densities)) == (1.0, 100.0)

@@ -1,4 +1,8 @@
-"""The models of `uniform` under attack: does superposition make them vulnerable?
+"""Toy models under attack: does superposition make them vulnerable?
+
+The source attacks the models of its uniform sweep.  Here smaller ones are trained, and attacked at
+once, so that a result holds what the attacks did.  They are too large for a search of the best
+known loss; the row `uniform` compares losses with those of ideal digons.
 
 What the source divides by, "the non-superposition model", it does not define.  Here it is the
 model of the same task that stores m features orthogonally with norm one and drops the others.  All
@@ -12,32 +16,55 @@ that may choose for each input is reported beside it.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from geomsup.attacks import gradient_attack, linear_attack, universal_attack
-from geomsup.experiments import uniform
+from geomsup.experiments.experiment import Experiment, Trainer
+from geomsup.experiments.measures import names_of, span
 from geomsup.experiments.outcome import Claim, Outcome
-from geomsup.experiments.uniform import Result, Series, all_series
+from geomsup.training import ToyModelConfig
 
-__all__ = ["EXPERIMENT", "Vulnerability", "check", "vulnerabilities", "vulnerability_of"]
+__all__ = [
+    "ATTACKS",
+    "EXPERIMENT",
+    "Config",
+    "Result",
+    "Vulnerability",
+    "check",
+    "run",
+    "under_attack",
+]
 
 FloatArray = NDArray[np.float64]
 
-# Norm of a change, relative to the mean norm of an input; and how far vulnerability is to rise.
-BUDGET = 0.1
+# How far vulnerability is to rise; the source says "more than 3x".
 _RISE = 3.0
 # The source says "closely tracks"; this is the rank correlation asked for here.
 _TRACKS = 0.9
-# One model in two thousand draws the same inputs as another, up to their sparsity.
-_SAMPLES = 1024
-_SEED = 0
+# All models are attacked on the same draws, up to their sparsity.
+_SAMPLES_SEED = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One size and its sparsities; the budget is the source's, and the rest it does not state."""
+
+    n_features: int = 100
+    n_hidden: int = 10
+    # 1/(1 - S), twelve steps of equal ratio up to the sparsest models of the source's sweep.
+    inverse_densities: tuple[float, ...] = tuple(float(f"{10 ** (k / 5.5):.4g}") for k in range(12))
+    # Norm of a change, relative to the mean norm of an input.
+    budget: float = 0.1
+    n_samples: int = 1024  # that are attacked
+    # As in the row `uniform`.
+    n_steps: int = 15_000
+    learning_rate: float = 1e-2
+    batch_size: int = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,110 +92,149 @@ class Vulnerability:
     active: float
 
 
-_MEASURED: WeakKeyDictionary[Result, dict[int, Vulnerability]] = WeakKeyDictionary()
+ATTACKS = ("universal", "linear", "gradient", "from_inputs")
 
 
-def vulnerability_of(result: Result, model: int) -> Vulnerability:
-    """Attack one model of a result; done once."""
-    kept = _MEASURED.setdefault(result, {})
-    if model not in kept:
-        n, m = int(result.n_features[model]), int(result.n_hidden[model])
-        kept[model] = _attacked(
-            result.weights[model, :m, :n],
-            result.biases[model, :n],
-            float(result.feature_probability[model]),
-        )
-    return kept[model]
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """One entry for each model, densest first; what the attacks do as in `Vulnerability`."""
+
+    n_features: int
+    n_hidden: int
+    inverse_densities: FloatArray
+    losses: FloatArray  # on the trainer's fresh sample
+    features_per_dimension: FloatArray  # 1/D* = ‖W‖²/m
+    mean_biases: FloatArray
+    universal: FloatArray
+    linear: FloatArray
+    gradient: FloatArray
+    from_inputs: FloatArray
+    active: FloatArray
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.n_features}→{self.n_hidden}"
 
 
-def _attacked(W: FloatArray, b: FloatArray, p: float) -> Vulnerability:
-    uniforms = np.random.default_rng(_SEED).random((_SAMPLES, W.shape[1]))
-    x = np.maximum(1.0 - uniforms / p, 0.0)
-    budget = BUDGET * float(np.linalg.norm(x, axis=1).mean())
-    linear = linear_attack(W, b, x, budget)
-    cost = budget**2
-    return Vulnerability(
-        universal=universal_attack(W, b, x, budget).rise / cost,
-        linear=linear.rise / cost,
-        gradient=gradient_attack(W, b, x, budget, start=linear).rise / cost,
-        from_inputs=gradient_attack(W, b, x, budget, start="input").rise / cost,
-        active=float((x @ W.T @ W + b > 0.0).mean()),
-    )
-
-
-def vulnerabilities(series: Series) -> list[Vulnerability]:
-    """Those of all models of a series, densest first."""
-    return [vulnerability_of(series.result, int(model)) for model in series.models]
-
-
-def check(results: Sequence[Result]) -> Outcome:
-    """Judge the rise, what it goes along with, and whether gradients are masked."""
-    series = all_series(results)
-    measured = [vulnerabilities(one) for one in series]
-    return Outcome(
-        claims=(
-            _rises(series, measured),
-            _tracks(series, measured),
-            _masked(series, measured),
+def run(config: Config, seed: int, trainer: Trainer) -> Result:
+    """Train a model at each sparsity, name what its features form, and attack it."""
+    densities = np.sort(np.array(config.inverse_densities))
+    trained = trainer.train(
+        "models",
+        ToyModelConfig(
+            n_features=config.n_features,
+            n_hidden=config.n_hidden,
+            feature_probability=1.0 / densities[:, None],
+            n_instances=len(densities),
+            n_steps=config.n_steps,
+            learning_rate=config.learning_rate,
+            lr_schedule="cosine",
+            batch_size=config.batch_size,
         ),
-        numbers={
-            str(k): {
-                "size": str(one),
-                "inverse_density": one.inverse_densities,
-                "features_per_dimension": 1.0 / one.dimensions,
-                **{
-                    name: [getattr(found, name) for found in own]
-                    for name in ("universal", "linear", "gradient", "from_inputs")
-                },
-            }
-            for k, (one, own) in enumerate(zip(series, measured, strict=True))
+        seed,
+    )
+    attacked = [
+        under_attack(W, b, 1.0 / density, config.budget, config.n_samples)
+        for W, b, density in zip(trained.weights, trained.biases, densities, strict=True)
+    ]
+    return Result(
+        n_features=config.n_features,
+        n_hidden=config.n_hidden,
+        inverse_densities=densities,
+        losses=trained.losses,
+        features_per_dimension=(trained.weights**2).sum(axis=(1, 2)) / config.n_hidden,
+        mean_biases=trained.biases.mean(axis=1),
+        names=names_of(trained.weights),
+        **{
+            name: np.array([getattr(one, name) for one in attacked])
+            for name in (*ATTACKS, "active")
         },
     )
 
 
-def _rises(series: list[Series], measured: list[list[Vulnerability]]) -> Claim:
-    factors = [_ratio(max(one.universal for one in own), own[0].universal) for own in measured]
-    worst = [max(one.gradient for one in own) for own in measured]
-    first = [own[0].universal for own in measured]
-    last = [own[-1].universal for own in measured]
-    biases = [float(one.result.biases[one.models[-1], : one.n_features].mean()) for one in series]
+def under_attack(
+    W: FloatArray, b: FloatArray, p: float, budget: float = 0.1, n_samples: int = 1024
+) -> Vulnerability:
+    """Attack one model on inputs such as those of its training, by a budget relative to their norm.
+
+    With b of shape (n_features,), and W of shape (n_hidden, n_features).
+    """
+    uniforms = np.random.default_rng(_SAMPLES_SEED).random((n_samples, W.shape[1]))
+    x = np.maximum(1.0 - uniforms / p, 0.0)
+    radius = budget * float(np.linalg.norm(x, axis=1).mean())
+    linear = linear_attack(W, b, x, radius)
+    cost = radius**2
+    return Vulnerability(
+        universal=universal_attack(W, b, x, radius).rise / cost,
+        linear=linear.rise / cost,
+        gradient=gradient_attack(W, b, x, radius, start=linear).rise / cost,
+        from_inputs=gradient_attack(W, b, x, radius, start="input").rise / cost,
+        active=float((x @ W.T @ W + b > 0.0).mean()),
+    )
+
+
+def check(results: Sequence[Result]) -> Outcome:
+    """Judge the rise, what it goes along with, and whether gradients are masked."""
+    return Outcome(
+        claims=(_rises(results), _tracks(results), _masked(results)),
+        numbers={
+            str(k): {
+                "size": str(one),
+                "inverse_density": one.inverse_densities,
+                "loss": one.losses,
+                "features_per_dimension": one.features_per_dimension,
+                **{name: getattr(one, name) for name in ATTACKS},
+                "geometry": one.names,
+            }
+            for k, one in enumerate(results)
+        },
+    )
+
+
+def _rises(results: Sequence[Result]) -> Claim:
+    factors = [_ratio(float(one.universal.max()), float(one.universal[0])) for one in results]
     return Claim(
         says=f"vulnerability rises more than {_RISE:g} times as superposition forms",
-        found=f"{_range(factors)} times, from {_range(first)} ε² for dense features to "
-        f"{_range(last)} ε² at 1/(1−S) = {series[0].inverse_densities[-1]:g}; an attack that may "
-        f"choose for each input gets {_range(worst)} ε²",
+        found=f"{span(factors, '.2f')} times, from "
+        f"{span([one.universal[0] for one in results], '.2f')} ε² for dense features to "
+        f"{span([one.universal[-1] for one in results], '.2f')} ε² at "
+        f"1/(1−S) = {results[0].inverse_densities[-1]:g}; an attack that may choose for each input "
+        f"gets {span([one.gradient.max() for one in results], '.2f')} ε²",
         by_seed=tuple(factor > _RISE for factor in factors),
-        why=f"the biases of the sparsest models, {_range(biases)} on average, swallow a part of "
+        why="the biases of the sparsest models, "
+        f"{span([one.mean_biases[-1] for one in results], '.2f')} on average, swallow a part of "
         "the interference",
     )
 
 
-def _tracks(series: list[Series], measured: list[list[Vulnerability]]) -> Claim:
-    ranks, ratios = [], []
-    for one, own in zip(series, measured, strict=True):
-        values = np.array([found.universal for found in own])
-        alike = np.ptp(values) == 0.0  # nothing can be ranked
-        ranks.append(0.0 if alike else float(spearmanr(values, 1.0 / one.dimensions).statistic))
-        ratios += (values * one.dimensions).tolist()
+def _tracks(results: Sequence[Result]) -> Claim:
+    ranks = []
+    for one in results:
+        alike = np.ptp(one.universal) == 0.0  # nothing can be ranked
+        found = 0.0 if alike else spearmanr(one.universal, one.features_per_dimension).statistic
+        ranks.append(float(found))
+    ratios = [value for one in results for value in one.universal / one.features_per_dimension]
     return Claim(
         says="it follows the number of features per dimension, 1/D* = ‖W‖²/m",
-        found=f"rank correlation {_range(ranks)}; divided by 1/D* it is {_range(ratios)} ε²",
+        found=f"rank correlation {span(ranks, '.2f')}; divided by 1/D* it is "
+        f"{span(ratios, '.2f')} ε²",
         by_seed=tuple(rank >= _TRACKS for rank in ranks),
+        why="it is highest at 1/(1−S) = "
+        f"{span([one.inverse_densities[one.universal.argmax()] for one in results])}, while biases "
+        f"go on falling, to {span([one.mean_biases[-1] for one in results], '.2f')} on average",
     )
 
 
-def _masked(series: list[Series], measured: list[list[Vulnerability]]) -> Claim:
-    """In the sparsest model of each series."""
-    last = [own[-1] for own in measured]
-    shares = [_ratio(found.from_inputs, found.linear) for found in last]
-    active = [found.active for found in last]
+def _masked(results: Sequence[Result]) -> Claim:
+    """In the sparsest model of each seed."""
+    shares = [_ratio(float(one.from_inputs[-1]), float(one.linear[-1])) for one in results]
     return Claim(
         says="in the sparsest models gradients find less than the analytic attack",
-        found=f"ascent from the inputs does {_range(shares)} times the harm of the worst "
-        f"direction for each input at 1/(1−S) = {series[0].inverse_densities[-1]:g}",
+        found=f"ascent from the inputs does {span(shares, '.2f')} times the harm of the worst "
+        f"direction for each input at 1/(1−S) = {results[0].inverse_densities[-1]:g}",
         by_seed=tuple(share < 1.0 for share in shares),
-        why=f"{_range([100 * share for share in active], '.0f')}% of the outputs are above zero "
-        "and have a gradient, enough to climb along; the source speaks of 1%",
+        why=f"{span([100 * one.active[-1] for one in results], '.0f')}% of the outputs are above "
+        "zero and have a gradient, enough to climb along; the source speaks of 1%",
     )
 
 
@@ -179,17 +245,14 @@ def _ratio(above: float, below: float) -> float:
     return 1.0 if above == 0.0 else float("inf")
 
 
-def _range(values: Sequence[float], spec: str = ".2f") -> str:
-    low, high = f"{min(values):{spec}}", f"{max(values):{spec}}"
-    return low if low == high else f"{low}–{high}"
-
-
-EXPERIMENT = dataclasses.replace(
-    uniform.EXPERIMENT,
+EXPERIMENT = Experiment(
     id="adversarial",
     title="attacks on models of equally important features",
     says="vulnerability to attacks rises more than 3 times and follows 1/D*",
     source="Elhage et al. 2022, superposition and adversarial vulnerability",
+    paper=Config(),
+    smoke=Config(inverse_densities=(1.0, 1.5, 2.2, 4.6, 10.0, 22.0, 46.0, 100.0), n_steps=1500),
+    run=run,
     check=check,
-    results_of="uniform",
+    result=Result,
 )

@@ -6,8 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from geomsup.experiments.adversarial import vulnerabilities
-from geomsup.experiments.uniform import Result, all_series
+from geomsup.experiments.adversarial import Result
 from geomsup.plotting.style import DROPPED, INK, PALETTE
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ _ATTACKS = {
 
 
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw all series: a colour for each size, a style for each attack."""
+    """Draw all seeds: a colour for each, a style for each attack."""
     import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
 
@@ -36,22 +35,22 @@ def draw(results: Sequence[Result]) -> Figure:
         layout="constrained",
     )
     rise, features, both = axes["rise"], axes["features"], axes["both"]
-    series = all_series(results)
-    sizes = list(dict.fromkeys(str(one) for one in series))
-    for one in series:
-        color = PALETTE[sizes.index(str(one)) % len(PALETTE)]
-        measured = vulnerabilities(one)
+    colors = [PALETTE[k % len(PALETTE)] for k in range(len(results))]
+    for one, color in zip(results, colors, strict=True):
         for name, (_, style) in _ATTACKS.items():
-            values = [getattr(found, name) for found in measured]
             width = 1.8 if style == "-" else 1.2
-            rise.plot(one.inverse_densities, values, color=color, ls=style, lw=width)
-        features.plot(one.inverse_densities, 1.0 / one.dimensions, color=color, lw=1.8)
+            rise.plot(one.inverse_densities, getattr(one, name), color=color, ls=style, lw=width)
+        features.plot(one.inverse_densities, one.features_per_dimension, color=color, lw=1.8)
         for name, face in (("linear", "none"), ("universal", color)):
-            values = [getattr(found, name) for found in measured]
             both.plot(
-                1.0 / one.dimensions, values, "o", color=color, markerfacecolor=face, markersize=6
+                one.features_per_dimension,
+                getattr(one, name),
+                "o",
+                color=color,
+                markerfacecolor=face,
+                markersize=6,
             )
-    most = max(float(1.0 / one.dimensions.min()) for one in series)
+    most = max(float(one.features_per_dimension.max()) for one in results)
     both.plot([1.0, most], [1.0, most], color=DROPPED, lw=1.2, zorder=0)
     both.annotate(
         "equal", (most, most), (3, -3), textcoords="offset points", va="top", fontsize=9, color=INK
@@ -75,17 +74,25 @@ def draw(results: Sequence[Result]) -> Figure:
         fontsize=9,
         loc="upper left",
     )
-    points = [
-        Line2D([], [], color=PALETTE[k % len(PALETTE)], marker="o", ls="", label=size)
-        for k, size in enumerate(sizes)
+    one_seed = len(results) == 1
+    filled = [
+        Line2D(
+            [],
+            [],
+            color=color,
+            marker="o",
+            ls="",
+            label="all inputs alike" if one_seed else f"seed {k}: all inputs alike",
+        )
+        for k, color in enumerate(colors)
     ]
     hollow = Line2D(
         [], [], color=INK, marker="o", ls="", markerfacecolor="none", label="each input its own"
     )
     both.legend(
-        handles=[*points, hollow],
+        handles=[*filled, hollow],
         frameon=False,
-        title="features→dimensions",
+        title=f"worst direction, {results[0]}",
         loc="upper left",
         alignment="left",
     )
