@@ -80,8 +80,9 @@ def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) ->
                 ax.annotate(
                     f"{one.n_experts}×{result.n_hidden[one.row]}",
                     (one.held, one.loss),
-                    (5, 4 if place == 0 else -10),
+                    (5, 4) if place == 0 else (-7, -3),
                     textcoords="offset points",
+                    ha="left" if place == 0 else "right",
                     fontsize=8,
                     color=color,
                 )
