@@ -107,6 +107,8 @@ MAY_IMPORT["dynamics"] = {
     "classify",
     "change_points",
 }
+# Neurons are read from weights.
+MAY_IMPORT["neurons"] = {"errors", "weights"}
 # An attack reads weights; who trained them does not matter.
 MAY_IMPORT["attacks"] = {"errors", "weights"}
 # Dictionaries are trained like toy models (their streams, their optimiser, their care for memory)
@@ -164,6 +166,7 @@ MAY_IMPORT["experiments"] = {
     "dictionary",
     "attacks",
     "experts",
+    "neurons",
 }
 # Plotting reads finished results: their types, and nothing that computes.
 MAY_IMPORT["plotting"] = {
@@ -178,6 +181,7 @@ MAY_IMPORT["plotting"] = {
     "dynamics",
     "dictionary",
     "experiments",
+    "neurons",
 }
 # The package itself, which hands out the public names.
 MAY_IMPORT[""] = ANALYSIS | {"classify"}

@@ -60,18 +60,21 @@ def _sampler(
 @pytest.mark.parametrize(
     ("n_instances", "n_features", "n_hidden", "batch"),
     # The last shape is too large for NumPy's matmul and takes torch.mm.
-    [(3, 5, 2, 64), (1, 1, 1, 1), (2, 7, 9, 33), (2, 80, 20, 257)],
+    [(3, 6, 2, 64), (1, 2, 1, 1), (2, 8, 9, 33), (2, 80, 20, 257)],
 )
 @pytest.mark.parametrize(
     "variant",
     [
-        dict(zip(("hidden_relu", "output_relu", "tied", "absolute_target"), bits, strict=True))
-        for bits in itertools.product([False, True], repeat=4)
+        {**dict(zip(("hidden_relu", "output_relu", "tied"), bits, strict=True)), "target": target}
+        for bits in itertools.product([False, True], repeat=3)
+        for target in ("identity", "absolute", "minimum")
     ],
-    ids=lambda variant: "-".join(name for name, on in variant.items() if on) or "linear",
+    ids=lambda variant: "-".join(
+        name if on is True else str(on) for name, on in variant.items() if on
+    ),
 )
 def test_gradient_agrees_with_autograd(
-    variant: dict[str, bool],
+    variant: dict[str, Any],
     n_instances: int,
     n_features: int,
     n_hidden: int,
@@ -89,8 +92,7 @@ def test_gradient_agrees_with_autograd(
     b = torch.tensor(generator.normal(size=(n_instances, n_features)), requires_grad=True)
     sizes = generator.uniform(-1, 1, (n_instances, n_features, batch))
     x = torch.from_numpy(sizes * (generator.random(sizes.shape) < 0.3))
-    options: dict[str, Any] = variant
-    model = ToyModel(importances, n_hidden, batch, **options, dtype=torch.float64)
+    model = ToyModel(importances, n_hidden, batch, **variant, dtype=torch.float64)
     with torch.no_grad():
         model.set_parameters(W, V, b)
         model.samples.copy_(x)
@@ -101,7 +103,8 @@ def test_gradient_agrees_with_autograd(
     hidden = hidden.relu() if variant["hidden_relu"] else hidden
     output = torch.einsum("khi,khs->kis", V, hidden) + b[:, :, None]
     output = output.relu() if variant["output_relu"] else output
-    target = x.abs() if variant["absolute_target"] else x
+    smaller = torch.minimum(x[:, ::2], x[:, 1::2]).repeat_interleave(2, dim=1)
+    target = {"identity": x, "absolute": x.abs(), "minimum": smaller}[variant["target"]]
     weighted = torch.from_numpy(importances)[:, :, None] * (target - output) ** 2
     losses = weighted.sum(1).mean(1)
     parameters = [V, b] if variant["tied"] else [V, b, W]
@@ -280,6 +283,7 @@ def test_odd_batches_fill_every_entry() -> None:
         {"n_features": 6, "correlation": "correlated", "set_size": 3, "batch_size": 37},
         {"n_features": 6, "correlation": "anticorrelated", "set_size": 2, "signed": True},
         {"signed": True, "target": "absolute", "tied": False, "hidden_activation": "relu"},
+        {"n_features": 6, "target": "minimum", "tied": False, "hidden_activation": "relu"},
         {"optimizer": "adamw", "weight_decay": 0.1, "output_activation": "linear"},
     ],
 )
@@ -508,6 +512,7 @@ def test_evaluation_agrees_with_exact_pentagons(
         {"feature_probability": [0.1, 0.1, 0.1, 0.3, 0.3, 0.3], "correlation": "correlated"},
         {"feature_probability": [0.1, 0.0, 0.3, 0.5, 0.2, 0.3], "correlation": "anticorrelated"},
         {"tied": False, "hidden_activation": "relu", "target": "absolute"},
+        {"tied": False, "hidden_activation": "relu", "target": "minimum"},
         {"output_activation": "linear"},
         {"output_activation": "linear", "hidden_activation": "relu", "tied": False},
     ],
@@ -537,7 +542,8 @@ def test_evaluation_agrees_with_plain_sampling(
     hidden = np.maximum(hidden, 0.0) if config.hidden_activation == "relu" else hidden
     output = hidden @ V + b
     output = np.maximum(output, 0.0) if config.output_activation == "relu" else output
-    target = np.abs(x) if config.target == "absolute" else x
+    smaller = np.repeat(np.minimum(x[:, ::2], x[:, 1::2]), 2, axis=1)
+    target = {"identity": x, "absolute": np.abs(x), "minimum": smaller}[config.target]
     plain = (target - output) ** 2 @ importance
     losses, errors = evaluation.evaluate(config, W[None], V[None], b[None], 0)
     assert abs(losses[0] - plain.mean()) < 4 * np.hypot(errors[0], plain.std() / 1000)

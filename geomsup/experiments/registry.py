@@ -38,6 +38,8 @@ _IDS = (
     "energy-levels",
     "geometric-transforms",
     "adversarial",
+    "computation",
+    "relu-hidden",
     "mixture-of-experts",
     "sae-recovery",
     "sae-splitting",

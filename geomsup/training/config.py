@@ -45,7 +45,7 @@ _CORRELATIONS = ("independent", "correlated", "anticorrelated")
 _LR_SCHEDULES = ("constant", "cosine", "linear")
 _OPTIMIZERS = ("adam", "adamw")
 _RECORD_SCHEDULES = ("linear", "log")
-_TARGETS = ("identity", "absolute")
+_TARGETS = ("identity", "absolute", "minimum")
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,9 @@ class ToyModelConfig:
         g.
     tied : bool, default True
         Whether the decoder V is the encoder W; otherwise it has weights of its own.
-    target : {"identity", "absolute"}, default "identity"
-        What the output is compared with: y = x or y = |x|.
+    target : {"identity", "absolute", "minimum"}, default "identity"
+        What the output is compared with: y = x, y = |x|, or the AND of pairs of features, the
+        smaller value of features 0 and 1 for outputs 0 and 1, that of 2 and 3 for 2 and 3, ….
     signed : bool, default False
         Draw values from (−1, 1) instead of (0, 1).
     correlation : {"independent", "correlated", "anticorrelated"}, default "independent"
@@ -161,7 +162,8 @@ probability, 1 minus the sparsity
     )
     tied: bool = field(default=True, metadata={"help": "decode with the transposed encoder"})
     target: str = field(
-        default="identity", metadata={"help": "answer x, or |x|", "choices": _TARGETS}
+        default="identity",
+        metadata={"help": "answer x, |x|, or the minimum of each pair", "choices": _TARGETS},
     )
     signed: bool = field(default=False, metadata={"help": "draw values from (-1, 1)"})
     correlation: str = field(
@@ -203,6 +205,11 @@ probability, 1 minus the sparsity
         for name in ("tied", "signed"):
             self._normalise(name, yes_or_no(name, getattr(self, name)))
         self._check_weight_decay()
+        if self.target == "minimum" and self.n_features % 2:
+            raise GeomsupError(
+                f"target='minimum' takes features in pairs, got n_features = {self.n_features}; "
+                "take an even number"
+            )
         if self.n_instances % self.n_restarts:
             raise GeomsupError(
                 f"n_restarts must divide n_instances, the number of all models, got "
@@ -336,7 +343,7 @@ probability, 1 minus the sparsity
             "hidden_relu": self.hidden_activation == "relu",
             "output_relu": self.output_activation == "relu",
             "tied": self.tied,
-            "absolute_target": self.target == "absolute",
+            "target": self.target,
         }
 
     def data_options(self) -> dict[str, Any]:

@@ -64,8 +64,8 @@ class ToyModel:
         Whether f and g are ReLU.
     tied : bool
         Whether V = W.
-    absolute_target : bool
-        Whether the output is compared with |x| rather than x.
+    target : {"identity", "absolute", "minimum"}
+        Whether the output is compared with x, with |x|, or with the smaller value of each pair.
     dtype, device
         Of all numbers.
 
@@ -94,7 +94,7 @@ class ToyModel:
         hidden_relu: bool = False,
         output_relu: bool = True,
         tied: bool = True,
-        absolute_target: bool = False,
+        target: str = "identity",
         dtype: torch.dtype = torch.float32,
         device: torch.device | None = None,
     ) -> None:
@@ -111,7 +111,8 @@ class ToyModel:
         self.theta = empty(n_rows, n)
         self.gradient = empty(n_rows, n)
         self.samples = empty(n, batch)
-        self._target = empty(n, batch) if absolute_target else self.samples
+        self._target = self.samples if target == "identity" else empty(n, batch)
+        self._fill_target = _target_of(target, self.samples, self._target)
         self._importances = importances
         # 2 I / B is applied to the small gradient, not to the long error: it is constant in both
         # products when all features weigh the same. Otherwise the error itself must carry it.
@@ -211,14 +212,30 @@ class ToyModel:
         if self._hidden_relu:
             self._hidden.relu_()
         self._decode()
-        if self._target is not self.samples:
-            torch.abs(self.samples, out=self._target)
+        self._fill_target()
 
 
 def _cut_where_not_positive(values: Tensor, activation: Tensor) -> None:
     """Set values to zero where an activation is not positive: the derivative of ReLU."""
     # One pass instead of a comparison and a product.
     torch.ops.aten.threshold_backward.grad_input(values, activation, 0.0, grad_input=values)
+
+
+def _target_of(target: str, samples: Tensor, out: Tensor) -> Product:
+    """What turns samples into right answers, as a call without arguments."""
+    if target == "absolute":
+        return lambda: torch.abs(samples, out=out)
+    if target == "minimum":
+        first, second = samples[:, ::2], samples[:, 1::2]
+        # Both outputs of a pair have the same answer.
+        halves = out[:, ::2], out[:, 1::2]
+
+        def smaller() -> None:
+            torch.minimum(first, second, out=halves[0])
+            halves[1].copy_(halves[0])
+
+        return smaller
+    return lambda: None
 
 
 def _product(a: Tensor, b: Tensor, out: Tensor) -> Product:

@@ -1,0 +1,287 @@
+"""Which neurons compute which features.
+
+The model is h = ReLU(Wx), y = g(Vᵀh + b).  Feature i alone, with a value of one sign, passes
+through neuron k to output i with the slope
+
+    gain = max(±W_ki, 0) · V_ki,
+
+and what it passes through is the only thing that matters: multiply the weights into a neuron by α
+and those out of it by 1/α, and the model and all gains stay what they are.  In a tied model the
+gain is W_ki² where the neuron fires.
+
+A feature is computed if the sum of its gains is at least one half, half of the way to 1, which is
+what a perfect answer needs.  A neuron takes part if its gain is at least a quarter of the largest
+of the feature: in a tied model, if its weight is at least half of the largest one.  `least_kept`
+and `most_omitted` say how far the gains are from that line.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.neurons.codes import NeuronCode, codes_of
+from geomsup.weights import as_weights
+
+__all__ = ["SIDES", "Kind", "NeuronReport", "layer_of", "neuron_report", "side_gains"]
+
+FloatArray = NDArray[np.float64]
+Kind: TypeAlias = Literal["monosemantic", "polysemantic", "unused"]
+
+_COMPUTED = 0.5
+_TAKES_PART = 0.25
+SIDES = (1.0, -1.0)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NeuronReport:
+    """Who computes what, and how many neurons are monosemantic.
+
+    Parameters
+    ----------
+    gains : ndarray of shape (n_sides, n_neurons, n_features)
+        Gain of each feature through each neuron, for positive values and, if there are any, for
+        negative ones.
+    strengths : ndarray of shape (n_sides, n_neurons, n_features), optional
+        Gains as they would be if a neuron that a feature holds down fired instead; for the "-" of
+        the codes.  None of them by default.
+    totals : ndarray of shape (n_sides, n_features), optional
+        What has to be at least one half for a feature to be computed; by default the sum of its
+        gains.
+
+    Examples
+    --------
+    The absolute value of two features, with a neuron for each side of the first and one neuron
+    that takes the positive side of the second together with the negative side of the first:
+
+    >>> from geomsup.neurons import neuron_report
+    >>> W = [[1, 0], [-1, 1], [0, -1]]
+    >>> V = [[1, 0], [1, 1], [0, 1]]
+    >>> report = neuron_report(W, V, signed=True)
+    >>> report.kinds
+    ('monosemantic', 'polysemantic', 'monosemantic')
+    >>> print(report)
+    2 of 2 features computed by 3 neurons: 2 monosemantic, 1 polysemantic
+    2-in-1 on neurons 1: +1 +, -0 +
+    monosemantic on neurons 0: +0 +
+    monosemantic on neurons 2: -1 +
+    """
+
+    gains: FloatArray
+    strengths: FloatArray | None = None
+    totals: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("gains", "strengths", "totals"):
+            value = getattr(self, name)
+            if value is not None:
+                array = np.array(value, dtype=np.float64)
+                array.setflags(write=False)
+                object.__setattr__(self, name, array)
+
+    @cached_property
+    def computed(self) -> NDArray[np.bool_]:
+        """Which sides of which features are computed, shape (n_sides, n_features)."""
+        totals = self.gains.sum(axis=1) if self.totals is None else self.totals
+        return np.asarray(totals >= _COMPUTED)
+
+    @cached_property
+    def shares(self) -> FloatArray:
+        """Gains relative to the largest of the feature, as `gains`; zero if it is not computed."""
+        largest = self.gains.max(axis=1, keepdims=True)
+        shares = np.maximum(self.gains, 0.0) / np.where(largest > 0.0, largest, 1.0)
+        return np.asarray(np.where(self.computed[:, None], shares, 0.0))
+
+    @cached_property
+    def members(self) -> NDArray[np.bool_]:
+        """Which neurons take part in computing what, as `gains`."""
+        return np.asarray(self.shares >= _TAKES_PART)
+
+    @property
+    def least_kept(self) -> float:
+        """Least gain of a neuron that takes part, relative to the largest of its feature."""
+        kept = self.shares[self.members]
+        return float(kept.min()) if kept.size else 1.0
+
+    @property
+    def most_omitted(self) -> float:
+        """Largest of one that does not; far below `least_kept` if the assignment is clear."""
+        omitted = self.shares[~self.members]
+        return float(omitted.max()) if omitted.size else 0.0
+
+    @cached_property
+    def features(self) -> tuple[tuple[int, ...], ...]:
+        """Features that each neuron takes part in."""
+        either: NDArray[np.bool_] = np.any(self.members, axis=0)
+        return tuple(tuple(int(i) for i in np.flatnonzero(row)) for row in either)
+
+    @cached_property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Whether each neuron takes part in one feature, several, or none."""
+        return tuple(
+            "unused" if not own else "monosemantic" if len(own) == 1 else "polysemantic"
+            for own in self.features
+        )
+
+    def counts(self) -> dict[str, int]:
+        """How many neurons there are of each kind."""
+        counted = Counter(self.kinds)
+        return {kind: counted[kind] for kind in ("monosemantic", "polysemantic", "unused")}
+
+    @cached_property
+    def computed_features(self) -> tuple[int, ...]:
+        """Features of which every side is computed."""
+        return tuple(int(i) for i in np.flatnonzero(self.computed.all(axis=0)))
+
+    @cached_property
+    def codes(self) -> tuple[NeuronCode, ...]:
+        """How they share neurons, largest first; each side of a signed feature for itself."""
+        n_sides, n_neurons, n_features = self.gains.shape
+        signs = ("",) if n_sides == 1 else ("+", "-")
+        labels = [f"{sign}{i}" for sign in signs for i in range(n_features)]
+        held = np.zeros_like(self.members)
+        if self.strengths is not None:
+            largest = np.maximum(self.gains.max(axis=1, keepdims=True), 0.0)
+            held = self.computed[:, None] & (self.gains == 0.0) & (largest > 0.0)
+            held &= self.strengths >= _TAKES_PART * largest
+
+        def columns(table: NDArray[np.bool_]) -> NDArray[np.bool_]:
+            return np.moveaxis(table, 1, 0).reshape(n_neurons, -1)
+
+        return codes_of(columns(self.members), columns(held), labels)
+
+    @cached_property
+    def pairs(self) -> dict[int, tuple[int, int]]:
+        """Features computed by two neurons of their own, one for each sign: |x| = x⁺ + x⁻."""
+        if len(self.members) < 2:
+            return {}
+        found = {}
+        for i in self.computed_features:
+            up, down = (np.flatnonzero(side[:, i]) for side in self.members)
+            both = (*up, *down)
+            if len(up) == len(down) == 1 and all(self.features[k] == (i,) for k in both):
+                found[i] = (int(up[0]), int(down[0]))
+        return found
+
+    def __str__(self) -> str:
+        n_features = self.gains.shape[2]
+        counts = [f"{number} {kind}" for kind, number in self.counts().items() if number]
+        head = (
+            f"{len(self.computed_features)} of {n_features} features computed by "
+            f"{len(self.kinds)} neurons: {', '.join(counts)}"
+        )
+        return "\n".join([head, *map(str, self.codes)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(str(self))}</pre>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was found as numbers and lists, ready for JSON."""
+        return {
+            "computed_features": list(self.computed_features),
+            "features": [list(own) for own in self.features],
+            "kinds": list(self.kinds),
+            "counts": self.counts(),
+            "codes": [code.to_dict() for code in self.codes],
+            "least_kept": self.least_kept,
+            "most_omitted": self.most_omitted,
+            "gains": self.gains.tolist(),
+        }
+
+
+def side_gains(W: object, V: object = None, *, signed: bool = False) -> FloatArray:
+    """Gain of every feature through every neuron, max(±W_ki, 0) · V_ki.
+
+    Parameters
+    ----------
+    W : array_like of shape (n_neurons, n_features)
+        Weights into the neurons.
+    V : array_like of shape (n_neurons, n_features), optional
+        Weights out of them; W by default.
+    signed : bool, default False
+        Whether features take both signs.
+
+    Returns
+    -------
+    ndarray of shape (1 or 2, n_neurons, n_features)
+
+    Raises
+    ------
+    GeomsupError
+        If W and V are not matrices of one shape.
+    """
+    into, out_of = layer_of(W, V)
+    return np.stack([np.maximum(s * into, 0.0) * out_of for s in SIDES[: 1 + signed]])
+
+
+def neuron_report(W: object, V: object = None, *, signed: bool = False) -> NeuronReport:
+    """Say which neurons of a hidden ReLU layer compute which features.
+
+    Parameters
+    ----------
+    W : array_like of shape (n_neurons, n_features)
+        Weights into the neurons; a row is a neuron.
+    V : array_like of shape (n_neurons, n_features), optional
+        Weights out of them, to the outputs of the same features; W by default, for tied models.
+    signed : bool, default False
+        Whether features take values of both signs, as they do where absolute values are asked for.
+        Then each sign of a feature is assigned for itself.
+
+    Returns
+    -------
+    NeuronReport
+
+    Raises
+    ------
+    GeomsupError
+        If W and V are not matrices of one shape.
+
+    Notes
+    -----
+    Elhage et al. 2022, "Superposition in a Privileged Basis" and "Computation in Superposition",
+    judge by eye which neurons are polysemantic.  Here the rule is the one at the top of the module;
+    it does not change when neurons are renumbered or rescaled.
+
+    Examples
+    --------
+    >>> from geomsup.neurons import neuron_report
+    >>> print(neuron_report([[1.0, 0.0, 0.0], [0.0, 0.9, -0.8], [0.0, 0.9, 0.8]]))
+    3 of 3 features computed by 3 neurons: 2 monosemantic, 1 polysemantic
+    2-in-2 on neurons 1 2: 1 ++, 2 -+
+    monosemantic on neurons 0: 0 +
+    """
+    into, out_of = layer_of(W, V)
+    held_down = np.stack([np.maximum(-s * into, 0.0) * np.abs(out_of) for s in SIDES[: 1 + signed]])
+    return NeuronReport(gains=side_gains(into, out_of, signed=signed), strengths=held_down)
+
+
+def layer_of(W: object, V: object = None) -> tuple[FloatArray, FloatArray]:
+    """Weights into and out of the neurons, each of shape (n_neurons, n_features).
+
+    Raises
+    ------
+    GeomsupError
+        If they are not matrices of one shape.
+    """
+    with warnings.catch_warnings():
+        # More neurons than features is nothing odd here: |x| takes two for each.
+        warnings.simplefilter("ignore", GeomsupWarning)
+        into = as_weights(W)
+        out_of = into if V is None else as_weights(V)
+    if into.shape != out_of.shape:
+        raise GeomsupError(
+            "W and V must have one shape, (n_neurons, n_features), got "
+            f"{into.shape} and {out_of.shape}; transpose the one that has features as rows"
+        )
+    return into, out_of
