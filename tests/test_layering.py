@@ -108,7 +108,7 @@ MAY_IMPORT["dynamics"] = {
     "change_points",
 }
 # Neurons are read from weights.
-MAY_IMPORT["neurons"] = {"errors", "weights"}
+MAY_IMPORT["neurons"] = {"errors", "weights", "training.settings"}
 # An attack reads weights; who trained them does not matter.
 MAY_IMPORT["attacks"] = {"errors", "weights"}
 # Dictionaries are trained like toy models (their streams, their optimiser, their care for memory)

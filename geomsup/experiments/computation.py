@@ -231,8 +231,8 @@ def _more_gates(gates: list[Layers]) -> Claim:
     return Claim(
         says=f"asked here, the AND of pairs: {n_neurons} neurons answer more than the "
         f"{n_neurons // 2} pairs that have room for two each",
-        found=f"pairs answered at 1−S: {_by_density(gates, answered.tolist(), '.0f')}; polysemantic "
-        f"neurons: {_by_density(gates, _polysemantic(gates).tolist(), '.0f')}",
+        found=f"pairs answered at 1−S: {_by_density(gates, answered.tolist(), '.0f')}; "
+        f"polysemantic neurons: {_by_density(gates, _polysemantic(gates).tolist(), '.0f')}",
         by_seed=tuple(bool(row[-1] > n_neurons / 2) for row in answered),
     )
 

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 from geomsup.neurons.assignments import SIDES, layer_of, neuron_report
+from geomsup.training.settings import whole_number
 
 __all__ = ["Motif", "MotifReport", "asymmetric_motifs"]
 
@@ -176,12 +177,11 @@ def asymmetric_motifs(
     into, out_of = layer_of(W, V)
     if not isinstance(least_asymmetry, int | float) or not 1.0 < least_asymmetry < np.inf:
         raise GeomsupError(f"least_asymmetry must be a number above 1, got {least_asymmetry!r}")
-    if isinstance(n_draws, bool) or not isinstance(n_draws, int | np.integer) or n_draws < 0:
-        raise GeomsupError(f"n_draws must be an integer of at least 0, got {n_draws!r}")
+    n_draws = whole_number("n_draws", n_draws, 0)
+    generator = np.random.default_rng(whole_number("seed", seed, 0))
     report = neuron_report(into, out_of, signed=signed)
     drives = np.stack([np.maximum(s * into, 0.0) for s in SIDES[: 1 + signed]])
     pairs = _Pairs(drives, out_of, report.members, float(least_asymmetry))
-    generator = np.random.default_rng(seed)
     computes: NDArray[np.bool_] = np.any(report.members, axis=0)
     dealt = (_dealt(out_of, computes, generator) for _ in range(n_draws))
     return MotifReport(

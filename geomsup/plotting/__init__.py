@@ -20,6 +20,7 @@ from geomsup.plotting.dimensionality import plot_dimensionality
 from geomsup.plotting.directions import plot_directions
 from geomsup.plotting.graph import plot_interference_graph
 from geomsup.plotting.matrices import plot_cosines, plot_gram
+from geomsup.plotting.neurons import plot_motif, plot_neurons
 from geomsup.plotting.optima import plot_comparison, plot_excess_energy, plot_optimum
 from geomsup.plotting.overview import plot_report
 from geomsup.plotting.phases import plot_family_losses, plot_phase_diagram
@@ -35,6 +36,8 @@ __all__ = [
     "plot_gram",
     "plot_interference_graph",
     "plot_matched_cosines",
+    "plot_motif",
+    "plot_neurons",
     "plot_optimum",
     "plot_phase_diagram",
     "plot_report",

@@ -1,0 +1,241 @@
+"""Neurons: stacked bars of the weights into them, and asymmetric superposition as a small graph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.errors import GeomsupError
+from geomsup.neurons import Motif, NeuronReport
+from geomsup.plotting.canvas import axes_for, checked_matrix
+from geomsup.plotting.style import GHOST, INK, NEGATIVE, PALETTE, POSITIVE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["neuron_legend", "neuron_order", "plot_motif", "plot_neurons"]
+
+FloatArray = NDArray[np.float64]
+
+_OWN, _SHARED, _REST = PALETTE[0], PALETTE[1], "#D3D3D3"
+_TINT = "#FBE3D2"  # behind a polysemantic neuron
+# Weights that are numbered: at least this share of the height of the picture.
+_NUMBERED = 0.06
+
+
+def neuron_order(report: NeuronReport) -> list[int]:
+    """Neurons in the order of the most important feature that they compute; unused ones last.
+
+    Parameters
+    ----------
+    report : NeuronReport
+    """
+    return sorted(
+        range(len(report.kinds)),
+        key=lambda k: (min(report.features[k], default=len(report.kinds) + 10**6), k),
+    )
+
+
+def plot_neurons(
+    W: object,
+    report: NeuronReport,
+    *,
+    rescale: bool = False,
+    signed_bars: bool = True,
+    numbers: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the weights into every neuron as a stack, as in "Toy Models of Superposition".
+
+    Parameters
+    ----------
+    W : array_like of shape (n_neurons, n_features)
+        Weights into the neurons.
+    report : NeuronReport
+        Who computes what, from :func:`geomsup.neurons.neuron_report`.
+    rescale : bool, default False
+        Divide the weights into each neuron by the largest of them.  An untied model is the same
+        whatever the scale of its neurons.
+    signed_bars : bool, default True
+        Draw negative weights below the axis; otherwise all by their size.
+    numbers : bool, default True
+        Write the number of the feature on tall rectangles.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Blue are features with neurons of their own, orange those that share one, grey weights of
+        features that the neuron does not compute.  Polysemantic neurons stand on a tint.
+
+    Raises
+    ------
+    GeomsupError
+        If the report is none, or is about a layer of another size.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from geomsup.neurons import neuron_report
+    >>> from geomsup.plotting import plot_neurons
+    >>> W = [[1.0, 0.0, 0.0], [0.0, 0.9, 0.0], [0.0, 0.8, 0.9]]
+    >>> ax = plot_neurons(W, neuron_report(W), ax=Figure().add_subplot())
+    >>> [text.get_text() for text in ax.texts]
+    ['0', '1', '1', '2']
+    """
+    weights = checked_matrix(W)
+    if not isinstance(report, NeuronReport):
+        raise GeomsupError(
+            f"report must be a NeuronReport, got {type(report).__name__}; make one with "
+            "geomsup.neurons.neuron_report"
+        )
+    if len(weights) != len(report.kinds):
+        raise GeomsupError(
+            f"the report is about {len(report.kinds)} neurons, but W has {len(weights)} rows"
+        )
+    if rescale:
+        largest = np.abs(weights).max(axis=1, keepdims=True)
+        weights = weights / np.where(largest > 0.0, largest, 1.0)
+    if not signed_bars:
+        weights = np.abs(weights)
+    axes: Axes = axes_for(ax)
+    order = neuron_order(report)
+    # A report on pairs has one column for two features.
+    width = weights.shape[1] // report.gains.shape[2]
+    shared = {i for own in report.features if len(own) > 1 for i in own}
+    bottoms = np.zeros((2, len(order)))
+    places = np.arange(len(order))
+    texts = []
+    for i in range(weights.shape[1]):
+        column = weights[order, i]
+        below = (column < 0.0).astype(int)
+        base = bottoms[below, places]
+        unit = i // width
+        colors = [
+            (_SHARED if unit in shared else _OWN) if unit in report.features[k] else _REST
+            for k in order
+        ]
+        axes.bar(places, column, 0.74, bottom=base, color=colors, edgecolor="white", linewidth=0.4)
+        texts += [
+            (place, base[place] + column[place] / 2.0, abs(column[place]), str(i))
+            for place, k in enumerate(order)
+            if unit in report.features[k]
+        ]
+        bottoms[below, places] += column
+    for place, k in enumerate(order):
+        if report.kinds[k] == "polysemantic":
+            axes.axvspan(place - 0.5, place + 0.5, color=_TINT, zorder=0, linewidth=0)
+    height = float(bottoms[0].max() - bottoms[1].min())
+    if numbers:
+        for x, y, size, text in texts:
+            if size >= _NUMBERED * height:
+                axes.text(x, y, text, ha="center", va="center", color="white", fontsize=7)
+    axes.axhline(0.0, color=INK, linewidth=0.8)
+    axes.set_xlim(-0.6, len(order) - 0.4)
+    axes.set_xticks([])
+    axes.set_xlabel("neurons")
+    axes.set_ylabel("weights" if signed_bars else "|weights|")
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    return axes
+
+
+def neuron_legend(axes: Axes, **options: Any) -> None:
+    """Say what the colours of `plot_neurons` mean."""
+    from matplotlib.patches import Patch
+
+    colors = {"has neurons of its own": _OWN, "shares a neuron": _SHARED}
+    colors |= {"is not computed there": _REST, "polysemantic neuron": _TINT}
+    handles = [Patch(color=color, label=label) for label, color in colors.items()]
+    axes.legend(handles=handles, **{"frameon": False, "fontsize": 8, **options})
+
+
+def plot_motif(W: object, V: object, motif: Motif, *, ax: Axes | None = None) -> Axes:
+    """Draw asymmetric superposition with inhibition: the shared neuron, and who inhibits.
+
+    Parameters
+    ----------
+    W, V : array_like of shape (n_neurons, n_features)
+        Weights into and out of the neurons.
+    motif : Motif
+        One of those that :func:`geomsup.neurons.asymmetric_motifs` found in them.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Inputs below, outputs above, with the weights between them.  The shared neuron is scaled so
+        that its two weights have the product one, the strongest inhibitor so that it takes the
+        first feature with weight one.
+
+    Raises
+    ------
+    GeomsupError
+        If the motif is none.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from geomsup.neurons import asymmetric_motifs
+    >>> from geomsup.plotting import plot_motif
+    >>> W, V = [[2, -0.5], [1, 0], [-1, 0], [0, 1]], [[0.5, 2], [0, -5], [1, 0], [0, 1]]
+    >>> (motif,) = asymmetric_motifs(W, V, n_draws=0).motifs
+    >>> ax = plot_motif(W, V, motif, ax=Figure().add_subplot())
+    >>> sorted(text.get_text() for text in ax.texts if text.get_gid() == "weight")
+    ['+0.5', '+1', '+2', '+2', '-0.5', '-5']
+    """
+    if not isinstance(motif, Motif):
+        raise GeomsupError(
+            f"motif must be a Motif, got {type(motif).__name__}; geomsup.neurons.asymmetric_motifs "
+            "finds them"
+        )
+    into, out_of = checked_matrix(W), checked_matrix(V)
+    axes: Axes = axes_for(ax)
+    k, inhibitor = motif.neuron, motif.inhibitors[0]
+    a, b = int(motif.strong[1:]), int(motif.weak[1:])
+    scale = float(np.sqrt(np.abs(into[k, a] * into[k, b])))
+    other = float(np.abs(into[inhibitor, a]))
+    edges = [
+        ((0.0, 0.0), (0.0, 1.0), into[k, a] / scale),
+        ((1.0, 0.0), (0.0, 1.0), into[k, b] / scale),
+        ((0.0, 0.0), (1.0, 1.0), into[inhibitor, a] / other),
+        ((0.0, 1.0), (0.0, 2.0), out_of[k, a] * scale),
+        ((0.0, 1.0), (1.0, 2.0), out_of[k, b] * scale),
+        ((1.0, 1.0), (1.0, 2.0), out_of[inhibitor, b] * other),
+    ]
+    widest = max(abs(weight) for *_, weight in edges)
+    for (x0, y0), (x1, y1), weight in edges:
+        color = POSITIVE if weight > 0 else NEGATIVE
+        axes.plot(
+            [x0, x1], [y0, y1], color=color, linewidth=0.8 + 4.0 * abs(weight) / widest, zorder=1
+        )
+        # Crossing edges would hide each other's numbers in the middle.
+        at = 0.5 if x0 == x1 else 0.3
+        text = axes.text(
+            x0 + at * (x1 - x0), y0 + at * (y1 - y0), f"{weight:+.2g}", fontsize=8, color=color
+        )
+        text.set(ha="center", va="center", gid="weight")
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
+    labels = {
+        (0.0, 0.0): f"feature {a}",
+        (1.0, 0.0): f"feature {b}",
+        (0.0, 1.0): f"neuron {k}",
+        (1.0, 1.0): f"neuron {inhibitor}",
+        (0.0, 2.0): f"output {a}",
+        (1.0, 2.0): f"output {b}",
+    }
+    for (x, y), label in labels.items():
+        axes.plot([x], [y], "o", color=INK if y == 1.0 else GHOST, markersize=9, zorder=2)
+        axes.text(
+            x + (0.08 if x else -0.08),
+            y,
+            label,
+            ha="left" if x else "right",
+            va="center",
+            fontsize=8,
+        )
+    axes.set_xlim(-0.75, 1.75)
+    axes.set_ylim(-0.2, 2.2)
+    axes.axis("off")
+    return axes
