@@ -57,6 +57,15 @@ _SAID = {
         r"✓ and more than a dense model of the size of all experts",
         r"✗ with as many dimensions in all as features, superposition is gone",
     ],
+    "plot_relu_hidden": [
+        r"3-in-2 \(all non-empty sets of 2 neurons\)",
+        r"5-in-3 on neurons",
+        r"10-in-5 \(all pairs of 5 neurons\)",
+    ],
+    "plot_computation": [
+        r"1 - S = 1: 4 of 12 features computed by 8 neurons: 8 monosemantic",
+        r"\d+ of \d+ asymmetric pairs are inhibited; by chance .* \(p = 0\.001\)",
+    ],
     "plot_sae_recovery": [
         r"penalty 1: 6\d% of the loss recovered, 9\d% with lengths fitted anew",
         r"holds: ReLU with L1 finds 95% of the directions of the 5→2 model",
@@ -130,6 +139,8 @@ def test_every_example_is_tested() -> None:
         "plot_sae_recovery",
         "plot_sae_splitting",
         "plot_adversarial",
+        "plot_relu_hidden",
+        "plot_computation",
     ],
 )
 def test_example(name: str, tmp_path: Path) -> None:

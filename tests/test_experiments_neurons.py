@@ -53,7 +53,7 @@ def test_neurons_that_bear_the_source_out_pass() -> None:
     alone, codes, pairs, _ = (claim.found for claim in outcome.claims)
     assert alone == "at 0.5 5 × monosemantic"
     assert codes == "at 0.25 3 × monosemantic, 3-in-2 (all non-empty sets)"
-    assert pairs == "at 0.04 10-in-5 (all pairs)"
+    assert pairs == "at 0.04 10-in-5 (all pairs); in all, 10 of 10 features are on two neurons"
     assert outcome.numbers["share_of_models_within_1_percent"] == pytest.approx([2 / 3] * 3)
 
 

@@ -182,12 +182,15 @@ def _codes(models: list[tuple[float, NeuronReport]]) -> Claim:
 
 def _pairs(models: list[tuple[float, NeuronReport]]) -> Claim:
     own = [(p, one) for p, one in models if p <= _PAIRS]
+    fired = [[w.count("+") for code in one.codes for w in code.words] for _, one in own]
+    sizes = [size for model in fired for size in model]
     return Claim(
         says=f"features on pairs of neurons at 1−S ≤ {_PAIRS:g}",
-        found=_found(own),
-        by_seed=tuple(
-            all(word.count("+") == 2 for code in one.codes for word in code.words) for _, one in own
-        ),
+        found=f"{_found(own)}; in all, {sizes.count(2)} of {len(sizes)} features are on two "
+        "neurons",
+        by_seed=tuple(set(model) == {2} for model in fired),
+        why="where fewer than ten are stored, the more important ones fire three neurons, and only "
+        "the others two",
     )
 
 
