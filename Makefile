@@ -8,7 +8,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: help demo test test-slow bench accuracy thomson reproduce docs clean
+.PHONY: help demo test test-slow bench accuracy thomson reproduce docs images clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make thomson    the Thomson problem for N = 2 … 100 from scratch"
 	@echo "make reproduce  the published experiments at smoke scale, and their scorecard"
 	@echo "make docs       HTML documentation in docs/_build/html"
+	@echo "make images     the pictures of the README, from examples of the gallery"
 	@echo "make clean      remove .venv and everything generated"
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -61,6 +62,9 @@ reproduce: $(VENV)/.installed
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+images: $(VENV)/.installed
+	$(BIN)/python docs/make_images.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
