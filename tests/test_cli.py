@@ -328,6 +328,14 @@ def test_train_looks_at_the_target_before_training(tmp_path: Path, capsys: Captu
     assert capsys.readouterr().err.startswith("geomsup: error: ")
 
 
+def test_train_keeps_models_and_checkpoint_apart(tmp_path: Path, capsys: Capture) -> None:
+    out = str(tmp_path / "run.safetensors")
+    same = str(tmp_path / "." / "run.safetensors")
+    assert main(["train", "--n-steps", "10", "--out", out, "--checkpoint", same]) == 2
+    assert "--out and --checkpoint are one file" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 # The signal comes when the main thread is inside the training loop, however slow the machine.
 _INTERRUPTED = """\
 import os, signal, sys, threading, time

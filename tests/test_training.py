@@ -239,6 +239,30 @@ def test_anticorrelated_sets_send_one_at_a_time(
         assert abs(np.sign(x[3]).mean()) < 4.5 / np.sqrt(n)
 
 
+def test_a_rare_member_of_a_set_keeps_its_probability() -> None:
+    """Float32 tells numbers near zero apart, and not those behind a frequent member."""
+    p, upper = np.array([[0.3, 1e-6]]), RawUniforms.upper
+    distribution = make_distribution(p, correlation="anticorrelated", set_size=2, upper=upper)
+    # All numbers that the raw source makes up to 4095; the rare member has 1e-6 · 2³¹ of them.
+    uniforms = torch.arange(4096, dtype=torch.float32)[None, None]
+    out = torch.empty(1, 2, 4096)
+    distribution.apply(uniforms, out)
+    rare = out[0, 1][out[0, 1] > 0].numpy()
+    assert abs(len(rare) - 1e-6 * upper) <= 1
+    _assert_uniform(rare)
+    assert (
+        int((out[0, 0] > 0).sum()) == 4096 - len(rare) - 1
+    )  # all others but the first of them, which is zero
+
+
+def test_members_of_equal_probability_keep_their_order() -> None:
+    p = np.full((1, 4), 0.25)
+    distribution = make_distribution(p, correlation="anticorrelated", set_size=4, upper=1.0)
+    out = torch.empty(1, 4, 4)
+    distribution.apply(torch.tensor([[[0.1, 0.3, 0.6, 0.9]]]), out)
+    np.testing.assert_array_equal(out[0].numpy() > 0, np.eye(4) > 0)
+
+
 @pytest.mark.parametrize("kind", [RawUniforms, TorchUniforms])
 def test_uniform_sources_go_on_from_a_state(
     kind: type[RawUniforms] | type[TorchUniforms],

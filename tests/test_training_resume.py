@@ -20,6 +20,7 @@ from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.theory import expected_loss
 from geomsup.training import ToyModelConfig, TrainingDivergedError, TrainingRun, train
 from geomsup.training.data import Sampler
+from geomsup.training.environment import stop_requests
 from geomsup.training.state import TrainingState
 
 _ARRAYS = ("weights", "decoders", "biases", "losses", "loss_errors")
@@ -116,6 +117,66 @@ def test_an_interruption_names_the_checkpoint(
             short = train(_SMALL, checkpoint=path, checkpoint_seconds=1e-9)
     assert short.completed_steps == 249
     _assert_same(train(_SMALL, checkpoint=path), train(_SMALL))
+
+
+def test_ctrl_c_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long ago the last checkpoint was written, or if there was none yet."""
+    path = tmp_path / "checkpoint.safetensors"
+    draw, drawn = Sampler.draw, 0
+
+    def interrupted(self: Sampler, out: Any) -> None:
+        nonlocal drawn
+        drawn += 1
+        if drawn == 250:
+            signal.raise_signal(signal.SIGINT)
+        draw(self, out)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sampler, "draw", interrupted)
+        with pytest.warns(GeomsupWarning, match=r"goes on from .*checkpoint\.safetensors"):
+            short = train(_SMALL, checkpoint=path)
+    assert short.completed_steps == 250
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    n_draws = 0
+
+    def counted(self: Sampler, out: Any) -> None:
+        nonlocal n_draws
+        n_draws += 1
+        draw(self, out)
+
+    monkeypatch.setattr(Sampler, "draw", counted)
+    resumed = train(_SMALL, checkpoint=path)
+    n_resumed, n_draws = n_draws, 0
+    _assert_same(resumed, train(_SMALL))
+    assert n_draws - n_resumed == 250
+
+
+def test_a_second_ctrl_c_stops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw, is_first = Sampler.draw, True
+
+    def impatient(self: Sampler, out: Any) -> None:
+        nonlocal is_first
+        if is_first:
+            is_first = False
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        draw(self, out)
+
+    monkeypatch.setattr(Sampler, "draw", impatient)
+    with pytest.warns(GeomsupWarning, match="interrupted after 0 of"):
+        train(_SMALL)
+
+
+def test_another_handler_of_ctrl_c_is_left_alone() -> None:
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda *_: seen.append(0))
+    try:
+        with stop_requests() as must_stop:
+            signal.raise_signal(signal.SIGINT)
+            assert not must_stop()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert seen == [0]
 
 
 def test_checkpoints_of_other_trainings_are_refused(tmp_path: Path) -> None:
@@ -227,6 +288,16 @@ def test_exact_losses_are_exact_and_lower() -> None:
     )
     for ours, theirs in zip(run.best_of_each(), sampled.best_of_each(), strict=True):
         assert ours.loss < theirs.loss + 3 * theirs.loss_error
+
+
+def test_a_descent_that_never_begins_is_no_result() -> None:
+    with pytest.raises(GeomsupError, match=r"ended at a loss of .*take a smaller init_scale"):
+        train(ToyModelConfig(n_instances=2, init_scale=1e30), objective="exact")
+
+
+def test_the_history_ends_with_the_steps() -> None:
+    run = train(ToyModelConfig(n_instances=2, n_steps=20), objective="exact")
+    assert run.history.steps[-1] <= run.completed_steps <= 20
 
 
 def test_exact_results_do_not_depend_on_the_neighbours() -> None:

@@ -91,6 +91,11 @@ def run(args: argparse.Namespace) -> int:
     for name, path in (("--out", args.out), ("--checkpoint", args.checkpoint)):
         if path is not None:
             _check_target(name, Path(path))
+    if args.out and args.checkpoint and Path(args.out).resolve() == Path(args.checkpoint).resolve():
+        raise UsageError(
+            f"--out and --checkpoint are one file, {args.out!r}; the models would overwrite what "
+            "the training needs to go on: name two"
+        )
 
     result = train(
         config,

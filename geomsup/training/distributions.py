@@ -142,8 +142,14 @@ class _AnticorrelatedSets:
         self._size, self._signed = size, signed
         self.n_rows = n_features // size
         in_sets = probabilities.reshape(n_instances, self.n_rows, size)
-        ends = np.minimum(np.cumsum(in_sets, axis=2), 1.0)
-        starts = np.concatenate([np.zeros_like(ends[:, :, :1]), ends[:, :, :-1]], axis=2)
+        # Rarest first: near zero the numbers are fine enough for a short stretch.  Members of equal
+        # probability keep their order.
+        order = np.argsort(in_sets, axis=2, kind="stable")
+        sums = np.cumsum(np.take_along_axis(in_sets, order, axis=2), axis=2)
+        ends, starts = np.empty_like(sums), np.empty_like(sums)
+        np.put_along_axis(ends, order, np.minimum(sums, 1.0), axis=2)
+        sums = np.concatenate([np.zeros_like(sums[:, :, :1]), sums[:, :, :-1]], axis=2)
+        np.put_along_axis(starts, order, np.minimum(sums, 1.0), axis=2)
         # The same number ends one stretch and begins the next, so that no two members overlap.
         self._start = column(upper * starts.reshape(n_instances, n_features))
         self._end = column(upper * ends.reshape(n_instances, n_features))

@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 
 from geomsup.errors import GeomsupError
 
-__all__ = ["is_interactive", "one_thread", "resolve_device", "resolve_seed", "versions"]
+__all__ = [
+    "is_interactive",
+    "one_thread",
+    "resolve_device",
+    "resolve_seed",
+    "stop_requests",
+    "versions",
+]
 
 
 @contextmanager
@@ -29,6 +39,32 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Turn Ctrl-C into a question that can be asked where stopping does no harm.
+
+    A second Ctrl-C interrupts at once.  Where somebody else handles the signal, or this is not the
+    main thread, nothing is changed and the answer is always no.
+    """
+    asked = False
+
+    def handler(_number: int, _frame: Any) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    is_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not is_default or threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def resolve_seed(seed: int | np.random.Generator | None) -> int:

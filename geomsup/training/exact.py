@@ -46,6 +46,17 @@ def minimise(config: ToyModelConfig, seed: int, device: torch.device) -> Trainin
         expected_loss(W, b, p, importance, tol=_TOL)
         for W, b, p, importance in zip(ends.W, ends.b, problem.p, problem.importance, strict=True)
     ]
+    losses = np.array([one.loss for one in exact])
+    # To answer zero costs one.  A descent that ends above has not begun: so far outside the loss
+    # is too large for its differences to be numbers.
+    hopeless = ~(ends.loss <= 1.0 + _TOL)
+    if hopeless.any():
+        k = int(np.argmax(hopeless))
+        raise GeomsupError(
+            f"the descent of instance {k} ended at a loss of {losses[k]:.3g} after {ends.n_calls} "
+            f"evaluations, more than an answer of zero costs ({losses[k] / ends.loss[k]:.3g}); "
+            "allow more n_steps, or take a smaller init_scale"
+        )
     return TrainingRun(
         config=config,
         seed=seed,
@@ -55,10 +66,11 @@ def minimise(config: ToyModelConfig, seed: int, device: torch.device) -> Trainin
         weights=ends.W,
         decoders=ends.W,
         biases=ends.b,
-        losses=np.array([one.loss for one in exact]),
+        losses=losses,
         loss_errors=np.array([one.error_bound for one in exact]),
         history=History(
-            steps=np.array([0, ends.n_calls]), losses=np.array([start.loss, ends.loss]) * size
+            steps=np.array([0, min(ends.n_calls, config.n_steps)]),
+            losses=np.array([start.loss, ends.loss]) * size,
         ),
         trajectory=Trajectory.empty(config.n_instances, config.n_hidden, config.n_features),
         provenance=versions(),

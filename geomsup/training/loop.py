@@ -27,6 +27,7 @@ from geomsup.training.environment import (
     one_thread,
     resolve_device,
     resolve_seed,
+    stop_requests,
     versions,
 )
 from geomsup.training.evaluation import evaluate
@@ -133,7 +134,7 @@ def train(
         # Only here, because the theory stands behind the classifier and its imports.
         from geomsup.training.exact import minimise
 
-        with one_thread():
+        with one_thread(), np.errstate(all="ignore"):
             return minimise(config, number, place)
     # NumPy need not warn of an overflow: the loop looks for what is not finite, and says where.
     with one_thread(), torch.no_grad(), np.errstate(all="ignore"):
@@ -166,10 +167,13 @@ def _train(
     record_at = set(config.record_steps())
     saved = time.monotonic()
 
-    with tqdm(total=config.n_steps, disable=not show_bar, unit="step", desc="training") as bar:
+    with (
+        tqdm(total=config.n_steps, disable=not show_bar, unit="step", desc="training") as bar,
+        stop_requests() as must_stop,
+    ):
         bar.update(state.completed)
         try:
-            while state.completed < config.n_steps:
+            while state.completed < config.n_steps and not must_stop():
                 step = state.completed
                 due = step % _CHECK_EVERY == 0 and time.monotonic() - saved >= checkpoint_seconds
                 if checkpoint is not None and due:
@@ -188,16 +192,22 @@ def _train(
                 if step % _CHECK_EVERY == 0:
                     bar.update(step - bar.n)
                 state.step()
+            if checkpoint is not None and state.completed < config.n_steps:
+                _check(state)
+                state.save(checkpoint)
         except KeyboardInterrupt:
-            is_kept = checkpoint is not None and checkpoint.exists()
-            kept = f", and the same call goes on from {checkpoint}" if is_kept else ""
-            warnings.warn(
-                f"training was interrupted after {state.completed} of {config.n_steps} steps; the "
-                f"run holds what was reached by then{kept}",
-                GeomsupWarning,
-                stacklevel=3,
-            )
+            # In the midst of a step: what a checkpoint would hold is not of one piece.
+            pass
         bar.update(state.completed - bar.n)
+    if state.completed < config.n_steps:
+        is_kept = checkpoint is not None and checkpoint.exists()
+        kept = f", and the same call goes on from {checkpoint}" if is_kept else ""
+        warnings.warn(
+            f"training was interrupted after {state.completed} of {config.n_steps} steps; the "
+            f"run holds what was reached by then{kept}",
+            GeomsupWarning,
+            stacklevel=3,
+        )
     if state.completed == config.n_steps:
         if config.n_steps in record_at and config.n_steps not in dict(state.records):
             state.record()
