@@ -332,13 +332,18 @@ def _checked(
     if len(W) < 3:
         raise GeomsupError(f"a timeline needs at least three records, got {len(W)}")
     exact = _numbers(steps, "steps")
-    if not (np.isfinite(exact) & (exact >= 0) & (exact == np.rint(exact))).all():
-        raise GeomsupError("steps must be whole numbers of at least 0, got others among them")
+    # Beyond 2⁵³ float64 has no more every whole number.
+    if not ((exact >= 0) & (exact < 2.0**53) & (exact == np.rint(exact))).all():
+        raise GeomsupError("steps must be whole numbers from 0 to 2**53, got others among them")
     times = exact.astype(np.int64)
-    if times.shape != (len(W),) or (np.diff(times) <= 0).any():
+    if times.shape != (len(W),):
         raise GeomsupError(
-            f"steps must be {len(W)} ascending numbers, one for each record, got shape "
-            f"{times.shape}"
+            f"steps must be {len(W)} numbers, one for each record, got shape {times.shape}"
+        )
+    if (np.diff(times) <= 0).any():
+        k = int(np.argmax(np.diff(times) <= 0))
+        raise GeomsupError(
+            f"steps must ascend, got {times[k]} before {times[k + 1]}; sort the records by step"
         )
     loss = np.full(len(W), np.nan) if losses is None else _numbers(losses, "losses")
     if loss.shape != (len(W),):

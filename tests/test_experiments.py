@@ -102,6 +102,11 @@ def test_a_claim_needs_more_than_its_share() -> None:
     assert not _claim(True, True, False, needed=0.7).holds
     with pytest.raises(GeomsupError, match="at least one seed"):
         _claim()
+    with pytest.raises(GeomsupError, match="booleans, one for each seed, got 'yes'"):
+        Claim(says="s", found="f", by_seed="yes")  # type: ignore[arg-type]
+    for needed in (1.0, -0.1, float("nan")):
+        with pytest.raises(GeomsupError, match="needed must be a share"):
+            _claim(True, needed=needed)
 
 
 def test_the_verdict_follows_from_the_claims() -> None:
@@ -111,8 +116,9 @@ def test_the_verdict_follows_from_the_claims() -> None:
     assert Outcome(claims=(bad, bad)).verdict == "fail"
     weakest = Outcome(claims=(_claim(True, True, False), _claim(True, False)))
     assert (weakest.agree, weakest.of) == (1, 2)
-    with pytest.raises(GeomsupError, match="at least one claim"):
-        Outcome(claims=())
+    for nothing in ((), iter(())):
+        with pytest.raises(GeomsupError, match="at least one claim"):
+            Outcome(claims=nothing)  # type: ignore[arg-type]
 
 
 def test_results_come_back_as_they_were(tmp_path: Path) -> None:
@@ -293,11 +299,27 @@ def test_reproduce_writes_scorecard_and_figure(tmp_path: Path, capsys: Capture) 
     assert json.loads(capsys.readouterr().out)["counts"] == {"pass": 1, "differs": 0, "fail": 0}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"ids": 3}, "ids must be names of experiments, got 3"),
+        ({"ids": "introduction"}, "no experiment has the id 'introduction'"),
+        ({"ids": "intro", "folder": ""}, "folder must be the path of a folder"),
+        ({"ids": "intro", "folder": 3}, "folder must be the path of a folder, got 3"),
+    ],
+)
+def test_reproduce_says_what_is_wrong(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(GeomsupError, match=message):
+        reproduce(**arguments)
+
+
 def test_reproduce_refuses(tmp_path: Path, capsys: Capture) -> None:
     assert main(["reproduce", "notes-pentagram", "--out", str(tmp_path)]) == 2
     assert "did you mean 'notes-pentagon'?" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert main(["reproduce", "intro", "--out", str(tmp_path / "file")]) == 1
     assert "cannot be made" in capsys.readouterr().err
+    assert main(["reproduce", "intro", "--out", ""]) == 2
+    assert "--out must be the name of a folder" in capsys.readouterr().err
     assert main(["reproduce", "intro", "--out", str(tmp_path), "--device", "cuda:9"]) == 1
     assert "is not present" in capsys.readouterr().err

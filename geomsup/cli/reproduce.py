@@ -75,6 +75,8 @@ def run(args: argparse.Namespace) -> int:
     except GeomsupError as error:
         raise UsageError(str(error)) from error
 
+    if not args.out:
+        raise UsageError("--out must be the name of a folder, got an empty one")
     folder = Path(args.out)
     try:
         (folder / args.scale).mkdir(parents=True, exist_ok=True)

@@ -49,9 +49,13 @@ class Claim:
     why: str = ""
 
     def __post_init__(self) -> None:
+        if isinstance(self.by_seed, str):
+            raise GeomsupError(f"by_seed must be booleans, one for each seed, got {self.by_seed!r}")
+        object.__setattr__(self, "by_seed", tuple(bool(one) for one in self.by_seed))
         if not self.by_seed:
             raise GeomsupError("a claim needs at least one seed to be judged by, got none")
-        object.__setattr__(self, "by_seed", tuple(bool(one) for one in self.by_seed))
+        if not 0.0 <= self.needed < 1.0:
+            raise GeomsupError(f"needed must be a share from 0 and below 1, got {self.needed!r}")
 
     @property
     def agree(self) -> int:
@@ -117,9 +121,9 @@ class Outcome:
     numbers: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "claims", tuple(self.claims))
         if not self.claims:
             raise GeomsupError("an outcome needs at least one claim, got none")
-        object.__setattr__(self, "claims", tuple(self.claims))
 
     @property
     def verdict(self) -> Verdict:

@@ -18,7 +18,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, shorten
 from geomsup.experiments.experiment import SCALES, Experiment, Scale, Trainer
 from geomsup.experiments.outcome import Claim, Outcome
 from geomsup.experiments.registry import get_experiment, list_experiments
@@ -86,7 +86,7 @@ class _Task:
 
 
 def reproduce(
-    ids: Sequence[str] | None = None,
+    ids: str | Sequence[str] | None = None,
     *,
     scale: Scale = "smoke",
     n_seeds: int | None = None,
@@ -100,7 +100,7 @@ def reproduce(
 
     Parameters
     ----------
-    ids : sequence of str, optional
+    ids : str or sequence of str, optional
         Experiments, by id; all of them by default.
     scale : {"smoke", "paper"}, default "smoke"
         "smoke" takes minutes for all of them together, "paper" is what the sources did.
@@ -132,9 +132,13 @@ def reproduce(
     >>> from geomsup.experiments import reproduce
     >>> print(reproduce(["anticorrelated"], progress=False))        # doctest: +SKIP
     """
-    chosen = [
-        get_experiment(one) for one in (list_experiments() if ids is None else dict.fromkeys(ids))
-    ]
+    if isinstance(ids, str):
+        ids = [ids]
+    try:
+        names = list_experiments() if ids is None else tuple(dict.fromkeys(ids))
+    except TypeError:
+        raise GeomsupError(f"ids must be names of experiments, got {shorten(ids)}") from None
+    chosen = [get_experiment(one) for one in names]
     if not chosen:
         raise GeomsupError("expected at least one experiment, got none; leave ids out for all")
     if scale not in SCALES:
@@ -142,6 +146,8 @@ def reproduce(
     for name, number in (("n_seeds", n_seeds), ("jobs", jobs)):
         if number is not None and (type(number) is not int or number < 1):
             raise GeomsupError(f"{name} must be an integer of at least 1, got {number!r}")
+    if folder is not None and (not isinstance(folder, str | Path) or not str(folder)):
+        raise GeomsupError(f"folder must be the path of a folder, got {shorten(folder)}")
     resolve_device(device)
     show = is_interactive() if progress is None else progress
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,16 +44,17 @@ def save_result(path: Path, result: Any, config: Any, seed: int, seconds: float)
         "fields": rest,
     }
     tensors: dict[str, Any] = {"said": np.array(json.dumps(said)), **arrays}
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
             np.savez_compressed(file, **tensors)
         os.replace(temporary, path)
     except OSError as error:
         raise GeomsupError(f"{path} cannot be written: {error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it may not even have been begun
+            temporary.unlink()
 
 
 def load_result(path: Path, kind: type[R], config: Any, seed: int) -> tuple[R, float] | None:

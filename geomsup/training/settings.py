@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, shorten
 
 __all__ = [
     "LARGEST",
@@ -38,6 +38,8 @@ PerFeature: TypeAlias = float | Sequence[float] | Sequence[Sequence[float]] | Fl
 
 # Well inside the range of float32, in which training runs.
 LARGEST = 1e30
+# Of whole numbers; nobody waits for more steps.
+_MOST = 10**15
 
 
 def one_of(name: str, value: object, choices: Sequence[str]) -> str:
@@ -69,7 +71,9 @@ def whole_number(name: str, value: object, least: int) -> int:
     except TypeError:
         raise GeomsupError(f"{wanted}, got {brief(value)}") from None
     if number < least:
-        raise GeomsupError(f"{wanted}, got {number}")
+        raise GeomsupError(f"{wanted}, got {brief(number)}")
+    if number > _MOST:
+        raise GeomsupError(f"{name} must be at most {_MOST:.0e}, got {brief(number)}")
     return number
 
 
@@ -145,8 +149,7 @@ def refuse(table: FloatArray, wrong: NDArray[np.bool_], message: str) -> None:
 
 def brief(value: object) -> str:
     """One line of at most 60 characters, however large the array that came."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return shorten(value, 60)
 
 
 def to_tuples(value: Any) -> Any:
