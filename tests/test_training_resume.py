@@ -21,7 +21,8 @@ from geomsup.theory import expected_loss
 from geomsup.training import ToyModelConfig, TrainingDivergedError, TrainingRun, train
 from geomsup.training.data import Sampler
 from geomsup.training.environment import stop_requests
-from geomsup.training.state import TrainingState
+from geomsup.training.state import _TENSORS, TrainingState
+from geomsup.training.storage import read_tensors, write_tensors
 
 _ARRAYS = ("weights", "decoders", "biases", "losses", "loss_errors")
 _SMALL = ToyModelConfig(n_instances=3, n_steps=730, batch_size=24, n_records=9)
@@ -218,6 +219,70 @@ def test_damaged_checkpoints_are_refused_or_read(tmp_path: Path) -> None:
         except GeomsupError:
             refused += 1
     assert refused > 100
+
+
+def _infinite(_tensors: dict[str, Any], said: dict[str, Any]) -> None:
+    said["completed_steps"] = float("inf")
+
+
+def _boolean(_tensors: dict[str, Any], said: dict[str, Any]) -> None:
+    said["completed_steps"] = said["optimiser_steps"] = True
+
+
+def _words(value: object) -> Any:
+    def damage(_tensors: dict[str, Any], said: dict[str, Any]) -> None:
+        said["random_state"]["words"][0][2] = value
+
+    return damage
+
+
+def _negative_square(tensors: dict[str, Any], _said: dict[str, Any]) -> None:
+    tensors["square"][0] = -1.0
+
+
+def _set(name: str, change: Any) -> Any:
+    def damage(tensors: dict[str, Any], _said: dict[str, Any]) -> None:
+        tensors[name] = change(tensors[name])
+
+    return damage
+
+
+def _nan(array: Any) -> Any:
+    array[-1] = np.nan
+    return array
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _infinite,
+        _boolean,
+        _words(float("inf")),
+        _words(2**64),
+        _words(10**30),
+        _words(-1),
+        _words(1.5),
+        _words(True),
+        _negative_square,
+        _set("history_steps", lambda steps: steps + 1),
+        _set("history_steps", lambda steps: steps[:-1]),
+        _set("history_losses", _nan),
+        _set("history_losses", lambda losses: losses[:, :0].copy()),
+        _set("record_steps", lambda steps: steps[::-1].copy()),
+        _set("record_theta", _nan),
+        _set("record_theta", lambda theta: theta[:, :, :, :1].copy()),
+    ],
+)
+def test_what_no_training_writes_is_damage(damage: Any, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    # As long as one step, so that a boolean count would be the right number.
+    config = dataclasses.replace(_SMALL, n_steps=1, n_records=2)
+    train(config, checkpoint=path)
+    _, tensors, said = read_tensors(path, _TENSORS, kind="Checkpoint")
+    damage(tensors, said)
+    write_tensors(path, tensors, said, kind="Checkpoint")
+    with pytest.raises(GeomsupError, match=r"checkpoint\.safetensors is damaged .*; remove it"):
+        train(config, checkpoint=path)
 
 
 def test_the_last_good_weights_outlive_a_divergence(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from geomsup.errors import shorten
 from geomsup.training.distributions import FeatureDistribution
 
 __all__ = ["RawUniforms", "Sampler", "Stream", "TorchUniforms", "UniformSource", "stream_seed"]
@@ -54,7 +55,7 @@ class UniformSource(Protocol):
         """What `restore` needs to go on from here, ready for JSON."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state; raises KeyError, ValueError or TypeError if it is none."""
+        """Go on from a state; raises KeyError, or Type-, Value- or RuntimeError, if it is none."""
 
 
 class Sampler:
@@ -129,7 +130,7 @@ class RawUniforms:
         """Go on from a state."""
         for generator, words in zip(self._generators, state["words"], strict=True):
             full: Any = dict(generator.state)
-            full["state"] = {"state": np.array(words, dtype=np.uint64)}
+            full["state"] = {"state": np.array(_integers(words, 2**64), dtype=np.uint64)}
             generator.state = full
 
 
@@ -189,10 +190,12 @@ class TorchUniforms:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state."""
-        self._before = [torch.tensor(state_, dtype=torch.uint8) for state_ in state["bytes"]]
+        self._before = [
+            torch.tensor(_integers(state_, 2**8), dtype=torch.uint8) for state_ in state["bytes"]
+        ]
         for generator, before in zip(self._generators, self._before, strict=True):
             generator.set_state(before)
-        self._next = int(state["next"])
+        (self._next,) = _integers([state["next"]], self._chunk + 1)
         if self._next < self._chunk:
             self._fill()
 
@@ -202,3 +205,11 @@ class TorchUniforms:
 
     def _states(self) -> list[Tensor]:
         return [generator.get_state() for generator in self._generators]
+
+
+def _integers(values: list[Any], bound: int) -> list[int]:
+    """Integers from 0 and below a bound; numpy and torch would take booleans and cut fractions."""
+    for value in values:
+        if type(value) is not int or not 0 <= value < bound:
+            raise ValueError(f"a random state holds {shorten(value)}")
+    return values

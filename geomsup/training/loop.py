@@ -42,8 +42,6 @@ __all__ = ["train"]
 _OBJECTIVES = ("sampled", "exact")
 # Steps between two looks at whether the parameters are still finite (and two moves of the bar).
 _CHECK_EVERY = 100
-# Losses kept in the history of a run.
-_HISTORY_LENGTH = 200
 # Samples on which the weights of a trajectory are compared: fewer than for the final losses,
 # because there may be hundreds of records, and all of them meet the same samples.
 _TRAJECTORY_SAMPLES = 1 << 13
@@ -163,7 +161,6 @@ def _train(
     state = TrainingState(config, seed, device, instances)
     if checkpoint is not None and checkpoint.exists():
         state.load(checkpoint)
-    note_every = max(1, config.n_steps // _HISTORY_LENGTH)
     record_at = set(config.record_steps())
     saved = time.monotonic()
 
@@ -183,7 +180,7 @@ def _train(
                 if step in record_at:
                     state.record()
                 state.sampler.draw(state.model.samples)
-                if step % note_every == 0:
+                if step % state.note_every == 0:
                     losses = state.model.losses()
                     _check(state, losses)
                     state.history.append((step, losses))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.records import History, Trajectory, read_only
-from geomsup.training.storage import read_tensors, write_tensors
+from geomsup.training.storage import read_tensors, stated_integer, write_tensors
 
 __all__ = ["TrainedModel", "TrainingRun"]
 
@@ -282,7 +282,7 @@ class TrainingRun:
     def _assemble(cls, tensors: Mapping[str, NDArray[Any]], said: Mapping[str, Any]) -> TrainingRun:
         """Put a run together from what a file holds, trusting none of it."""
         config = ToyModelConfig.from_dict(said.get("config", {}))
-        seed, completed = (_stated_integer(said, name) for name in ("seed", "completed_steps"))
+        seed, completed = (stated_integer(said, name) for name in ("seed", "completed_steps"))
         device, provenance = said.get("device"), said.get("provenance")
         if completed > config.n_steps:
             raise GeomsupError(f"it claims {completed} of {config.n_steps} steps")
@@ -410,10 +410,3 @@ def _unnamed(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDAr
     return {
         name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)
     }
-
-
-def _stated_integer(said: Mapping[str, Any], name: str) -> int:
-    number = said.get(name)
-    if type(number) is not int or number < 0:
-        raise GeomsupError(f"its {name} must be an integer of at least 0, got {number!r}")
-    return number

@@ -20,11 +20,13 @@ from geomsup.training.data import RawUniforms, Sampler, Stream, TorchUniforms, s
 from geomsup.training.distributions import make_distribution
 from geomsup.training.model import ToyModel
 from geomsup.training.optim import Adam
-from geomsup.training.storage import read_tensors, write_tensors
+from geomsup.training.storage import read_tensors, stated_integer, write_tensors
 
 __all__ = ["TrainingState", "initial_parameters"]
 
 _KIND = "Checkpoint"
+# Losses kept in the history of a run.
+_HISTORY_LENGTH = 200
 _TENSORS = {
     "theta": "F32",
     "mean": "F32",
@@ -54,6 +56,7 @@ class TrainingState:
         self.config, self.seed, self.device = config, seed, device
         self.instances = list(instances)
         self.completed = 0
+        self.note_every = max(1, config.n_steps // _HISTORY_LENGTH)
         self.model = ToyModel(
             config.importances[self.instances],
             config.n_hidden,
@@ -144,20 +147,16 @@ class TrainingState:
                 )
         try:
             self._take(tensors, said)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
             raise GeomsupError(
                 f"the checkpoint {source} is damaged ({error}); remove it to begin anew"
             ) from error
 
     def _take(self, tensors: dict[str, NDArray[Any]], said: dict[str, Any]) -> None:
-        _, mean, square = self.optimiser.state()
-        wanted = {"theta": self.model.theta.shape, "mean": mean.shape, "square": square.shape}
-        for name, shape in wanted.items():
-            if tensors[name].shape != tuple(shape) or not np.isfinite(tensors[name]).all():
-                raise ValueError(f"its {name} is not what this training holds")
-        completed = int(said["completed_steps"])
-        if not 0 <= completed <= self.config.n_steps or completed != said["optimiser_steps"]:
+        completed = stated_integer(said, "completed_steps")
+        if completed > self.config.n_steps or completed != stated_integer(said, "optimiser_steps"):
             raise ValueError(f"it claims {completed} of {self.config.n_steps} steps")
+        self._check_tensors(tensors, completed)
         self.sampler.source.restore(said["random_state"])
         self.model.theta.copy_(torch.from_numpy(tensors["theta"]))
         self.optimiser.restore(
@@ -169,6 +168,36 @@ class TrainingState:
         self.history = [(step, losses.copy()) for step, losses in notes]
         kept = zip(tensors["record_steps"].tolist(), tensors["record_theta"], strict=True)
         self.records = [(step, torch.from_numpy(theta.copy())) for step, theta in kept]
+
+    def _check_tensors(self, tensors: dict[str, NDArray[Any]], completed: int) -> None:
+        """Refuse what this training cannot have held after so many steps."""
+        _, mean, square = self.optimiser.state()
+        noted = np.arange(0, completed, self.note_every)
+        # A step is recorded when it begins, and the end when nothing follows.
+        n_steps = self.config.n_steps
+        recorded = np.array(
+            [
+                at
+                for at in self.config.record_steps()
+                if at < completed or at == completed == n_steps
+            ]
+        )
+        theta = tuple(self.model.theta.shape)
+        shapes = {
+            "theta": theta,
+            "mean": tuple(mean.shape),
+            "square": tuple(square.shape),
+            "history_losses": (len(noted), len(self.instances)),
+            "record_theta": (len(recorded), *theta),
+        }
+        for name, shape in shapes.items():
+            if tensors[name].shape != shape or not np.isfinite(tensors[name]).all():
+                raise ValueError(f"its {name} is not what this training holds")
+        if (tensors["square"] < 0).any():
+            raise ValueError("its square holds negative numbers")
+        for name, steps in (("history_steps", noted), ("record_steps", recorded)):
+            if not np.array_equal(tensors[name], steps):
+                raise ValueError(f"its {name} are not those of {completed} completed steps")
 
     def _belongs_to(self) -> dict[str, Any]:
         return {"config": self.config.to_dict(), "seed": self.seed, "device": str(self.device)}

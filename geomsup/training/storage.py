@@ -16,9 +16,9 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, shorten
 
-__all__ = ["checked_target", "read_tensors", "write_tensors"]
+__all__ = ["checked_target", "read_tensors", "stated_integer", "write_tensors"]
 
 _FORMAT_VERSION = 2
 # Version 1 had no decoders and no trajectory; whoever reads says what is optional.
@@ -130,6 +130,14 @@ def read_tensors(
     return source, tensors, said
 
 
+def stated_integer(said: Mapping[str, Any], name: str) -> int:
+    """A count that the metadata of a file states; a boolean or a float is none."""
+    number = said.get(name)
+    if type(number) is not int or number < 0:
+        raise GeomsupError(f"its {name} must be an integer of at least 0, got {shorten(number)}")
+    return number
+
+
 def _parse(metadata: Mapping[str, str], kind: str) -> dict[str, Any]:
     if metadata.get("format") != f"geomsup.{kind}" or "geomsup" not in metadata:
         raise GeomsupError(
@@ -164,7 +172,7 @@ def _as_path(path: str | os.PathLike[str]) -> Path:
     try:
         return Path(path).expanduser()
     except (TypeError, RuntimeError):
-        raise GeomsupError(f"path must be a string or a path, got {path!r}") from None
+        raise GeomsupError(f"path must be a string or a path, got {shorten(path)}") from None
 
 
 def _remove(path: Path) -> None:
