@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
@@ -148,6 +148,55 @@ def test_what_is_no_such_result_counts_as_absent(tmp_path: Path, damage: str) ->
     config = _Config(size=4) if damage == "config" else _Config()
     kind: type[Any] = _Config if damage == "fields" else _Result
     assert load_result(path, kind, config, 1 if damage == "seed" else 0) is None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Models:
+    best_weights: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    sizes: NDArray[np.int64]
+    names: NDArray[np.str_]
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_read"),
+    [
+        ({}, True),
+        ({"best_weights": [0.5, np.nan]}, False),
+        ({"best_weights": [0.5, np.inf]}, False),
+        ({"best_weights": ["a", "b"]}, False),
+        ({"best_weights": [1 + 1j, 2]}, False),
+        ({"losses": [np.nan, 1.0]}, True),  # not every loss is looked for
+        ({"losses": [1, 2]}, True),
+        ({"losses": [True, False]}, False),
+        ({"sizes": [1.0, 2.0]}, False),
+        ({"sizes": []}, True),
+        ({"names": [1.0, 2.0]}, False),
+    ],
+)
+def test_arrays_that_no_run_writes_count_as_damage(
+    tmp_path: Path, changes: dict[str, Any], is_read: bool
+) -> None:
+    good = {"best_weights": [0.5, 1.0], "losses": [0.1, 0.2], "sizes": [1, 2], "names": ["a", "b"]}
+    arrays = {name: np.array(value) for name, value in {**good, **changes}.items()}
+    path = tmp_path / "seed-0.npz"
+    save_result(path, _Models(**arrays), _Config(), 0, 1.0)
+    assert (load_result(path, _Models, _Config(), 0) is not None) is is_read
+
+
+@pytest.mark.parametrize("name", list_experiments())
+def test_results_declare_the_kinds_of_their_arrays(name: str, tmp_path: Path) -> None:
+    """Or they would count as damaged for ever."""
+    kind = get_experiment(name).result
+    arrays = {
+        name: np.zeros(1, dtype=get_args(get_args(hint)[1])[0])
+        for name, hint in get_type_hints(kind).items()
+        if get_origin(hint) is np.ndarray
+    }
+    values: dict[str, Any] = dict.fromkeys([one.name for one in dataclasses.fields(kind)], 0)
+    path = tmp_path / "seed-0.npz"
+    save_result(path, kind(**{**values, **arrays}), _Config(), 0, 1.0)
+    assert load_result(path, kind, _Config(), 0) is not None
 
 
 @pytest.mark.usefixtures("fake")

@@ -12,9 +12,10 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 
@@ -23,6 +24,11 @@ __all__ = ["config_dict", "load_result", "save_result"]
 R = TypeVar("R")
 # Raised when a result of the same configuration would come out differently.
 _FORMAT = 1
+# What an array may hold, by the kind of number that its field declares: integers are floats too.
+_KINDS = {"f": "fiu", "i": "iu", "b": "b", "U": "U"}
+# Last words of the names of parameters, which training never leaves without a value.  Other fields
+# may: a loss that nobody looked for, a dictionary padded to the width of the largest.
+_PARAMETERS = {"weights", "biases", "W", "V", "b"}
 
 
 def config_dict(config: Any) -> dict[str, Any]:
@@ -61,7 +67,8 @@ def load_result(path: Path, kind: type[R], config: Any, seed: int) -> tuple[R, f
     """Read a result and the seconds it took; None if the file holds no such result.
 
     Damaged files and those of other configurations count as absent: running again is the cure
-    for either.
+    for either.  Damage is also what no run writes: arrays of another kind than the fields of
+    ``kind`` declare, and parameters that are not finite.
     """
     if not path.is_file():
         return None
@@ -72,12 +79,29 @@ def load_result(path: Path, kind: type[R], config: Any, seed: int) -> tuple[R, f
         asked = {"format": _FORMAT, "config": config_dict(config), "seed": seed}
         if any(said[name] != value for name, value in asked.items()):
             return None
+        if not _are_of(kind, arrays):
+            return None
         for array in arrays.values():
             array.setflags(write=False)
         rest = {name: _to_tuples(value) for name, value in said["fields"].items()}
         return kind(**arrays, **rest), float(said["seconds"])
     except Exception:  # damage shows as an error of any library that the bytes reach
         return None
+
+
+def _are_of(kind: type[Any], arrays: dict[str, NDArray[Any]]) -> bool:
+    """Whether these are the arrays that the fields of a result declare."""
+    declared = {
+        name: np.dtype(get_args(get_args(hint)[1])[0])
+        for name, hint in get_type_hints(kind).items()
+        if get_origin(hint) is np.ndarray
+    }
+    return arrays.keys() == declared.keys() and all(
+        # An empty array has no kind of its own.
+        (array.size == 0 or array.dtype.kind in _KINDS[declared[name].kind])
+        and (name.rpartition("_")[2] not in _PARAMETERS or bool(np.isfinite(array).all()))
+        for name, array in arrays.items()
+    )
 
 
 def _to_tuples(value: Any) -> Any:
