@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,9 +204,14 @@ def test_results_declare_the_kinds_of_their_arrays(name: str, tmp_path: Path) ->
 def test_what_is_there_is_not_run_again(tmp_path: Path) -> None:
     first = reproduce(folder=tmp_path, progress=False)
     assert _CALLS == [0]  # the twin reads the same result
+    assert "kept" not in str(first.scorecard)
     assert [row.id for row in first.scorecard.rows] == ["fake", "twin"]
     again = reproduce(["fake"], folder=tmp_path, n_seeds=3, progress=False)
     assert _CALLS == [0, 1, 2]
+    assert re.match(r"fake: .* 3 seeds, 0 s, 1 kept from an earlier run\)", str(again.scorecard))
+    third = reproduce(["fake"], folder=tmp_path, n_seeds=3, progress=False)
+    assert re.match(r"fake: .* 3 seeds, 0 s, kept from an earlier run\)", str(third.scorecard))
+    assert third.scorecard.to_dict() == again.scorecard.to_dict()
     assert again.scorecard.rows[0].seeds == (0, 1, 2)
     assert again.results["fake"][0].total == first.results["fake"][0].total
     reproduce(["twin"], scale="paper", folder=tmp_path, progress=False)
@@ -312,6 +318,16 @@ def test_the_trainer_keeps_checkpoints_where_it_is_told(tmp_path: Path) -> None:
     assert kept.weights.tobytes() == free.weights.tobytes()
 
 
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    trainer = Trainer(folder=tmp_path / "file" / "in")
+    with pytest.raises(GeomsupError, match=r"folder .* cannot be made"):
+        trainer.train("one", ToyModelConfig(n_instances=1, n_steps=1, batch_size=8), 0)
+    result = _run(_Config(), 0, trainer)
+    with pytest.raises(GeomsupError, match=r"folder .* cannot be made"):
+        save_result(tmp_path / "file" / "seed-0.npz", result, _Config(), 0, 1.0)
+
+
 def test_an_interrupted_training_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
     import geomsup.experiments.experiment as module
 
@@ -355,9 +371,19 @@ def test_reproduce_writes_scorecard_and_figure(tmp_path: Path, capsys: Capture) 
         ({"ids": "introduction"}, "no experiment has the id 'introduction'"),
         ({"ids": "intro", "folder": ""}, "folder must be the path of a folder"),
         ({"ids": "intro", "folder": 3}, "folder must be the path of a folder, got 3"),
+        ({"ids": "intro", "folder": __file__}, "folder .* cannot be made: .*; name another"),
+        ({"ids": "intro", "folder": f"{__file__}/in"}, "folder .* cannot be made"),
+        ({"ids": "intro", "folder": "a\0b"}, "folder .* cannot be made"),
+        ({"ids": b"intro"}, "no experiment has the id b'intro'"),
+        ({"ids": "intro" * 100}, r"no experiment has the id 'intro.{1,99}; there are"),
+        ({"ids": [10**5000]}, "no experiment has the id <int>"),
+        ({"ids": "intro", "n_seeds": -(10**5000)}, "n_seeds must be an integer .*, got <int>"),
     ],
 )
-def test_reproduce_says_what_is_wrong(arguments: dict[str, Any], message: str) -> None:
+def test_reproduce_says_what_is_wrong(
+    arguments: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "train", lambda *_, **__: pytest.fail("something was run"))
     with pytest.raises(GeomsupError, match=message):
         reproduce(**arguments)
 

@@ -78,10 +78,6 @@ def run(args: argparse.Namespace) -> int:
     if not args.out:
         raise UsageError("--out must be the name of a folder, got an empty one")
     folder = Path(args.out)
-    try:
-        (folder / args.scale).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise GeomsupError(f"the folder {args.out!r} cannot be made: {error.strerror}") from error
     pictures: list[str] = []
     stopped: list[str] = []
 

@@ -15,6 +15,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from geomsup.errors import GeomsupWarning
 from geomsup.experiments.outcome import Outcome
+from geomsup.experiments.results import make_folder
 from geomsup.training import ToyModelConfig, TrainingRun, train
 
 __all__ = ["SCALES", "Experiment", "Scale", "Trainer"]
@@ -56,11 +57,13 @@ class Trainer:
 
         Raises
         ------
+        GeomsupError
+            If the folder cannot be made, or the training cannot be done.
         KeyboardInterrupt
             After Ctrl-C; a checkpoint is kept if there is a folder.
         """
         if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             options["checkpoint"] = self.folder / f"{name}.safetensors"
         with warnings.catch_warnings():
             # After Ctrl-C the trainer returns a shorter run and says so; here it is no result.

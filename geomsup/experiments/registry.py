@@ -10,7 +10,7 @@ import difflib
 import importlib
 from typing import Any
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, shorten
 from geomsup.experiments.experiment import Experiment
 
 __all__ = ["get_experiment", "list_experiments"]
@@ -60,9 +60,10 @@ def get_experiment(name: str) -> Experiment[Any, Any]:
         If there is none; the message names the nearest.
     """
     if name not in _IDS:
-        near = difflib.get_close_matches(str(name), _IDS, n=1)
+        words = name if isinstance(name, str) else shorten(name)
+        near = difflib.get_close_matches(words, _IDS, n=1)
         cure = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(_IDS)}"
-        raise GeomsupError(f"no experiment has the id {name!r}; {cure}")
+        raise GeomsupError(f"no experiment has the id {shorten(name)}; {cure}")
     module = importlib.import_module(f"geomsup.experiments.{name.replace('-', '_')}")
     found: Experiment[Any, Any] = module.EXPERIMENT
     return found

@@ -22,7 +22,7 @@ from geomsup.errors import GeomsupError, shorten
 from geomsup.experiments.experiment import SCALES, Experiment, Scale, Trainer
 from geomsup.experiments.outcome import Claim, Outcome
 from geomsup.experiments.registry import get_experiment, list_experiments
-from geomsup.experiments.results import config_dict, load_result, save_result
+from geomsup.experiments.results import config_dict, load_result, make_folder, save_result
 from geomsup.experiments.scorecard import Scorecard, ScorecardRow
 from geomsup.training.environment import is_interactive, resolve_device, versions
 
@@ -125,14 +125,14 @@ def reproduce(
     Raises
     ------
     GeomsupError
-        If an id, the scale, a number or the device is wrong: before anything is run.
+        If an id, the scale, a number, the device or the folder is wrong: before anything is run.
 
     Examples
     --------
     >>> from geomsup.experiments import reproduce
     >>> print(reproduce(["anticorrelated"], progress=False))        # doctest: +SKIP
     """
-    if isinstance(ids, str):
+    if isinstance(ids, str | bytes):
         ids = [ids]
     try:
         names = list_experiments() if ids is None else tuple(dict.fromkeys(ids))
@@ -142,13 +142,15 @@ def reproduce(
     if not chosen:
         raise GeomsupError("expected at least one experiment, got none; leave ids out for all")
     if scale not in SCALES:
-        raise GeomsupError(f"scale must be one of {', '.join(SCALES)}, got {scale!r}")
+        raise GeomsupError(f"scale must be one of {', '.join(SCALES)}, got {shorten(scale)}")
     for name, number in (("n_seeds", n_seeds), ("jobs", jobs)):
         if number is not None and (type(number) is not int or number < 1):
-            raise GeomsupError(f"{name} must be an integer of at least 1, got {number!r}")
+            raise GeomsupError(f"{name} must be an integer of at least 1, got {shorten(number)}")
     if folder is not None and (not isinstance(folder, str | Path) or not str(folder)):
         raise GeomsupError(f"folder must be the path of a folder, got {shorten(folder)}")
     resolve_device(device)
+    if folder is not None:
+        make_folder(Path(folder) / scale)
     show = is_interactive() if progress is None else progress
 
     def tasks_of(one: Experiment[Any, Any]) -> list[_Task]:
@@ -167,6 +169,7 @@ def reproduce(
 
     wanted = {one.id: tasks_of(one) for one in chosen}
     done: dict[_Task, tuple[Any, float]] = {}
+    kept: set[_Task] = set()
     rows: list[ScorecardRow] = []
     results: dict[str, tuple[Any, ...]] = {}
     waiting = list(chosen)
@@ -188,6 +191,7 @@ def reproduce(
                 seconds=sum(done[task][1] for task in tasks),
                 config=config_dict(one.config(scale)),
                 outcome=_stopped(broken) if broken else one.check(found),
+                kept=sum(task in kept for task in tasks),
             )
             rows.append(row)
             if not broken:
@@ -197,8 +201,10 @@ def reproduce(
 
     every = list(dict.fromkeys(task for tasks in wanted.values() for task in tasks))
     with tqdm(total=len(every), disable=not show, unit="run", desc="reproducing") as bar:
-        for task, found in _completed(every, jobs):
+        for task, found, is_kept in _completed(every, jobs):
             done[task] = found
+            if is_kept:
+                kept.add(task)
             bar.set_postfix_str(f"{task.id}, seed {task.seed}", refresh=False)
             bar.update()
             settle()
@@ -207,18 +213,18 @@ def reproduce(
     )
 
 
-def _completed(tasks: list[_Task], jobs: int) -> Iterator[tuple[_Task, tuple[Any, float]]]:
-    """Results as they come: first those of earlier runs, then the others."""
+def _completed(tasks: list[_Task], jobs: int) -> Iterator[tuple[_Task, tuple[Any, float], bool]]:
+    """Results as they come, and whether they were kept: those of earlier runs, then the others."""
     missing = []
     for task in tasks:
         found = task.load()
         if found is None:
             missing.append(task)
         else:
-            yield task, found
+            yield task, found, True
     if jobs == 1 or len(missing) < 2:
         for task in missing:
-            yield task, _attempt(task)
+            yield task, _attempt(task), False
         return
     # Started afresh, because a process that has used torch's threads must not be forked.
     context = multiprocessing.get_context("spawn")
@@ -226,7 +232,7 @@ def _completed(tasks: list[_Task], jobs: int) -> Iterator[tuple[_Task, tuple[Any
     try:
         futures = {pool.submit(_attempt, task): task for task in missing}
         for future in as_completed(futures):
-            yield futures[future], future.result()
+            yield futures[future], future.result(), False
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

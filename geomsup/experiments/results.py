@@ -17,9 +17,9 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, first_line, shorten
 
-__all__ = ["config_dict", "load_result", "save_result"]
+__all__ = ["config_dict", "load_result", "make_folder", "save_result"]
 
 R = TypeVar("R")
 # Raised when a result of the same configuration would come out differently.
@@ -37,6 +37,22 @@ def config_dict(config: Any) -> dict[str, Any]:
     return settings
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, unless it is there.
+
+    Raises
+    ------
+    GeomsupError
+        If it cannot be made, as where a file has its name.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise GeomsupError(
+            f"the folder {shorten(path)} cannot be made: {first_line(error)}; name another"
+        ) from error
+
+
 def save_result(path: Path, result: Any, config: Any, seed: int, seconds: float) -> None:
     """Write a result, all of it or nothing."""
     values = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
@@ -51,8 +67,8 @@ def save_result(path: Path, result: Any, config: Any, seed: int, seconds: float)
     }
     tensors: dict[str, Any] = {"said": np.array(json.dumps(said)), **arrays}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    make_folder(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
             np.savez_compressed(file, **tensors)
         os.replace(temporary, path)

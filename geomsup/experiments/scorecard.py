@@ -37,6 +37,9 @@ class ScorecardRow:
         Configuration of the repetitions.
     outcome : Outcome
         What the check says.
+    kept : int, default 0
+        How many of the repetitions were made by an earlier run, and only read now; their seconds
+        were spent then.
     """
 
     id: str
@@ -48,9 +51,10 @@ class ScorecardRow:
     seconds: float
     config: dict[str, Any]
     outcome: Outcome
+    kept: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
+        """Plain Python values, ready for JSON: the same ones, whether results were kept or made."""
         return {
             "id": self.id,
             "title": self.title,
@@ -76,7 +80,11 @@ class ScorecardRow:
 
     def _made(self) -> str:
         seeds = "1 seed" if len(self.seeds) == 1 else f"{len(self.seeds)} seeds"
-        return f"{self.scale} scale, {seeds}, {self.seconds:.0f} s"
+        kept = ""
+        if self.kept:
+            which = "" if self.kept == len(self.seeds) else f"{self.kept} "
+            kept = f", {which}kept from an earlier run"
+        return f"{self.scale} scale, {seeds}, {self.seconds:.0f} s{kept}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
