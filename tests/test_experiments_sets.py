@@ -95,11 +95,39 @@ def test_descents_go_down_and_end_flat(rng: np.random.Generator) -> None:
     assert np.abs(pair_cosines(best.W)).max() < 0.1
 
 
-def test_sets_refuse_what_cannot_be() -> None:
-    with pytest.raises(GeomsupError, match="set_probability must lie in"):
-        FeatureSets(n_sets=2, set_size=2, set_probability=1.1, correlation="correlated")
-    with pytest.raises(GeomsupError, match="at most 4096 cases"):
-        FeatureSets(n_sets=20, set_size=2, set_probability=0.1, correlation="correlated")
+def test_the_best_of_sets_cannot_be_overwritten() -> None:
+    sets = FeatureSets(n_sets=1, set_size=2, set_probability=0.1, correlation="anticorrelated")
+    best = best_of_sets(sets, 1, n_starts=2)
+    for array in (best.W, best.b):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0.0
+    one: Any = np.int64(1)
+    same = dataclasses.replace(sets, n_sets=one, set_probability=np.float64(0.1))
+    assert best_of_sets(same, 1, n_starts=2) is best
+    assert type(same.n_sets) is int
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"set_probability": 1.1}, "set_probability must lie in"),
+        ({"set_probability": float("nan")}, "set_probability must lie in"),
+        ({"set_probability": [0.1, 0.2]}, "set_probability must lie in"),
+        ({"set_probability": "0.1"}, "set_probability must be a number"),
+        ({"set_probability": True}, "set_probability must be a number"),
+        ({"n_sets": 20}, "at most 4096 cases"),
+        ({"n_sets": 10**12}, "at most 4096 cases"),
+        ({"n_sets": 0}, "n_sets must be an integer of at least 1, got 0"),
+        ({"n_sets": 2.0}, "n_sets must be an integer"),
+        ({"set_size": 0}, "set_size must be an integer of at least 1, got 0"),
+        ({"set_size": True}, "set_size must be an integer"),
+        ({"correlation": "related"}, "correlation must be one of correlated, anticorrelated"),
+    ],
+)
+def test_sets_refuse_what_cannot_be(changes: dict[str, Any], words: str) -> None:
+    good = {"n_sets": 2, "set_size": 2, "set_probability": 0.1, "correlation": "correlated"}
+    with pytest.raises(GeomsupError, match=words):
+        FeatureSets(**{**good, **changes})
 
 
 # ---------------------------------------------------------------------- measures

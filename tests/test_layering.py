@@ -162,6 +162,7 @@ MAY_IMPORT["experiments"] = {
     "dynamics",
     "sphere",
     "training",
+    "training.settings",
     "training.environment",
     "dictionary",
     "attacks",

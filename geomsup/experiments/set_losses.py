@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError
 from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem, batch_losses
+from geomsup.training.settings import brief, numbers, one_of, positive_integer
 
 __all__ = ["FeatureSets", "SetOptimum", "best_of_sets", "descend_sets", "set_losses"]
 
@@ -61,13 +62,20 @@ class FeatureSets:
     correlation: Correlation
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.set_probability <= 1.0:
+        # Plain numbers, so that equal tasks are one key of the cache.
+        for name in ("n_sets", "set_size"):
+            object.__setattr__(self, name, positive_integer(name, getattr(self, name)))
+        one_of("correlation", self.correlation, get_args(Correlation))
+        probability = numbers("set_probability", self.set_probability)
+        if probability.ndim or not 0.0 <= probability <= 1.0:
             raise GeomsupError(
-                f"set_probability must lie in [0, 1], got {self.set_probability}: it is a "
+                f"set_probability must lie in [0, 1], got {brief(self.set_probability)}: it is a "
                 "probability, 1 minus the sparsity"
             )
+        object.__setattr__(self, "set_probability", float(probability))
         options = 2 if self.correlation == "correlated" else self.set_size + 1
-        if options**self.n_sets > _MOST_CASES:
+        # 13 sets are too many whatever they are, and the power of many more is beyond computing.
+        if options ** min(self.n_sets, 13) > _MOST_CASES:
             raise GeomsupError(
                 f"expected at most {_MOST_CASES} cases of who is present, got "
                 f"{options} ** {self.n_sets}; take fewer sets"
@@ -111,6 +119,7 @@ class SetOptimum:
         Summed over features.
     W : ndarray of shape (n_hidden, n_features)
     b : ndarray of shape (n_features,)
+        Both read-only.
     share : float
         Share of the starts that ended at this loss.
     """
@@ -210,10 +219,14 @@ def best_of_sets(sets: FeatureSets, n_hidden: int, n_starts: int = 60, seed: int
     b = rng.normal(scale=0.2, size=(n_starts, n)) - 0.1
     losses, weights, biases = descend_sets(W, b, sets)
     lowest = int(np.argmin(losses))
+    # Everyone who asks gets these arrays, so nobody may write to them.
+    W, b = weights[lowest].copy(), biases[lowest].copy()
+    for array in (W, b):
+        array.setflags(write=False)
     unit = n * sets.feature_probability / 3.0
     return SetOptimum(
         loss=float(losses[lowest]),
-        W=weights[lowest],
-        b=biases[lowest],
+        W=W,
+        b=b,
         share=float(np.mean(losses - losses[lowest] <= _SAME_LOSS * unit)),
     )
