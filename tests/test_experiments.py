@@ -103,9 +103,12 @@ def test_a_claim_needs_more_than_its_share() -> None:
     assert not _claim(True, True, False, needed=0.7).holds
     with pytest.raises(GeomsupError, match="at least one seed"):
         _claim()
-    with pytest.raises(GeomsupError, match="booleans, one for each seed, got 'yes'"):
-        Claim(says="s", found="f", by_seed="yes")  # type: ignore[arg-type]
-    for needed in (1.0, -0.1, float("nan")):
+    no_seeds: Any
+    for no_seeds in ("yes", b"yes", 3, None):
+        with pytest.raises(GeomsupError, match=rf"booleans, one for each seed, got {no_seeds!r}"):
+            Claim(says="s", found="f", by_seed=no_seeds)
+    needed: Any
+    for needed in (1.0, -0.1, float("nan"), "half", None, True, 10**5000):
         with pytest.raises(GeomsupError, match="needed must be a share"):
             _claim(True, needed=needed)
 
@@ -120,6 +123,10 @@ def test_the_verdict_follows_from_the_claims() -> None:
     for nothing in ((), iter(())):
         with pytest.raises(GeomsupError, match="at least one claim"):
             Outcome(claims=nothing)  # type: ignore[arg-type]
+    no_claims: Any
+    for no_claims in (good, "pass", None, (good, "pass")):
+        with pytest.raises(GeomsupError, match="claims must be a sequence of claims, got"):
+            Outcome(claims=no_claims)
 
 
 def test_results_come_back_as_they_were(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, shorten
 
 __all__ = ["SIGNS", "Claim", "Outcome", "Verdict"]
 
@@ -49,13 +49,15 @@ class Claim:
     why: str = ""
 
     def __post_init__(self) -> None:
-        if isinstance(self.by_seed, str):
-            raise GeomsupError(f"by_seed must be booleans, one for each seed, got {self.by_seed!r}")
-        object.__setattr__(self, "by_seed", tuple(bool(one) for one in self.by_seed))
+        given = _items("by_seed", self.by_seed, "booleans, one for each seed")
+        object.__setattr__(self, "by_seed", tuple(bool(one) for one in given))
         if not self.by_seed:
             raise GeomsupError("a claim needs at least one seed to be judged by, got none")
-        if not 0.0 <= self.needed < 1.0:
-            raise GeomsupError(f"needed must be a share from 0 and below 1, got {self.needed!r}")
+        is_number = isinstance(self.needed, int | float) and not isinstance(self.needed, bool)
+        if not is_number or not 0.0 <= self.needed < 1.0:
+            raise GeomsupError(
+                f"needed must be a share from 0 and below 1, got {shorten(self.needed)}"
+            )
 
     @property
     def agree(self) -> int:
@@ -121,7 +123,10 @@ class Outcome:
     numbers: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "claims", tuple(self.claims))
+        object.__setattr__(self, "claims", _items("claims", self.claims, "a sequence of claims"))
+        for claim in self.claims:
+            if not isinstance(claim, Claim):
+                raise GeomsupError(f"claims must be a sequence of claims, got {shorten(claim)}")
         if not self.claims:
             raise GeomsupError("an outcome needs at least one claim, got none")
 
@@ -156,6 +161,16 @@ class Outcome:
             "claims": [claim.to_dict() for claim in self.claims],
             "numbers": _plain(self.numbers),
         }
+
+
+def _items(name: str, value: Any, wanted: str) -> tuple[Any, ...]:
+    """What a sequence holds; a word is none, for all its letters."""
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        return tuple(value)
+    except TypeError:
+        raise GeomsupError(f"{name} must be {wanted}, got {shorten(value)}") from None
 
 
 def _plain(value: Any) -> Any:
