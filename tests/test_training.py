@@ -383,10 +383,11 @@ def test_seeds() -> None:
     assert resolve_seed(np.random.default_rng(7)) == drawn.seed
     three: Any = np.int64(3)
     assert resolve_seed(three) == 3
-    wrong: list[Any] = [-1, 1.0, "0", True, [1]]
+    wrong: list[Any] = [-1, 1.0, "0", True, [1], -(10**5000), "x" * 500]
     for bad in wrong:
-        with pytest.raises(GeomsupError, match="seed must be"):
+        with pytest.raises(GeomsupError, match="seed must be") as caught:
             train(config, seed=bad)
+        assert len(str(caught.value)) < 200
 
 
 def test_initial_scale_is_xavier_for_one_instance() -> None:
@@ -404,10 +405,11 @@ def test_initial_scale_is_xavier_for_one_instance() -> None:
 
 def test_devices() -> None:
     config = ToyModelConfig(n_instances=1, n_steps=2, batch_size=4)
-    wrong: list[Any] = ["tpu", "", 3.5, None, "meta"]
+    wrong: list[Any] = ["tpu", "", 3.5, None, "meta", "x" * 500, 10**400, 10**5000]
     for bad in wrong:
-        with pytest.raises(GeomsupError, match="cpu"):
+        with pytest.raises(GeomsupError, match="cpu") as caught:
             train(config, device=bad)
+        assert len(str(caught.value)) < 200
     with pytest.raises(GeomsupError, match=r"not present.*device='cpu'"):
         train(config, device="cuda:99")
     assert train(config, device=torch.device("cpu", 0)).device == "cpu"
@@ -424,9 +426,13 @@ def test_wrong_arguments() -> None:
     settings: Any = {"n_features": 5}
     with pytest.raises(GeomsupError, match="ToyModelConfig"):
         train(settings)
-    answer: Any = "yes"
-    with pytest.raises(GeomsupError, match="progress"):
-        train(ToyModelConfig(), progress=answer)
+    answers: list[Any] = ["yes", 10**5000]
+    for answer in answers:
+        with pytest.raises(GeomsupError, match="progress"):
+            train(ToyModelConfig(), progress=answer)
+    path: Any = 10**5000
+    with pytest.raises(GeomsupError, match="path must be a string or a path, got <int>"):
+        train(ToyModelConfig(), checkpoint=path)
 
 
 def test_divergence_says_where_and_keeps_the_last_good_weights() -> None:

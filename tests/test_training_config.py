@@ -111,6 +111,14 @@ def test_json_round_trip() -> None:
         ({"weight_decay": 0.1}, "a setting of optimizer='adamw', got 0.1 with 'adam'"),
         ({"weight_decay": -0.1, "optimizer": "adamw"}, "weight_decay must be a number"),
         ({"weight_decay": True, "optimizer": "adamw"}, "weight_decay must be a number"),
+        ({"weight_decay": 10**400, "optimizer": "adamw"}, "weight_decay must be a number"),
+        ({"weight_decay": -(10**5000), "optimizer": "adamw"}, "weight_decay must be a number"),
+        ({"weight_decay": -(10**15), "optimizer": "adamw"}, "weight_decay must be a number from 0"),
+        ({"weight_decay": 1e31, "optimizer": "adamw"}, "from 0 to 1e\\+30, got 1e\\+31"),
+        ({"weight_decay": np.complex128(1), "optimizer": "adamw"}, "weight_decay must be a number"),
+        ({"weight_decay": [0.1], "optimizer": "adamw"}, "weight_decay must be a number from 0"),
+        ({"set_size": 10**5000}, "independent features have none, got <int>"),
+        ({"set_size": "x" * 500}, "independent features have none, got 'x"),
         ({"n_restarts": 3}, "n_restarts must divide n_instances"),
         ({"n_restarts": 0}, "n_restarts must be an integer of at least 1"),
         ({"n_restarts": 4, "importance": np.ones((5, 5))}, r"\(16, 5\) or \(4, 1\) or \(4, 5\)"),
@@ -140,6 +148,10 @@ def test_refuses(settings: dict[str, Any], words: str) -> None:
 def test_from_dict_refuses_what_it_does_not_know() -> None:
     with pytest.raises(GeomsupError, match=r"unknown setting 'sparsity'.*feature_probability"):
         ToyModelConfig.from_dict({"sparsity": 0.9})
+    for name in ("x" * 500, 10**5000):
+        with pytest.raises(GeomsupError, match=r"unknown setting ('x+…|<int>);") as caught:
+            ToyModelConfig.from_dict({name: 0})  # type: ignore[dict-item]
+        assert len(str(caught.value)) < 500
     no_mapping: Any = [1, 2]
     with pytest.raises(GeomsupError, match="mapping"):
         ToyModelConfig.from_dict(no_mapping)

@@ -360,6 +360,20 @@ def test_a_descent_that_never_begins_is_no_result() -> None:
         train(ToyModelConfig(n_instances=2, init_scale=1e30), objective="exact")
 
 
+def test_a_failed_descent_says_how_long_it_was_and_what_zero_costs() -> None:
+    config = ToyModelConfig(n_instances=1, n_steps=1, init_scale=3.0)
+    words = r"after 1 evaluation, more than an answer of zero costs \(0\.167\)"
+    with pytest.raises(GeomsupError, match=words):
+        train(config, objective="exact")
+    # It may start below: nothing has failed then, and there is one evaluation.
+    run = train(dataclasses.replace(config, init_scale=1.0), objective="exact")
+    assert ", exact loss, 1 evaluation, seed 0" in str(run)
+
+
+def test_one_step_is_no_steps() -> None:
+    assert ", 1 step, batch 8," in str(train(ToyModelConfig(n_steps=1, batch_size=8)))
+
+
 def test_the_history_ends_with_the_steps() -> None:
     run = train(ToyModelConfig(n_instances=2, n_steps=20), objective="exact")
     assert run.history.steps[-1] <= run.completed_steps <= 20

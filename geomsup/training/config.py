@@ -20,6 +20,8 @@ from geomsup.training.settings import (
     LARGEST,
     FloatArray,
     PerFeature,
+    brief,
+    numbers,
     one_of,
     positive_integer,
     positive_number,
@@ -248,11 +250,12 @@ probability, 1 minus the sparsity
             )
 
     def _check_weight_decay(self) -> None:
-        decay = self.weight_decay
-        if isinstance(decay, bool) or not isinstance(decay, int | float | np.number):
-            raise GeomsupError(f"weight_decay must be a number of at least 0, got {decay!r}")
-        if not 0 <= decay <= LARGEST:
-            raise GeomsupError(f"weight_decay must be a number of at least 0, got {decay}")
+        decay = numbers("weight_decay", self.weight_decay)
+        if decay.ndim or not 0 <= decay <= LARGEST:
+            raise GeomsupError(
+                f"weight_decay must be a number from 0 to {LARGEST:g}, got "
+                f"{brief(self.weight_decay)}"
+            )
         self._normalise("weight_decay", float(decay))
         if decay and self.optimizer != "adamw":
             raise GeomsupError(
@@ -264,8 +267,9 @@ probability, 1 minus the sparsity
         if self.correlation == "independent":
             if self.set_size is not None:
                 raise GeomsupError(
-                    f"set_size needs sets: independent features have none, got {self.set_size!r}; "
-                    "choose correlation='correlated' or 'anticorrelated', or leave it out"
+                    "set_size needs sets: independent features have none, got "
+                    f"{brief(self.set_size)}; choose correlation='correlated' or 'anticorrelated', "
+                    "or leave it out"
                 )
             return
         if self.set_size is None:
@@ -364,10 +368,10 @@ probability, 1 minus the sparsity
                 f"settings must be a mapping of names to values, got {type(settings).__name__}"
             )
         known = [f.name for f in dataclasses.fields(cls)]
-        unknown = [repr(name) for name in settings if name not in known]
+        unknown = [brief(name) for name in settings if name not in known]
         if unknown:
             raise GeomsupError(
-                f"unknown setting {', '.join(unknown)}; the settings are {', '.join(known)}"
+                f"unknown setting {', '.join(unknown[:3])}; the settings are {', '.join(known)}"
             )
         return cls(**settings)
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, shorten
 
 __all__ = [
     "is_interactive",
@@ -75,7 +75,7 @@ def resolve_seed(seed: int | np.random.Generator | None) -> int:
         return int(seed.integers(2**63))
     if isinstance(seed, bool | np.bool_) or not isinstance(seed, int | np.integer) or seed < 0:
         raise GeomsupError(
-            f"seed must be an integer of at least 0, a numpy Generator or None, got {seed!r}"
+            f"seed must be an integer of at least 0, a numpy Generator or None, got {shorten(seed)}"
         )
     return int(seed)
 
@@ -84,9 +84,9 @@ def resolve_device(device: str | torch.device) -> torch.device:
     """The device of this name, if it is present."""
     try:
         resolved = torch.device(device)
-    except (RuntimeError, TypeError):
+    except (RuntimeError, TypeError, ValueError):  # ValueError: a number beyond 64 bits
         raise GeomsupError(
-            f"device must be 'cpu', 'cuda' or 'cuda:<number>', got {device!r}"
+            f"device must be 'cpu', 'cuda' or 'cuda:<number>', got {shorten(device)}"
         ) from None
     if resolved.type == "cpu":
         return torch.device("cpu")

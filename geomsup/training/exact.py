@@ -17,6 +17,7 @@ from geomsup.training.config import ToyModelConfig
 from geomsup.training.environment import versions
 from geomsup.training.records import History, Trajectory
 from geomsup.training.run import TrainingRun
+from geomsup.training.settings import counted
 from geomsup.training.state import initial_parameters
 
 __all__ = ["minimise"]
@@ -47,21 +48,23 @@ def minimise(config: ToyModelConfig, seed: int, device: torch.device) -> Trainin
         for W, b, p, importance in zip(ends.W, ends.b, problem.p, problem.importance, strict=True)
     ]
     losses = np.array([one.loss for one in exact])
+    # The first evaluation, at the start itself, is no step of the descent.
+    n_taken = min(ends.n_calls, config.n_steps)
     # To answer zero costs one.  A descent that ends above has not begun: so far outside the loss
     # is too large for its differences to be numbers.
     hopeless = ~(ends.loss <= 1.0 + _TOL)
     if hopeless.any():
         k = int(np.argmax(hopeless))
         raise GeomsupError(
-            f"the descent of instance {k} ended at a loss of {losses[k]:.3g} after {ends.n_calls} "
-            f"evaluations, more than an answer of zero costs ({losses[k] / ends.loss[k]:.3g}); "
+            f"the descent of instance {k} ended at a loss of {losses[k]:.3g} after "
+            f"{counted(n_taken, 'evaluation')}, more than an answer of zero costs ({size[k]:.3g}); "
             "allow more n_steps, or take a smaller init_scale"
         )
     return TrainingRun(
         config=config,
         seed=seed,
         device=str(device),
-        completed_steps=min(ends.n_calls, config.n_steps),
+        completed_steps=n_taken,
         objective="exact",
         weights=ends.W,
         decoders=ends.W,
@@ -69,8 +72,7 @@ def minimise(config: ToyModelConfig, seed: int, device: torch.device) -> Trainin
         losses=losses,
         loss_errors=np.array([one.error_bound for one in exact]),
         history=History(
-            steps=np.array([0, min(ends.n_calls, config.n_steps)]),
-            losses=np.array([start.loss, ends.loss]) * size,
+            steps=np.array([0, n_taken]), losses=np.array([start.loss, ends.loss]) * size
         ),
         trajectory=Trajectory.empty(config.n_instances, config.n_hidden, config.n_features),
         provenance=versions(),

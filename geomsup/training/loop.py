@@ -33,7 +33,7 @@ from geomsup.training.environment import (
 from geomsup.training.evaluation import evaluate
 from geomsup.training.records import History, Trajectory
 from geomsup.training.run import TrainingRun
-from geomsup.training.settings import one_of, positive_number
+from geomsup.training.settings import brief, one_of, positive_number
 from geomsup.training.state import TrainingState
 from geomsup.training.storage import checked_target
 
@@ -80,7 +80,7 @@ def train(
         exists, the training goes on from there, and what comes out is the same, bit for bit, as
         without the interruption (on the same machine). It stays when the training is complete.
     checkpoint_seconds : float, default 30.0
-        How old it may become, in seconds.
+        How old it may become, in seconds.  Ctrl-C writes it once more, after the step under way.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def train(
             "ToyModelConfig(n_features=5, n_hidden=2, …)"
         )
     if progress is not None and not isinstance(progress, bool):
-        raise GeomsupError(f"progress must be True, False or None, got {progress!r}")
+        raise GeomsupError(f"progress must be True, False or None, got {brief(progress)}")
     one_of("objective", objective, _OBJECTIVES)
     every = positive_number("checkpoint_seconds", checkpoint_seconds)
     number, place = resolve_seed(seed), resolve_device(device)

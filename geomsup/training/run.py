@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.records import History, Trajectory, read_only
+from geomsup.training.settings import counted
 from geomsup.training.storage import read_tensors, stated_integer, write_tensors
 
 __all__ = ["TrainedModel", "TrainingRun"]
@@ -353,12 +354,12 @@ class TrainingRun:
 
     def _title(self) -> str:
         c = self.config
-        steps = f"{self.completed_steps:,} steps"
+        steps = counted(c.n_steps, "step")
         if self.completed_steps < c.n_steps:
-            steps = f"{self.completed_steps:,} of {c.n_steps:,} steps"
+            steps = f"{self.completed_steps:,} of {steps}"
         how = f"{steps}, batch {c.batch_size}"
         if self.objective == "exact":
-            how = f"exact loss, {self.completed_steps:,} evaluations"
+            how = f"exact loss, {counted(self.completed_steps, 'evaluation')}"
         models = f"{c.n_instances} × ({c.n_features} → {c.n_hidden})"
         return f"TrainingRun: {models}, {how}, seed {self.seed}, {self.device}"
 

@@ -20,6 +20,7 @@ __all__ = [
     "FloatArray",
     "PerFeature",
     "brief",
+    "counted",
     "numbers",
     "one_of",
     "positive_integer",
@@ -150,6 +151,11 @@ def refuse(table: FloatArray, wrong: NDArray[np.bool_], message: str) -> None:
 def brief(value: object) -> str:
     """One line of at most 60 characters, however large the array that came."""
     return shorten(value, 60)
+
+
+def counted(number: int, thing: str) -> str:
+    """ "1 step", "2,000 steps"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def to_tuples(value: Any) -> Any:
