@@ -145,7 +145,7 @@ def test_layers_that_bear_the_source_out_pass() -> None:
     outcome = computation.check([_computed()])
     assert outcome.verdict == "pass", str(outcome)
     assert outcome.numbers["neurons"][0][1]["polysemantic"] == 4
-    assert len(outcome.numbers["motifs"][0][1]["motifs"]) == 4
+    assert outcome.numbers["motifs_found"][0] == [0, 4]
     assert secondary_weights(_computed().many(), 1).tolist() == [0.25] * 4
 
 

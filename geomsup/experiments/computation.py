@@ -78,7 +78,14 @@ def check(results: Sequence[Result]) -> Outcome:
             "loss_without_superposition": without_superposition(many[0]),
             "least_kept": [[one.least_kept for one in layers.reports()] for layers in many],
             "most_omitted": [[one.most_omitted for one in layers.reports()] for layers in many],
-            "motifs": [[one.to_dict() for one in rows] for rows in motifs],
+            "motifs": [
+                [
+                    {**one.to_dict(), "motifs": [str(motif) for motif in one.motifs[:5]]}
+                    for one in rows
+                ]
+                for rows in motifs
+            ],
+            "motifs_found": [[len(one.motifs) for one in rows] for rows in motifs],
             "and_probability": gates[0].feature_probabilities,
             "and_neurons": [[one.counts() for one in layers.reports()] for layers in gates],
             "and_answered": [layers.answered() for layers in gates],

@@ -54,7 +54,7 @@ def draw(results: Sequence[Result]) -> Figure:
         )
         if row < rows - 1:
             ax.set_xlabel("")
-    neuron_legend(stacks[0], ncols=4, loc="lower right", bbox_to_anchor=(1.0, 0.98))
+    neuron_legend(stacks[-1], ncols=4, loc="upper left", bbox_to_anchor=(0.0, -0.02))
     return figure
 
 
