@@ -286,11 +286,12 @@ def test_seeds_repeat(rng: np.random.Generator) -> None:
         (lambda: and_report([[1.0]], [[1.0]], [0.0]), "even number of columns, got 1"),
         (lambda: and_report([[1.0, 1.0]], [[1.0, 1.0]], [0.0]), "b must be 2 numbers"),
         (lambda: and_report([[1.0, 1.0]], [[1.0, 1.0]], [0.0, np.inf]), "got inf"),
-        (lambda: asymmetric_motifs(_W, _V, least_asymmetry=1.0), "above 1, got 1.0"),
+        (lambda: asymmetric_motifs(_W, _V, least_asymmetry=1.0), "above 1, got 1"),
         (lambda: asymmetric_motifs(_W, _V, least_asymmetry="4"), "got .4."),  # type: ignore[arg-type]
         (lambda: asymmetric_motifs(_W, _V, n_draws=-1), "n_draws must be an integer"),
         (lambda: asymmetric_motifs(_W, _V, n_draws=True), "n_draws must be an integer"),
         (lambda: asymmetric_motifs(_W, _V, seed=-1), "seed must be an integer of at least 0"),
+        (lambda: neuron_report([[1.0]], signed="yes"), "True or False"),  # type: ignore[arg-type]
         (lambda: plot_neurons([[1.0]], None), "NeuronReport, got NoneType"),  # type: ignore[arg-type]
         (lambda: plot_neurons([[1.0]], neuron_report([[1.0], [1.0]])), "about 2 neurons"),
         (lambda: plot_motif(_W, _V, None), "must be a Motif, got NoneType"),  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.neurons.codes import NeuronCode, codes_of
+from geomsup.training.settings import yes_or_no
 from geomsup.weights import as_weights
 
 __all__ = ["SIDES", "Kind", "NeuronReport", "layer_of", "neuron_report", "side_gains"]
@@ -222,6 +223,7 @@ def side_gains(W: object, V: object = None, *, signed: bool = False) -> FloatArr
         If W and V are not matrices of one shape.
     """
     into, out_of = layer_of(W, V)
+    signed = yes_or_no("signed", signed)
     return np.stack([np.maximum(s * into, 0.0) * out_of for s in SIDES[: 1 + signed]])
 
 
@@ -262,6 +264,7 @@ def neuron_report(W: object, V: object = None, *, signed: bool = False) -> Neuro
     monosemantic on neurons 0: 0 +
     """
     into, out_of = layer_of(W, V)
+    signed = yes_or_no("signed", signed)
     held_down = np.stack([np.maximum(-s * into, 0.0) * np.abs(out_of) for s in SIDES[: 1 + signed]])
     return NeuronReport(gains=side_gains(into, out_of, signed=signed), strengths=held_down)
 

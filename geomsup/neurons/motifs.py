@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 from geomsup.neurons.assignments import SIDES, layer_of, neuron_report
-from geomsup.training.settings import whole_number
+from geomsup.training.settings import positive_number, whole_number
 
 __all__ = ["Motif", "MotifReport", "asymmetric_motifs"]
 
@@ -175,13 +175,14 @@ def asymmetric_motifs(
 (asymmetry 16)
     """
     into, out_of = layer_of(W, V)
-    if not isinstance(least_asymmetry, int | float) or not 1.0 < least_asymmetry < np.inf:
-        raise GeomsupError(f"least_asymmetry must be a number above 1, got {least_asymmetry!r}")
+    least = positive_number("least_asymmetry", least_asymmetry)
+    if least <= 1.0:
+        raise GeomsupError(f"least_asymmetry must be a number above 1, got {least:g}")
     n_draws = whole_number("n_draws", n_draws, 0)
     generator = np.random.default_rng(whole_number("seed", seed, 0))
     report = neuron_report(into, out_of, signed=signed)
     drives = np.stack([np.maximum(s * into, 0.0) for s in SIDES[: 1 + signed]])
-    pairs = _Pairs(drives, out_of, report.members, float(least_asymmetry))
+    pairs = _Pairs(drives, out_of, report.members, least)
     computes: NDArray[np.bool_] = np.any(report.members, axis=0)
     dealt = (_dealt(out_of, computes, generator) for _ in range(n_draws))
     return MotifReport(

@@ -54,7 +54,7 @@ def draw(results: Sequence[Result]) -> Figure:
         )
         if row < rows - 1:
             ax.set_xlabel("")
-    neuron_legend(stacks[-1], ncols=4, loc="upper left", bbox_to_anchor=(0.0, -0.02))
+    neuron_legend(stacks[-1], ncols=4, loc="upper left", bbox_to_anchor=(0.0, -0.12))
     return figure
 
 
