@@ -2,8 +2,8 @@
 Neurons that compute in superposition
 =====================================
 
-The absolute value takes two neurons, |x| = ReLU(x) + ReLU(−x).  What does a layer do that has to
-compute more of them than it has neurons for?
+The absolute value takes two neurons, ``|x| = ReLU(x) + ReLU(−x)``.  What does a layer do that has
+to compute more of them than it has neurons for?
 """
 
 # %%
