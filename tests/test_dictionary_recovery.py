@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.stats import ortho_group
+from sklearn.cluster import AgglomerativeClustering
 from strategies import seeds
 
 from geomsup.dictionary import (
     Autoencoder,
+    SplittingTree,
     agreement,
     loss_recovered,
     planted_clusters,
@@ -221,10 +223,48 @@ def test_duplicates_and_weak_children_are_no_split() -> None:
     assert not splitting_tree([parent, weak]).split(0).any()
 
 
-def test_children_dealt_out_at_random_hardly_split() -> None:
+def test_planted_clusters_split_more_than_by_chance() -> None:
     _, tree = _planted_tree(0, (0.5, 0.25, 0.25))
-    rng = np.random.default_rng(0)
-    assert np.mean([tree.shuffled(1, rng) for _ in range(50)]) < 0.2 * tree.split(1).sum()
+    by_chance = tree.by_chance(1, n_draws=200)
+    assert by_chance.shape == (200,)
+    assert by_chance.max() < tree.split(1).sum()
+    assert tree.p_value(1, n_draws=200) == 1 / 201
+    assert (tree.by_chance(1, n_draws=20, seed=3) == tree.by_chance(1, n_draws=20, seed=3)).all()
+
+
+def _merged(seed: int) -> SplittingTree:
+    """Random directions, and sums of those most alike: all that splits here does so by chance."""
+    leaves = np.random.default_rng(seed).standard_normal((12, 24))
+    leaves /= np.linalg.norm(leaves, axis=0)
+    family = AgglomerativeClustering(12, metric="cosine", linkage="average").fit_predict(leaves.T)
+    sums = np.stack([leaves[:, family == k].sum(axis=1) for k in range(12)], axis=1)
+    return splitting_tree([_dictionary(sums), _dictionary(leaves)])
+
+
+def test_p_values_keep_their_level_on_random_directions() -> None:
+    # Under the null P(p ≤ α) ≤ α for every α (Phipson & Smyth 2010).  Of 60 trees at most 12 may
+    # lie below .1: more do with probability 7e-3 at most, and these seeds are fixed.
+    p = np.array([_merged(seed).p_value(0, n_draws=99, seed=seed) for seed in range(60)])
+    assert (p <= 0.1).sum() <= 12
+    assert p.min() < 0.5  # it is no constant
+
+
+@pytest.mark.parametrize("level", [-1, 2, 7])
+def test_there_is_no_chance_at_a_level_that_is_not_there(level: int) -> None:
+    _, tree = _planted_tree(0, (0.5, 0.25, 0.25))
+    for ask in (tree.split, tree.by_chance, tree.p_value):
+        with pytest.raises(GeomsupError, match=r"level must lie in 0 … 1"):
+            ask(level)
+
+
+def test_nothing_splits_by_chance_where_there_are_no_siblings() -> None:
+    one = _dictionary(np.eye(3)[:, :1])
+    gone = _dictionary(np.eye(3)[:, :2], firing=np.array([0.1, 0.0]))
+    tree = splitting_tree([one, gone])
+    assert tree.sizes == (1, 1)
+    assert not tree.by_chance(0, n_draws=5).any()
+    with pytest.raises(GeomsupError, match="n_draws"):
+        tree.by_chance(0, n_draws=-1)
 
 
 def test_coactivation_is_counted() -> None:

@@ -126,7 +126,12 @@ def test_recovery_runs_keeps_and_draws(tmp_path: Path) -> None:
 
 
 _SPLITTING = sae_splitting.Config(
-    shares=(0.6, 0.2, 0.2), size_ratios=(1, 2, 4), n_restarts=3, n_steps=1200, batch_size=256
+    shares=(0.6, 0.2, 0.2),
+    size_ratios=(1, 2, 4),
+    n_restarts=3,
+    n_restarts_small=3,
+    n_steps=1200,
+    batch_size=256,
 )
 
 
@@ -146,6 +151,7 @@ def test_splitting_runs_keeps_and_draws(tmp_path: Path) -> None:
     again = load_result(tmp_path / "one.npz", sae_splitting.Result, _SPLITTING, 0)
     assert again is not None
     assert sae_splitting.check([again[0]]).to_dict() == outcome.to_dict()
+    assert outcome.claims[0].found.endswith("average linkage of the true directions: 1.00")
     figure = draw_experiment("sae-splitting", [result])
     assert figure.axes[-1].get_ylabel() == "share that splits"
     plt.close(figure)

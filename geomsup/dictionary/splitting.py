@@ -6,6 +6,10 @@ direction twice; it spends latents on combinations that hardly ever occur; and a
 for two unrelated features, because there was no room, is replaced by both.  So a parent counts as
 split when it has children that carry weight, differ from each other, and are more similar to each
 other than directions are by chance.
+
+A small dictionary has reason to merge what happens to be alike, so some split in a truth without
+any clusters too.  How many that is, `SplittingTree.by_chance` says: random directions take the
+place of the larger dictionary, and those most alike are merged.
 """
 
 from __future__ import annotations
@@ -17,11 +21,14 @@ from typing import Any
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import pdist
 from scipy.stats import beta
 
 from geomsup.dictionary.autoencoder import Autoencoder
 from geomsup.dictionary.recovery import cosines_between
 from geomsup.errors import GeomsupError
+from geomsup.training.settings import whole_number
 from geomsup.weights import as_weights
 
 __all__ = ["SplittingTree", "chance_cosine", "splitting_tree"]
@@ -119,17 +126,55 @@ class SplittingTree:
         -------
         ndarray of shape (sizes[level],)
         """
-        if not 0 <= level < len(self.parents):
-            raise GeomsupError(f"level must lie in 0 … {len(self.parents) - 1}, got {level!r}")
-        return self._split(level, self.parents[level])
+        self._check_level(level)
+        return self._split(level, self.parents[level], self.decoders[level + 1])
 
-    def shuffled(self, level: int, seed: int | np.random.Generator | None = 0) -> int:
-        """How many latents would count as split if children were dealt out at random.
+    def by_chance(
+        self, level: int, n_draws: int = 1000, seed: int | np.random.Generator | None = 0
+    ) -> IntArray:
+        """How many latents would split if there were nothing to find.
 
-        Families keep their sizes.
+        Each draw puts independent uniform directions in the place of the larger dictionary, and
+        merges them by average linkage to as many families as the smaller one has latents: the most
+        similar come together, as a dictionary without room for all would have it.
+
+        Parameters
+        ----------
+        level : int
+            Number of the dictionary, from 0; the last has no larger one.
+        n_draws : int, default 1000
+        seed : int, Generator or None, default 0
+
+        Returns
+        -------
+        ndarray of shape (n_draws,)
+
+        Raises
+        ------
+        GeomsupError
+            If there is no such level, or n_draws is no whole number.
         """
+        self._check_level(level)
         rng = np.random.default_rng(seed)
-        return int(self._split(level, rng.permutation(self.parents[level])).sum())
+        n_draws = whole_number("n_draws", n_draws, 0)
+        n_hidden, n_children = self.decoders[level + 1].shape
+        counts: IntArray = np.zeros(n_draws, dtype=np.intp)
+        if n_children < 2:
+            return counts
+        for draw in range(n_draws):
+            random = rng.standard_normal((n_hidden, n_children))
+            random /= np.linalg.norm(random, axis=0)
+            merges = linkage(pdist(random.T, "cosine"), "average")
+            parents = fcluster(merges, self.sizes[level], "maxclust").astype(np.intp) - 1
+            counts[draw] = self._split(level, parents, random).sum()
+        return counts
+
+    def p_value(
+        self, level: int, n_draws: int = 1000, seed: int | np.random.Generator | None = 0
+    ) -> float:
+        """Probability that as many latents or more split `by_chance`, (1 + hits) / (1 + draws)."""
+        hits = (self.by_chance(level, n_draws, seed) >= self.split(level).sum()).sum()
+        return float((1 + hits) / (1 + n_draws))
 
     @property
     def graph(self) -> nx.DiGraph[tuple[int, int]]:
@@ -178,16 +223,22 @@ class SplittingTree:
 
     __repr__ = __str__
 
-    def _split(self, level: int, parents: IntArray) -> NDArray[np.bool_]:
-        decoder, powers = self.decoders[level + 1], self.powers[level + 1]
+    def _check_level(self, level: int) -> None:
+        if not 0 <= level < len(self.parents):
+            raise GeomsupError(f"level must lie in 0 … {len(self.parents) - 1}, got {level!r}")
+
+    def _split(self, level: int, parents: IntArray, decoder: FloatArray) -> NDArray[np.bool_]:
+        powers = self.powers[level + 1]
+        units = decoder / np.linalg.norm(decoder, axis=0)
         found = np.zeros(self.sizes[level], dtype=bool)
         for parent, children in _by_parent(parents):
             strong = children[powers[children] >= _LEAST_POWER * powers[children].max()]
             if len(strong) < 2:
                 continue
-            siblings = cosines_between(decoder[:, strong], decoder[:, strong])
-            pairs = siblings[np.triu_indices(len(strong), 1)]
-            found[parent] = pairs.max() < _SAME_COSINE and pairs.mean() >= self.chance
+            siblings = units[:, strong].T @ units[:, strong]
+            np.fill_diagonal(siblings, 0.0)
+            mean = siblings.sum() / (len(strong) * (len(strong) - 1))
+            found[parent] = siblings.max() < _SAME_COSINE and mean >= self.chance
         return found
 
 
@@ -218,6 +269,7 @@ def splitting_tree(
     tenth of the strongest child's E z²) point in different directions (all cosines below .9) and
     have a mean cosine that two random directions reach in one case of a hundred.  In few
     dimensions that is no strong statement: the cosine is .63 in 12 dimensions, .46 in 24.
+    `SplittingTree.p_value` sets the number that split beside the number that would by chance.
 
     Examples
     --------

@@ -9,7 +9,7 @@ import numpy as np
 
 from geomsup.experiments.sae_splitting import TRUTHS, Result, nominal_sizes, tree_of
 from geomsup.plotting.dictionaries import plot_splitting_tree
-from geomsup.plotting.style import GHOST, PALETTE
+from geomsup.plotting.style import GHOST, INK, PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +45,21 @@ def draw(results: Sequence[Result]) -> Figure:
             color=color,
             label=name,
         )
-        ax.bar_label(bars, fmt="{:.0%}", fontsize=8)
+        labels = ax.bar_label(bars, fmt="{:.0%}", fontsize=8, padding=1)
+        for label in labels:
+            label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
+    for k in levels:
+        if nominal[k] < results[0].n_features:
+            tree = trees[0][1]
+            ax.hlines(
+                tree.by_chance(k, n_draws=200).mean() / tree.sizes[k],
+                k - 0.4,
+                k + 0.4,
+                color=INK,
+                linestyle="--",
+                linewidth=1.0,
+                label="by chance" if k == 0 else "",
+            )
     ax.set_xticks(levels, [f"from {nominal[k]} to {nominal[k + 1]} latents" for k in levels])
     ax.set(ylabel="share that splits", ylim=(0.0, 1.15))
     ax.set_yticks([0.0, 0.5, 1.0])
