@@ -193,6 +193,7 @@ MAY_IMPORT["cli"] = ANALYSIS | {
     "dynamics",
     "training",
     "experiments",
+    "neurons",
     "plotting",
     "",
 }

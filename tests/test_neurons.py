@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -333,3 +334,28 @@ def test_stacks_are_as_high_as_the_weights(rng: np.random.Generator) -> None:
         np.testing.assert_allclose(
             np.sort(heights.reshape(5, 3).sum(axis=0)), np.sort(expected.sum(axis=1))
         )
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"gains": np.ones((2, 3))}, "gains must have shape"),
+        ({"gains": np.ones((3, 2, 2))}, "gains must have shape"),
+        ({"gains": np.ones((1, 2, 3)), "strengths": np.ones((2, 3))}, "strengths must have shape"),
+        ({"gains": np.ones((1, 2, 3)), "totals": np.ones(3)}, r"totals must have shape \(1, 3\)"),
+    ],
+)
+def test_arrays_of_a_report_must_fit_together(arrays: dict[str, Any], says: str) -> None:
+    with pytest.raises(GeomsupError, match=says):
+        NeuronReport(**arrays)
+
+
+def test_one_feature_on_two_neurons_is_no_family() -> None:
+    (code,) = neuron_report([[0.8], [0.8]]).codes
+    assert (code.name, code.family) == ("1-in-2", "")
+    assert str(code) == "1-in-2 on neurons 0 1: 0 ++"
+
+
+def test_no_asymmetric_pair_is_said_in_words() -> None:
+    report = asymmetric_motifs(np.eye(2), 0.9 * np.eye(2), n_draws=3)
+    assert str(report) == "no neuron computes two features asymmetrically"

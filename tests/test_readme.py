@@ -86,6 +86,7 @@ def test_commands_run(
     assert verbs == {
         "demo",
         "inspect",
+        "neurons",
         "classify",
         "train",
         "shapes",

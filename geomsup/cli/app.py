@@ -18,6 +18,7 @@ from geomsup.cli import (
     classify,
     demo,
     inspect,
+    neurons,
     optimum,
     phases,
     reproduce,
@@ -37,6 +38,7 @@ _EPILOG = """\
 examples:
   geomsup demo                          train small models, name and draw what they do
   geomsup classify weights.npy          name the geometry of your own matrix
+  geomsup neurons run.safetensors       which neurons compute which features
   geomsup inspect checkpoint.pt         what is in this file?
   geomsup shapes --n-vertices 8         the names there are for eight features
   geomsup optimum --features 5 --hidden 2 --p 0.1
@@ -67,6 +69,7 @@ _VERBS: dict[str, Verb] = {
     "demo": demo,
     "train": train,
     "classify": classify,
+    "neurons": neurons,
     "shapes": shapes,
     "inspect": inspect,
     "verify": verify,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,9 @@ __all__ = [
     "classified",
     "classified_models",
     "distribution",
+    "model_dict",
+    "model_table",
+    "ranked",
     "row_dict",
     "settings_of",
     "structures",
@@ -55,17 +58,21 @@ def classified(W: object, options: dict[str, Any] | None = None) -> GeometryRepo
 def classified_models(
     models: Iterable[TrainedModel], options: dict[str, Any] | None = None
 ) -> list[Row]:
-    """A row for each model, lowest loss first among those of the same setting."""
+    """A row for each model, as `ranked`."""
     from tqdm.auto import tqdm
 
+    # disable=None shows the bar in a terminal only.
+    bar = tqdm(ranked(models), desc="classifying", unit="model", leave=False, disable=None)
+    return [Row(instance=m.instance, report=classified(m.W, options), model=m) for m in bar]
+
+
+def ranked(models: Iterable[TrainedModel]) -> list[TrainedModel]:
+    """Models, lowest loss first among those of the same setting."""
     settings: dict[tuple[bytes, bytes], list[TrainedModel]] = {}
     for model in models:
         setting = model.feature_probability.tobytes(), model.importance.tobytes()
         settings.setdefault(setting, []).append(model)
-    ranked = [m for alike in settings.values() for m in sorted(alike, key=lambda m: m.loss)]
-    # disable=None shows the bar in a terminal only.
-    bar = tqdm(ranked, desc="classifying", unit="model", leave=False, disable=None)
-    return [Row(instance=m.instance, report=classified(m.W, options), model=m) for m in bar]
+    return [m for alike in settings.values() for m in sorted(alike, key=lambda m: m.loss)]
 
 
 def settings_of(run: TrainingRun) -> int:
@@ -98,24 +105,36 @@ def distribution(rows: list[Row]) -> list[str]:
 
 def table_of(rows: list[Row]) -> list[str]:
     """The models as lines of text, at most forty of them."""
-    header = ["instance", "features", "geometry"]
     cells = [
         [str(row.instance), str(int(row.report.represented.sum())), structures(row.report)]
-        for row in rows[:_MAX_ROWS]
+        for row in rows
     ]
-    models = [row.model for row in rows[:_MAX_ROWS] if row.model is not None]
+    models = [row.model for row in rows if row.model is not None]
+    return model_table(["instance", "features", "geometry"], cells, models)
+
+
+def model_table(
+    header: Sequence[str], cells: Sequence[Sequence[str]], models: Sequence[TrainedModel]
+) -> list[str]:
+    """A table with a line for each model, at most forty of them, as lines of text.
+
+    The first column is the instance, the last is words; what models were trained on and their
+    losses come after the first, where there are any.
+    """
+    first, *others = header
+    lines = [list(line) for line in cells[:_MAX_ROWS]]
     if models:
-        header[1:1] = ["p", "loss", "±"]
-        for line, model in zip(cells, models, strict=True):
+        others = ["p", "loss", "±", *others]
+        for line, model in zip(lines, models, strict=False):
             line[1:1] = [
                 _span(model.feature_probability),
                 f"{model.loss:.6g}",
                 f"{model.loss_error:.1g}",
             ]
-    lines = table(header, cells, left=("geometry",))
-    if len(rows) > _MAX_ROWS:
-        lines.append(f"… and {len(rows) - _MAX_ROWS} more")
-    return lines
+    shown = table([first, *others], lines, left=header[-1:])
+    if len(cells) > _MAX_ROWS:
+        shown.append(f"… and {len(cells) - _MAX_ROWS} more")
+    return shown
 
 
 def row_dict(row: Row) -> dict[str, Any]:
@@ -127,12 +146,18 @@ def row_dict(row: Row) -> dict[str, Any]:
         "composite": row.report.composite,
         "structures": structures(row.report),
     }
-    if row.model is not None:
-        found["loss"] = row.model.loss
-        found["loss_error"] = row.model.loss_error
-        found["feature_probability"] = row.model.feature_probability.tolist()
-        found["importance"] = row.model.importance.tolist()
-    return found
+    return found if row.model is None else {**found, **model_dict(row.model)}
+
+
+def model_dict(model: TrainedModel) -> dict[str, Any]:
+    """Number, loss and task of a model, JSON-ready."""
+    return {
+        "instance": model.instance,
+        "loss": model.loss,
+        "loss_error": model.loss_error,
+        "feature_probability": model.feature_probability.tolist(),
+        "importance": model.importance.tolist(),
+    }
 
 
 def _span(values: NDArray[np.float64]) -> str:

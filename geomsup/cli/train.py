@@ -116,7 +116,9 @@ def run(args: argparse.Namespace) -> int:
         if saved is None:
             say("not saved; --out run.safetensors keeps the models")
         else:
-            say(f"saved to {saved}\nnext: geomsup classify {shlex.quote(saved)}")
+            # Neurons that fire have a basis of their own, and are read one by one.
+            verb = "neurons" if config.hidden_activation == "relu" else "classify"
+            say(f"saved to {saved}\nnext: geomsup {verb} {shlex.quote(saved)}")
     # train() turns Ctrl-C into a shorter run; the work is kept, and the status tells.
     stopped = args.objective == "sampled" and result.completed_steps < config.n_steps
     return 130 if stopped else 0

@@ -57,6 +57,11 @@ class NeuronReport:
         What has to be at least one half for a feature to be computed; by default the sum of its
         gains.
 
+    Raises
+    ------
+    GeomsupError
+        If these shapes do not fit together.
+
     Examples
     --------
     The absolute value of two features, with a neuron for each side of the first and one neuron
@@ -70,9 +75,9 @@ class NeuronReport:
     ('monosemantic', 'polysemantic', 'monosemantic')
     >>> print(report)
     2 of 2 features computed by 3 neurons: 2 monosemantic, 1 polysemantic
-    2-in-1 on neurons 1: +1 +, -0 +
-    monosemantic on neurons 0: +0 +
-    monosemantic on neurons 2: -1 +
+    2-in-1 on neuron 1: +1 +, -0 +
+    monosemantic on neuron 0: +0 +
+    monosemantic on neuron 2: -1 +
     """
 
     gains: FloatArray
@@ -86,6 +91,19 @@ class NeuronReport:
                 array = np.array(value, dtype=np.float64)
                 array.setflags(write=False)
                 object.__setattr__(self, name, array)
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        shape = self.gains.shape
+        if len(shape) != 3 or shape[0] not in (1, 2):
+            raise GeomsupError(
+                f"gains must have shape (1 or 2 sides, n_neurons, n_features), got {shape}; "
+                "geomsup.neurons.neuron_report makes a report from weights"
+            )
+        for name, wanted in (("strengths", shape), ("totals", (shape[0], shape[2]))):
+            value = getattr(self, name)
+            if value is not None and value.shape != wanted:
+                raise GeomsupError(f"{name} must have shape {wanted}, got {value.shape}")
 
     @cached_property
     def computed(self) -> NDArray[np.bool_]:
@@ -261,7 +279,7 @@ def neuron_report(W: object, V: object = None, *, signed: bool = False) -> Neuro
     >>> print(neuron_report([[1.0, 0.0, 0.0], [0.0, 0.9, -0.8], [0.0, 0.9, 0.8]]))
     3 of 3 features computed by 3 neurons: 2 monosemantic, 1 polysemantic
     2-in-2 on neurons 1 2: 1 ++, 2 -+
-    monosemantic on neurons 0: 0 +
+    monosemantic on neuron 0: 0 +
     """
     into, out_of = layer_of(W, V)
     signed = yes_or_no("signed", signed)

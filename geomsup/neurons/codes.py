@@ -53,7 +53,7 @@ class NeuronCode:
         sets = {frozenset(k for k, sign in enumerate(word) if sign == "+") for word in self.words}
         sizes = {len(one) for one in sets}
         b = len(self.neurons)
-        if len(sets) < len(self.words) or b < 2:
+        if not 1 < len(self.words) == len(sets) or b < 2:
             return ""
         if len(sets) == 2**b - 1:
             return "all non-empty sets"
@@ -64,7 +64,8 @@ class NeuronCode:
     def __str__(self) -> str:
         family = f" ({self.family} of {len(self.neurons)} neurons)" if self.family else ""
         words = ", ".join(f"{f} {word}" for f, word in zip(self.features, self.words, strict=True))
-        return f"{self.name}{family} on neurons {' '.join(map(str, self.neurons))}: {words}"
+        numbers = " ".join(map(str, self.neurons))
+        return f"{self.name}{family} on neuron{'s' * (len(self.neurons) > 1)} {numbers}: {words}"
 
     def to_dict(self) -> dict[str, Any]:
         """All fields and the names, ready for JSON."""
@@ -93,7 +94,7 @@ def codes_of(
     --------
     >>> members = np.array([[True, False, False], [False, True, True]])
     >>> [str(code) for code in codes_of(members, ~members, ["0", "1", "2"])]
-    ['2-in-1 on neurons 1: 1 +, 2 +', 'monosemantic on neurons 0: 0 +']
+    ['2-in-1 on neuron 1: 1 +, 2 +', 'monosemantic on neuron 0: 0 +']
     """
     graph: nx.Graph[tuple[str, int]] = nx.Graph()
     graph.add_edges_from((("neuron", int(k)), ("column", int(i))) for k, i in np.argwhere(members))

@@ -106,6 +106,8 @@ class MotifReport:
         return (1 + hits) / (1 + len(self.by_chance))
 
     def __str__(self) -> str:
+        if not self.n_asymmetric:
+            return "no neuron computes two features asymmetrically"
         head = (
             f"{len(self.motifs)} of {self.n_asymmetric} asymmetric pairs are inhibited; by chance "
             f"{self.expected:.1f} would be (p = {self.p_value:.2g})"

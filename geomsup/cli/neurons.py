@@ -1,0 +1,331 @@
+"""``geomsup neurons``: which neurons of a hidden ReLU layer compute which features.
+
+A run of ``geomsup train`` says itself what was asked of its models; of any other file the matrices
+into and out of the neurons are named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import textwrap
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from geomsup.cli.output import UsageError, at_least, checked_picture, print_json, say
+from geomsup.cli.sources import is_run, stack_in
+from geomsup.errors import GeomsupError, GeomsupWarning
+
+if TYPE_CHECKING:
+    from geomsup.neurons import MotifReport, NeuronReport
+    from geomsup.training import ToyModelConfig, TrainedModel
+
+__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+
+SUMMARY: str = "say which neurons of a ReLU layer compute which features"
+DESCRIPTION: str = """\
+Say which neurons of a hidden ReLU layer h = ReLU(Wx), y = g(V^T h + b) compute which features, how
+features share neurons, and with --motifs what keeps features that share one from disturbing each
+other.
+
+FILE is a file of geomsup train with hidden-activation relu, which says all else itself, or .npy,
+.npz, .pt, .pth or .safetensors; nothing in it is executed. Rows of both matrices are neurons and
+columns are features; --out-feature-axis 0 says that the second has features as rows, as the weight
+of a torch.nn.Linear out of the neurons does."""
+
+_MAX_CODES = 3
+_WIDTH = 100
+# The space between a feature and the signs of its neurons, as in "-20 +00".
+_WORD = re.compile(r"([+-]?\d+) (?=[-+0]+(?:,|$))")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Layer:
+    """Weights of one model, and what they are asked to compute."""
+
+    W: Any
+    V: Any
+    b: Any = None
+    signed: bool = False
+    pairs: bool = False
+
+    @property
+    def tied(self) -> bool:
+        return bool(self.W.shape == self.V.shape and (self.W == self.V).all())
+
+    def report(self) -> NeuronReport:
+        from geomsup.neurons import and_report, neuron_report
+
+        if self.pairs:
+            return and_report(self.W, self.V, self.b)
+        return neuron_report(self.W, self.V, signed=self.signed)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("file", metavar="FILE", help="a weight file")
+    parser.add_argument("--key", metavar="NAME", help="the matrix into the neurons, W")
+    parser.add_argument(
+        "--out-key", metavar="NAME", help="the matrix out of them, V (default: that into them)"
+    )
+    for option, which in (("--feature-axis", "W"), ("--out-feature-axis", "V")):
+        parser.add_argument(
+            option,
+            type=int,
+            choices=(-1, 0),
+            default=-1,
+            help=f"-1: columns of {which} are features (default); 0: rows are",
+        )
+    parser.add_argument(
+        "--signed",
+        action="store_true",
+        help="features take both signs, and the outputs are their absolute values",
+    )
+    parser.add_argument(
+        "--instance", type=at_least(0), metavar="K", help="which model of several, from 0"
+    )
+    parser.add_argument(
+        "--motifs", action="store_true", help="look for asymmetric superposition with inhibition"
+    )
+    parser.add_argument("--plot", metavar="FILE.png", help="draw the weights (also .pdf, .svg)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Report on one layer, or on all the models of a run."""
+    if args.plot is not None:
+        checked_picture(args.plot)
+    if args.key is None and is_run(args.file):
+        return _of_run(args)
+    layer = _layer_in(args)
+    if args.motifs:
+        _refuse_motifs(layer.tied, layer.pairs)
+    _show(args, layer)
+    return 0
+
+
+def _of_run(args: argparse.Namespace) -> int:
+    from geomsup.cli.models import ranked, settings_of
+    from geomsup.training import TrainingRun
+
+    for name, unset in (
+        ("out_key", None), ("feature_axis", -1), ("out_feature_axis", -1), ("signed", False)
+    ):  # fmt: skip
+        if getattr(args, name) != unset:
+            raise UsageError(
+                f"a file of geomsup train says all this itself; drop --{name.replace('_', '-')}"
+            )
+    loaded = TrainingRun.load(args.file)
+    _check_task(args.file, loaded.config)
+    if args.motifs:
+        _refuse_motifs(loaded.config.tied, loaded.config.target == "minimum")
+    if args.instance is not None:
+        model = loaded.model(args.instance)
+        if not args.json:
+            say(f"{model}\n")
+        _show(args, _layer_of(model, loaded.config))
+        return 0
+    alike = settings_of(loaded) == 1
+    if args.plot is not None and not alike:
+        raise UsageError("--plot draws one model; choose it with --instance K")
+    models = ranked(loaded.model(k) for k in range(len(loaded.losses)))
+    layers = [_layer_of(model, loaded.config) for model in models]
+    reports = [layer.report() for layer in layers]
+    rows = list(zip(models, reports, strict=True))
+    command = shlex.join(["geomsup", "neurons", args.file, "--instance", "K"])
+    if not args.json:
+        from geomsup.cli.train import title_of
+
+        say(f"{title_of(loaded)}\nloss: summed over features; lowest first\n")
+        say("\n".join(_table(rows)))
+    if alike:
+        if not args.json:
+            say(f"\nlowest loss: instance {models[0].instance} ({command} for another)\n")
+        _show(args, layers[0], instance=models[0].instance, rows=rows)
+    elif args.json:
+        _print_record(args, None, None, None, rows)
+    else:
+        say(
+            "\nthe models learned different tasks, so none is the best; the report on one: "
+            f"{command}"
+        )
+    return 0
+
+
+def _check_task(path: str, config: ToyModelConfig) -> None:
+    if config.hidden_activation != "relu":
+        raise GeomsupError(
+            f"the hidden layer of the models in {path!r} is linear, so it can be turned and has no "
+            f"neurons of its own; {shlex.join(['geomsup', 'classify', path])} names its geometry"
+        )
+    if config.target == "identity" and config.signed:
+        raise GeomsupError(
+            f"the models in {path!r} copy features of both signs, and a ReLU neuron passes one; "
+            "neurons reads layers that copy features ≥ 0, or compute |x| or the AND of pairs"
+        )
+
+
+def _layer_of(model: TrainedModel, config: ToyModelConfig) -> _Layer:
+    return _Layer(
+        W=model.W,
+        V=model.V,
+        b=model.b,
+        signed=config.signed,
+        pairs=config.target == "minimum",
+    )
+
+
+def _layer_in(args: argparse.Namespace) -> _Layer:
+    from geomsup.weights import as_weights
+
+    if args.out_key is None and args.out_feature_axis != -1:
+        raise UsageError("--out-feature-axis is about the matrix that --out-key names")
+
+    def matrix(key: str | None, feature_axis: int) -> Any:
+        stack = stack_in(args.file, key)
+        if stack is None and args.instance is not None:
+            raise UsageError("--instance chooses from a stack of matrices, but this is one matrix")
+        if stack is not None:
+            if args.instance is None:
+                raise UsageError(f"{stack[0]!r} holds {stack[1]} matrices; choose with --instance")
+            key = f"{stack[0]}[{args.instance}]"
+        with warnings.catch_warnings():
+            if args.signed:
+                # |x| takes two neurons for each feature: more of them than features mean nothing.
+                warnings.simplefilter("ignore", GeomsupWarning)
+            return as_weights(args.file, feature_axis=feature_axis, key=key)
+
+    W = matrix(args.key, args.feature_axis)
+    V = W if args.out_key is None else matrix(args.out_key, args.out_feature_axis)
+    if W.shape != V.shape:
+        m, n = W.shape
+        raise UsageError(
+            f"{args.key!r} has {m} neurons and {n} features, but {args.out_key!r} has "
+            f"{V.shape[0]} and {V.shape[1]}; say which has features as rows, with "
+            "--feature-axis 0 or --out-feature-axis 0"
+        )
+    return _Layer(W=W, V=V, signed=args.signed)
+
+
+def _table(rows: list[tuple[TrainedModel, NeuronReport]]) -> list[str]:
+    from geomsup.cli.models import model_table
+
+    header = ["instance", "computed", "mono", "poly", "unused", "codes"]
+    cells = [
+        [
+            str(model.instance),
+            str(len(report.computed_features)),
+            *map(str, report.counts().values()),
+            _codes(report),
+        ]
+        for model, report in rows
+    ]
+    return model_table(header, cells, [model for model, _ in rows])
+
+
+def _codes(report: NeuronReport) -> str:
+    """The most frequent codes in one line."""
+    counted = Counter(code.name for code in report.codes).most_common()
+    words = [name if n == 1 else f"{n} × {name}" for name, n in counted[:_MAX_CODES]]
+    rest = sum(n for _, n in counted[_MAX_CODES:])
+    return " + ".join([*words, *([f"{rest} more"] if rest else [])]) or "nothing computed"
+
+
+def _show(
+    args: argparse.Namespace,
+    layer: _Layer,
+    *,
+    instance: int | None = None,
+    rows: list[tuple[TrainedModel, NeuronReport]] | None = None,
+) -> None:
+    report = layer.report()
+    motifs = None
+    if args.motifs:
+        from geomsup.neurons import asymmetric_motifs
+
+        motifs = asymmetric_motifs(layer.W, layer.V, signed=layer.signed)
+    if args.plot is not None:
+        _draw(args.plot, layer, report)
+    if args.json:
+        _print_record(args, report, args.instance if instance is None else instance, motifs, rows)
+        return
+    if layer.pairs:
+        say("features are the pairs: 0 is the AND of inputs 0 and 1, and so on")
+    say("\n".join(map(_wrapped, str(report).splitlines())))
+    if report.members.any() and report.most_omitted > 0.0:
+        say(
+            f"margin: who takes part has ≥ {report.least_kept:.2f} of the largest gain of the "
+            f"feature, the others ≤ {report.most_omitted:.2f}"
+        )
+    if motifs is not None:
+        say(f"\n{motifs}")
+    if args.plot is not None:
+        say(f"\npicture: {args.plot}")
+
+
+def _refuse_motifs(tied: bool, pairs: bool) -> None:
+    if pairs:
+        raise UsageError("--motifs is about neurons that share features, not pairs of features")
+    if tied:
+        raise UsageError(
+            "--motifs compares weights into and out of the neurons, which are the same here"
+        )
+
+
+def _wrapped(line: str) -> str:
+    """A line of a report in lines of bearable length; a feature stays with its word."""
+    numbers, colon, words = line.partition(": ")
+    words = _WORD.sub("\\1\u00a0", words)
+    filled = textwrap.fill(
+        numbers + colon + words, _WIDTH, subsequent_indent="  ", break_on_hyphens=False
+    )
+    return filled.replace("\u00a0", " ")
+
+
+def _draw(path: str, layer: _Layer, report: NeuronReport) -> None:
+    from matplotlib.figure import Figure
+
+    from geomsup.plotting.neurons import neuron_legend, neuron_order, plot_neurons
+
+    width = min(max(7.0, 0.3 * len(report.kinds)), 24.0)
+    figure = Figure(figsize=(width, 4.5), layout="constrained")
+    axes = plot_neurons(layer.W, report, rescale=not layer.tied, ax=figure.add_subplot())
+    order = neuron_order(report)
+    axes.set_xticks(range(len(order)), [str(k) for k in order])
+    axes.tick_params(axis="x", length=0, labelsize=8)
+    neuron_legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
+    figure.savefig(path, dpi=120)
+
+
+def _print_record(
+    args: argparse.Namespace,
+    report: NeuronReport | None,
+    instance: int | None,
+    motifs: MotifReport | None,
+    rows: list[tuple[TrainedModel, NeuronReport]] | None,
+) -> None:
+    from geomsup.cli.models import model_dict
+
+    instances = None
+    if rows is not None:
+        instances = [
+            {
+                **model_dict(model),
+                "computed_features": list(found.computed_features),
+                "counts": found.counts(),
+                "codes": [code.name for code in found.codes],
+            }
+            for model, found in rows
+        ]
+    record = {
+        "file": args.file,
+        "key": args.key,
+        "out_key": args.out_key,
+        "instance": instance,
+        "instances": instances,
+        "motifs": None if motifs is None else motifs.to_dict(),
+        "plot": args.plot,
+    }
+    print_json(record if report is None else {**record, **report.to_dict()})

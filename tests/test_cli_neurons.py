@@ -1,0 +1,205 @@
+"""``geomsup neurons``, on models of the trainer and on planted layers in files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from geomsup.cli import main
+from geomsup.neurons import neuron_report
+from geomsup.training import ToyModelConfig, TrainingRun, train
+
+Capture = pytest.CaptureFixture[str]
+
+# |x| of two features: a neuron for +0, one for -1, and one that -0 and +1 share.
+_W = np.array([[1.0, 0.0], [-1.0, 1.0], [0.0, -1.0]])
+_V = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+
+
+def _trained(path: Path, **settings: Any) -> Path:
+    config = ToyModelConfig(
+        **{
+            "n_features": 2,
+            "n_hidden": 4,
+            "hidden_activation": "relu",
+            "n_instances": 3,
+            "n_steps": 60,
+            "batch_size": 64,
+            "learning_rate": 0.01,
+            **settings,
+        }
+    )
+    return train(config, seed=1).save(path / "run.safetensors")
+
+
+@pytest.fixture
+def layer(tmp_path: Path) -> Path:
+    path = tmp_path / "layer.npz"
+    np.savez(path, W=_W, V=_V, V_rows=_V.T)
+    return path
+
+
+def _json(capsys: Capture, *words: str) -> Any:
+    assert main(["neurons", *words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def _refused(capsys: Capture, status: int, *words: str) -> str:
+    """The one line that a refusal ends with."""
+    assert main(["neurons", *words]) == status
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err
+    return printed.err.strip().splitlines()[-1]
+
+
+def test_a_planted_layer_of_absolute_values(layer: Path, capsys: Capture) -> None:
+    words = [str(layer), "--key", "W", "--out-key", "V", "--signed"]
+    assert main(["neurons", *words]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == [
+        "2 of 2 features computed by 3 neurons: 2 monosemantic, 1 polysemantic",
+        "2-in-1 on neuron 1: +1 +, -0 +",
+        "monosemantic on neuron 0: +0 +",
+        "monosemantic on neuron 2: -1 +",
+    ]
+    assert printed.err == ""
+    record = _json(capsys, *words)
+    assert record["kinds"] == ["monosemantic", "polysemantic", "monosemantic"]
+    assert record["gains"] == neuron_report(_W, _V, signed=True).gains.tolist()
+    # The same matrix the other way round, said to be so.
+    turned = [str(layer), "--key", "W", "--out-key", "V_rows", "--out-feature-axis", "0"]
+    assert _json(capsys, *turned, "--signed")["gains"] == record["gains"]
+
+
+def test_without_a_second_matrix_the_layer_is_tied(tmp_path: Path, capsys: Capture) -> None:
+    np.save(tmp_path / "W.npy", [[1.0, 0.7, 0.0], [0.0, 0.7, 1.0]])
+    record = _json(capsys, str(tmp_path / "W.npy"))
+    assert [code["name"] for code in record["codes"]] == ["3-in-2"]
+
+
+def test_a_run_has_a_table_and_the_report_on_the_best(tmp_path: Path, capsys: Capture) -> None:
+    path = _trained(tmp_path, tied=False, target="absolute", signed=True)
+    best = TrainingRun.load(path).best()
+    record = _json(capsys, str(path))
+    assert record["instance"] == best.instance
+    losses = [row["loss"] for row in record["instances"]]
+    assert losses == sorted(losses)
+    assert len(losses) == 3
+    expected = neuron_report(best.W, best.V, signed=True)
+    assert record["kinds"] == list(expected.kinds)
+    assert record["gains"] == expected.gains.tolist()
+    assert main(["neurons", str(path)]) == 0
+    text = capsys.readouterr().out
+    assert f"lowest loss: instance {best.instance}" in text
+    assert str(expected).splitlines()[0] in text
+    other = next(k for k in range(3) if k != best.instance)
+    assert _json(capsys, str(path), "--instance", str(other))["instance"] == other
+
+
+def test_a_run_of_ands_is_read_in_pairs(tmp_path: Path, capsys: Capture) -> None:
+    path = _trained(tmp_path, n_features=4, tied=False, target="minimum")
+    assert len(_json(capsys, str(path))["gains"][0][0]) == 2
+    assert main(["neurons", str(path)]) == 0
+    assert "features are the pairs" in capsys.readouterr().out
+    assert "not pairs" in _refused(capsys, 2, str(path), "--motifs")
+
+
+def test_different_tasks_have_no_best(tmp_path: Path, capsys: Capture) -> None:
+    path = _trained(tmp_path, feature_probability=[[0.5], [0.1]], n_instances=2)
+    assert main(["neurons", str(path)]) == 0
+    assert "different tasks" in capsys.readouterr().out
+    record = _json(capsys, str(path))
+    assert record["instance"] is None
+    assert len(record["instances"]) == 2
+    picture = tmp_path / "picture.png"
+    assert "--instance K" in _refused(capsys, 2, str(path), "--plot", str(picture))
+    assert not picture.exists()
+
+
+def test_motifs_are_looked_for_when_asked(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "motif.npz"
+    W, V = [[2, -0.5], [1, 0], [-1, 0], [0, 1]], [[0.5, 2], [0, -5], [1, 0], [0, 1]]
+    np.savez(path, W=np.array(W), V=np.array(V, dtype=float))
+    words = [str(path), "--key", "W", "--out-key", "V", "--signed"]
+    assert _json(capsys, *words)["motifs"] is None
+    found = _json(capsys, *words, "--motifs")["motifs"]
+    assert [motif["neuron"] for motif in found["motifs"]] == [0]
+    assert main(["neurons", *words, "--motifs"]) == 0
+    assert "1 of 1 asymmetric pairs are inhibited" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["neurons.png", "neurons.svg"])
+def test_the_picture(layer: Path, tmp_path: Path, capsys: Capture, name: str) -> None:
+    picture = tmp_path / name
+    words = ["--key", "W", "--out-key", "V", "--signed", "--plot", str(picture)]
+    assert main(["neurons", str(layer), *words]) == 0
+    assert picture.stat().st_size > 1000
+    assert f"picture: {picture}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"hidden_activation": "linear", "n_hidden": 1}, "is linear"),
+        ({"signed": True, "output_activation": "linear"}, "copy features of both signs"),
+    ],
+)
+def test_models_without_such_neurons(
+    tmp_path: Path, capsys: Capture, settings: dict[str, Any], says: str
+) -> None:
+    assert says in _refused(capsys, 1, str(_trained(tmp_path, **settings)))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--out-key", "V"],
+        ["--feature-axis", "0"],
+        ["--out-feature-axis", "0"],
+        ["--signed"],
+        ["--motifs"],  # the models are tied
+    ],
+)
+def test_a_run_knows_its_own_task(tmp_path: Path, capsys: Capture, words: list[str]) -> None:
+    path = _trained(tmp_path)
+    assert words[0] in _refused(capsys, 2, str(path), *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        ([], 1, "--key one of"),
+        (["--key", "W", "--out-key", "V_rows"], 2, "features as rows"),
+        (["--key", "W", "--out-feature-axis", "0"], 2, "--out-key"),
+        (["--key", "W", "--instance", "0"], 2, "this is one matrix"),
+        (["--key", "W", "--motifs"], 2, "the same here"),
+        (["--key", "W", "--out-key", "none"], 1, "'none'"),
+        (["--key", "W", "--plot", "picture.bmpp"], 1, "*.png"),
+    ],
+)
+def test_options_that_do_not_fit(
+    layer: Path, capsys: Capture, words: list[str], status: int, says: str
+) -> None:
+    assert says in _refused(capsys, status, str(layer), *words)
+
+
+def test_a_stack_is_asked_for_one(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "stack.npz"
+    np.savez(path, W=np.stack([_W, _W[::-1]]), V=np.stack([_V, _V[::-1]]))
+    words = [str(path), "--key", "W", "--out-key", "V", "--signed"]
+    assert "choose with --instance" in _refused(capsys, 2, *words)
+    record = _json(capsys, *words, "--instance", "1")
+    assert record["instance"] == 1
+    assert record["kinds"] == ["monosemantic", "polysemantic", "monosemantic"]
+    assert "more than 7 matrices" in _refused(capsys, 1, *words, "--instance", "7")
+
+
+def test_train_points_at_the_neurons(tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "run.safetensors"
+    words = "--n-features 2 --n-hidden 2 --n-instances 1 --n-steps 5 --hidden-activation relu"
+    assert main(["train", *words.split(), "--out", str(out)]) == 0
+    assert capsys.readouterr().out.endswith(f"next: geomsup neurons {out}\n")
