@@ -32,6 +32,7 @@ _TRAINING = [
     "config",
     "distributions",
     "data",
+    "inputs",
     "model",
     "optim",
     "environment",
@@ -180,6 +181,7 @@ MAY_IMPORT["plotting"] = {
     "sphere",
     "theory",
     "dynamics",
+    "attacks",
     "dictionary",
     "experiments",
     "neurons",
@@ -194,6 +196,7 @@ MAY_IMPORT["cli"] = ANALYSIS | {
     "training",
     "experiments",
     "neurons",
+    "attacks",
     "plotting",
     "",
 }

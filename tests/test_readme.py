@@ -87,6 +87,7 @@ def test_commands_run(
         "demo",
         "inspect",
         "neurons",
+        "attack",
         "classify",
         "train",
         "shapes",

@@ -15,6 +15,7 @@ from typing import Protocol, TextIO
 
 from geomsup import __version__
 from geomsup.cli import (
+    attack,
     classify,
     demo,
     inspect,
@@ -39,6 +40,7 @@ examples:
   geomsup demo                          train small models, name and draw what they do
   geomsup classify weights.npy          name the geometry of your own matrix
   geomsup neurons run.safetensors       which neurons compute which features
+  geomsup attack run.safetensors        how much harm a small change of the input does
   geomsup inspect checkpoint.pt         what is in this file?
   geomsup shapes --n-vertices 8         the names there are for eight features
   geomsup optimum --features 5 --hidden 2 --p 0.1
@@ -70,6 +72,7 @@ _VERBS: dict[str, Verb] = {
     "train": train,
     "classify": classify,
     "neurons": neurons,
+    "attack": attack,
     "shapes": shapes,
     "inspect": inspect,
     "verify": verify,

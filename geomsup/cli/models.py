@@ -114,11 +114,15 @@ def table_of(rows: list[Row]) -> list[str]:
 
 
 def model_table(
-    header: Sequence[str], cells: Sequence[Sequence[str]], models: Sequence[TrainedModel]
+    header: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    models: Sequence[TrainedModel],
+    *,
+    words: bool = True,
 ) -> list[str]:
     """A table with a line for each model, at most forty of them, as lines of text.
 
-    The first column is the instance, the last is words; what models were trained on and their
+    The first column is the instance, the last may be words; what models were trained on and their
     losses come after the first, where there are any.
     """
     first, *others = header
@@ -131,7 +135,7 @@ def model_table(
                 f"{model.loss:.6g}",
                 f"{model.loss_error:.1g}",
             ]
-    shown = table([first, *others], lines, left=header[-1:])
+    shown = table([first, *others], lines, left=header[-1:] if words else ())
     if len(cells) > _MAX_ROWS:
         shown.append(f"… and {len(cells) - _MAX_ROWS} more")
     return shown

@@ -4,10 +4,8 @@ The source attacks the models of its uniform sweep.  Here smaller ones are train
 once, so that a result holds what the attacks did.  They are too large for a search of the best
 known loss; the row `uniform` compares losses with those of ideal digons.
 
-What the source divides by, "the non-superposition model", it does not define.  Here it is the
-model of the same task that stores m features orthogonally with norm one and drops the others.  All
-one can do to it is to change a stored feature, which costs the square of the budget at every
-sparsity: L′₀ − L₀ = ε², whatever the attack.  So vulnerability is (L′ − L)/ε².
+What the source divides by, "the non-superposition model", it does not define; see
+:mod:`geomsup.attacks.vulnerability`.  Here L′₀ − L₀ = ε², so vulnerability is (L′ − L)/ε².
 
 The source takes "the one of these attacks which most harms model performance".  Read word by word
 that is one direction for all inputs, the weakest attack there is; it is judged here, and an attack
@@ -23,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from geomsup.attacks import gradient_attack, linear_attack, universal_attack
+from geomsup.attacks import Vulnerability, vulnerability
 from geomsup.experiments.experiment import Experiment, Trainer
 from geomsup.experiments.measures import names_of, span
 from geomsup.experiments.outcome import Claim, Outcome
@@ -34,7 +32,6 @@ __all__ = [
     "EXPERIMENT",
     "Config",
     "Result",
-    "Vulnerability",
     "check",
     "run",
     "under_attack",
@@ -65,31 +62,6 @@ class Config:
     n_steps: int = 15_000
     learning_rate: float = 1e-2
     batch_size: int = 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Vulnerability:
-    """Rise of the loss by each attack, in units of what it costs a model without superposition.
-
-    Attributes
-    ----------
-    universal : float
-        One direction ±(WᵀW)_i for all inputs.
-    linear : float
-        The worst of these directions for each input.
-    gradient : float
-        Gradient ascent from there.
-    from_inputs : float
-        Gradient ascent from the inputs themselves, which knows nothing of W.
-    active : float
-        Share of the outputs that are above zero, and so have a gradient, before the attack.
-    """
-
-    universal: float
-    linear: float
-    gradient: float
-    from_inputs: float
-    active: float
 
 
 ATTACKS = ("universal", "linear", "gradient", "from_inputs")
@@ -161,16 +133,7 @@ def under_attack(
     """
     uniforms = np.random.default_rng(_SAMPLES_SEED).random((n_samples, W.shape[1]))
     x = np.maximum(1.0 - uniforms / p, 0.0)
-    radius = budget * float(np.linalg.norm(x, axis=1).mean())
-    linear = linear_attack(W, b, x, radius)
-    cost = radius**2
-    return Vulnerability(
-        universal=universal_attack(W, b, x, radius).rise / cost,
-        linear=linear.rise / cost,
-        gradient=gradient_attack(W, b, x, radius, start=linear).rise / cost,
-        from_inputs=gradient_attack(W, b, x, radius, start="input").rise / cost,
-        active=float((x @ W.T @ W + b > 0.0).mean()),
-    )
+    return vulnerability(W, b, x, budget=budget)
 
 
 def check(results: Sequence[Result]) -> Outcome:

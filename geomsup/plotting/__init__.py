@@ -25,6 +25,7 @@ from geomsup.plotting.optima import plot_comparison, plot_excess_energy, plot_op
 from geomsup.plotting.overview import plot_report
 from geomsup.plotting.phases import plot_family_losses, plot_phase_diagram
 from geomsup.plotting.timeline import plot_timeline
+from geomsup.plotting.vulnerability import plot_vulnerability
 
 __all__ = [
     "plot_comparison",
@@ -43,4 +44,5 @@ __all__ = [
     "plot_report",
     "plot_splitting_tree",
     "plot_timeline",
+    "plot_vulnerability",
 ]

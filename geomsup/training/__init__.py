@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.diverged import TrainingDivergedError
+from geomsup.training.inputs import sample_inputs
 from geomsup.training.loop import train
 from geomsup.training.records import History, Trajectory
 from geomsup.training.run import TrainedModel, TrainingRun
@@ -25,5 +26,6 @@ __all__ = [
     "TrainingDivergedError",
     "TrainingRun",
     "Trajectory",
+    "sample_inputs",
     "train",
 ]

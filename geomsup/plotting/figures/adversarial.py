@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 from geomsup.experiments.adversarial import Result
 from geomsup.plotting.style import DROPPED, INK, PALETTE
+from geomsup.plotting.vulnerability import (
+    plain_numbers,
+    vulnerability_frame,
+    vulnerability_points,
+)
 
 if TYPE_CHECKING:
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 __all__ = ["draw"]
@@ -41,30 +45,18 @@ def draw(results: Sequence[Result]) -> Figure:
             width = 1.8 if style == "-" else 1.2
             rise.plot(one.inverse_densities, getattr(one, name), color=color, ls=style, lw=width)
         features.plot(one.inverse_densities, one.features_per_dimension, color=color, lw=1.8)
-        for name, face in (("linear", "none"), ("universal", color)):
-            both.plot(
-                one.features_per_dimension,
-                getattr(one, name),
-                "o",
-                color=color,
-                markerfacecolor=face,
-                markersize=6,
-            )
+        vulnerability_points(both, one.features_per_dimension, one.universal, one.linear, color)
     most = max(float(one.features_per_dimension.max()) for one in results)
-    both.plot([1.0, most], [1.0, most], color=DROPPED, lw=1.2, zorder=0)
-    both.annotate(
-        "equal", (most, most), (3, -3), textcoords="offset points", va="top", fontsize=9, color=INK
-    )
-    for ax in axes.values():
+    vulnerability_frame(both, most)
+    for ax in (rise, features):
         ax.set(xscale="log", yscale="log")
-        _plain_numbers(ax.xaxis)
-        _plain_numbers(ax.yaxis)
+        plain_numbers(ax.xaxis)
+        plain_numbers(ax.yaxis)
     rise.axhline(1.0, color=DROPPED, lw=1.0, zorder=0)
     rise.set_ylabel("vulnerability $(L'-L)\\,/\\,(L'_0-L_0)$")
     rise.tick_params(labelbottom=False)
     features.set_ylabel(r"features / dimension $\|W\|_F^2\,/\,m$")
     features.set_xlabel("1 / (1 − S), from dense to sparse")
-    both.set_xlabel(r"features per dimension $1/D^*$")
     both.set_ylabel("vulnerability")
     rise.legend(
         handles=[
@@ -99,11 +91,3 @@ def draw(results: Sequence[Result]) -> Figure:
     for ax in axes.values():
         ax.spines[["top", "right"]].set_visible(False)
     return figure
-
-
-def _plain_numbers(axis: Axis) -> None:
-    """Numbers at 1, 2, 5, 10, … on a logarithmic axis."""
-    low, high = axis.get_view_interval()
-    ticks = [tick for tick in (0.5, 1, 2, 3, 5, 10, 20, 30, 50, 100, 200) if low <= tick <= high]
-    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
-    axis.set_ticks([], minor=True)

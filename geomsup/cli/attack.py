@@ -1,0 +1,152 @@
+"""``geomsup attack``: how vulnerable the models of a training run are."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from geomsup.cli.output import UsageError, at_least, checked_picture, print_json, say
+from geomsup.errors import GeomsupError
+
+if TYPE_CHECKING:
+    from geomsup.attacks import Vulnerability
+    from geomsup.training import ToyModelConfig, TrainedModel
+
+__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+
+SUMMARY: str = "attack the models of a training run"
+DESCRIPTION: str = """\
+Attack the models x^ = ReLU(W^T W x + b) of a file of geomsup train with small changes of their
+inputs, and print how much their loss rises: along one direction for all inputs, along the worst
+of these directions for each input, and by gradient ascent from there.
+
+The unit is what an attack costs a model that stores as many features as it has dimensions, without
+superposition: the square of the budget. Inputs are fresh ones of the kind that the model was
+trained on."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("file", metavar="FILE", help="a file of geomsup train")
+    parser.add_argument("--instance", type=at_least(0), metavar="K", help="only this model, from 0")
+    parser.add_argument(
+        "--budget",
+        type=_above_zero,
+        default=0.1,
+        metavar="X",
+        help="norm of a change, relative to the mean norm of an input (default: 0.1)",
+    )
+    parser.add_argument(
+        "--samples", type=at_least(1), default=1024, metavar="N", help="inputs (default: 1024)"
+    )
+    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="default: 0")
+    parser.add_argument(
+        "--plot",
+        metavar="FILE.png",
+        help="draw vulnerability against features per dimension (also .pdf, .svg)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Attack one model, or all of them."""
+    from geomsup.cli.models import model_dict, model_table, ranked
+    from geomsup.cli.train import title_of
+    from geomsup.training import TrainingRun
+
+    if args.plot is not None:
+        checked_picture(args.plot)
+    loaded = TrainingRun.load(args.file)
+    _check_task(args.file, loaded.config)
+    if args.instance is None:
+        models = ranked(loaded.model(k) for k in range(len(loaded.losses)))
+    else:
+        models = [loaded.model(args.instance)]
+    found = _attacked(args, models, loaded.config)
+    if args.plot is not None:
+        _draw(args.plot, found)
+    if args.json:
+        rows = [
+            {**model_dict(model), **one.to_dict()} for model, one in zip(models, found, strict=True)
+        ]
+        asked = {name: getattr(args, name) for name in ("file", "samples", "seed", "plot")}
+        print_json({**asked, "relative_budget": args.budget, "instances": rows})
+        return 0
+    say(
+        f"{title_of(loaded)}\n{args.samples} inputs, changes of {args.budget:g} of their mean "
+        "norm; rise of the loss in budget²\n"
+    )
+    header = ["instance", "features/dim", "one direction", "each input", "and ascent", "active"]
+    cells = [
+        [
+            str(model.instance),
+            *(f"{value:.2f}" for value in (one.features_per_dimension, one.universal)),
+            *(f"{value:.2f}" for value in (one.linear, one.gradient)),
+            f"{one.active:.1%}",
+        ]
+        for model, one in zip(models, found, strict=True)
+    ]
+    say("\n".join(model_table(header, cells, models, words=False)))
+    if args.plot is not None:
+        say(f"\npicture: {args.plot}")
+    return 0
+
+
+def _check_task(path: str, config: ToyModelConfig) -> None:
+    """Attacks are on the tied ReLU-output model that copies its input."""
+    wanted = {
+        "hidden_activation": "linear",
+        "output_activation": "relu",
+        "tied": True,
+        "target": "identity",
+        "signed": False,
+    }
+    for name, value in wanted.items():
+        found = getattr(config, name)
+        if found != value:
+            raise GeomsupError(
+                f"attacks are on models x̂ = ReLU(WᵀWx + b) that copy features ≥ 0, but those in "
+                f"{path!r} have {name} = {found!r}"
+            )
+
+
+def _attacked(
+    args: argparse.Namespace, models: list[TrainedModel], config: ToyModelConfig
+) -> list[Vulnerability]:
+    from tqdm.auto import tqdm
+
+    from geomsup.attacks import vulnerability
+    from geomsup.training import sample_inputs
+
+    found = []
+    # disable=None shows the bar in a terminal only.
+    for model in tqdm(models, desc="attacking", unit="model", leave=False, disable=None):
+        x = sample_inputs(config, args.samples, instance=model.instance, seed=args.seed)
+        if not x.any():
+            raise UsageError(
+                f"all {args.samples} inputs of instance {model.instance} are empty; take more "
+                "--samples"
+            )
+        found.append(
+            vulnerability(model.W, model.b, x, budget=args.budget, importance=model.importance)
+        )
+    return found
+
+
+def _draw(path: str, found: list[Vulnerability]) -> None:
+    from matplotlib.figure import Figure
+
+    from geomsup.plotting import plot_vulnerability
+
+    figure = Figure(figsize=(6.0, 5.0), layout="constrained")
+    plot_vulnerability(found, ax=figure.add_subplot())
+    figure.savefig(path, dpi=120)
+
+
+def _above_zero(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number

@@ -1,0 +1,68 @@
+"""Inputs such as a model was trained on, for whoever wants to see what it does with them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from geomsup.errors import GeomsupError, shorten
+from geomsup.training.config import ToyModelConfig
+from geomsup.training.data import RawUniforms, Sampler
+from geomsup.training.distributions import make_distribution
+from geomsup.training.settings import positive_integer, whole_number
+
+__all__ = ["sample_inputs"]
+
+
+def sample_inputs(
+    config: ToyModelConfig, n_samples: int, *, instance: int = 0, seed: int = 0
+) -> NDArray[np.float64]:
+    """Draw inputs of the kind that one instance of a configuration is trained on.
+
+    Parameters
+    ----------
+    config : ToyModelConfig
+        Feature probabilities, correlation and signs.
+    n_samples : int
+        Number of inputs.
+    instance : int, default 0
+        Whose feature probabilities.  With one seed the same uniform numbers serve all instances,
+        so that models of different sparsity meet inputs that differ in nothing else.
+    seed : int, default 0
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+        Fresh ones: training draws from other streams.
+
+    Raises
+    ------
+    GeomsupError
+        If the configuration is none, there is no such instance, or a number is not a whole one.
+
+    Examples
+    --------
+    >>> from geomsup.training import ToyModelConfig, sample_inputs
+    >>> config = ToyModelConfig(n_features=5, feature_probability=0.2)
+    >>> x = sample_inputs(config, 1000)
+    >>> x.shape, round(float((x > 0).mean()), 1)
+    ((1000, 5), 0.2)
+    """
+    if not isinstance(config, ToyModelConfig):
+        raise GeomsupError(f"config must be a ToyModelConfig, got {shorten(config)}")
+    count = positive_integer("n_samples", n_samples)
+    chosen = whole_number("instance", instance, 0)
+    if chosen >= config.n_instances:
+        raise GeomsupError(f"instance must lie in 0 … {config.n_instances - 1}, got {chosen}")
+    distribution = make_distribution(
+        config.probabilities[[chosen]],
+        **config.data_options(),
+        upper=RawUniforms.upper,
+        dtype=torch.float64,
+    )
+    stream = np.random.SeedSequence(whole_number("seed", seed, 0))
+    source = RawUniforms([stream], distribution.n_rows, count, torch.float64)
+    drawn = torch.empty((1, config.n_features, count), dtype=torch.float64, device="cpu")
+    Sampler(source, distribution).draw(drawn)
+    return drawn[0].T.contiguous().numpy()
