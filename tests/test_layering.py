@@ -196,6 +196,7 @@ MAY_IMPORT["cli"] = ANALYSIS | {
     "training",
     "experiments",
     "neurons",
+    "dictionary",
     "attacks",
     "plotting",
     "",

@@ -88,6 +88,7 @@ def test_commands_run(
         "inspect",
         "neurons",
         "attack",
+        "dictionary",
         "classify",
         "train",
         "shapes",

@@ -18,6 +18,7 @@ from geomsup.cli import (
     attack,
     classify,
     demo,
+    dictionary,
     inspect,
     neurons,
     optimum,
@@ -41,6 +42,7 @@ examples:
   geomsup classify weights.npy          name the geometry of your own matrix
   geomsup neurons run.safetensors       which neurons compute which features
   geomsup attack run.safetensors        how much harm a small change of the input does
+  geomsup dictionary run.safetensors    do sparse autoencoders find the features?
   geomsup inspect checkpoint.pt         what is in this file?
   geomsup shapes --n-vertices 8         the names there are for eight features
   geomsup optimum --features 5 --hidden 2 --p 0.1
@@ -73,6 +75,7 @@ _VERBS: dict[str, Verb] = {
     "classify": classify,
     "neurons": neurons,
     "attack": attack,
+    "dictionary": dictionary,
     "shapes": shapes,
     "inspect": inspect,
     "verify": verify,
