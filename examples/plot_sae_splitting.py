@@ -15,6 +15,7 @@ without, so that one can tell.
 import dataclasses
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 from geomsup.dictionary import planted_clusters
 from geomsup.experiments import Trainer, get_experiment
@@ -26,11 +27,11 @@ truth = planted_clusters((8, 2, 2), n_hidden=24, shares=(0.5, 0.25, 0.25), seed=
 plot_cosines(truth.W)
 
 # %%
-# Autoencoders with 8, 16 and 32 latents, three restarts of each, of which the one with the lowest
+# Autoencoders with 8, 16 and 32 latents, some restarts of each, of which the one with the lowest
 # loss is kept.  Each latent is traced to the nearest one in the next smaller dictionary.
 
 experiment = get_experiment("sae-splitting")
-small = dataclasses.replace(experiment.smoke, size_ratios=(1, 2, 4))
+small = dataclasses.replace(experiment.smoke, size_ratios=(1, 2, 4), n_restarts_small=6)
 result = experiment.run(small, 0, Trainer())
 tree = tree_of(result, 0)
 print(tree)
@@ -44,9 +45,18 @@ print(tree)
 plot_splitting_tree(tree)
 
 # %%
-# Without clusters next to nothing splits.
+# Without clusters some may split as well: a dictionary without room for all features has reason to
+# merge those that happen to be alike.  How many would is known, from random directions of which
+# the most similar are merged.
 
-print(tree_of(result, 1))
+plain = tree_of(result, 1)
+for name, one in (("clusters", tree), ("no clusters", plain)):
+    for level in range(2):
+        number, by_chance = one.split(level).sum(), one.by_chance(level, n_draws=200)
+        print(
+            f"{name}, {one.sizes[level]} latents: {number} split; by chance {by_chance.mean():.1f} "
+            f"would, and {np.quantile(by_chance, 0.99):.0f} or more once in a hundred times"
+        )
 for claim in experiment.check([result]).claims:
     print("holds:" if claim.holds else "does not hold:", claim.says, "–", claim.found)
 

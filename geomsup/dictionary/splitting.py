@@ -232,6 +232,8 @@ class SplittingTree:
         units = decoder / np.linalg.norm(decoder, axis=0)
         found = np.zeros(self.sizes[level], dtype=bool)
         for parent, children in _by_parent(parents):
+            if len(children) < 2:
+                continue
             strong = children[powers[children] >= _LEAST_POWER * powers[children].max()]
             if len(strong) < 2:
                 continue
@@ -338,5 +340,7 @@ def chance_cosine(n_hidden: int, probability: float = _CHANCE) -> float:
 
 
 def _by_parent(parents: IntArray) -> Iterator[tuple[int, IntArray]]:
-    for parent in np.unique(parents):
-        yield int(parent), np.flatnonzero(parents == parent)
+    order = np.argsort(parents, kind="stable")
+    starts = np.flatnonzero(np.diff(parents[order], prepend=-1))
+    for children in np.split(order, starts[1:]):
+        yield int(parents[children[0]]), children
