@@ -208,8 +208,8 @@ def check(results: Sequence[Result]) -> Outcome:
             says="a feature of a small dictionary becomes several in a larger one",
             found=f"{_fractions(split[:, 0], of[:, 0])} latents split below {first.n_features} "
             f"latents; {expected[0]:.1f} would by chance, were the directions random and the most "
-            f"similar merged (largest P = {p_values[:, 0].max():.2g}); where a latent is active, its "
-            f"parent is in {np.mean(together):.0%} of the cases",
+            f"similar merged (largest P = {p_values[:, 0].max():.2g}); where a latent is active, "
+            f"its parent is in {np.mean(together):.0%} of the cases",
             by_seed=tuple((split[:, 0] > _MOST * of[:, 0]) & (p_values[:, 0] < _LEVEL)),
         ),
         Claim(
