@@ -193,7 +193,7 @@ def test_wrong_input_is_refused(changed: dict[str, object], message: str) -> Non
     ("options", "message"),
     [
         ({"start": "somewhere"}, "start must be an Attack, 'random' or 'input', got 'somewhere'"),
-        ({"n_steps": 0}, "n_steps must be an integer of at least 1, got 0"),
+        ({"n_steps": 0}, "n_steps must be an integer in 1 … 1000000000, got 0"),
         ({"start": linear_attack(np.eye(3), np.zeros(3), np.zeros((1, 3)), 0.1)}, "shape"),
     ],
 )

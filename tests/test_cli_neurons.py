@@ -62,9 +62,9 @@ def test_a_planted_layer_of_absolute_values(layer: Path, capsys: Capture) -> Non
     printed = capsys.readouterr()
     assert printed.out.splitlines() == [
         "2 of 2 features computed by 3 neurons: 2 monosemantic, 1 polysemantic",
-        "2-in-1 on neuron 1: +1 +, -0 +",
-        "monosemantic on neuron 0: +0 +",
-        "monosemantic on neuron 2: -1 +",
+        "2-in-1 on neuron 1: +1 [+], -0 [+]",
+        "monosemantic on neuron 0: +0 [+]",
+        "monosemantic on neuron 2: -1 [+]",
     ]
     assert printed.err == ""
     record = _json(capsys, *words)
@@ -104,8 +104,8 @@ def test_a_run_of_ands_is_read_in_pairs(tmp_path: Path, capsys: Capture) -> None
     path = _trained(tmp_path, n_features=4, tied=False, target="minimum")
     assert len(_json(capsys, str(path))["gains"][0][0]) == 2
     assert main(["neurons", str(path)]) == 0
-    assert "features are the pairs" in capsys.readouterr().out
-    assert "not pairs" in _refused(capsys, 2, str(path), "--motifs")
+    assert "pair 0 is the AND of inputs 0 and 1" in capsys.readouterr().out
+    assert "drop it" in _refused(capsys, 2, str(path), "--motifs")
 
 
 def test_different_tasks_have_no_best(tmp_path: Path, capsys: Capture) -> None:
@@ -129,7 +129,7 @@ def test_motifs_are_looked_for_when_asked(tmp_path: Path, capsys: Capture) -> No
     found = _json(capsys, *words, "--motifs")["motifs"]
     assert [motif["neuron"] for motif in found["motifs"]] == [0]
     assert main(["neurons", *words, "--motifs"]) == 0
-    assert "1 of 1 asymmetric pairs are inhibited" in capsys.readouterr().out
+    assert "1 of 1 asymmetric pair is inhibited" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["neurons.png", "neurons.svg"])
@@ -157,6 +157,7 @@ def test_models_without_such_neurons(
 @pytest.mark.parametrize(
     "words",
     [
+        ["--key", "weights"],
         ["--out-key", "V"],
         ["--feature-axis", "0"],
         ["--out-feature-axis", "0"],
@@ -172,8 +173,8 @@ def test_a_run_knows_its_own_task(tmp_path: Path, capsys: Capture, words: list[s
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
-        ([], 1, "--key one of"),
-        (["--key", "W", "--out-key", "V_rows"], 2, "features as rows"),
+        ([], 2, "holds 3 matrices; name the one into the neurons with --key"),
+        (["--key", "W", "--out-key", "V_rows"], 2, "rows are features"),
         (["--key", "W", "--out-feature-axis", "0"], 2, "--out-key"),
         (["--key", "W", "--instance", "0"], 2, "this is one matrix"),
         (["--key", "W", "--motifs"], 2, "the same here"),
@@ -203,3 +204,28 @@ def test_train_points_at_the_neurons(tmp_path: Path, capsys: Capture) -> None:
     words = "--n-features 2 --n-hidden 2 --n-instances 1 --n-steps 5 --hidden-activation relu"
     assert main(["train", *words.split(), "--out", str(out)]) == 0
     assert capsys.readouterr().out.endswith(f"next: geomsup neurons {out}\n")
+
+
+def test_what_is_left_out_or_taken_for_granted_is_said(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "mlp.npz"
+    np.savez(path, W=_W, b=np.zeros(3))
+    assert main(["neurons", str(path)]) == 0
+    printed = capsys.readouterr()
+    assert "tied: the weights out of the neurons are those into them" in printed.out
+    (warning,) = printed.err.splitlines()
+    assert "biases are left out" in warning
+    assert "'b'" in warning
+
+
+def test_how_far_a_layer_is_from_computing_anything(tmp_path: Path, capsys: Capture) -> None:
+    np.save(tmp_path / "W.npy", 0.5 * np.eye(2))
+    assert main(["neurons", str(tmp_path / "W.npy")]) == 0
+    assert "largest sum of gains: 0.25" in capsys.readouterr().out
+
+
+def test_a_layer_that_no_picture_can_show(tmp_path: Path, capsys: Capture) -> None:
+    np.save(tmp_path / "W.npy", np.eye(150))
+    picture = tmp_path / "W.png"
+    words = [str(tmp_path / "W.npy"), "--plot", str(picture)]
+    assert "at most 10,000 weights" in _refused(capsys, 2, *words)
+    assert not picture.exists()

@@ -249,11 +249,11 @@ def test_p_values_keep_their_level_on_random_directions() -> None:
     assert p.min() < 0.5  # it is no constant
 
 
-@pytest.mark.parametrize("level", [-1, 2, 7])
-def test_there_is_no_chance_at_a_level_that_is_not_there(level: int) -> None:
+@pytest.mark.parametrize("level", [-1, 2, 7, None, 0.0, "x", True, 10**400])
+def test_there_is_no_chance_at_a_level_that_is_not_there(level: Any) -> None:
     _, tree = _planted_tree(0, (0.5, 0.25, 0.25))
     for ask in (tree.split, tree.by_chance, tree.p_value):
-        with pytest.raises(GeomsupError, match=r"level must lie in 0 … 1"):
+        with pytest.raises(GeomsupError, match="level must"):
             ask(level)
 
 
@@ -347,3 +347,37 @@ def test_pictures_show_what_was_found() -> None:
         assert (np.diff(places) >= 0).all()
     with pytest.raises(GeomsupError, match=r"expected what .*splitting_tree"):
         plot_splitting_tree(None)  # type: ignore[arg-type]
+
+
+def test_loss_recovered_leaves_the_activations_alone() -> None:
+    W, b = [[1.0, -1.0]], [0.0, 0.0]
+
+    def halved(h: Array) -> Array:
+        h *= 0.5
+        return h
+
+    assert loss_recovered(halved, W, b, 0.1) == loss_recovered(lambda h: 0.5 * h, W, b, 0.1) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"dictionary": lambda h: h[:1]}, "must give activations of shape"),
+        ({"b": [np.nan, 0.0]}, "finite"),
+        ({"b": ["a", "b"]}, "b must be"),
+        ({"importance": [-1.0, 1.0]}, "importance must be"),
+        ({"importance": [1.0, 1.0, 1.0]}, "importance must be"),
+        ({"importance": 0.0}, "loses the same"),
+        ({"seed": -1}, "seed must be"),
+    ],
+)
+def test_losses_that_cannot_be_recovered(changed: dict[str, Any], says: str) -> None:
+    given = {"dictionary": lambda h: h, "W": [[1.0, -1.0]], "b": [0.0, 0.0], **changed}
+    with pytest.raises(GeomsupError, match=says):
+        loss_recovered(**given, feature_probability=0.1)
+
+
+@pytest.mark.parametrize("threshold", [None, "x", [], 1j, [0.5], 0.0, 1.1, np.nan])
+def test_thresholds_that_cannot_be_meant(threshold: Any) -> None:
+    with pytest.raises(GeomsupError, match="threshold must"):
+        recover_features(np.eye(2), np.eye(2), threshold=threshold)

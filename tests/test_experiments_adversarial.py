@@ -33,6 +33,7 @@ def _planted(**changed: Any) -> Result:
         "gradient": 3.0 * features,
         "from_inputs": 0.5 * features,
         "active": np.array([0.9, 0.5, 0.1, 0.01]),
+        "universal_error": np.full(4, 0.01),
         "names": ("",) * 4,
     }
     return Result(**{**fields, **changed})
@@ -107,7 +108,7 @@ def test_biases_that_silence_all_outputs_leave_nothing_to_attack() -> None:
 
 
 _SMALL = Config(
-    n_features=20, n_hidden=3, inverse_densities=(25.0, 1.0, 3.0, 8.0), n_samples=256, n_steps=400
+    n_features=20, n_hidden=3, inverse_densities=(25.0, 1.0, 3.0, 8.0), n_samples=2048, n_steps=400
 )
 
 

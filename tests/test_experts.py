@@ -263,3 +263,30 @@ def test_settings_turn_into_plain_values() -> None:
     settings = MixtureConfig(toy=_TOY, n_experts=3).to_dict()
     toy = ToyModelConfig.from_dict(settings.pop("toy"))
     assert MixtureConfig(toy=toy, **settings) == MixtureConfig(toy=_TOY, n_experts=3)
+
+
+@pytest.mark.parametrize(
+    ("batch", "factor", "experts", "room"),
+    [(100, 1.1, 10, 11), (100, 1.1, 2, 55), (100, 2.2, 4, 55), (50, 1.1, 5, 11), (64, 1.25, 3, 27)],
+)
+def test_capacity_is_the_product_rounded_up(
+    batch: int, factor: float, experts: int, room: int
+) -> None:
+    # 64 · 1.25 / 3 = 26.7; the others are whole numbers.
+    toy = ToyModelConfig(batch_size=batch)
+    assert MixtureConfig(toy=toy, n_experts=experts, capacity_factor=factor).capacity == room
+
+
+@pytest.mark.parametrize("x", [[[np.nan] * 4], [["a"] * 4], [[1j] * 4], [1.0] * 4])
+def test_inputs_that_a_mixture_cannot_answer(x: Any) -> None:
+    mixture = Mixture(
+        weights=np.ones((2, 1, 4)),
+        biases=np.zeros((2, 4)),
+        router=np.ones((2, 4)),
+        gate="weighted",
+        load=np.full(2, 0.5),
+    )
+    with pytest.raises(GeomsupError, match="inputs must"):
+        mixture.reconstruct(x)
+    with pytest.raises(GeomsupError, match="weights must have shape"):
+        Mixture(**{**vars(mixture), "weights": np.ones((2, 4))})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import combinations
 from typing import Any
 
@@ -294,7 +295,7 @@ def test_seeds_repeat(rng: np.random.Generator) -> None:
         (lambda: asymmetric_motifs(_W, _V, seed=-1), "seed must be an integer of at least 0"),
         (lambda: neuron_report([[1.0]], signed="yes"), "True or False"),  # type: ignore[arg-type]
         (lambda: plot_neurons([[1.0]], None), "NeuronReport, got NoneType"),  # type: ignore[arg-type]
-        (lambda: plot_neurons([[1.0]], neuron_report([[1.0], [1.0]])), "about 2 neurons"),
+        (lambda: plot_neurons([[1.0]], neuron_report([[1.0], [1.0]])), r"shape \(2, 1\)"),
         (lambda: plot_motif(_W, _V, None), "must be a Motif, got NoneType"),  # type: ignore[arg-type]
     ],
 )
@@ -309,7 +310,7 @@ def test_a_report_goes_to_json_and_reads_well() -> None:
     assert str(report).startswith("2 of 2 features computed by 4 neurons: 2 monosemantic")
     motifs = asymmetric_motifs(_W, _V, n_draws=9)
     assert motifs.to_dict()["motifs"][0]["neuron"] == 0
-    assert "1 of 1 asymmetric pairs" in str(motifs)
+    assert "1 of 1 asymmetric pair" in str(motifs)
 
 
 def test_nothing_computed_is_said() -> None:
@@ -353,9 +354,81 @@ def test_arrays_of_a_report_must_fit_together(arrays: dict[str, Any], says: str)
 def test_one_feature_on_two_neurons_is_no_family() -> None:
     (code,) = neuron_report([[0.8], [0.8]]).codes
     assert (code.name, code.family) == ("1-in-2", "")
-    assert str(code) == "1-in-2 on neurons 0 1: 0 ++"
+    assert str(code) == "1-in-2 on neurons 0 1: 0 [++]"
 
 
 def test_no_asymmetric_pair_is_said_in_words() -> None:
     report = asymmetric_motifs(np.eye(2), 0.9 * np.eye(2), n_draws=3)
     assert str(report) == "no neuron computes two features asymmetrically"
+
+
+def test_the_null_of_the_motif_does_not_depend_on_the_scale_of_neurons() -> None:
+    rng = np.random.default_rng(155)
+    off = np.kron(np.eye(4), np.ones((2, 2))) == 0
+    W = np.kron(np.eye(4), [[2, 0.5], [1, 0.05]]) + 0.1 * np.abs(rng.standard_normal((8, 8))) * off
+    V = np.kron(np.eye(4), [[0.5, 2], [0, -5.0]])
+    scales = 2.0 ** np.array([[7, 3, 0, -3, -3, -7, -7, -7]]).T  # exact in floating point
+    one, other = (
+        asymmetric_motifs(a, b, n_draws=300) for a, b in ((W, V), (W * scales, V / scales))
+    )
+    assert one.n_asymmetric == 4
+    assert one == other
+
+
+def test_neither_nor_nor_xnor_is_an_and() -> None:
+    # NOR: 1 for nothing, 0 otherwise; its second difference is 1 as well.
+    assert and_report([[1, 1]], [[-1, -1]], [1, 1]).computed_features == ()
+    # XNOR: 1 where both are equal, ReLU(1 - a - b + 2 ReLU(a + b - 1)) with both present.
+    W = [[1.0, -1.0], [-1.0, 1.0]]
+    assert and_report(W, -np.ones((2, 2)), [1, 1]).computed_features == ()
+
+
+def test_a_neuron_that_tells_the_two_outputs_of_a_pair_apart_takes_part() -> None:
+    report = and_report([[1, 1]], [[2, -2]], [-2, 0])
+    assert report.kinds == ("monosemantic",) or report.computed_features == ()
+
+
+def test_one_side_of_an_absolute_value_is_said() -> None:
+    report = neuron_report([[1, 0], [0, 1], [0, -1]], [[1, 0], [0, 1], [0, 1]], signed=True)
+    assert report.computed_features == (1,)
+    assert str(report).startswith(
+        "1 of 2 features computed, 1 more on one side only, by 3 neurons: 3 monosemantic"
+    )
+
+
+def test_lines_are_not_crossed_by_rounding() -> None:
+    for a in np.random.default_rng(0).lognormal(sigma=3.0, size=200):
+        assert neuron_report([[a]], [[0.5 / a]]).computed_features == (0,)
+        W, V = np.array([[1.0], [0.5 * a]]), np.array([[1.0], [0.5 / a]])
+        assert neuron_report(W, V).features == ((0,), (0,))
+
+
+def test_motifs_without_draws_go_to_json() -> None:
+    report = asymmetric_motifs(_W, _V, n_draws=0)
+    assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["expected"] is None
+    assert "by chance" not in str(report)
+    far = np.array([[1e140, -1e-140], [1e140, 0], [-1, 0], [0, 1]])
+    back = np.array([[1e-140, 1e140], [0, -1e141], [1, 0], [0, 1.0]])
+    json.dumps(asymmetric_motifs(far, back, n_draws=3).to_dict(), allow_nan=False)
+
+
+def test_a_motif_of_other_weights_is_not_drawn() -> None:
+    (motif,) = asymmetric_motifs(_W, _V, n_draws=0).motifs
+    for W, V in ((np.zeros((4, 2)), _V), (_W, _V[:3]), (_W[:, :1], _V[:, :1])):
+        with pytest.raises(GeomsupError, match="not found in these weights"):
+            plot_motif(W, V, motif)
+
+
+def test_colours_go_by_side() -> None:
+    # -0 has a neuron of its own; +0 shares one with +1.
+    report = neuron_report([[1, 1], [-1, 0], [0, -1]], np.ones((3, 2)), signed=True)
+    ax = plot_neurons([[1, 1], [-1, 0], [0, -1]], report, ax=Figure().add_subplot())
+    colours = {
+        (round(bar.get_y() + bar.get_height(), 6), round(bar.get_x(), 2)): bar.get_facecolor()
+        for bar in ax.patches
+        if isinstance(bar, Rectangle) and abs(bar.get_height()) == 1.0 and bar.get_width() < 0.9
+    }
+    ups = {colour for (top, _), colour in colours.items() if top > 0}
+    downs = {colour for (top, _), colour in colours.items() if top < 0}
+    assert len(ups) == len(downs) == 1
+    assert ups != downs

@@ -13,6 +13,7 @@ from __future__ import annotations
 from geomsup.attacks.attack import (
     Attack,
     attack_bound,
+    changed,
     gradient_attack,
     linear_attack,
     universal_attack,
@@ -23,6 +24,7 @@ __all__ = [
     "Attack",
     "Vulnerability",
     "attack_bound",
+    "changed",
     "gradient_attack",
     "linear_attack",
     "universal_attack",

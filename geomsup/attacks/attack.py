@@ -21,7 +21,14 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError, shorten
 from geomsup.weights import as_weights
 
-__all__ = ["Attack", "attack_bound", "gradient_attack", "linear_attack", "universal_attack"]
+__all__ = [
+    "Attack",
+    "attack_bound",
+    "changed",
+    "gradient_attack",
+    "linear_attack",
+    "universal_attack",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -30,6 +37,9 @@ _BLOCK = 1 << 16
 # Step of the ascent relative to (budget / n_steps), as in Madry et al. 2018: 2.5 radii in all, so
 # that an ascent can cross the ball and still has time to slide along its surface.
 _REACH = 2.5
+_MOST_STEPS = 10**9
+# Losses take the fourth power of weights and the square of inputs.
+_LARGEST = 1e30
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -218,8 +228,11 @@ def gradient_attack(
     >>> gradient_attack(*model, start=linear).rise > linear.rise
     True
     """
-    if type(n_steps) is not int or n_steps < 1:
-        raise GeomsupError(f"n_steps must be an integer of at least 1, got {shorten(n_steps)}")
+    whole = isinstance(n_steps, int | np.integer) and not isinstance(n_steps, bool)
+    if not whole or not 1 <= n_steps <= _MOST_STEPS:
+        raise GeomsupError(
+            f"n_steps must be an integer in 1 … {_MOST_STEPS}, got {shorten(n_steps)}"
+        )
     target = _Target(W, b, x, budget, importance)
     at = _started(start, target, seed)
     losses, best = target.clean.copy(), np.zeros_like(target.x)
@@ -232,6 +245,39 @@ def gradient_attack(
         if step < n_steps:
             at = _projected(at + length * _unit_rows(gradient), target.budget)
     return target.attack(best, losses)
+
+
+def changed(W: object, b: object, x: object, change: object, importance: object = 1.0) -> Attack:
+    """What one change of all inputs does, whoever chose it.
+
+    Parameters
+    ----------
+    W, b, x, importance
+        As for :func:`universal_attack`.
+    change : array_like of shape (n_features,)
+        δ.
+
+    Returns
+    -------
+    Attack
+        Its budget is the norm of δ.
+
+    Raises
+    ------
+    GeomsupError
+        As for :func:`universal_attack`.
+
+    Examples
+    --------
+    >>> from geomsup.attacks import changed
+    >>> round(changed([[1, -1]], [0, 0], [[0.5, 0.0]], [-0.1, 0.0]).rise, 12)
+    0.01
+    """
+    target = _Target(W, b, x, 0.0, importance)
+    step = _numbers("change", change, (target.n_features,))
+    target.budget = float(np.linalg.norm(step))
+    perturbations = np.broadcast_to(step, target.x.shape)
+    return target.attack(perturbations, target.ascent(perturbations)[0])
 
 
 def attack_bound(
@@ -274,6 +320,8 @@ class _Target:
 
     def __init__(self, W: object, b: object, x: object, budget: float, importance: object) -> None:
         self.W = as_weights(W)
+        if np.abs(self.W).max() > _LARGEST:
+            raise GeomsupError(f"W must hold numbers of at most {_LARGEST:g}")
         self.n_features = self.W.shape[1]
         n = self.n_features
         self.b = _numbers("b", b, (n,))
@@ -354,12 +402,19 @@ def _started(
                 f"start must be an attack on these inputs, of shape {target.x.shape}, got one of "
                 f"shape {start.perturbations.shape}"
             )
+        if not np.isfinite(start.perturbations).all():
+            raise GeomsupError("start must hold finite perturbations")
         return _projected(start.perturbations, target.budget)
-    if start == "input":
+    if isinstance(start, str) and start == "input":
         return np.zeros_like(target.x)
-    if start == "random":
-        directions = np.random.default_rng(seed).standard_normal(target.x.shape)
-        return target.budget * _unit_rows(directions)
+    if isinstance(start, str) and start == "random":
+        try:
+            generator = np.random.default_rng(seed)
+        except (TypeError, ValueError):
+            raise GeomsupError(
+                f"seed must be an integer from 0, a Generator or None, got {shorten(seed)}"
+            ) from None
+        return target.budget * _unit_rows(generator.standard_normal(target.x.shape))
     raise GeomsupError(f"start must be an Attack, 'random' or 'input', got {shorten(start)}")
 
 
@@ -369,7 +424,7 @@ def _numbers(name: str, value: object, shape: tuple[int, ...]) -> FloatArray:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError):
         array = np.asarray(None)
-    if array.dtype.kind not in "iuf":
+    if array.dtype.kind not in "iuf" or isinstance(value, np.ma.MaskedArray):
         raise GeomsupError(f"{name} must be numbers, got {shorten(value)}")
     wanted = tuple(k if k >= 0 else "n_samples" for k in shape)
     fits = array.ndim == len(shape) and all(
@@ -377,8 +432,10 @@ def _numbers(name: str, value: object, shape: tuple[int, ...]) -> FloatArray:
     )
     if not fits and not (name == "importance" and array.ndim == 0):
         raise GeomsupError(f"{name} must have shape {wanted}, got {array.shape}")
-    if not array.size or not np.isfinite(array).all():
-        raise GeomsupError(f"{name} must hold finite numbers, got {shorten(value)}")
+    if not array.size or not (np.abs(array) <= _LARGEST).all():
+        raise GeomsupError(
+            f"{name} must hold finite numbers of at most {_LARGEST:g}, got {shorten(value)}"
+        )
     return array.astype(np.float64)
 
 

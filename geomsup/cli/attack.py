@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from geomsup.cli.output import UsageError, at_least, checked_picture, print_json, say
+from geomsup.cli.sources import load_run
 from geomsup.errors import GeomsupError
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ of these directions for each input, and by gradient ascent from there.
 
 The unit is what an attack costs a model that stores as many features as it has dimensions, without
 superposition: the square of the budget. Inputs are fresh ones of the kind that the model was
-trained on."""
+trained on. The one direction is chosen on one half of them and measured on the other, both ways.
+"active" is the share of the outputs that are above zero before the attack: the others have no
+gradient, and small changes of the input do not show there."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="norm of a change, relative to the mean norm of an input (default: 0.1)",
     )
     parser.add_argument(
-        "--samples", type=at_least(1), default=1024, metavar="N", help="inputs (default: 1024)"
+        "--samples",
+        type=at_least(2),
+        default=8192,
+        metavar="N",
+        help="inputs, at least 2 (default: 8192)",
     )
     parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="default: 0")
     parser.add_argument(
@@ -51,11 +58,10 @@ def run(args: argparse.Namespace) -> int:
     """Attack one model, or all of them."""
     from geomsup.cli.models import model_dict, model_table, ranked
     from geomsup.cli.train import title_of
-    from geomsup.training import TrainingRun
 
     if args.plot is not None:
         checked_picture(args.plot)
-    loaded = TrainingRun.load(args.file)
+    loaded = load_run(args.file)
     _check_task(args.file, loaded.config)
     if args.instance is None:
         models = ranked(loaded.model(k) for k in range(len(loaded.losses)))
@@ -79,8 +85,15 @@ def run(args: argparse.Namespace) -> int:
     cells = [
         [
             str(model.instance),
-            *(f"{value:.2f}" for value in (one.features_per_dimension, one.universal)),
-            *(f"{value:.2f}" for value in (one.linear, one.gradient)),
+            f"{one.features_per_dimension:.2f}",
+            *(
+                f"{value:.2f} ± {error:.1g}"
+                for value, error in (
+                    (one.universal, one.universal_error),
+                    (one.linear, one.linear_error),
+                    (one.gradient, one.gradient_error),
+                )
+            ),
             f"{one.active:.1%}",
         ]
         for model, one in zip(models, found, strict=True)

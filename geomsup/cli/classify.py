@@ -111,7 +111,12 @@ def _classify_run(args: argparse.Namespace) -> int:
     best = rows[0]
     if not args.json:
         command = shlex.join(["geomsup", "classify", args.file, "--instance", "K"])
-        say(f"\nlowest loss: instance {best.instance} ({command} for another)\n")
+        say(f"\nlowest loss: instance {best.instance} ({command} for another)")
+        if loaded.config.hidden_activation == "relu":
+            # Neurons that fire cannot be turned into one another, as directions can.
+            command = shlex.join(["geomsup", "neurons", args.file])
+            say(f"its hidden layer has a ReLU: {command} reads the neurons")
+        say()
     _show(args, loaded.weights[best.instance], best.report, instance=best.instance, rows=rows)
     return 0
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from geomsup.cli.output import UsageError, at_least, checked_picture, print_json, say, table
+from geomsup.cli.sources import load_run
 from geomsup.errors import GeomsupError
 
 if TYPE_CHECKING:
@@ -76,11 +77,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train the dictionaries and compare them with the model."""
     from geomsup.dictionary import agreement, recover_features, train_autoencoders
-    from geomsup.training import TrainingRun
 
     if args.plot is not None:
         checked_picture(args.plot)
-    loaded = TrainingRun.load(args.file)
+    loaded = load_run(args.file)
     if loaded.config.hidden_activation != "linear":
         raise GeomsupError(
             f"the models in {args.file!r} have a ReLU on the hidden layer, so their activations "

@@ -70,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
             say(f"  {_command(args.file, info, alone)}")
         if len(candidates) > _MAX_COMMANDS:
             say(f"  … and so on with the other {len(candidates) - _MAX_COMMANDS}")
+        if made_by is not None and made_by["config"]["hidden_activation"] == "relu":
+            say(f"or read its neurons with\n  {shlex.join(['geomsup', 'neurons', args.file])}")
         if made_by is None:
             say("if rows are the features, as in the decoder of an autoencoder: --feature-axis 0")
     else:

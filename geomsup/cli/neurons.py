@@ -15,7 +15,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from geomsup.cli.output import UsageError, at_least, checked_picture, print_json, say
+from geomsup.cli.output import (
+    UsageError,
+    at_least,
+    checked_picture,
+    complain,
+    print_json,
+    say,
+)
 from geomsup.cli.sources import is_run, stack_in
 from geomsup.errors import GeomsupError, GeomsupWarning
 
@@ -37,9 +44,12 @@ columns are features; --out-feature-axis 0 says that the second has features as 
 of a torch.nn.Linear out of the neurons does."""
 
 _MAX_CODES = 3
+_MAX_NAMES = 6
+# Rectangles that a picture can show.
+_MAX_DRAWN = 10_000
 _WIDTH = 100
-# The space between a feature and the signs of its neurons, as in "-20 +00".
-_WORD = re.compile(r"([+-]?\d+) (?=[-+0]+(?:,|$))")
+# The space between a feature and the signs of its neurons, as in "-20 [+00]".
+_WORD = re.compile(r"([+-]?\d+) (?=\[)")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     """Report on one layer, or on all the models of a run."""
     if args.plot is not None:
         checked_picture(args.plot)
-    if args.key is None and is_run(args.file):
+    if is_run(args.file):
         return _of_run(args)
     layer = _layer_in(args)
     if args.motifs:
@@ -111,7 +121,8 @@ def _of_run(args: argparse.Namespace) -> int:
     from geomsup.training import TrainingRun
 
     for name, unset in (
-        ("out_key", None), ("feature_axis", -1), ("out_feature_axis", -1), ("signed", False)
+        ("key", None), ("out_key", None), ("feature_axis", -1), ("out_feature_axis", -1),
+        ("signed", False),
     ):  # fmt: skip
         if getattr(args, name) != unset:
             raise UsageError(
@@ -125,7 +136,8 @@ def _of_run(args: argparse.Namespace) -> int:
         model = loaded.model(args.instance)
         if not args.json:
             say(f"{model}\n")
-        _show(args, _layer_of(model, loaded.config))
+        layer = _layer_of(model, loaded.config)
+        _show(args, layer, rows=[(model, layer.report())])
         return 0
     alike = settings_of(loaded) == 1
     if args.plot is not None and not alike:
@@ -178,10 +190,19 @@ def _layer_of(model: TrainedModel, config: ToyModelConfig) -> _Layer:
 
 
 def _layer_in(args: argparse.Namespace) -> _Layer:
-    from geomsup.weights import as_weights
+    from geomsup.weights import as_weights, list_arrays
 
     if args.out_key is None and args.out_feature_axis != -1:
         raise UsageError("--out-feature-axis is about the matrix that --out-key names")
+
+    matrices = [info for info in list_arrays(args.file) if len(info.shape) >= 2]
+    if args.key is None and len(matrices) > 1:
+        names = ", ".join(f"{info.name!r} {info.shape}" for info in matrices[:_MAX_NAMES])
+        raise UsageError(
+            f"{args.file!r} holds {len(matrices)} matrices; name the one into the neurons with "
+            f"--key, and the one out of them with --out-key: {names}"
+            f"{', …' if len(matrices) > _MAX_NAMES else ''}"
+        )
 
     def matrix(key: str | None, feature_axis: int) -> Any:
         stack = stack_in(args.file, key)
@@ -192,19 +213,25 @@ def _layer_in(args: argparse.Namespace) -> _Layer:
                 raise UsageError(f"{stack[0]!r} holds {stack[1]} matrices; choose with --instance")
             key = f"{stack[0]}[{args.instance}]"
         with warnings.catch_warnings():
-            if args.signed:
-                # |x| takes two neurons for each feature: more of them than features mean nothing.
-                warnings.simplefilter("ignore", GeomsupWarning)
+            # Layers may be wider than their inputs: |x| takes two neurons for each feature.
+            warnings.simplefilter("ignore", GeomsupWarning)
             return as_weights(args.file, feature_axis=feature_axis, key=key)
 
     W = matrix(args.key, args.feature_axis)
     V = W if args.out_key is None else matrix(args.out_key, args.out_feature_axis)
     if W.shape != V.shape:
-        m, n = W.shape
         raise UsageError(
-            f"{args.key!r} has {m} neurons and {n} features, but {args.out_key!r} has "
-            f"{V.shape[0]} and {V.shape[1]}; say which has features as rows, with "
-            "--feature-axis 0 or --out-feature-axis 0"
+            f"{args.key!r} has {W.shape[0]} neurons and {W.shape[1]} features, but "
+            f"{args.out_key!r} {V.shape[0]} and {V.shape[1]}; a layer that answers each of its "
+            "inputs has one output for each, and --feature-axis 0 or --out-feature-axis 0 says "
+            "that rows are features"
+        )
+    biases = [info.name for info in list_arrays(args.file) if len(info.shape) == 1]
+    if biases:
+        complain(
+            "warning",
+            f"biases are left out: the report is about h = ReLU(Wx), y = Vᵀh, and {args.file!r} "
+            f"holds {', '.join(map(repr, biases[:_MAX_NAMES]))}",
         )
     return _Layer(W=W, V=V, signed=args.signed)
 
@@ -252,12 +279,16 @@ def _show(
         _print_record(args, report, args.instance if instance is None else instance, motifs, rows)
         return
     if layer.pairs:
-        say("features are the pairs: 0 is the AND of inputs 0 and 1, and so on")
+        say("pair 0 is the AND of inputs 0 and 1, and so on; pictures number inputs")
+    if layer.tied and rows is None:
+        say("tied: the weights out of the neurons are those into them")
     say("\n".join(map(_wrapped, str(report).splitlines())))
-    if report.members.any() and report.most_omitted > 0.0:
+    if not report.members.any():
+        say(f"largest sum of gains: {_largest_total(report):.2f}, and 0.5 would count as computed")
+    elif report.most_omitted > 0.0:
         say(
             f"margin: who takes part has ≥ {report.least_kept:.2f} of the largest gain of the "
-            f"feature, the others ≤ {report.most_omitted:.2f}"
+            f"feature, the others ≤ {report.most_omitted:.2f}; the line is at 0.25"
         )
     if motifs is not None:
         say(f"\n{motifs}")
@@ -267,11 +298,17 @@ def _show(
 
 def _refuse_motifs(tied: bool, pairs: bool) -> None:
     if pairs:
-        raise UsageError("--motifs is about neurons that share features, not pairs of features")
+        raise UsageError("--motifs is not about layers that compute pairs; drop it")
     if tied:
         raise UsageError(
-            "--motifs compares weights into and out of the neurons, which are the same here"
+            "--motifs compares weights into and out of the neurons, which are the same here; it "
+            "needs models trained with --no-tied, or --out-key"
         )
+
+
+def _largest_total(report: NeuronReport) -> float:
+    totals = report.gains.sum(axis=1) if report.totals is None else report.totals
+    return float(totals.max())
 
 
 def _wrapped(line: str) -> str:
@@ -285,6 +322,12 @@ def _wrapped(line: str) -> str:
 
 
 def _draw(path: str, layer: _Layer, report: NeuronReport) -> None:
+    if layer.W.size > _MAX_DRAWN:
+        m, n = layer.W.shape
+        raise UsageError(
+            f"--plot shows at most {_MAX_DRAWN:,} weights, and this layer has {m} × {n}; draw some "
+            "of its rows with geomsup.plotting.plot_neurons"
+        )
     from matplotlib.figure import Figure
 
     from geomsup.plotting.neurons import neuron_legend, neuron_order, plot_neurons
@@ -315,7 +358,7 @@ def _print_record(
                 **model_dict(model),
                 "computed_features": list(found.computed_features),
                 "counts": found.counts(),
-                "codes": [code.name for code in found.codes],
+                "code_names": [code.name for code in found.codes],
             }
             for model, found in rows
         ]

@@ -115,11 +115,15 @@ def checked_picture(path: str) -> None:
     """Refuse a picture that could not be written, before any work goes into it."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    target, kinds = Path(path), FigureCanvasAgg.get_supported_filetypes()
+    # Without those that need programs beside matplotlib, or are no pictures.
+    kinds = set(FigureCanvasAgg.get_supported_filetypes()) - {"pgf", "raw", "rgba"}
+    target = Path(path)
     if target.suffix.lower().lstrip(".") not in kinds:
         raise GeomsupError(
             f"expected a picture named *.png, *.pdf or *.svg, got {target.name!r}; rename it"
         )
+    if target.is_dir():
+        raise GeomsupError(f"{path!r} is a folder; name a picture in it")
     if not target.parent.is_dir():
         raise GeomsupError(f"the folder {str(target.parent)!r} does not exist; make it first")
 

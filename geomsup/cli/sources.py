@@ -7,10 +7,15 @@ wants to see all of them.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from geomsup.errors import GeomsupError
 from geomsup.weights import list_arrays
 
-__all__ = ["is_run", "stack_in"]
+if TYPE_CHECKING:
+    from geomsup.training import TrainingRun
+
+__all__ = ["is_run", "load_run", "stack_in"]
 
 
 def is_run(path: str) -> bool:
@@ -25,6 +30,17 @@ def is_run(path: str) -> bool:
     # Whatever is wrong with the file, its reader says so in a better way.
     except (SafetensorError, OSError, ValueError):
         return False
+
+
+def load_run(path: str) -> TrainingRun:
+    """The run in a file, which must be one."""
+    from geomsup.training import TrainingRun
+
+    if Path(path).is_file() and not is_run(path):
+        raise GeomsupError(
+            f"{path!r} is no file of geomsup train; geomsup train --out run.safetensors makes one"
+        )
+    return TrainingRun.load(path)
 
 
 def stack_in(path: str, key: str | None) -> tuple[str, int] | None:

@@ -25,6 +25,8 @@ from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.gram import unit_columns
 from geomsup.interference import represented_features
 from geomsup.report import GeometryReport
+from geomsup.training.environment import resolve_seed
+from geomsup.training.settings import brief, numbers
 from geomsup.weights import as_weights
 
 __all__ = [
@@ -168,8 +170,9 @@ def recover_features(
     >>> recover_features([[-1, 0], [0, 1]], [[1, 0], [0, 1]]).cosines.tolist()  # -W_0 is no match
     [0.0, 1.0]
     """
-    if not 0.0 < threshold <= 1.0:
-        raise GeomsupError(f"threshold must lie above 0 and at most at 1, got {threshold!r}")
+    least = numbers("threshold", threshold)
+    if least.ndim or not 0.0 < least <= 1.0:
+        raise GeomsupError(f"threshold must lie above 0 and at most at 1, got {brief(threshold)}")
     weights = as_weights(W)
     norms = unit_columns(weights)[1]
     features = np.flatnonzero(represented_features(norms, n_hidden=len(weights)).mask)
@@ -194,7 +197,7 @@ def recover_features(
         features=features,
         latents=latents,
         cosines=matched,
-        threshold=float(threshold),
+        threshold=float(least),
         n_dead=decoder.shape[1] - len(living),
         living=living,
         similarities=cosines,
@@ -262,6 +265,8 @@ def agreement(dictionaries: Sequence[Autoencoder]) -> float:
     >>> bool(agreement(train_autoencoders(source, config, progress=False)) > 0.99)
     True
     """
+    if not all(isinstance(one, Autoencoder) for one in dictionaries):
+        raise GeomsupError("dictionaries must be Autoencoders; train_autoencoders makes them")
     if len(dictionaries) < 2:
         raise GeomsupError(f"agreement needs at least two dictionaries, got {len(dictionaries)}")
     shares = []
@@ -301,7 +306,7 @@ def loss_recovered(
     Raises
     ------
     GeomsupError
-        If the shapes do not fit.
+        If the shapes do not fit, numbers are not finite, or the model has nothing to lose.
 
     Examples
     --------
@@ -311,20 +316,34 @@ def loss_recovered(
     1.0
     """
     source = ToyActivations(W, feature_probability)  # type: ignore[arg-type]  # checked there
-    bias = np.asarray(b, dtype=np.float64)
+    bias, weight = numbers("b", b), numbers("importance", importance)
     if bias.shape != (source.W.shape[1],):
         raise GeomsupError(f"b must have shape ({source.W.shape[1]},), got {bias.shape}")
-    weight = np.broadcast_to(np.asarray(importance, dtype=np.float64), bias.shape)
-    x = next(source.features(_SAMPLES, Purpose.EVALUATION.stream(seed))).astype(np.float64).T
+    if weight.shape not in ((), bias.shape) or (weight < 0.0).any():
+        raise GeomsupError(
+            f"importance must be a number from 0 or one for each feature, got {brief(importance)}"
+        )
+    if not np.isfinite(bias).all() or not np.isfinite(weight).all():
+        raise GeomsupError("b and importance must be finite")
+    weight = np.broadcast_to(weight, bias.shape)
+    stream = Purpose.EVALUATION.stream(resolve_seed(seed))
+    x = next(source.features(_SAMPLES, stream)).astype(np.float64).T
     h = x @ source.W.T
 
     def loss(hidden: FloatArray) -> float:
         output = np.maximum(hidden @ source.W + bias, 0.0)
         return float((((output - x) ** 2) @ weight).mean())
 
+    best, nothing = loss(h), loss(np.zeros_like(h))
+    if nothing == best:
+        raise GeomsupError("this model loses the same with and without its hidden activations")
     rebuild = dictionary.reconstruct if isinstance(dictionary, Autoencoder) else dictionary
-    nothing = loss(np.zeros_like(h))
-    return (nothing - loss(rebuild(h))) / (nothing - loss(h))
+    rebuilt = np.asarray(rebuild(h.copy()))  # a copy, for whoever works in place
+    if rebuilt.shape != h.shape:
+        raise GeomsupError(
+            f"dictionary must give activations of shape {h.shape} back, got {rebuilt.shape}"
+        )
+    return (nothing - loss(rebuilt)) / (nothing - best)
 
 
 def _living(dictionary: Autoencoder | object) -> tuple[FloatArray, IntArray]:

@@ -28,6 +28,7 @@ from scipy.stats import beta
 from geomsup.dictionary.autoencoder import Autoencoder
 from geomsup.dictionary.recovery import cosines_between
 from geomsup.errors import GeomsupError
+from geomsup.training.environment import resolve_seed
 from geomsup.training.settings import whole_number
 from geomsup.weights import as_weights
 
@@ -84,7 +85,7 @@ class SplittingTree:
         -------
         ndarray of shape (sizes[level],)
         """
-        if not 0 <= at <= level < len(self.decoders):
+        if not whole_number("at", at, 0) <= whole_number("level", level, 0) < len(self.decoders):
             raise GeomsupError(
                 f"levels must satisfy 0 ≤ at ≤ level < {len(self.decoders)}, got at={at!r} and "
                 f"level={level!r}"
@@ -110,7 +111,12 @@ class SplittingTree:
         ndarray of shape (n_features,)
         """
         ancestors = self.ancestors(level, at)
-        nearest = cosines_between(as_weights(W), self.decoders[level]).argmax(axis=1)
+        weights = as_weights(W)
+        if len(weights) != len(self.decoders[level]):
+            raise GeomsupError(
+                f"W has {len(weights)} dimensions and the dictionaries {len(self.decoders[level])}"
+            )
+        nearest = cosines_between(weights, self.decoders[level]).argmax(axis=1)
         family: IntArray = ancestors[nearest]
         return family
 
@@ -155,7 +161,7 @@ class SplittingTree:
             If there is no such level, or n_draws is no whole number.
         """
         self._check_level(level)
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(resolve_seed(seed))
         n_draws = whole_number("n_draws", n_draws, 0)
         n_hidden, n_children = self.decoders[level + 1].shape
         counts: IntArray = np.zeros(n_draws, dtype=np.intp)
@@ -224,8 +230,8 @@ class SplittingTree:
     __repr__ = __str__
 
     def _check_level(self, level: int) -> None:
-        if not 0 <= level < len(self.parents):
-            raise GeomsupError(f"level must lie in 0 … {len(self.parents) - 1}, got {level!r}")
+        if whole_number("level", level, 0) >= len(self.parents):
+            raise GeomsupError(f"level must lie in 0 … {len(self.parents) - 1}, got {level}")
 
     def _split(self, level: int, parents: IntArray, decoder: FloatArray) -> NDArray[np.bool_]:
         powers = self.powers[level + 1]
@@ -271,6 +277,7 @@ def splitting_tree(
     tenth of the strongest child's E z²) point in different directions (all cosines below .9) and
     have a mean cosine that two random directions reach in one case of a hundred.  In few
     dimensions that is no strong statement: the cosine is .63 in 12 dimensions, .46 in 24.
+    In four or fewer no siblings can be that similar and yet differ, so nothing counts as split.
     `SplittingTree.p_value` sets the number that split beside the number that would by chance.
 
     Examples
@@ -286,6 +293,8 @@ def splitting_tree(
     SplittingTree, dictionaries of 8, 32 living latents
       8 → 32: 8 of 8 split
     """
+    if not all(isinstance(one, Autoencoder) for one in dictionaries):
+        raise GeomsupError("dictionaries must be Autoencoders; train_autoencoders makes them")
     sizes = [one.n_latents for one in dictionaries]
     if len(sizes) < 2 or sorted(set(sizes)) != sizes:
         raise GeomsupError(

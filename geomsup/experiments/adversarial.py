@@ -57,7 +57,7 @@ class Config:
     inverse_densities: tuple[float, ...] = tuple(float(f"{10 ** (k / 5.5):.4g}") for k in range(12))
     # Norm of a change, relative to the mean norm of an input.
     budget: float = 0.1
-    n_samples: int = 1024  # that are attacked
+    n_samples: int = 16_384  # that are attacked
     # As in the row `uniform`.
     n_steps: int = 15_000
     learning_rate: float = 1e-2
@@ -82,6 +82,7 @@ class Result:
     gradient: FloatArray
     from_inputs: FloatArray
     active: FloatArray
+    universal_error: FloatArray  # standard error
     names: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -119,13 +120,13 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
         names=names_of(trained.weights),
         **{
             name: np.array([getattr(one, name) for one in attacked])
-            for name in (*ATTACKS, "active")
+            for name in (*ATTACKS, "active", "universal_error")
         },
     )
 
 
 def under_attack(
-    W: FloatArray, b: FloatArray, p: float, budget: float = 0.1, n_samples: int = 1024
+    W: FloatArray, b: FloatArray, p: float, budget: float = 0.1, n_samples: int = 16_384
 ) -> Vulnerability:
     """Attack one model on inputs such as those of its training, by a budget relative to their norm.
 

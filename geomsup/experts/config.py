@@ -90,7 +90,8 @@ class MixtureConfig:
         """The most inputs of a batch that an expert takes in training."""
         size = self.toy.batch_size
         share = self.capacity_factor * size / self.n_experts
-        return min(size, int(-(-share // 1)))
+        # Rounded up, but not for the last bits of a product.
+        return min(size, int(-(-round(share, 9) // 1)))
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as numbers, strings and nested lists, ready for JSON."""

@@ -15,7 +15,7 @@ from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.experts.config import GATES
 from geomsup.experts.model import choose
 from geomsup.report import GeometryReport
-from geomsup.training.settings import one_of
+from geomsup.training.settings import numbers, one_of
 
 __all__ = ["Mixture", "stored_from"]
 
@@ -64,9 +64,16 @@ class Mixture:
 
     def __post_init__(self) -> None:
         for name in _ARRAYS:
-            array = np.array(getattr(self, name), dtype=np.float64)
+            array = numbers(name, getattr(self, name)).copy()
+            if name != "load" and not np.isfinite(array).all():
+                raise GeomsupError(f"{name} must be finite")
             array.setflags(write=False)
             object.__setattr__(self, name, array)
+        if self.weights.ndim != 3 or 0 in self.weights.shape:
+            raise GeomsupError(
+                "weights must have shape (n_experts, n_hidden, n_features), got "
+                f"{self.weights.shape}"
+            )
         k, _, n = self.weights.shape
         if self.biases.shape != (k, n) or self.router.shape != (k, n):
             raise GeomsupError(
@@ -163,7 +170,9 @@ class Mixture:
     __repr__ = __str__
 
     def _inputs(self, x: object) -> FloatArray:
-        inputs = np.asarray(x, dtype=np.float64)
+        inputs = numbers("inputs", x)
+        if not np.isfinite(inputs).all():
+            raise GeomsupError("inputs must be finite")
         if inputs.ndim != 2 or inputs.shape[1] != self.weights.shape[2]:
             raise GeomsupError(
                 f"inputs must have shape (n_samples, {self.weights.shape[2]}), got {inputs.shape}"

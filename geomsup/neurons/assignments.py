@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.neurons.codes import NeuronCode, codes_of
-from geomsup.training.settings import yes_or_no
+from geomsup.training.settings import brief, counted, numbers, positive_integer, yes_or_no
 from geomsup.weights import as_weights
 
 __all__ = ["SIDES", "Kind", "NeuronReport", "layer_of", "neuron_report", "side_gains"]
@@ -36,8 +36,9 @@ __all__ = ["SIDES", "Kind", "NeuronReport", "layer_of", "neuron_report", "side_g
 FloatArray = NDArray[np.float64]
 Kind: TypeAlias = Literal["monosemantic", "polysemantic", "unused"]
 
-_COMPUTED = 0.5
-_TAKES_PART = 0.25
+# Less by rounding, so that rescaled neurons stay where they are.
+_COMPUTED = 0.5 * (1.0 - 1e-9)
+_TAKES_PART = 0.25 * (1.0 - 1e-9)
 SIDES = (1.0, -1.0)
 
 
@@ -56,11 +57,13 @@ class NeuronReport:
     totals : ndarray of shape (n_sides, n_features), optional
         What has to be at least one half for a feature to be computed; by default the sum of its
         gains.
+    n_columns : int, default 1
+        Columns of W that belong to one feature of the report: 2 where it is about pairs.
 
     Raises
     ------
     GeomsupError
-        If these shapes do not fit together.
+        If these are no finite numbers, or their shapes do not fit together.
 
     Examples
     --------
@@ -75,27 +78,31 @@ class NeuronReport:
     ('monosemantic', 'polysemantic', 'monosemantic')
     >>> print(report)
     2 of 2 features computed by 3 neurons: 2 monosemantic, 1 polysemantic
-    2-in-1 on neuron 1: +1 +, -0 +
-    monosemantic on neuron 0: +0 +
-    monosemantic on neuron 2: -1 +
+    2-in-1 on neuron 1: +1 [+], -0 [+]
+    monosemantic on neuron 0: +0 [+]
+    monosemantic on neuron 2: -1 [+]
     """
 
     gains: FloatArray
     strengths: FloatArray | None = None
     totals: FloatArray | None = None
+    n_columns: int = 1
 
     def __post_init__(self) -> None:
         for name in ("gains", "strengths", "totals"):
             value = getattr(self, name)
             if value is not None:
-                array = np.array(value, dtype=np.float64)
+                array = numbers(name, value).copy()
+                if not np.isfinite(array).all():
+                    raise GeomsupError(f"{name} must be finite numbers, got {brief(value)}")
                 array.setflags(write=False)
                 object.__setattr__(self, name, array)
+        object.__setattr__(self, "n_columns", positive_integer("n_columns", self.n_columns))
         self._check_shapes()
 
     def _check_shapes(self) -> None:
         shape = self.gains.shape
-        if len(shape) != 3 or shape[0] not in (1, 2):
+        if len(shape) != 3 or shape[0] not in (1, 2) or 0 in shape:
             raise GeomsupError(
                 f"gains must have shape (1 or 2 sides, n_neurons, n_features), got {shape}; "
                 "geomsup.neurons.neuron_report makes a report from weights"
@@ -156,7 +163,7 @@ class NeuronReport:
 
     @cached_property
     def computed_features(self) -> tuple[int, ...]:
-        """Features of which every side is computed."""
+        """Features of which every side is computed: |x| of both a positive and a negative x."""
         return tuple(int(i) for i in np.flatnonzero(self.computed.all(axis=0)))
 
     @cached_property
@@ -192,9 +199,12 @@ class NeuronReport:
     def __str__(self) -> str:
         n_features = self.gains.shape[2]
         counts = [f"{number} {kind}" for kind, number in self.counts().items() if number]
+        what = "pairs" if self.n_columns == 2 else "features"
+        half = int(self.computed.any(axis=0).sum()) - len(self.computed_features)
+        aside = f", {half} more on one side only," if half else ""
         head = (
-            f"{len(self.computed_features)} of {n_features} features computed by "
-            f"{len(self.kinds)} neurons: {', '.join(counts)}"
+            f"{len(self.computed_features)} of {n_features} {what} computed{aside} by "
+            f"{counted(len(self.kinds), 'neuron')}: {', '.join(counts)}"
         )
         return "\n".join([head, *map(str, self.codes)])
 
@@ -215,7 +225,7 @@ class NeuronReport:
             "codes": [code.to_dict() for code in self.codes],
             "least_kept": self.least_kept,
             "most_omitted": self.most_omitted,
-            "gains": self.gains.tolist(),
+            "gains": (self.gains + 0.0).tolist(),  # no -0.0
         }
 
 
@@ -278,8 +288,8 @@ def neuron_report(W: object, V: object = None, *, signed: bool = False) -> Neuro
     >>> from geomsup.neurons import neuron_report
     >>> print(neuron_report([[1.0, 0.0, 0.0], [0.0, 0.9, -0.8], [0.0, 0.9, 0.8]]))
     3 of 3 features computed by 3 neurons: 2 monosemantic, 1 polysemantic
-    2-in-2 on neurons 1 2: 1 ++, 2 -+
-    monosemantic on neuron 0: 0 +
+    2-in-2 on neurons 1 2: 1 [++], 2 [-+]
+    monosemantic on neuron 0: 0 [+]
     """
     into, out_of = layer_of(W, V)
     signed = yes_or_no("signed", signed)

@@ -63,7 +63,9 @@ class NeuronCode:
 
     def __str__(self) -> str:
         family = f" ({self.family} of {len(self.neurons)} neurons)" if self.family else ""
-        words = ", ".join(f"{f} {word}" for f, word in zip(self.features, self.words, strict=True))
+        words = ", ".join(
+            f"{f} [{word}]" for f, word in zip(self.features, self.words, strict=True)
+        )
         numbers = " ".join(map(str, self.neurons))
         return f"{self.name}{family} on neuron{'s' * (len(self.neurons) > 1)} {numbers}: {words}"
 
@@ -94,7 +96,7 @@ def codes_of(
     --------
     >>> members = np.array([[True, False, False], [False, True, True]])
     >>> [str(code) for code in codes_of(members, ~members, ["0", "1", "2"])]
-    ['2-in-1 on neuron 1: 1 +, 2 +', 'monosemantic on neuron 0: 0 +']
+    ['2-in-1 on neuron 1: 1 [+], 2 [+]', 'monosemantic on neuron 0: 0 [+]']
     """
     graph: nx.Graph[tuple[str, int]] = nx.Graph()
     graph.add_edges_from((("neuron", int(k)), ("column", int(i))) for k, i in np.argwhere(members))

@@ -41,7 +41,8 @@ def and_report(W: object, V: object, b: object) -> NeuronReport:
     -------
     NeuronReport
         Its "features" are the pairs.  The gain of neuron k for pair i is the largest answer, by its
-        size, that it gives where one or both of the pair are 1.
+        size, that it gives where one or both of the pair are 1.  A pair is computed if both the
+        interaction, and what the answer to (1, 1) is above all others, are at least one half.
 
     Raises
     ------
@@ -68,11 +69,21 @@ def and_report(W: object, V: object, b: object) -> NeuronReport:
     bias = np.asarray(per_feature(b, "b", into.shape[1], low=-np.inf, high=np.inf, scalar=False))
     outputs = out_of[:, ::2], out_of[:, 1::2]
     biases = bias[::2], bias[1::2]
-    largest = np.zeros_like(first)
-    interaction = (np.maximum(biases[0], 0.0) + np.maximum(biases[1], 0.0)) / 2.0  # nothing present
-    for sign, drive in ((1.0, first + second), (-1.0, first), (-1.0, second)):
-        fired = np.maximum(drive, 0.0)
-        largest = np.maximum(largest, fired * np.abs(outputs[0] + outputs[1]) / 2.0)
-        for out, c in zip(outputs, biases, strict=True):
-            interaction += sign * np.maximum((fired * out).sum(axis=0) + c, 0.0) / 2.0
-    return NeuronReport(gains=largest[None], totals=interaction[None])
+    drives = {"both": first + second, "first": first, "second": second, "none": 0.0 * first}
+    fired = {inputs: np.maximum(drive, 0.0) for inputs, drive in drives.items()}
+    answers = {
+        inputs: np.mean(
+            [
+                np.maximum((active * out).sum(axis=0) + c, 0.0)
+                for out, c in zip(outputs, biases, strict=True)
+            ],
+            axis=0,
+        )
+        for inputs, active in fired.items()
+    }
+    interaction = answers["both"] - answers["first"] - answers["second"] + answers["none"]
+    # NOR has an interaction of one as well.
+    lead = answers["both"] - np.max([answers[name] for name in drives if name != "both"], axis=0)
+    weight = np.mean(np.abs(outputs), axis=0)
+    gains = np.max([active * weight for active in fired.values()], axis=0)
+    return NeuronReport(gains=gains[None], totals=np.minimum(interaction, lead)[None], n_columns=2)

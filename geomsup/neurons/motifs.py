@@ -13,7 +13,8 @@ Elhage et al. 2022, "The Asymmetric Superposition Motif".
 Weights into the other neurons of a push b up and down for many reasons, so some would be found in
 any layer.  Chance is measured by dealing the weights by which neurons reach an output b they do not
 compute anew among these neurons: what computes stays, how much inhibition there is stays, and only
-its aim is lost.
+its aim is lost.  Weights out of neurons of different scale do not compare, so every neuron is first
+scaled such that the largest weight into it is one, which changes nothing about the model.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ from geomsup.training.settings import positive_number, whole_number
 __all__ = ["Motif", "MotifReport", "asymmetric_motifs"]
 
 FloatArray = NDArray[np.float64]
+
+# Inhibitors that are named in a line.
+_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,17 +67,21 @@ class Motif:
     inhibitors: tuple[int, ...]
 
     def __str__(self) -> str:
-        first = self.inhibitors[0]
-        others = f" and {len(self.inhibitors) - 1} more" if len(self.inhibitors) > 1 else ""
+        shown = ", ".join(map(str, self.inhibitors[:_SHOWN]))
+        rest = len(self.inhibitors) - _SHOWN
+        others = f"{shown} and {rest} more" if rest > 0 else shown
         return (
             f"neuron {self.neuron} computes {self.strong} and {self.weak}; {self.strong} adds "
-            f"{self.interference:.2f} to output {self.weak[1:]} there, and neuron {first}{others} "
-            f"{'add' if others else 'adds'} {self.inhibition:.2f} (asymmetry {self.asymmetry:.0f})"
+            f"{self.interference:.3g} to output {self.weak[1:]} there, and "
+            f"{'neurons' if len(self.inhibitors) > 1 else 'neuron'} {others} "
+            f"{'add' if len(self.inhibitors) > 1 else 'adds'} {self.inhibition:.3g} "
+            f"(asymmetry {self.asymmetry:.3g})"
         )
 
     def to_dict(self) -> dict[str, Any]:
         """All fields, ready for JSON."""
-        return {**self.__dict__, "inhibitors": list(self.inhibitors)}
+        asymmetry = self.asymmetry if np.isfinite(self.asymmetry) else None
+        return {**self.__dict__, "asymmetry": asymmetry, "inhibitors": list(self.inhibitors)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,10 +116,13 @@ class MotifReport:
     def __str__(self) -> str:
         if not self.n_asymmetric:
             return "no neuron computes two features asymmetrically"
+        number = self.n_asymmetric
         head = (
-            f"{len(self.motifs)} of {self.n_asymmetric} asymmetric pairs are inhibited; by chance "
-            f"{self.expected:.1f} would be (p = {self.p_value:.2g})"
+            f"{len(self.motifs)} of {number} asymmetric "
+            f"{'pairs are' if number > 1 else 'pair is'} inhibited"
         )
+        if self.by_chance:
+            head += f"; by chance {self.expected:.1f} would be (p = {self.p_value:.2g})"
         return "\n".join([head, *map(str, self.motifs)])
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,7 +130,7 @@ class MotifReport:
         return {
             "motifs": [motif.to_dict() for motif in self.motifs],
             "n_asymmetric": self.n_asymmetric,
-            "expected": self.expected,
+            "expected": self.expected if self.by_chance else None,
             "p_value": self.p_value,
         }
 
@@ -161,8 +172,8 @@ def asymmetric_motifs(
     Notes
     -----
     A pair counts as inhibited if the other neurons push the output of b down by at least as much as
-    the shared neuron pushes it up.  Neither renumbering nor rescaling of neurons changes anything
-    but the draws.
+    the shared neuron pushes it up.  Rescaling neurons changes nothing, renumbering them nothing but
+    the draws.
 
     Examples
     --------
@@ -172,8 +183,8 @@ def asymmetric_motifs(
     >>> W = [[2, -0.5], [1, 0], [-1, 0], [0, 1]]
     >>> V = [[0.5, 2], [0, -5], [1, 0], [0, 1]]
     >>> print(asymmetric_motifs(W, V, n_draws=99))
-    1 of 1 asymmetric pairs are inhibited; by chance 0.5 would be (p = 0.49)
-    neuron 0 computes +0 and -1; +0 adds 4.00 to output 1 there, and neuron 1 adds -5.00 \
+    1 of 1 asymmetric pair is inhibited; by chance 0.5 would be (p = 0.49)
+    neuron 0 computes +0 and -1; +0 adds 4 to output 1 there, and neuron 1 adds -5 \
 (asymmetry 16)
     """
     into, out_of = layer_of(W, V)
@@ -182,7 +193,13 @@ def asymmetric_motifs(
         raise GeomsupError(f"least_asymmetry must be a number above 1, got {least:g}")
     n_draws = whole_number("n_draws", n_draws, 0)
     generator = np.random.default_rng(whole_number("seed", seed, 0))
+    scales = np.abs(into).max(axis=1, keepdims=True)
+    scales[scales == 0.0] = 1.0
     report = neuron_report(into, out_of, signed=signed)
+    with np.errstate(over="ignore"):
+        into, out_of = into / scales, out_of * scales
+    if not np.isfinite(out_of).all():
+        raise GeomsupError("weights into and out of a neuron multiply to more than float64 holds")
     drives = np.stack([np.maximum(s * into, 0.0) for s in SIDES[: 1 + signed]])
     pairs = _Pairs(drives, out_of, report.members, least)
     computes: NDArray[np.bool_] = np.any(report.members, axis=0)
@@ -220,7 +237,8 @@ class _Pairs:
                 for t, b in own:
                     there, back = drives[s, k, a] * out_of[k, b], drives[t, k, b] * out_of[k, a]
                     if a != b and there >= least * back:
-                        found.append((k, s, a, t, b, there / back, there))
+                        with np.errstate(over="ignore", divide="ignore"):
+                            found.append((k, s, a, t, b, there / back, there))
         columns = tuple(zip(*found, strict=True)) if found else ((),) * 7
         self.neurons, self.side_a, self.a, self.side_b, self.b = (
             np.array(column, dtype=np.int64) for column in columns[:5]

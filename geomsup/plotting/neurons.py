@@ -11,6 +11,7 @@ from geomsup.errors import GeomsupError
 from geomsup.neurons import Motif, NeuronReport
 from geomsup.plotting.canvas import axes_for, checked_matrix
 from geomsup.plotting.style import GHOST, INK, NEGATIVE, PALETTE, POSITIVE
+from geomsup.training.settings import yes_or_no
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,20 +92,32 @@ def plot_neurons(
             f"report must be a NeuronReport, got {type(report).__name__}; make one with "
             "geomsup.neurons.neuron_report"
         )
-    if len(weights) != len(report.kinds):
+    _, n_neurons, n_units = report.gains.shape
+    width = report.n_columns
+    if weights.shape != (n_neurons, width * n_units):
         raise GeomsupError(
-            f"the report is about {len(report.kinds)} neurons, but W has {len(weights)} rows"
+            f"the report is about weights of shape {(n_neurons, width * n_units)}, but W has shape "
+            f"{weights.shape}"
         )
+    rescale, signed_bars, numbers = (
+        yes_or_no(name, value)
+        for name, value in (
+            ("rescale", rescale),
+            ("signed_bars", signed_bars),
+            ("numbers", numbers),
+        )
+    )
     if rescale:
         largest = np.abs(weights).max(axis=1, keepdims=True)
         weights = weights / np.where(largest > 0.0, largest, 1.0)
+    # The side of a signed feature that makes a neuron fire is the sign of its weight.
+    sides = np.where(weights < 0.0, len(report.gains) - 1, 0)
     if not signed_bars:
         weights = np.abs(weights)
     axes: Axes = axes_for(ax)
     order = neuron_order(report)
-    # A report on pairs has one column for two features.
-    width = weights.shape[1] // report.gains.shape[2]
-    shared = {i for own in report.features if len(own) > 1 for i in own}
+    polysemantic = np.array([kind == "polysemantic" for kind in report.kinds])
+    shared = np.asarray(report.members[:, polysemantic].any(axis=1))  # (n_sides, n_units)
     bottoms = np.zeros((2, len(order)))
     places = np.arange(len(order))
     texts = []
@@ -113,19 +126,19 @@ def plot_neurons(
         below = (column < 0.0).astype(int)
         base = bottoms[below, places]
         unit = i // width
+        takes_part = report.members[sides[order, i], order, unit]
         colors = [
-            (_SHARED if unit in shared else _OWN) if unit in report.features[k] else _REST
-            for k in order
+            (_SHARED if shared[side, unit] else _OWN) if own else _REST
+            for own, side in zip(takes_part, sides[order, i], strict=True)
         ]
         axes.bar(places, column, 0.74, bottom=base, color=colors, edgecolor="white", linewidth=0.4)
         texts += [
-            (place, base[place] + column[place] / 2.0, abs(column[place]), str(i))
-            for place, k in enumerate(order)
-            if unit in report.features[k]
+            (float(place), base[place] + column[place] / 2.0, abs(column[place]), str(i))
+            for place in np.flatnonzero(takes_part)
         ]
         bottoms[below, places] += column
     for place, k in enumerate(order):
-        if report.kinds[k] == "polysemantic":
+        if polysemantic[k]:
             axes.axvspan(place - 0.5, place + 0.5, color=_TINT, zorder=0, linewidth=0)
     height = float(bottoms[0].max() - bottoms[1].min())
     if numbers:
@@ -136,7 +149,8 @@ def plot_neurons(
     axes.set_xlim(-0.6, len(order) - 0.4)
     axes.set_xticks([])
     axes.set_xlabel("neurons")
-    axes.set_ylabel("weights" if signed_bars else "|weights|")
+    unit_of = ", in units of the neuron's largest" if rescale else ""
+    axes.set_ylabel(("weights" if signed_bars else "|weights|") + unit_of)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     return axes
 
@@ -172,7 +186,7 @@ def plot_motif(W: object, V: object, motif: Motif, *, ax: Axes | None = None) ->
     Raises
     ------
     GeomsupError
-        If the motif is none.
+        If the motif is none, or was not found in these weights.
 
     Examples
     --------
@@ -191,9 +205,13 @@ def plot_motif(W: object, V: object, motif: Motif, *, ax: Axes | None = None) ->
             "finds them"
         )
     into, out_of = checked_matrix(W), checked_matrix(V)
-    axes: Axes = axes_for(ax)
     k, inhibitor = motif.neuron, motif.inhibitors[0]
     a, b = int(motif.strong[1:]), int(motif.weak[1:])
+    m, n = into.shape
+    fits = into.shape == out_of.shape and max(k, inhibitor) < m and max(a, b) < n
+    if not fits or not into[k, a] * into[k, b] * into[inhibitor, a]:
+        raise GeomsupError("the motif was not found in these weights; pass the W and V it is from")
+    axes: Axes = axes_for(ax)
     scale = float(np.sqrt(np.abs(into[k, a] * into[k, b])))
     other = float(np.abs(into[inhibitor, a]))
     edges = [
