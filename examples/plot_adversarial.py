@@ -44,10 +44,11 @@ result = experiment.run(small, 0, Trainer())
 print(experiment.check([result]))
 
 # %%
-# The paper's attack changes all inputs alike, along the direction (WᵀW)_i that harms the model
-# most, and vulnerability rises along with the number of features per dimension, as it says.  An
-# attacker that chooses for each input does far more.  With many features per dimension the paper's
-# attack lags behind: biases are so negative by then that they swallow small changes.
+# Read word by word, the paper's attack changes all inputs alike, along the direction (WᵀW)_i that
+# harms the model most.  It rises along with the number of features per dimension at first, and lags
+# behind in sparse models: biases are so negative by then that they swallow small changes, and what
+# harms one input does nothing to most others.  An attacker that chooses for each input does far
+# more, and its harm goes on rising.
 
 draw_experiment("adversarial", [result])
 plt.show()

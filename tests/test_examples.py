@@ -49,7 +49,7 @@ _SAID = {
     "plot_thomson": [r"cube .* not the optimum +0\.33", r"square antiprism .* near the optimum"],
     "plot_adversarial": [
         r"digon: δ = .*, L′ − L = 0\.020",
-        r"✓ vulnerability rises more than 3 times",
+        r"✓ the worst direction for each input: it follows",
         r"✗ in the sparsest models gradients find less",
     ],
     "plot_mixture_of_experts": [

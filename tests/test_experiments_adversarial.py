@@ -15,7 +15,7 @@ from geomsup.experiments.adversarial import ATTACKS, Config, Result, run, under_
 from geomsup.experiments.results import load_result, save_result
 from geomsup.plotting.figures import draw_experiment
 
-_RISES, _TRACKS, _MASKED = range(3)
+_RISES, _TRACKS, _EACH, _MASKED = range(4)
 
 
 def _planted(**changed: Any) -> Result:
@@ -61,18 +61,19 @@ def test_what_bears_the_source_out_passes() -> None:
     [
         ({"universal": np.array([1.0, 1.5, 2.0, 2.9])}, _RISES),
         ({"universal": np.array([1.0, 4.0, 3.0, 2.0])}, _TRACKS),
+        ({"linear": np.array([1.0, 40.0, 3.0, 16.0])}, _EACH),
         ({"from_inputs": np.array([1.0, 2.0, 4.0, 20.0])}, _MASKED),
     ],
 )
 def test_each_claim_fails_alone(changed: dict[str, Any], claim: int) -> None:
     claims = adversarial.check([_planted(**changed)]).claims
-    assert [one.holds for one in claims] == [k != claim for k in range(3)]
+    assert [one.holds for one in claims] == [k != claim for k in range(4)]
     assert claims[claim].why
 
 
 def test_seeds_are_judged_one_by_one() -> None:
     flat = _planted(universal=np.ones(4))
-    rises, tracks, _ = adversarial.check([_planted(), flat]).claims
+    rises, tracks, *_ = adversarial.check([_planted(), flat]).claims
     assert rises.by_seed == (True, False)
     assert tracks.by_seed == (True, False)  # where nothing can be ranked, nothing follows
     assert "rank correlation 0.00–1.00" in tracks.found
@@ -80,7 +81,7 @@ def test_seeds_are_judged_one_by_one() -> None:
 
 def test_what_no_attack_harms_is_not_divided_by() -> None:
     harmless = _planted(**{name: np.zeros(4) for name in ATTACKS})
-    rises, _, masked = adversarial.check([harmless]).claims
+    rises, _, _, masked = adversarial.check([harmless]).claims
     assert not rises.holds
     assert "1.00 times, from 0.00" in rises.found
     assert not masked.holds
@@ -122,7 +123,7 @@ def test_models_are_trained_and_attacked() -> None:
     assert result.inverse_densities.tolist() == [1.0, 3.0, 8.0, 25.0]
     assert len(result.names) == 4
     assert all(result.names)
-    assert result.universal[-1] > result.universal[0]
+    assert result.linear[-1] > result.linear[0]
     for weaker, stronger in (("universal", "linear"), ("linear", "gradient")):
         assert (getattr(result, weaker) <= getattr(result, stronger) + 1e-9).all()
     again = run(_SMALL, 0, Trainer())
@@ -135,7 +136,7 @@ def test_results_are_kept_judged_and_drawn(tmp_path: Path) -> None:
     found = load_result(tmp_path / "one.npz", Result, _SMALL, 0)
     assert found is not None
     outcome = adversarial.check([found[0], _small()])
-    assert len(outcome.claims) == 3
+    assert len(outcome.claims) == 4
     assert outcome.claims == adversarial.check([_small(), _small()]).claims
     measured = outcome.to_dict()["numbers"]["1"]
     assert measured["universal"] == _small().universal.tolist()

@@ -44,6 +44,14 @@ def draw(results: Sequence[Result]) -> Figure:
         for name, (_, style) in _ATTACKS.items():
             width = 1.8 if style == "-" else 1.2
             rise.plot(one.inverse_densities, getattr(one, name), color=color, ls=style, lw=width)
+        rise.fill_between(
+            one.inverse_densities,
+            one.universal - 2.0 * one.universal_error,
+            one.universal + 2.0 * one.universal_error,
+            color=color,
+            alpha=0.2,
+            linewidth=0,
+        )
         features.plot(one.inverse_densities, one.features_per_dimension, color=color, lw=1.8)
         vulnerability_points(both, one.features_per_dimension, one.universal, one.linear, color)
     most = max(float(one.features_per_dimension.max()) for one in results)
