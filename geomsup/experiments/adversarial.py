@@ -227,7 +227,11 @@ EXPERIMENT = Experiment(
     says="vulnerability to attacks rises more than 3 times and follows 1/D*",
     source="Elhage et al. 2022, superposition and adversarial vulnerability",
     paper=Config(),
-    smoke=Config(inverse_densities=(1.0, 1.5, 2.2, 4.6, 10.0, 22.0, 46.0, 100.0), n_steps=1500),
+    smoke=Config(
+        inverse_densities=(1.0, 1.5, 2.2, 4.6, 10.0, 22.0, 46.0, 100.0),
+        n_samples=4096,
+        n_steps=1500,
+    ),
     run=run,
     check=check,
     result=Result,
