@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
             str(model.instance),
             f"{one.features_per_dimension:.2f}",
             *(
-                f"{value:.2f} ± {error:.1g}"
+                f"{value:.2f} ± {error:.2f}"
                 for value, error in (
                     (one.universal, one.universal_error),
                     (one.linear, one.linear_error),
