@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from geomsup.neurons import asymmetric_motifs, neuron_report
-from geomsup.plotting import plot_motif, plot_neurons
+from geomsup.plotting import neuron_legend, plot_motif, plot_neurons
 from geomsup.training import ToyModelConfig, train
 
 models = []
@@ -47,6 +47,7 @@ for ax, model in zip(axes, models, strict=True):
     report = neuron_report(model.W, model.V, signed=True)
     plot_neurons(model.W, report, rescale=True, ax=ax)
     ax.set_title(f"1 − S = {model.feature_probability[0]:g}", fontsize=9, loc="left")
+neuron_legend(axes[1], ncols=4, loc="upper left", bbox_to_anchor=(0.0, -0.1))
 plt.show()
 
 # %%

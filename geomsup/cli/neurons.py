@@ -330,7 +330,8 @@ def _draw(path: str, layer: _Layer, report: NeuronReport) -> None:
         )
     from matplotlib.figure import Figure
 
-    from geomsup.plotting.neurons import neuron_legend, neuron_order, plot_neurons
+    from geomsup.plotting import neuron_legend, plot_neurons
+    from geomsup.plotting.neurons import neuron_order
 
     width = min(max(7.0, 0.3 * len(report.kinds)), 24.0)
     figure = Figure(figsize=(width, 4.5), layout="constrained")

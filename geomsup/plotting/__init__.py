@@ -20,7 +20,7 @@ from geomsup.plotting.dimensionality import plot_dimensionality
 from geomsup.plotting.directions import plot_directions
 from geomsup.plotting.graph import plot_interference_graph
 from geomsup.plotting.matrices import plot_cosines, plot_gram
-from geomsup.plotting.neurons import plot_motif, plot_neurons
+from geomsup.plotting.neurons import neuron_legend, plot_motif, plot_neurons
 from geomsup.plotting.optima import plot_comparison, plot_excess_energy, plot_optimum
 from geomsup.plotting.overview import plot_report
 from geomsup.plotting.phases import plot_family_losses, plot_phase_diagram
@@ -28,6 +28,7 @@ from geomsup.plotting.timeline import plot_timeline
 from geomsup.plotting.vulnerability import plot_vulnerability
 
 __all__ = [
+    "neuron_legend",
     "plot_comparison",
     "plot_cosines",
     "plot_dimensionality",

@@ -149,14 +149,30 @@ def plot_neurons(
     axes.set_xlim(-0.6, len(order) - 0.4)
     axes.set_xticks([])
     axes.set_xlabel("neurons")
-    unit_of = ", in units of the neuron's largest" if rescale else ""
-    axes.set_ylabel(("weights" if signed_bars else "|weights|") + unit_of)
+    axes.set_ylabel(("weights" if signed_bars else "|weights|") + " / largest" * rescale)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     return axes
 
 
 def neuron_legend(axes: Axes, **options: Any) -> None:
-    """Say what the colours of `plot_neurons` mean."""
+    """Say what the colours of :func:`plot_neurons` mean.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    **options
+        Passed on to ``Axes.legend``.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from geomsup.neurons import neuron_report
+    >>> from geomsup.plotting import neuron_legend, plot_neurons
+    >>> ax = plot_neurons([[1, 1]], neuron_report([[1, 1]]), ax=Figure().add_subplot())
+    >>> neuron_legend(ax, loc="upper right")
+    >>> len(ax.get_legend().get_texts())
+    4
+    """
     from matplotlib.patches import Patch
 
     colors = {"has neurons of its own": _OWN, "shares a neuron": _SHARED}
