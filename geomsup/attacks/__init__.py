@@ -11,13 +11,13 @@ can exceed; `vulnerability` puts their harm in units of what it costs a model wi
 from __future__ import annotations
 
 from geomsup.attacks.attack import (
-    Attack,
     attack_bound,
     changed,
     gradient_attack,
     linear_attack,
     universal_attack,
 )
+from geomsup.attacks.target import Attack
 from geomsup.attacks.vulnerability import Vulnerability, vulnerability
 
 __all__ = [

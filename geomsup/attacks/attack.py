@@ -12,17 +12,13 @@ drive output i, so along it the output moves most.  `attack_bound` says what no 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.attacks.target import Attack, Target, finite_numbers
 from geomsup.errors import GeomsupError, shorten
-from geomsup.weights import as_weights
 
 __all__ = [
-    "Attack",
     "attack_bound",
     "changed",
     "gradient_attack",
@@ -32,62 +28,10 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 
-# Numbers held at a time while directions are compared: they should stay in the cache.
-_BLOCK = 1 << 16
 # Step of the ascent relative to (budget / n_steps), as in Madry et al. 2018: 2.5 radii in all, so
 # that an ascent can cross the ball and still has time to slide along its surface.
 _REACH = 2.5
 _MOST_STEPS = 10**9
-# Losses take the fourth power of weights and the square of inputs.
-_LARGEST = 1e30
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Attack:
-    """What an attack changes, and what that does.
-
-    Parameters
-    ----------
-    budget : float
-        The most that the norm of a change may be.
-    perturbations : ndarray of shape (n_samples, n_features)
-        δ of each sample.
-    clean_losses, losses : ndarray of shape (n_samples,)
-        Loss of each sample before and after, summed over features.
-    """
-
-    budget: float
-    perturbations: FloatArray
-    clean_losses: FloatArray
-    losses: FloatArray
-
-    def __post_init__(self) -> None:
-        for name in ("perturbations", "clean_losses", "losses"):
-            array = np.array(getattr(self, name), dtype=np.float64)
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
-
-    @property
-    def rise(self) -> float:
-        """Mean of L′ − L over the samples."""
-        return float((self.losses - self.clean_losses).mean())
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields as numbers and nested lists, ready for JSON."""
-        return {
-            "budget": self.budget,
-            "perturbations": self.perturbations.tolist(),
-            "clean_losses": self.clean_losses.tolist(),
-            "losses": self.losses.tolist(),
-        }
-
-    def __str__(self) -> str:
-        return (
-            f"Attack on {len(self.losses)} samples, budget {self.budget:.4g}: mean loss "
-            f"{self.clean_losses.mean():.4g} → {self.losses.mean():.4g}"
-        )
-
-    __repr__ = __str__
 
 
 def universal_attack(
@@ -139,7 +83,7 @@ def universal_attack(
     >>> round(universal_attack([[1, -1]], [0, 0], [[0.5, 0.0]], 0.1).rise, 12)
     0.02
     """
-    target = _Target(W, b, x, budget, importance)
+    target = Target(W, b, x, budget, importance)
     directions, means, _, _ = target.compared()
     perturbation = np.zeros(target.n_features)
     if len(means) and means.max() > target.clean.mean():
@@ -175,7 +119,7 @@ def linear_attack(
     >>> (attack.perturbations / 0.1).round(2).tolist()  # away from the feature that is there
     [[-0.71, 0.71], [0.71, -0.71]]
     """
-    target = _Target(W, b, x, budget, importance)
+    target = Target(W, b, x, budget, importance)
     directions, _, chosen, losses = target.compared()
     perturbations = np.zeros_like(target.x)
     hit = chosen >= 0
@@ -233,7 +177,7 @@ def gradient_attack(
         raise GeomsupError(
             f"n_steps must be an integer in 1 … {_MOST_STEPS}, got {shorten(n_steps)}"
         )
-    target = _Target(W, b, x, budget, importance)
+    target = Target(W, b, x, budget, importance)
     at = _started(start, target, seed)
     losses, best = target.clean.copy(), np.zeros_like(target.x)
     length = _REACH * target.budget / n_steps
@@ -273,8 +217,8 @@ def changed(W: object, b: object, x: object, change: object, importance: object 
     >>> round(changed([[1, -1]], [0, 0], [[0.5, 0.0]], [-0.1, 0.0]).rise, 12)
     0.01
     """
-    target = _Target(W, b, x, 0.0, importance)
-    step = _numbers("change", change, (target.n_features,))
+    target = Target(W, b, x, 0.0, importance)
+    step = finite_numbers("change", change, (target.n_features,))
     target.budget = float(np.linalg.norm(step))
     perturbations = np.broadcast_to(step, target.x.shape)
     return target.attack(perturbations, target.ascent(perturbations)[0])
@@ -308,92 +252,15 @@ def attack_bound(
     >>> attack_bound([[1, -1]], [0, 0], [[0.5, 0.0]], 0.1).round(6)
     array([0.04])
     """
-    target = _Target(W, b, x, budget, importance)
+    target = Target(W, b, x, budget, importance)
     weighted = target.W.T * np.sqrt(target.importance)[:, None]
     largest = float(np.linalg.norm(weighted @ target.W, 2))
     bound: FloatArray = (np.sqrt(target.clean) + largest * target.budget) ** 2
     return bound
 
 
-class _Target:
-    """A model and its inputs, checked, with what every attack needs of them."""
-
-    def __init__(self, W: object, b: object, x: object, budget: float, importance: object) -> None:
-        self.W = as_weights(W)
-        if np.abs(self.W).max() > _LARGEST:
-            raise GeomsupError(f"W must hold numbers of at most {_LARGEST:g}")
-        self.n_features = self.W.shape[1]
-        n = self.n_features
-        self.b = _numbers("b", b, (n,))
-        self.x = _numbers("x", x, (-1, n))
-        self.importance = np.broadcast_to(_numbers("importance", importance, (n,)), (n,))
-        if (self.importance < 0.0).any():
-            raise GeomsupError(f"importance must not be negative, got {self.importance.min():g}")
-        size = _numbers("budget", budget, ())
-        if size < 0.0:
-            raise GeomsupError(f"budget must be at least 0, the norm of a change, got {size:g}")
-        self.budget = float(size)
-        self.answers_before = self.x @ self.W.T @ self.W + self.b
-        self.clean = self._losses(np.maximum(self.answers_before, 0.0) - self.x)
-
-    def attack(self, perturbations: FloatArray, losses: FloatArray) -> Attack:
-        return Attack(
-            budget=self.budget, perturbations=perturbations, clean_losses=self.clean, losses=losses
-        )
-
-    def compared(self) -> tuple[FloatArray, FloatArray, NDArray[np.intp], FloatArray]:
-        """Directions ±(WᵀW)_i of unit length and what they do at the full budget.
-
-        Returns
-        -------
-        directions : ndarray of shape (n_directions, n_features)
-            Those of zero columns are left out.
-        means : ndarray of shape (n_directions,)
-            Mean loss along each.
-        chosen : ndarray of shape (n_samples,)
-            The worst of each sample; -1 if none raises its loss.
-        losses : ndarray of shape (n_samples,)
-            The loss there.
-        """
-        rows = self.W.T @ self.W
-        norms = np.linalg.norm(rows, axis=1)
-        directions = rows[norms > 0.0] / norms[norms > 0.0, None]
-        directions = np.concatenate([directions, -directions])
-        moves = self.budget * (directions @ self.W.T) @ self.W
-        sums = np.zeros(len(directions))
-        chosen, losses = np.full(len(self.x), -1), self.clean.copy()
-        size = max(1, _BLOCK // self.n_features)
-        for start in range(0, len(self.x), size):
-            part = slice(start, start + size)
-            inputs, answers = self.x[part], self.answers_before[part]
-            errors, own, number = np.empty_like(inputs), losses[part], chosen[part]
-            for k, move in enumerate(moves):
-                np.add(answers, move, out=errors)
-                np.maximum(errors, 0.0, out=errors)
-                errors -= inputs
-                found = self._losses(errors)
-                sums[k] += found.sum()
-                worse = found > own
-                own[worse], number[worse] = found[worse], k
-        return directions, sums / len(self.x), chosen, losses
-
-    def ascent(self, perturbations: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Losses at x + δ, and half their gradients."""
-        answers = self.answers_before + perturbations @ self.W.T @ self.W
-        errors = np.maximum(answers, 0.0) - self.x
-        outward = errors * self.importance * (answers > 0.0)
-        return self._losses(errors), outward @ self.W.T @ self.W
-
-    def _losses(self, errors: FloatArray) -> FloatArray:
-        if (self.importance == 1.0).all():
-            losses: FloatArray = np.einsum("ij,ij->i", errors, errors)
-        else:
-            losses = (errors * errors) @ self.importance
-        return losses
-
-
 def _started(
-    start: Attack | str, target: _Target, seed: int | np.random.Generator | None
+    start: Attack | str, target: Target, seed: int | np.random.Generator | None
 ) -> FloatArray:
     """Where the ascent starts, within the budget."""
     if isinstance(start, Attack):
@@ -416,27 +283,6 @@ def _started(
             ) from None
         return target.budget * _unit_rows(generator.standard_normal(target.x.shape))
     raise GeomsupError(f"start must be an Attack, 'random' or 'input', got {shorten(start)}")
-
-
-def _numbers(name: str, value: object, shape: tuple[int, ...]) -> FloatArray:
-    """A finite array of this shape, -1 for any length; importance may be a scalar."""
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):
-        array = np.asarray(None)
-    if array.dtype.kind not in "iuf" or isinstance(value, np.ma.MaskedArray):
-        raise GeomsupError(f"{name} must be numbers, got {shorten(value)}")
-    wanted = tuple(k if k >= 0 else "n_samples" for k in shape)
-    fits = array.ndim == len(shape) and all(
-        own in (k, own) if k < 0 else own == k for own, k in zip(array.shape, shape, strict=True)
-    )
-    if not fits and not (name == "importance" and array.ndim == 0):
-        raise GeomsupError(f"{name} must have shape {wanted}, got {array.shape}")
-    if not array.size or not (np.abs(array) <= _LARGEST).all():
-        raise GeomsupError(
-            f"{name} must hold finite numbers of at most {_LARGEST:g}, got {shorten(value)}"
-        )
-    return array.astype(np.float64)
 
 
 def _unit_rows(vectors: FloatArray) -> FloatArray:

@@ -11,7 +11,6 @@ from geomsup.errors import GeomsupError
 from geomsup.neurons import Motif, NeuronReport
 from geomsup.plotting.canvas import axes_for, checked_matrix
 from geomsup.plotting.style import GHOST, INK, NEGATIVE, PALETTE, POSITIVE
-from geomsup.training.settings import yes_or_no
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,14 +98,6 @@ def plot_neurons(
             f"the report is about weights of shape {(n_neurons, width * n_units)}, but W has shape "
             f"{weights.shape}"
         )
-    rescale, signed_bars, numbers = (
-        yes_or_no(name, value)
-        for name, value in (
-            ("rescale", rescale),
-            ("signed_bars", signed_bars),
-            ("numbers", numbers),
-        )
-    )
     if rescale:
         largest = np.abs(weights).max(axis=1, keepdims=True)
         weights = weights / np.where(largest > 0.0, largest, 1.0)
