@@ -95,6 +95,11 @@ class Target:
             budget=self.budget, perturbations=perturbations, clean_losses=self.clean, losses=losses
         )
 
+    def along(self, change: FloatArray) -> Attack:
+        """What one change of all inputs does."""
+        perturbations = np.broadcast_to(change, self.x.shape)
+        return self.attack(perturbations, self.ascent(perturbations)[0])
+
     def compared(self) -> tuple[FloatArray, FloatArray, NDArray[np.intp], FloatArray]:
         """Directions ±(WᵀW)_i of unit length and what they do at the full budget.
 

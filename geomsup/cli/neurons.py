@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     layer = _layer_in(args)
     if args.motifs:
         _refuse_motifs(layer.tied, layer.pairs)
-    _show(args, layer)
+    _show(args, layer, layer.report(), args.instance)
     return 0
 
 
@@ -137,7 +137,8 @@ def _of_run(args: argparse.Namespace) -> int:
         if not args.json:
             say(f"{model}\n")
         layer = _layer_of(model, loaded.config)
-        _show(args, layer, rows=[(model, layer.report())])
+        report = layer.report()
+        _show(args, layer, report, model.instance, [(model, report)])
         return 0
     alike = settings_of(loaded) == 1
     if args.plot is not None and not alike:
@@ -155,7 +156,7 @@ def _of_run(args: argparse.Namespace) -> int:
     if alike:
         if not args.json:
             say(f"\nlowest loss: instance {models[0].instance} ({command} for another)\n")
-        _show(args, layers[0], instance=models[0].instance, rows=rows)
+        _show(args, layers[0], reports[0], models[0].instance, rows)
     elif args.json:
         _print_record(args, None, None, None, rows)
     else:
@@ -195,7 +196,8 @@ def _layer_in(args: argparse.Namespace) -> _Layer:
     if args.out_key is None and args.out_feature_axis != -1:
         raise UsageError("--out-feature-axis is about the matrix that --out-key names")
 
-    matrices = [info for info in list_arrays(args.file) if len(info.shape) >= 2]
+    infos = list_arrays(args.file)
+    matrices = [info for info in infos if len(info.shape) >= 2]
     if args.key is None and len(matrices) > 1:
         names = ", ".join(f"{info.name!r} {info.shape}" for info in matrices[:_MAX_NAMES])
         raise UsageError(
@@ -226,7 +228,7 @@ def _layer_in(args: argparse.Namespace) -> _Layer:
             "inputs has one output for each, and --feature-axis 0 or --out-feature-axis 0 says "
             "that rows are features"
         )
-    biases = [info.name for info in list_arrays(args.file) if len(info.shape) == 1]
+    biases = [info.name for info in infos if len(info.shape) == 1]
     if biases:
         complain(
             "warning",
@@ -263,11 +265,10 @@ def _codes(report: NeuronReport) -> str:
 def _show(
     args: argparse.Namespace,
     layer: _Layer,
-    *,
-    instance: int | None = None,
+    report: NeuronReport,
+    instance: int | None,
     rows: list[tuple[TrainedModel, NeuronReport]] | None = None,
 ) -> None:
-    report = layer.report()
     motifs = None
     if args.motifs:
         from geomsup.neurons import asymmetric_motifs
@@ -276,7 +277,7 @@ def _show(
     if args.plot is not None:
         _draw(args.plot, layer, report)
     if args.json:
-        _print_record(args, report, args.instance if instance is None else instance, motifs, rows)
+        _print_record(args, report, instance, motifs, rows)
         return
     if layer.pairs:
         say("pair 0 is the AND of inputs 0 and 1, and so on; pictures number inputs")
@@ -284,7 +285,7 @@ def _show(
         say("tied: the weights out of the neurons are those into them")
     say("\n".join(map(_wrapped, str(report).splitlines())))
     if not report.members.any():
-        say(f"largest sum of gains: {_largest_total(report):.2f}, and 0.5 would count as computed")
+        say(f"largest sum of gains: {report.sums.max():.2f}, and 0.5 would count as computed")
     elif report.most_omitted > 0.0:
         say(
             f"margin: who takes part has ≥ {report.least_kept:.2f} of the largest gain of the "
@@ -304,11 +305,6 @@ def _refuse_motifs(tied: bool, pairs: bool) -> None:
             "--motifs compares weights into and out of the neurons, which are the same here; it "
             "needs models trained with --no-tied, or --out-key"
         )
-
-
-def _largest_total(report: NeuronReport) -> float:
-    totals = report.gains.sum(axis=1) if report.totals is None else report.totals
-    return float(totals.max())
 
 
 def _wrapped(line: str) -> str:

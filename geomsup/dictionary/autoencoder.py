@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from geomsup.dictionary.model import keep_largest
 from geomsup.errors import GeomsupError
 
-__all__ = ["Autoencoder", "best_of_each", "codes_of"]
+__all__ = ["Autoencoder", "best_of_each", "check_autoencoders", "codes_of"]
 
 FloatArray = NDArray[np.float64]
 
@@ -182,6 +182,12 @@ class Autoencoder:
         )
 
     __repr__ = __str__
+
+
+def check_autoencoders(dictionaries: Sequence[object]) -> None:
+    """Refuse what `train_autoencoders` did not make."""
+    if not all(isinstance(one, Autoencoder) for one in dictionaries):
+        raise GeomsupError("dictionaries must be Autoencoders; train_autoencoders makes them")
 
 
 def best_of_each(autoencoders: Sequence[Autoencoder]) -> tuple[Autoencoder, ...]:

@@ -20,7 +20,7 @@ from scipy.stats import beta
 
 from geomsup.classify import classify_geometry
 from geomsup.dictionary.activations import Purpose, ToyActivations
-from geomsup.dictionary.autoencoder import Autoencoder
+from geomsup.dictionary.autoencoder import Autoencoder, check_autoencoders
 from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.gram import unit_columns
 from geomsup.interference import represented_features
@@ -265,8 +265,7 @@ def agreement(dictionaries: Sequence[Autoencoder]) -> float:
     >>> bool(agreement(train_autoencoders(source, config, progress=False)) > 0.99)
     True
     """
-    if not all(isinstance(one, Autoencoder) for one in dictionaries):
-        raise GeomsupError("dictionaries must be Autoencoders; train_autoencoders makes them")
+    check_autoencoders(dictionaries)
     if len(dictionaries) < 2:
         raise GeomsupError(f"agreement needs at least two dictionaries, got {len(dictionaries)}")
     shares = []

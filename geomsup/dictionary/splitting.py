@@ -25,7 +25,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import pdist
 from scipy.stats import beta
 
-from geomsup.dictionary.autoencoder import Autoencoder
+from geomsup.dictionary.autoencoder import Autoencoder, check_autoencoders
 from geomsup.dictionary.recovery import cosines_between
 from geomsup.errors import GeomsupError
 from geomsup.training.environment import resolve_seed
@@ -293,8 +293,7 @@ def splitting_tree(
     SplittingTree, dictionaries of 8, 32 living latents
       8 → 32: 8 of 8 split
     """
-    if not all(isinstance(one, Autoencoder) for one in dictionaries):
-        raise GeomsupError("dictionaries must be Autoencoders; train_autoencoders makes them")
+    check_autoencoders(dictionaries)
     sizes = [one.n_latents for one in dictionaries]
     if len(sizes) < 2 or sorted(set(sizes)) != sizes:
         raise GeomsupError(

@@ -112,11 +112,15 @@ class NeuronReport:
             if value is not None and value.shape != wanted:
                 raise GeomsupError(f"{name} must have shape {wanted}, got {value.shape}")
 
+    @property
+    def sums(self) -> FloatArray:
+        """What has to be at least one half: the totals, or the sums of gains."""
+        return self.gains.sum(axis=1) if self.totals is None else self.totals
+
     @cached_property
     def computed(self) -> NDArray[np.bool_]:
         """Which sides of which features are computed, shape (n_sides, n_features)."""
-        totals = self.gains.sum(axis=1) if self.totals is None else self.totals
-        return np.asarray(totals >= _COMPUTED)
+        return np.asarray(self.sums >= _COMPUTED)
 
     @cached_property
     def shares(self) -> FloatArray:
