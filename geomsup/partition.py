@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtri, fdtri, gammaln
 
 from geomsup.interference import MergeTree, merge_tree
-from geomsup.matching import match_log_evidence
+from geomsup.matching import Background, background_of, structure_log_evidence
 from geomsup.matching.evidence import (
     log_sum,
     marginalise,
@@ -112,11 +112,12 @@ def best_cut(units: Array, *, noise: float | None = None) -> Cut:
     # The last level is always weighed: one component, or what no edge of the tree joins.
     weighed = {*widest.tolist(), len(worst) - 1}
     sigma = noise_grid(noise)
+    background = background_of(units)
     known: dict[bytes, _Weighed] = {}
     options: dict[int, _Option] = {}
     for k, (nodes, _, _) in enumerate(_levels(units, tree)):
         if k in weighed:
-            option = _option(units, list(nodes.values()), sigma, known)
+            option = _option(units, background, list(nodes.values()), sigma, known)
             if option is not None or k == len(worst) - 1:
                 options[k] = option or _Option(len(nodes), 0, -np.inf)
     chosen = max(options, key=lambda k: options[k].log_evidence)
@@ -172,14 +173,14 @@ def _worst_leakages(units: Array, tree: MergeTree) -> Array:
 
 
 def _option(
-    units: Array, nodes: list[_Node], sigma: Array, known: dict[bytes, _Weighed]
+    units: Array, background: Background, nodes: list[_Node], sigma: Array, known: dict[bytes, _Weighed]
 ) -> _Option | None:
     """Weigh a partition, or return None when two components share a direction: they are one."""
     parts = []
     for node in nodes:
         key = np.sort(node.members).tobytes()
         if key not in known:
-            known[key] = _weighed(units[:, node.members], sigma)
+            known[key] = _weighed(units[:, node.members], background, sigma)
         parts.append(known[key])
     each = np.array([part.log_evidence for part in parts])
     total = float(marginalise(each).sum()) + _log_prior([len(node.members) for node in nodes])
@@ -190,7 +191,7 @@ def _option(
         cosines = axes.T @ axes
         if _overlap(cosines, owner) > _MAX_OVERLAP:
             return None
-        total += _orthogonality(cosines, energies, owner, each, units.shape[0], sigma)
+        total += _orthogonality(cosines, energies, owner, each, background.dim, sigma)
     return _Option(
         n_components=len(parts),
         total_rank=sum(len(part.energies) for part in parts),
@@ -198,8 +199,8 @@ def _option(
     )
 
 
-def _weighed(directions: Array, sigma: Array) -> _Weighed:
-    rank, log_evidence = match_log_evidence(directions.T, sigma)
+def _weighed(directions: Array, background: Background, sigma: Array) -> _Weighed:
+    rank, log_evidence = structure_log_evidence(directions.T, background, sigma)
     axes, singular, _ = np.linalg.svd(directions, full_matrices=False)
     energies = singular**2
     rank = min(rank, int(np.count_nonzero(energies > _LEAST_ENERGY * energies[0])))
