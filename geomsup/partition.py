@@ -463,7 +463,9 @@ def _orthogonality(
     """Add up, over pairs of components, the evidence that they are orthogonal or not.
 
     ``each`` holds the log evidence of the components on the noise grid; a pair is judged at the
-    noise that its two components show.
+    noise that its two components show.  Single directions show none, and share what their
+    cosines with each other have: noise of its own for each pair would favour any way to put two
+    of them together.
     """
     i, j = np.nonzero(owner[:, None] < owner[None, :])
     factors = orthogonality_log_evidence(
@@ -477,14 +479,18 @@ def _orthogonality(
     starts = np.flatnonzero(np.diff(pair[order], prepend=-1))
     sums = np.add.reduceat(factors[order], starts, axis=0)
     first, second = np.divmod(pair[order][starts], len(each))
-    noise = each[first] + each[second]
-    noise = noise - log_sum(noise, axis=1)[:, None]
     # Each pair is either orthogonal or independent; how often, the data themselves say.
     share = _ORTHOGONAL_SHARES[:, None, None]
     with np.errstate(divide="ignore"):
         log_share = np.log(share)
-    mixed = log_sum(np.logaddexp(log_share + sums, np.log1p(-share)) + noise, axis=2)
-    return float(log_sum(mixed.sum(axis=1)) - np.log(len(_ORTHOGONAL_SHARES)))
+    mixed = np.logaddexp(log_share + sums, np.log1p(-share))
+    single = np.bincount(owner) == 1
+    alone = single[first] & single[second]
+    noise = each[first] + each[second]
+    noise = noise - log_sum(noise, axis=1)[:, None]
+    judged = log_sum(mixed[:, ~alone] + noise[~alone], axis=2).sum(axis=1)
+    judged += marginalise(mixed[:, alone].sum(axis=1))
+    return float(log_sum(judged) - np.log(len(_ORTHOGONAL_SHARES)))
 
 
 def _log_prior(sizes: list[int]) -> float:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError
 from geomsup.matching.alignment import Cloud, aligned
 from geomsup.matching.background import (
+    LARGEST_DIM,
     Background,
     background_of,
     dimensions_between,
@@ -231,15 +232,28 @@ def structure_log_evidence(
     log_evidence : ndarray of shape (n_sigma,)
         log of p(directions | σ) over the density of the background, the catalogue and "irregular"
         weighed by their priors.  Composites of orthogonal factors are left out: their factors
-        speak for themselves.
+        speak for themselves.  Where directions are more nearly orthogonal than the background has
+        it, its place is taken by independent directions in as many dimensions as that takes:
+        otherwise any set of them would look like a simplex.
     """
-    weighed = _weighed(Cloud(directions), background, sigma, composites=False)
+    cloud = Cloud(directions)
+    weighed = _weighed(cloud, background, sigma, composites=False)
     rank = weighed.generic_rank
     log_weights = marginalise(weighed.log_terms)
     best = int(np.argmax(log_weights))
     if best > 0:
         rank = weighed.fits[best - 1].shape.dim
-    return rank, log_sum(weighed.log_terms)
+    return rank, log_sum(weighed.log_terms) - _orthogonality(cloud, background)
+
+
+def _orthogonality(cloud: Cloud, background: Background) -> float:
+    """Return what speaks for directions that stand each alone, in nats over the background."""
+    n, dim = cloud.n_vertices, background.dim
+    if n > dim:
+        return 0.0
+    log_det = log_determinant(cloud.singular_values, n, dim)
+    densities = [gram_log_density(log_det, n, q) for q in dimensions_between(dim, LARGEST_DIM)]
+    return max(densities) - densities[0]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
