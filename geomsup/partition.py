@@ -70,6 +70,13 @@ _ORTHOGONAL_SHARES: Array = np.array([0.0, 0.5, 0.9, 0.99, 0.999, 0.9999])
 # Log prior odds against a structure in a crowd: strangers form one by chance more easily than a
 # catalogue of a hundred shapes and all their sizes knows.
 _CROWD_COST = 4.0
+# Bins of |cosine| between single directions, each a twentieth of the least noise.
+_COSINE_BINS = 4000
+# A cut that leaves less than this share of any component's interference to the others, and whose
+# components all have a shape, leaves no crowd in which to look for more.
+_CLEAN = 0.1
+# An axis of a set stands out of noise if its directions have so much energy along it.
+_LEAST_AXIS = 0.3
 # So many directions that form no structure are still one irregular component, and more if their
 # Σcos² lies below that of independent ones by this many standard deviations.
 _FEW, _EVEN = 24, 5.0
@@ -130,6 +137,7 @@ class _Weighed:
     log_evidence: Array
     energies: Array
     axes: Array
+    shaped: bool
 
 
 def best_partition(units: Array, *, noise: float | None = None) -> Partition:
@@ -153,10 +161,13 @@ def best_partition(units: Array, *, noise: float | None = None) -> Partition:
     weigher = _Weigher(units, noise_grid(noise))
     tree = merge_tree(units)
     options = _cuts(weigher, tree)
-    crowd = _structures(weigher, candidate_sets(weigher.cosines, tree, weigher.background.dim))
+    best = max(options, key=lambda option: option.log_evidence)
+    crowd = None
+    if best.leakage > _CLEAN or not all(weigher.weigh(part).shaped for part in best.members):
+        crowd = _structures(weigher, candidate_sets(weigher.cosines, tree, weigher.background.dim))
     if crowd is not None:
         options.append(crowd)
-    best = max(options, key=lambda option: option.log_evidence)
+        best = max(options, key=lambda option: option.log_evidence)
     parts, rest = _told_apart(weigher, best.members)
     return Partition(
         parts=parts,
@@ -229,16 +240,25 @@ class _Weigher:
         self.cosines: Array = units.T @ units
         self._known: dict[bytes, _Weighed] = {}
 
-    def weigh(self, members: IntArray) -> _Weighed:
-        """Weigh a set, given by ascending indices."""
+    def weigh(self, members: IntArray, *, floor: float = -np.inf) -> _Weighed:
+        """Weigh a set, given by ascending indices; below ``floor`` roughly will do."""
         key = members.tobytes()
         if key not in self._known:
-            self._known[key] = _weighed(self.units[:, members], self.background, self.sigma)
+            self._known[key] = _weighed(
+                self.units[:, members], self.background, self.sigma, floor=floor
+            )
         return self._known[key]
 
-    def gain(self, members: IntArray) -> float:
+    def gain(self, members: IntArray, *, floor: float = -np.inf) -> float:
         """Return the log evidence of a set over the background."""
-        return float(marginalise(self.weigh(members).log_evidence)) if len(members) > 1 else 0.0
+        if len(members) < 2:
+            return 0.0
+        return float(marginalise(self.weigh(members, floor=floor).log_evidence))
+
+    def rank(self, members: IntArray) -> int:
+        """Return how many axes of a set stand out of noise."""
+        inside = self.cosines[np.ix_(members, members)]
+        return int(np.count_nonzero(np.linalg.eigvalsh(inside) > _LEAST_AXIS))
 
     def part(self, members: IntArray) -> Part:
         """Describe a set."""
@@ -274,10 +294,15 @@ def _cuts(weigher: _Weigher, tree: MergeTree) -> list[_Option]:
     # The last level is always weighed: one component, or what no edge of the tree joins.
     last = len(worst) - 1
     weighed = {*widest.tolist(), last}
-    options = []
+    options: list[_Option] = []
+    inside = np.zeros(tree.n_vertices)
     for k, (nodes, _, _) in enumerate(_levels(squares, tree)):
         if k in weighed:
             members = tuple(np.sort(node.members) for node in nodes.values())
+            for part in members:
+                # Shapes that fall short of the parts that it swallowed are of no interest.
+                gain = weigher.gain(part, floor=float(inside[part].sum()))
+                inside[part] = max(gain, inside[part].sum()) / len(part)
             option = _option(
                 weigher,
                 members,
@@ -304,9 +329,16 @@ def _structures(weigher: _Weigher, candidates: list[IntArray]) -> _Option | None
         if len(members) == n:
             continue
         ways = gammaln(n + 1) - gammaln(len(members) + 1) - gammaln(n - len(members) + 1)
-        gain = weigher.gain(members) - float(ways) - _CROWD_COST
+        cost = float(ways) + _CROWD_COST
         rivals = {int(other) for other in owner[members] if other >= 0}
-        if gain > sum(chosen[other][1] for other in rivals) and gain > 0:
+        # What spans as much as the structures inside it and the strangers beside them is no more
+        # than these together.
+        apart = sum(weigher.rank(chosen[other][0]) for other in rivals)
+        if rivals and weigher.rank(members) >= apart + int((owner[members] < 0).sum()):
+            continue
+        needed = sum(chosen[other][1] for other in rivals)
+        gain = weigher.gain(members, floor=cost + needed) - cost
+        if gain > needed:
             for other in rivals:
                 owner[chosen.pop(other)[0]] = -1
             owner[members] = k
@@ -395,15 +427,21 @@ def _option(
     )
 
 
-def _weighed(directions: Array, background: Background, sigma: Array) -> _Weighed:
+def _weighed(
+    directions: Array, background: Background, sigma: Array, *, floor: float = -np.inf
+) -> _Weighed:
     if directions.shape[1] == 1:
         # A single direction is the background itself.
-        return _Weighed(log_evidence=np.zeros(len(sigma)), energies=np.ones(1), axes=directions)
-    rank, log_evidence = structure_log_evidence(directions.T, background, sigma)
+        return _Weighed(
+            log_evidence=np.zeros(len(sigma)), energies=np.ones(1), axes=directions, shaped=True
+        )
+    rank, log_evidence, shaped = structure_log_evidence(directions.T, background, sigma, floor=floor)
     axes, singular, _ = np.linalg.svd(directions, full_matrices=False)
     energies = singular**2
     rank = min(rank, int(np.count_nonzero(energies > _LEAST_ENERGY * energies[0])))
-    return _Weighed(log_evidence=log_evidence, energies=energies[:rank], axes=axes[:, :rank])
+    return _Weighed(
+        log_evidence=log_evidence, energies=energies[:rank], axes=axes[:, :rank], shaped=shaped
+    )
 
 
 def orthogonal_within(
@@ -467,7 +505,8 @@ def _orthogonality(
     cosines with each other have: noise of its own for each pair would favour any way to put two
     of them together.
     """
-    i, j = np.nonzero(owner[:, None] < owner[None, :])
+    single = (np.bincount(owner) == 1)[owner]
+    i, j = np.nonzero((owner[:, None] < owner[None, :]) & ~(single[:, None] & single[None, :]))
     factors = orthogonality_log_evidence(
         cosines[i, j],
         energies[i] * energies[j] / (energies[i] + energies[j]),
@@ -477,20 +516,30 @@ def _orthogonality(
     pair = owner[i] * len(each) + owner[j]
     order = np.argsort(pair, kind="stable")
     starts = np.flatnonzero(np.diff(pair[order], prepend=-1))
-    sums = np.add.reduceat(factors[order], starts, axis=0)
+    sums = np.add.reduceat(factors[order], starts, axis=0) if len(order) else factors
     first, second = np.divmod(pair[order][starts], len(each))
-    # Each pair is either orthogonal or independent; how often, the data themselves say.
-    share = _ORTHOGONAL_SHARES[:, None, None]
-    with np.errstate(divide="ignore"):
-        log_share = np.log(share)
-    mixed = np.logaddexp(log_share + sums, np.log1p(-share))
-    single = np.bincount(owner) == 1
-    alone = single[first] & single[second]
     noise = each[first] + each[second]
     noise = noise - log_sum(noise, axis=1)[:, None]
-    judged = log_sum(mixed[:, ~alone] + noise[~alone], axis=2).sum(axis=1)
-    judged += marginalise(mixed[:, alone].sum(axis=1))
+    judged = log_sum(_mixed(sums) + noise, axis=2).sum(axis=1)
+    alone = cosines[np.ix_(single, single)][np.triu_indices(int(single.sum()), 1)]
+    if len(alone):
+        # Their number grows with the square of the features, and their evidence knows |cos| alone.
+        counts, edges = np.histogram(np.abs(alone), bins=_COSINE_BINS, range=(0.0, 1.0))
+        filled = np.flatnonzero(counts)
+        centres = 0.5 * (edges[filled] + edges[filled + 1])
+        factors = orthogonality_log_evidence(
+            centres, np.full(len(centres), 0.5), dim=dim, sigma=sigma
+        )
+        judged += marginalise((counts[filled][:, None] * _mixed(factors)).sum(axis=1))
     return float(log_sum(judged) - np.log(len(_ORTHOGONAL_SHARES)))
+
+
+def _mixed(factors: Array) -> Array:
+    """Return the log evidence of pairs that are orthogonal or independent, for each share."""
+    # How often a pair is orthogonal, the data themselves say.
+    share = _ORTHOGONAL_SHARES[:, None, None]
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.logaddexp(np.log(share) + factors, np.log1p(-share)))
 
 
 def _log_prior(sizes: list[int]) -> float:

@@ -40,10 +40,13 @@ class Background:
         the dimension in which independent directions are likeliest to have their cosines.
     largest : int
         The most dimensions that noise may have: ``dim`` where the directions fill the space.
+    n_directions : int
+        How many directions the matrix has.
     """
 
     dim: int
     largest: int
+    n_directions: int
 
 
 def background_of(units: Array) -> Background:
@@ -65,18 +68,19 @@ def background_of(units: Array) -> Background:
     True
     >>> angles = 2 * np.pi * np.arange(5) / 5
     >>> background_of(np.array([np.cos(angles), np.sin(angles), 0 * angles]))
-    Background(dim=2, largest=2)
+    Background(dim=2, largest=2, n_directions=5)
     """
     n_vertices = units.shape[1]
     small = units @ units.T if len(units) < n_vertices else units.T @ units
     energies = np.maximum(np.linalg.eigvalsh(small), 0.0)
     rank = max(1, int(np.count_nonzero(energies > _UNFILLED**2)))
     if rank < n_vertices:
-        return Background(dim=rank, largest=rank)
+        return Background(dim=rank, largest=rank, n_directions=n_vertices)
     log_det = float(np.log(energies).sum())
     dims = dimensions_between(n_vertices, LARGEST_DIM)
     densities = [gram_log_density(log_det, n_vertices, dim) for dim in dims]
-    return Background(dim=dims[int(np.argmax(densities))], largest=LARGEST_DIM)
+    likeliest = dims[int(np.argmax(densities))]
+    return Background(dim=likeliest, largest=LARGEST_DIM, n_directions=n_vertices)
 
 
 def log_determinant(singular_values: Array, n_vertices: int, dim: int) -> float:

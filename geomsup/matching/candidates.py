@@ -1,8 +1,10 @@
 """The shapes that compete for a given number of directions, and in which order to try them.
 
 Laying a shape over data costs far more than ruling it out.  The sorted inner products bound its
-residual from below, min ‖X - R V_P‖ ≥ ‖sort(G) - sort(G′)‖ / (‖X‖₂ + ‖V‖₂), and the bound
-gives the best evidence that the shape can hope for; all candidates are judged in one go.
+residual from below, min ‖X - R V_P‖ ≥ ‖sort(G) - sort(G′)‖ / (‖X‖₂ + ‖V‖₂), and so do the singular
+values, min ‖X - R V_P‖² ≥ Σ (s_k - s′_k)² (Mirsky 1960, "Symmetric gauge functions and unitarily
+invariant norms").  The better bound gives the best evidence that the shape can hope for; all
+candidates are judged in one go.
 """
 
 from __future__ import annotations
@@ -60,6 +62,14 @@ class CandidateSet:
     def _sorted_grams(self) -> Array:
         return np.concatenate([s.sorted_grams for s in self.shapes])
 
+    @cached_property
+    def _singular_values(self) -> Array:
+        """Singular values of all vertex matrices, padded with zeros to as many as vertices."""
+        values = [np.linalg.svd(s.stack, compute_uv=False) for s in self.shapes]
+        return np.concatenate(
+            [np.pad(v, ((0, 0), (0, self.n_vertices - v.shape[1]))) for v in values]
+        )
+
     def _best_ratio(self, dim: int, sigma: Array) -> Array:
         """Return the log ratio of a fit without residual in R^dim, shape (n_shapes, n_sigma)."""
         if sigma is NOISE_GRID and dim in self._flawless:
@@ -88,8 +98,13 @@ class CandidateSet:
         gaps = ((self._sorted_grams - cloud.sorted_gram) ** 2).sum(axis=1)
         nearest = np.minimum.reduceat(gaps, self._starts)
         # Each off-diagonal inner product stands twice in the Gram matrix.
-        bound = 2 * nearest / (cloud.singular_values[0] + self._spreads) ** 2
-        return np.asarray(self._slack * bound)
+        by_products = 2 * nearest / (cloud.singular_values[0] + self._spreads) ** 2
+        own = np.zeros(self._singular_values.shape[1])
+        kept = cloud.singular_values[: len(own)]
+        own[: len(kept)] = kept
+        by_axes = ((self._singular_values - own) ** 2).sum(axis=1)
+        by_axes = np.minimum.reduceat(by_axes, self._starts)
+        return np.asarray(self._slack * np.maximum(by_products, by_axes))
 
     def lay(
         self,

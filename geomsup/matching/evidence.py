@@ -53,10 +53,11 @@ Array = NDArray[np.float64]
 NOISE_GRID: Array = np.geomspace(0.005, 0.25, 20)
 NOISE_GRID.setflags(write=False)
 
-# Least share of its squared norm that a direction has along its ideal vertex (cos² of 45°).  At
-# greater noise all other axes together have more of it, and in many dimensions a shape plus noise
-# *is* the uniform distribution: its evidence would tie with that of independent directions.
-_LEAST_SHARE = 0.5
+# Least share of its squared norm that a direction has along its ideal vertex, on average: as much as
+# the best laid pentagon has by chance in many dimensions (rank / vertices).  At greater noise a shape
+# plus noise becomes the uniform distribution, and its evidence ties with that of independent
+# directions.
+_LEAST_SHARE = 0.4
 
 _LOG_2PI = float(np.log(2 * np.pi))
 # √(ν² + κ²) from which Debye's expansion of I_ν(κ) is taken; below it the series is cheap.
@@ -132,7 +133,7 @@ def loosest_noise(dim: int) -> float:
     """Return the noise per tangent axis in R^dim beyond which a shape explains too little.
 
     There the mean resultant length ρ = I_(m/2)(κ) / I_(m/2-1)(κ) of von Mises–Fisher noise has
-    ρ² = 1/2: half of the squared norm lies along the ideal vertex (Mardia & Jupp 2000, section 9.3,
+    ρ² = .4, the share of the squared norm along the ideal vertex (Mardia & Jupp 2000, section 9.3,
     with the bound ρ ≈ (√(κ² + ν²) - ν)/κ, ν = (m - 1)/2, of Amos 1974).
     """
     order = 0.5 * (dim - 1)
@@ -167,9 +168,13 @@ def gram_log_density(log_det: float, n_vertices: int, dim: int) -> float:
     >>> round(float(np.exp(gram_log_density(0.0, 2, 3))), 12)  # cosines in space are uniform
     0.5
     """
+    return _log_gram_constant(n_vertices, dim) + 0.5 * (dim - n_vertices - 1) * log_det
+
+
+@cache
+def _log_gram_constant(n_vertices: int, dim: int) -> float:
     half = 0.5 * dim
-    constant = n_vertices * gammaln(half) - multigammaln(half, n_vertices)
-    return float(constant + 0.5 * (dim - n_vertices - 1) * log_det)
+    return float(n_vertices * gammaln(half) - multigammaln(half, n_vertices))
 
 
 def generic_log_evidence(points: Array, *, dim: int, sigma: Array) -> tuple[Array, Array]:

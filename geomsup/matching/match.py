@@ -213,8 +213,8 @@ def match_directions(
 
 
 def structure_log_evidence(
-    directions: Array, background: Background, sigma: Array
-) -> tuple[int, Array]:
+    directions: Array, background: Background, sigma: Array, *, floor: float = -np.inf
+) -> tuple[int, Array, bool]:
     """Return the most probable rank of some directions and their evidence over the background.
 
     Parameters
@@ -225,6 +225,8 @@ def structure_log_evidence(
         The independent directions that they are held against.
     sigma : ndarray of shape (n_sigma,)
         Noise scales in radians.
+    floor : float
+        Log evidence of interest: shapes that cannot reach it are not laid over.
 
     Returns
     -------
@@ -235,15 +237,18 @@ def structure_log_evidence(
         speak for themselves.  Where directions are more nearly orthogonal than the background has
         it, its place is taken by independent directions in as many dimensions as that takes:
         otherwise any set of them would look like a simplex.
+    shaped : bool
+        Whether a shape of the catalogue is likelier than "irregular" and all other shapes.
     """
     cloud = Cloud(directions)
-    weighed = _weighed(cloud, background, sigma, composites=False)
+    weighed = _weighed(cloud, background, sigma, composites=False, least=floor)
     rank = weighed.generic_rank
     log_weights = marginalise(weighed.log_terms)
     best = int(np.argmax(log_weights))
     if best > 0:
         rank = weighed.fits[best - 1].shape.dim
-    return rank, log_sum(weighed.log_terms) - _orthogonality(cloud, background)
+    log_evidence = log_sum(weighed.log_terms) - _orthogonality(cloud, background)
+    return rank, log_evidence, best > 0
 
 
 def _orthogonality(cloud: Cloud, background: Background) -> float:
@@ -273,6 +278,7 @@ def _weighed(
     *,
     at_least: int = 0,
     composites: bool = True,
+    least: float = -np.inf,
 ) -> _Weighed:
     """Weigh shapes and "irregular", as ratios to the background.
 
@@ -294,7 +300,7 @@ def _weighed(
     terms: dict[str, Array] = {}
     fits: dict[str, Fit] = {}
     log_prior: dict[str, float] = {}
-    leader = floor
+    leader = max(floor, least)
     for seen, settings in _views(cloud, spaces, floor):
         contenders = candidate_set(n, min(settings[0].dim, seen.dim))
         for k, fit in contenders.lay(
@@ -307,7 +313,7 @@ def _weighed(
                 terms[name] = np.logaddexp(terms[name], fit.log_evidence)
             else:
                 terms[name], fits[name] = fit.log_evidence, fit
-    prior = _generic_prior(n, part=not composites)
+    prior = _generic_prior(n, part=n < background.n_directions)
     count = np.log(len(ratios))
     log_irregular = np.full(len(sigma), np.log(prior) + log_sum(irregular) - count)
     shares = [np.log1p(-prior) + log_prior[name] - count + terms[name] for name in fits]
