@@ -73,7 +73,7 @@ _CROWD_COST = 4.0
 # Bins of |cosine| between single directions, each a twentieth of the least noise.
 _COSINE_BINS = 4000
 # A cut that leaves less than this share of any component's interference to the others, and whose
-# components all have a shape, leaves no crowd in which to look for more.
+# components all have a shape or fill their span evenly, leaves no crowd in which to look for more.
 _CLEAN = 0.1
 # An axis of a set stands out of noise if its directions have so much energy along it.
 _LEAST_AXIS = 0.3
@@ -163,7 +163,7 @@ def best_partition(units: Array, *, noise: float | None = None) -> Partition:
     options = _cuts(weigher, tree)
     best = max(options, key=lambda option: option.log_evidence)
     crowd = None
-    if best.leakage > _CLEAN or not all(weigher.weigh(part).shaped for part in best.members):
+    if best.leakage > _CLEAN or not all(_is_whole(weigher, part) for part in best.members):
         crowd = _structures(weigher, candidate_sets(weigher.cosines, tree, weigher.background.dim))
     if crowd is not None:
         options.append(crowd)
@@ -210,18 +210,24 @@ def _told_apart(
         good = leakages[part[0]] <= MAX_LEAKAGE if alone else weigher.gain(part) > 0
         (kept if good else rest).append(part)
     left = np.sort(np.concatenate([*rest, np.empty(0, dtype=np.intp)])).astype(np.intp)
-    if 0 < len(left) <= _FEW or _evenness(weigher, left) > _EVEN:
+    if 0 < len(left) <= _FEW or _evenness(weigher, left, weigher.background.dim) > _EVEN:
         kept, left = [*kept, left], left[:0]
     return tuple(weigher.part(part) for part in kept), left
 
 
-def _evenness(weigher: _Weigher, members: IntArray) -> float:
+def _is_whole(weigher: _Weigher, members: IntArray) -> bool:
+    """Tell whether a component of an orthogonal sum has a shape, or fills its span evenly."""
+    weighed = weigher.weigh(members)
+    return weighed.shaped or _evenness(weigher, members, len(weighed.energies)) > _EVEN
+
+
+def _evenness(weigher: _Weigher, members: IntArray, m: int) -> float:
     """Return by how many standard deviations Σcos² lies below what independent directions have.
 
     cos² of two independent directions in R^m has mean 1/m and variance 2 (m - 1) / (m² (m + 2)),
     and those of all pairs are uncorrelated.
     """
-    n, m = len(members), weigher.background.dim
+    n = len(members)
     if n < 2 or m < 2:
         return 0.0
     n_pairs = n * (n - 1) / 2
@@ -303,6 +309,8 @@ def _cuts(weigher: _Weigher, tree: MergeTree) -> list[_Option]:
                 # Shapes that fall short of the parts that it swallowed are of no interest.
                 gain = weigher.gain(part, floor=float(inside[part].sum()))
                 inside[part] = max(gain, inside[part].sum()) / len(part)
+            if options and _adds_nothing(weigher, members, options[-1].members):
+                continue
             option = _option(
                 weigher,
                 members,
@@ -313,6 +321,28 @@ def _cuts(weigher: _Weigher, tree: MergeTree) -> list[_Option]:
             )
             options += [option] if option is not None else []
     return options
+
+
+def _adds_nothing(
+    weigher: _Weigher, members: tuple[IntArray, ...], finer: tuple[IntArray, ...]
+) -> bool:
+    """Tell whether a part without a shape is made of shapes whose ranks add up to its own.
+
+    Shapes that lean on each other are still these shapes: they share no dimension.
+    """
+    home = np.empty(len(weigher.cosines), dtype=np.intp)
+    for k, part in enumerate(finer):
+        home[part] = k
+    for part in members:
+        inside = [finer[k] for k in np.unique(home[part])]
+        if len(inside) < 2 or weigher.weigh(part).shaped:
+            continue
+        shapes = [weigher.weigh(each) for each in inside if len(each) > 1]
+        ranks = sum(len(shape.energies) for shape in shapes)
+        named = len(shapes) == len(inside) and all(shape.shaped for shape in shapes)
+        if named and ranks == len(weigher.weigh(part).energies):
+            return True
+    return False
 
 
 def _structures(weigher: _Weigher, candidates: list[IntArray]) -> _Option | None:
@@ -336,7 +366,8 @@ def _structures(weigher: _Weigher, candidates: list[IntArray]) -> _Option | None
         apart = sum(weigher.rank(chosen[other][0]) for other in rivals)
         if rivals and weigher.rank(members) >= apart + int((owner[members] < 0).sum()):
             continue
-        needed = sum(chosen[other][1] for other in rivals)
+        # A set without a shape is no reason to break up a larger one.
+        needed = sum(chosen[other][1] for other in rivals if weigher.weigh(chosen[other][0]).shaped)
         gain = weigher.gain(members, floor=cost + needed) - cost
         if gain > needed:
             for other in rivals:
@@ -435,7 +466,9 @@ def _weighed(
         return _Weighed(
             log_evidence=np.zeros(len(sigma)), energies=np.ones(1), axes=directions, shaped=True
         )
-    rank, log_evidence, shaped = structure_log_evidence(directions.T, background, sigma, floor=floor)
+    rank, log_evidence, shaped = structure_log_evidence(
+        directions.T, background, sigma, floor=floor
+    )
     axes, singular, _ = np.linalg.svd(directions, full_matrices=False)
     energies = singular**2
     rank = min(rank, int(np.count_nonzero(energies > _LEAST_ENERGY * energies[0])))

@@ -107,6 +107,7 @@ def empty() -> tuple[Array, GeometryReport]:
     W = np.zeros((2, 3))
     report = GeometryReport(
         components=(),
+        unstructured=None,
         composite=None,
         norms=np.zeros(3),
         dimensionalities=np.zeros(3),

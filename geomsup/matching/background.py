@@ -71,6 +71,8 @@ def background_of(units: Array) -> Background:
     Background(dim=2, largest=2, n_directions=5)
     """
     n_vertices = units.shape[1]
+    if not n_vertices:
+        return Background(dim=1, largest=1, n_directions=0)
     small = units @ units.T if len(units) < n_vertices else units.T @ units
     energies = np.maximum(np.linalg.eigvalsh(small), 0.0)
     rank = max(1, int(np.count_nonzero(energies > _UNFILLED**2)))

@@ -19,6 +19,7 @@ from geomsup.matching.evidence import NOISE_GRID, log_sum, marginalise
 from geomsup.matching.fitting import (
     Fit,
     PreparedShape,
+    Setting,
     Settings,
     lay,
     prepared,
@@ -56,7 +57,7 @@ class CandidateSet:
         self._slack = np.array([1.0 if s.shape.family is None else 0.8 for s in shapes])
         self._spreads = np.array([s.spread for s in shapes])
         self._starts = np.cumsum([0, *(len(s.stack) for s in shapes)])[:-1]
-        self._flawless: dict[int, Array] = {}
+        self._flawless: dict[tuple[int, float], Array] = {}
 
     @cached_property
     def _sorted_grams(self) -> Array:
@@ -70,25 +71,27 @@ class CandidateSet:
             [np.pad(v, ((0, 0), (0, self.n_vertices - v.shape[1]))) for v in values]
         )
 
-    def _best_ratio(self, dim: int, sigma: Array) -> Array:
-        """Return the log ratio of a fit without residual in R^dim, shape (n_shapes, n_sigma)."""
-        if sigma is NOISE_GRID and dim in self._flawless:
-            return self._flawless[dim]
+    def _best_ratio(self, space: Setting, sigma: Array) -> Array:
+        """Return the log ratio of a fit without residual there, shape (n_shapes, n_sigma)."""
+        key = (space.dim, space.loosest)
+        if sigma is NOISE_GRID and key in self._flawless:
+            return self._flawless[key]
         best = np.array(
             [
                 shape_log_ratio(
                     residual=0.0,
                     singular_values=np.full(s.shape.dim, self.n_vertices / s.shape.dim),
                     n_vertices=self.n_vertices,
-                    dim=dim,
+                    dim=space.dim,
                     symmetry_order=s.shape.symmetry_order,
                     sigma=sigma,
+                    loosest=space.loosest,
                 )
                 for s in self.shapes
             ]
         ).reshape(len(self.shapes), len(sigma))
         if sigma is NOISE_GRID:
-            self._flawless[dim] = best
+            self._flawless[key] = best
         return best
 
     def least_residuals(self, cloud: Cloud) -> Array:
@@ -128,7 +131,7 @@ class CandidateSet:
         at_least : int
             Shapes to lay over however hopeless they are.
         floor : float
-            Log evidence, over the background, of another explanation that they have to keep up with.
+            Log evidence over the background of another explanation, to keep up with.
         composites : bool
             Whether orthogonal sums of other shapes take part.
 
@@ -138,9 +141,7 @@ class CandidateSet:
         """
         if not self.shapes:
             return []
-        flawless = log_sum(
-            np.array([s.log_ratio + self._best_ratio(s.dim, sigma) for s in settings])
-        )
+        flawless = log_sum(np.array([s.log_ratio + self._best_ratio(s, sigma) for s in settings]))
         penalty = 0.5 * self.least_residuals(cloud)[:, None] / sigma**2
         hopes = marginalise(flawless - penalty)
         fits: list[tuple[int, Fit]] = []

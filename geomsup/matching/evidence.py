@@ -18,9 +18,9 @@ the number of its rows says nothing.  Independent directions live in q dimension
 and q is marginalised like σ: over the subspaces in which the directions lie up to noise, and over
 all dimensions that are large enough for them.
 
-Functions return natural logarithms of densities on the product of N unit spheres in Rᵐ, on
-the grid ``NOISE_GRID`` of σ values, over which σ is marginalised with a log-uniform prior; or, where
-they say so, their ratio to the *background*, independent uniform directions in Rᵐ.
+Functions return natural logarithms of densities on the product of N unit spheres in Rᵐ, or, where
+they say so, of their ratio to the *background*, independent uniform directions in Rᵐ; on the grid
+``NOISE_GRID`` of σ values, over which σ is marginalised with a log-uniform prior.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from scipy.special import gammaln, ive, multigammaln
 
 __all__ = [
     "NOISE_GRID",
+    "evenness_log_ratio",
     "generic_log_evidence",
     "gram_log_density",
     "log_sphere",
@@ -53,10 +54,9 @@ Array = NDArray[np.float64]
 NOISE_GRID: Array = np.geomspace(0.005, 0.25, 20)
 NOISE_GRID.setflags(write=False)
 
-# Least share of its squared norm that a direction has along its ideal vertex, on average: as much as
-# the best laid pentagon has by chance in many dimensions (rank / vertices).  At greater noise a shape
-# plus noise becomes the uniform distribution, and its evidence ties with that of independent
-# directions.
+# Least share of its squared norm that a direction has along its ideal vertex, on average: as much
+# as the best laid pentagon has by chance in many dimensions (rank / vertices).  At greater noise a
+# shape plus noise becomes the uniform distribution, and ties with independent directions.
 _LEAST_SHARE = 0.4
 
 _LOG_2PI = float(np.log(2 * np.pi))
@@ -269,6 +269,40 @@ def paired_log_evidence(points: Array, *, dim: int, sigma: Array) -> Array | Non
     half = n_vertices // 2
     ways = gammaln(n_vertices + 1) - gammaln(half + 1) - half * math.log(2)
     return np.asarray(pairs.sum(axis=0) - ways)
+
+
+def evenness_log_ratio(points: Array, sigma: Array) -> Array:
+    """Return the evidence that directions fill their space evenly, over independent ones.
+
+    Learned features that form no figure still share their space evenly: Σ x xᵀ = (N/q) I, a tight
+    frame up to noise.  Held only against independent directions, the figure whose vertices are
+    spread best would look certain for any of them.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_vertices, q)
+        Unit rows that span R^q.
+    sigma : ndarray of shape (n_sigma,)
+        Noise scales in radians.
+
+    Returns
+    -------
+    ndarray of shape (n_sigma,)
+
+    Notes
+    -----
+    The traceless part of Σ x xᵀ has q(q + 1)/2 - 1 components, nearly normal.  The mean of its
+    squared length is N(1 - 1/q) for independent directions and 2Nσ²(q - 1) for a tight frame with
+    noise.
+    """
+    n_vertices, dim = points.shape
+    n_components = dim * (dim + 1) / 2 - 1
+    frame = points.T @ points - np.eye(dim) * n_vertices / dim
+    length2 = float((frame**2).sum())
+    free = n_vertices * (1 - 1 / dim) / n_components
+    noisy = np.minimum(2 * n_vertices * sigma**2 * (dim - 1) / n_components, free)
+    result: Array = 0.5 * (length2 * (1 / free - 1 / noisy) + n_components * np.log(free / noisy))
+    return result
 
 
 def orthogonality_log_evidence(cosine: Array, stiffness: Array, *, dim: int, sigma: Array) -> Array:

@@ -27,10 +27,12 @@ from geomsup.matching.background import (
 )
 from geomsup.matching.candidates import candidate_set
 from geomsup.matching.evidence import (
+    evenness_log_ratio,
     generic_log_evidence,
     gram_log_density,
     log_sphere,
     log_sum,
+    loosest_noise,
     marginalise,
     noise_grid,
     paired_log_evidence,
@@ -44,6 +46,12 @@ Array = NDArray[np.float64]
 # Prior share of antipodal pairs on unrelated axes among irregular arrangements: too small to
 # compete with a noisy octahedron, large enough against a cross-polytope that does not fit at all.
 _PAIRED_SHARE = 0.005
+# Directions that keep to a subspace are clean: noise beyond this within it is no noise but another
+# arrangement.
+_LOOSEST_WITHIN = 0.1
+# Prior share of tight frames: enough against a figure that fits badly, too little against one that
+# is noisy.
+_EVEN_SHARE = 0.02
 # A space e^-8 times as likely as the likeliest adds next to nothing to a shape.
 _NEGLIGIBLE = 8.0
 
@@ -290,7 +298,9 @@ def _weighed(
     spaces = _spaces(cloud, background, sigma, largest)
     ratios = np.array([space.log_ratio for space in spaces])
     best = int(np.argmax(ratios))
-    irregular = ratios
+    # Noise is measured where the directions are whole.
+    whole = [space for space in spaces if space.dim >= min(n, background.dim)]
+    irregular = ratios + np.array([_evenness(cloud, space, sigma) for space in spaces])
     if composites:
         paired = paired_log_evidence(cloud.points, dim=background.dim, sigma=sigma)
         if paired is not None:
@@ -321,7 +331,7 @@ def _weighed(
         fits=list(fits.values()),
         log_terms=np.array([log_irregular, *shares]),
         generic_rank=min(spaces[best].dim, n, background.dim),
-        dim=spaces[best].dim,
+        dim=max(whole, key=lambda space: space.log_ratio).dim,
     )
 
 
@@ -333,15 +343,33 @@ def _spaces(cloud: Cloud, background: Background, sigma: Array, largest: int) ->
     n, dim = cloud.n_vertices, background.dim
     ranks, densities = generic_log_evidence(cloud.points, dim=dim, sigma=sigma)
     within = marginalise(densities) + n * log_sphere(dim) if len(ranks) else np.empty(0)
-    spaces = [Setting(int(r), float(value)) for r, value in zip(ranks, within, strict=True)]
+    spaces = [
+        Setting(int(r), float(value), _LOOSEST_WITHIN)
+        for r, value in zip(ranks, within, strict=True)
+    ]
     if n > dim or n == largest or n == 1:
-        return [*spaces, Setting(dim, 0.0)]
+        return [*spaces, Setting(dim, 0.0, loosest_noise(dim))]
     log_det = log_determinant(cloud.singular_values, n, dim)
     reference = gram_log_density(log_det, n, dim)
     dims = {*dimensions_between(n, dim), *dimensions_between(dim, max(dim, largest))}
     return spaces + [
-        Setting(q, gram_log_density(log_det, n, q) - reference) for q in sorted(dims)
+        Setting(q, gram_log_density(log_det, n, q) - reference, loosest_noise(q))
+        for q in sorted(dims)
     ]
+
+
+def _evenness(cloud: Cloud, space: Setting, sigma: Array) -> float:
+    """Return what an even spread over a space adds to independent directions there."""
+    n, dim = cloud.n_vertices, space.dim
+    # One more direction than dimensions is a tight frame as a simplex alone.
+    if dim < 2 or n < dim + 2:
+        return 0.0
+    inside = cloud.points[:, :dim]
+    lengths = np.linalg.norm(inside, axis=1, keepdims=True)
+    if lengths.min() == 0:
+        return 0.0
+    even = float(marginalise(evenness_log_ratio(inside / lengths, sigma)))
+    return float(np.logaddexp(np.log1p(-_EVEN_SHARE), np.log(_EVEN_SHARE) + even))
 
 
 def _views(
@@ -410,7 +438,7 @@ def match_shape(directions: Array, shape: str | Shape) -> ShapeMatch:
         raise GeomsupError("directions must be finite and non-zero; drop zero rows first")
     cloud = Cloud(points / lengths)
     dim = background_of(cloud.directions.T).dim
-    settings = (Setting(dim, 0.0),)
+    settings = (Setting(dim, 0.0, loosest_noise(dim)),)
     fit = lay(prepared(named.name), cloud, noise_grid(None), settings)
     return _as_match(fit, cloud, dim, 1.0)
 
@@ -465,8 +493,8 @@ def _generic_prior(n_vertices: int, *, part: bool) -> float:
     and two or three of them are easily like a digon or a triangle by chance.  As a part of a matrix
     that was chosen for its interference, they hardly form anything else.
     """
-    few = {2: 0.2, 3: 0.1} if part else {2: 0.7, 3: 0.6}
-    return few.get(n_vertices, 0.5)
+    few = {2: 0.2, 3: 0.1} if part else {2: 0.7, 3: 0.5}
+    return few.get(n_vertices, 0.35)
 
 
 def _frozen(array: Array) -> Array:
