@@ -586,7 +586,8 @@ def _log_prior(sizes: list[int]) -> float:
         return 0.0
     repeated = np.unique(sizes, return_counts=True)[1]
     ways = gammaln(sum(sizes) + 1) - gammaln(np.array(sizes) + 1).sum()
-    return float(gammaln(repeated + 1).sum() - ways) - _SPLIT_COST
+    cost = _SPLIT_COST + (_CROWD_COST if sizes.count(1) > 1 else 0.0)
+    return float(gammaln(repeated + 1).sum() - ways) - (cost if max(sizes) > 1 else _SPLIT_COST)
 
 
 def _reason(options: list[_Option], best: _Option) -> str:

@@ -52,6 +52,8 @@ _LOOSEST_WITHIN = 0.1
 # Prior share of tight frames: enough against a figure that fits badly, too little against one that
 # is noisy.
 _EVEN_SHARE = 0.02
+# A name whose root mean square angle is larger (20°) is loose: its vertices are a hint.
+_LOOSE = float(np.radians(20.0))
 # A space e^-8 times as likely as the likeliest adds next to nothing to a shape.
 _NEGLIGIBLE = 8.0
 
@@ -68,6 +70,8 @@ class ShapeMatch:
         Vertices of the shape and dimension of its span.
     rms_angle : float
         Root mean square angle between a direction and its vertex, in radians.
+    share : float
+        Share of the squared norm that lies along the ideal vertices, the mean cos² of these angles.
     shape_measure : float
         Continuous shape measure in [0, 100], 0 for a perfect fit: 100 (1 - (Σs/N)²) with s the
         singular values of the Procrustes problem.
@@ -95,6 +99,7 @@ class ShapeMatch:
     n_vertices: int
     dim: int
     rms_angle: float
+    share: float
     shape_measure: float
     noise: float
     probability: float
@@ -107,6 +112,11 @@ class ShapeMatch:
     parameter: float | None = None
     landmarks: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def loose(self) -> bool:
+        """Whether the directions lie more than 20° (root mean square) from their vertices."""
+        return self.rms_angle > _LOOSE
+
     def ideal_directions(self) -> Array:
         """Return the vertices laid over the data, shape (n_hidden, n_vertices), in data order."""
         ideal: Array = self.rotation @ self.vertices[list(self.permutation)].T
@@ -114,7 +124,7 @@ class ShapeMatch:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a JSON-ready dictionary."""
-        result = dict(self.__dict__)
+        result = {**self.__dict__, "loose": self.loose}
         result["permutation"] = list(self.permutation)
         result["rotation"] = self.rotation.tolist()
         result["vertices"] = self.vertices.tolist()
@@ -124,7 +134,7 @@ class ShapeMatch:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ShapeMatch:
         """Rebuild a match from :meth:`to_dict`."""
-        fields = dict(data)
+        fields = {name: value for name, value in data.items() if name != "loose"}
         fields["permutation"] = tuple(fields["permutation"])
         fields["rotation"] = _frozen(np.array(fields["rotation"], dtype=np.float64))
         fields["vertices"] = _frozen(np.array(fields["vertices"], dtype=np.float64))
@@ -138,6 +148,8 @@ class ShapeMatch:
             f"{self.shape}: probability {self.probability:.3f}, "
             f"rms angle {np.degrees(self.rms_angle):.2f}°, shape measure {self.shape_measure:.3g}"
         )
+        if self.loose:
+            text += f" (loose: {100 * self.share:.0f} % of the squared norm along its vertices)"
         if self.parameter is not None:
             text += f", {self.parameter_name} {np.degrees(self.parameter):.2f}°"
         return text if self.chirality is None else f"{text}, {self.chirality}-handed"
@@ -466,6 +478,7 @@ def _as_match(fit: Fit, cloud: Cloud, dim: int, probability: float) -> ShapeMatc
         n_vertices=cloud.n_vertices,
         dim=rank,
         rms_angle=float(np.sqrt(np.mean(angles**2))),
+        share=float(np.mean(np.cos(angles) ** 2)),
         shape_measure=float(100 * max(0.0, 1 - overlap**2)),
         noise=float(np.sqrt(np.sum(angles**2) / freedom)) if freedom > 0 else 0.0,
         probability=probability,
@@ -494,7 +507,7 @@ def _generic_prior(n_vertices: int, *, part: bool) -> float:
     that was chosen for its interference, they hardly form anything else.
     """
     few = {2: 0.2, 3: 0.1} if part else {2: 0.7, 3: 0.5}
-    return few.get(n_vertices, 0.35)
+    return few.get(n_vertices, 0.4 if n_vertices < 9 else 0.8)
 
 
 def _frozen(array: Array) -> Array:
