@@ -48,6 +48,9 @@ IntArray = NDArray[np.intp]
 _MOST_COMPARED = 300
 # An axis with less than this share of the strongest one's singular value is rounding.
 _UNUSED = 1e-6
+# Directions with more than this share of their squared norm outside a span (sin² 20°) are not in it,
+# and their energy is none of a sphere of its dimension.
+_MOST_OUTSIDE = 0.117
 # Two vertices so close have an energy beyond comparison.
 _COINCIDENT_COSINE = 1.0 - 1e-9
 # The name goes to the shape that is likelier than all else together; otherwise "irregular".
@@ -311,6 +314,8 @@ def _beside_optimum(directions: Array, rank: int) -> OptimaComparison | None:
     if optimum is None:
         return None
     axes, singular, _ = np.linalg.svd(directions, full_matrices=False)
+    if (singular[rank:] ** 2).sum() > _MOST_OUTSIDE * n:
+        return None
     used = max(rank, int(np.count_nonzero(singular > _UNUSED * singular[0])))
     rows = unit_columns(axes[:, :used].T @ directions)[0].T
     # Off the diagonal one means two equal vertices.

@@ -18,7 +18,7 @@ as orthogonal as the noise of the two allows.  The partition with the greatest i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,9 +250,12 @@ class _Weigher:
         """Weigh a set, given by ascending indices; below ``floor`` roughly will do."""
         key = members.tobytes()
         if key not in self._known:
-            self._known[key] = _weighed(
-                self.units[:, members], self.background, self.sigma, floor=floor
-            )
+            weighed = _weighed(self.units[:, members], self.background, self.sigma, floor=floor)
+            if len(members) > max(_FEW, len(self.cosines) / 2) and not weighed.shaped:
+                # Most of all directions without a shape are no structure but the background itself,
+                # whatever its spectrum.
+                weighed = replace(weighed, log_evidence=np.zeros(len(self.sigma)))
+            self._known[key] = weighed
         return self._known[key]
 
     def gain(self, members: IntArray, *, floor: float = -np.inf) -> float:
@@ -268,6 +271,8 @@ class _Weigher:
 
     def part(self, members: IntArray) -> Part:
         """Describe a set."""
+        if len(members) == 1:
+            return Part(members=members, cohesion=1.0, log_evidence=0.0)
         inside = np.abs(self.cosines[np.ix_(members, members)])
         tree = minimum_spanning_tree(2.0 - np.minimum(inside, 1.0) - np.eye(len(members)))
         weakest = float(tree.data.max(initial=1.0))

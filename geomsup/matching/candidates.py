@@ -27,12 +27,12 @@ from geomsup.matching.fitting import (
 )
 from geomsup.shapes import list_shapes
 
-__all__ = ["CandidateSet", "candidate_set"]
+__all__ = ["MAX_VERTICES", "CandidateSet", "candidate_set"]
 
 Array = NDArray[np.float64]
 
 # Nothing in the catalogue has more vertices, bar polygons and simplices nobody has seen learned.
-_MAX_VERTICES = 600
+MAX_VERTICES = 600
 # A shape whose best conceivable evidence is e^-12 of the leader's is not worth laying over.
 _HOPELESS = 12.0
 # Shapes that trained toy models are known to form (Elhage et al. 2022, "The Geometry of
@@ -161,7 +161,7 @@ class CandidateSet:
 @lru_cache(maxsize=1024)
 def candidate_set(n_vertices: int, dim: int) -> CandidateSet:
     """Return the shapes with n_vertices vertices in at most dim dimensions."""
-    if n_vertices > _MAX_VERTICES:
+    if n_vertices > MAX_VERTICES:
         return CandidateSet((), n_vertices, dim)
     names = [s.name for s in list_shapes(n_vertices=n_vertices) if s.dim <= dim]
     return CandidateSet(tuple(prepared(name) for name in names), n_vertices, dim)

@@ -59,6 +59,9 @@ NOISE_GRID.setflags(write=False)
 # shape plus noise becomes the uniform distribution, and ties with independent directions.
 _LEAST_SHARE = 0.4
 
+# Ranks that are weighed: those after the widest gaps between singular values.
+_MOST_RANKS = 12
+
 _LOG_2PI = float(np.log(2 * np.pi))
 # √(ν² + κ²) from which Debye's expansion of I_ν(κ) is taken; below it the series is cheap.
 _DEBYE_FROM = 10.0
@@ -192,8 +195,8 @@ def generic_log_evidence(points: Array, *, dim: int, sigma: Array) -> tuple[Arra
     Returns
     -------
     ranks : ndarray of shape (n_ranks,)
-        The ranks r < min(N, m) considered, 1 not among them, because distinct directions on one
-        line are a digon.  Where r is as large, nothing is constrained.
+        The ranks r < min(N, m) considered, at most twelve of them, and never 1, because distinct
+        directions on one line are a digon.  Where r is as large, nothing is constrained.
     log_evidence : ndarray of shape (n_ranks, n_sigma)
 
     Notes
@@ -205,8 +208,14 @@ def generic_log_evidence(points: Array, *, dim: int, sigma: Array) -> tuple[Arra
     """
     n_vertices, n_axes = points.shape
     ranks = np.arange(2, min(n_vertices, dim, n_axes + 1))
-    kappa = 1 / sigma**2
     squares = points**2
+    if len(ranks) > _MOST_RANKS:
+        # A rank shows as a gap between singular values.
+        energy = squares.sum(axis=0) + 1e-12
+        energy = np.append(energy, 1e-12)
+        gaps = energy[ranks - 1] / energy[ranks]
+        ranks = np.sort(ranks[np.argsort(-gaps, kind="stable")[:_MOST_RANKS]])
+    kappa = 1 / sigma**2
     inside = np.sqrt(np.clip(np.cumsum(squares, axis=1), 1e-12, 1.0))
     log_evidence = np.empty((len(ranks), len(sigma)))
     for row, r in enumerate(ranks):

@@ -25,7 +25,7 @@ from geomsup.matching.background import (
     dimensions_between,
     log_determinant,
 )
-from geomsup.matching.candidates import candidate_set
+from geomsup.matching.candidates import MAX_VERTICES, candidate_set
 from geomsup.matching.evidence import (
     evenness_log_ratio,
     generic_log_evidence,
@@ -312,7 +312,12 @@ def _weighed(
     best = int(np.argmax(ratios))
     # Noise is measured where the directions are whole.
     whole = [space for space in spaces if space.dim >= min(n, background.dim)]
-    irregular = ratios + np.array([_evenness(cloud, space, sigma) for space in spaces])
+    likely = ratios > ratios.max() - 2 * _NEGLIGIBLE
+    even = [
+        _evenness(cloud, space, sigma) if near else 0.0
+        for space, near in zip(spaces, likely, strict=True)
+    ]
+    irregular = ratios + np.array(even)
     if composites:
         paired = paired_log_evidence(cloud.points, dim=background.dim, sigma=sigma)
         if paired is not None:
@@ -353,6 +358,9 @@ def _spaces(cloud: Cloud, background: Background, sigma: Array, largest: int) ->
     Subspaces that they leave by noise alone come first, then all spaces large enough for them.
     """
     n, dim = cloud.n_vertices, background.dim
+    if n > MAX_VERTICES:
+        # Nothing so large has a name, and in real weights the spectrum of a crowd is its rank.
+        return [Setting(dim, 0.0, loosest_noise(dim))]
     ranks, densities = generic_log_evidence(cloud.points, dim=dim, sigma=sigma)
     within = marginalise(densities) + n * log_sphere(dim) if len(ranks) else np.empty(0)
     spaces = [
@@ -374,11 +382,11 @@ def _evenness(cloud: Cloud, space: Setting, sigma: Array) -> float:
     """Return what an even spread over a space adds to independent directions there."""
     n, dim = cloud.n_vertices, space.dim
     # One more direction than dimensions is a tight frame as a simplex alone.
-    if dim < 2 or n < dim + 2:
+    if dim < 2 or not dim + 2 <= n <= MAX_VERTICES:
         return 0.0
     inside = cloud.points[:, :dim]
     lengths = np.linalg.norm(inside, axis=1, keepdims=True)
-    if lengths.min() == 0:
+    if lengths.min() == 0 or inside.shape[1] < dim:
         return 0.0
     even = float(marginalise(evenness_log_ratio(inside / lengths, sigma)))
     return float(np.logaddexp(np.log1p(-_EVEN_SHARE), np.log(_EVEN_SHARE) + even))
