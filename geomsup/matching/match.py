@@ -328,7 +328,7 @@ def _weighed(
     fits: dict[str, Fit] = {}
     log_prior: dict[str, float] = {}
     leader = max(floor, least)
-    for seen, settings in _views(cloud, spaces, floor):
+    for seen, settings in _views(cloud, spaces):
         contenders = candidate_set(n, min(settings[0].dim, seen.dim))
         for k, fit in contenders.lay(
             seen, sigma, settings, at_least=at_least, floor=leader, composites=composites
@@ -392,16 +392,15 @@ def _evenness(cloud: Cloud, space: Setting, sigma: Array) -> float:
     return float(np.logaddexp(np.log1p(-_EVEN_SHARE), np.log(_EVEN_SHARE) + even))
 
 
-def _views(
-    cloud: Cloud, spaces: list[Setting], floor: float
-) -> list[tuple[Cloud, tuple[Setting, ...]]]:
+def _views(cloud: Cloud, spaces: list[Setting]) -> list[tuple[Cloud, tuple[Setting, ...]]]:
     """Return the directions as each kind of space shows them, with the spaces worth a look.
 
     In a subspace that the directions leave by noise their projections count; all spaces that are
     large enough show the directions themselves.
     """
     n = cloud.n_vertices
-    worth = [space for space in spaces if space.log_ratio > floor - _NEGLIGIBLE]
+    least = max(space.log_ratio for space in spaces) - _NEGLIGIBLE
+    worth = [space for space in spaces if space.log_ratio > least]
     last = min(n, spaces[-1].dim)
     whole = tuple(space for space in worth if space.dim >= last) or (spaces[-1],)
     views = [(cloud, whole)]
@@ -514,8 +513,8 @@ def _generic_prior(n_vertices: int, *, part: bool) -> float:
     and two or three of them are easily like a digon or a triangle by chance.  As a part of a matrix
     that was chosen for its interference, they hardly form anything else.
     """
-    few = {2: 0.2, 3: 0.1} if part else {2: 0.7, 3: 0.5}
-    return few.get(n_vertices, 0.4 if n_vertices < 9 else 0.8)
+    few = {2: 0.2, 3: 0.1} if part else {2: 0.7, 3: 0.25}
+    return few.get(n_vertices, 0.25 if n_vertices < 9 else 0.65)
 
 
 def _frozen(array: Array) -> Array:
