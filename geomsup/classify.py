@@ -48,8 +48,8 @@ IntArray = NDArray[np.intp]
 _MOST_COMPARED = 300
 # An axis with less than this share of the strongest one's singular value is rounding.
 _UNUSED = 1e-6
-# Directions with more than this share of their squared norm outside a span (sin² 20°) are not in it,
-# and their energy is none of a sphere of its dimension.
+# Directions with more than this share of their squared norm outside a span (sin² 20°) are not in
+# it, and their energy is none of a sphere of its dimension.
 _MOST_OUTSIDE = 0.117
 # Two vertices so close have an energy beyond comparison.
 _COINCIDENT_COSINE = 1.0 - 1e-9

@@ -591,8 +591,11 @@ def _log_prior(sizes: list[int]) -> float:
         return 0.0
     repeated = np.unique(sizes, return_counts=True)[1]
     ways = gammaln(sum(sizes) + 1) - gammaln(np.array(sizes) + 1).sum()
-    cost = _SPLIT_COST + (_CROWD_COST if sizes.count(1) > 1 else 0.0)
-    return float(gammaln(repeated + 1).sum() - ways) - (cost if max(sizes) > 1 else _SPLIT_COST)
+    alone = sizes.count(1)
+    # Structures beside as many strangers may have come together by chance, like those of a crowd.
+    crowded = len(sizes) > alone >= len(sizes) - alone
+    cost = _SPLIT_COST + (_CROWD_COST if crowded else 0.0)
+    return float(gammaln(repeated + 1).sum() - ways) - cost
 
 
 def _reason(options: list[_Option], best: _Option) -> str:
