@@ -187,6 +187,7 @@ MAY_IMPORT["plotting"] = {
     "dictionary",
     "experiments",
     "neurons",
+    "weights",
 }
 # The package itself, which hands out the public names.
 MAY_IMPORT[""] = ANALYSIS | {"classify"}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import pickle
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from planted import noisy, planted, random_directions, random_orthogonal
 from scipy.linalg import block_diag
@@ -19,11 +23,13 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 from matplotlib.text import Text
 
-from geomsup import GeometryReport, GeomsupError, classify_geometry, get_shape
+from geomsup import GeometryReport, GeomsupError, classify_geometry, get_shape, plotting
+from geomsup.neurons import asymmetric_motifs, neuron_report
 from geomsup.plotting import (
     plot_cosines,
     plot_dimensionality,
@@ -157,6 +163,89 @@ def assert_apart(ax: Axes, gid: str) -> None:
         assert box.y1 <= page.y1
 
 
+# --- what every picture of a matrix accepts -----------------------------------------------------
+
+# What the functions ask for beside W; a new name needs a line here.
+_GRAM = np.array([[1.0, -0.5, -0.5], [0.0, 0.75, -0.75]])
+_INHIBITED = np.array([[2, -0.5], [1, 0], [-1, 0], [0, 1.0]])
+_OUT = np.array([[0.5, 2], [0, -5], [1, 0], [0, 1.0]])
+_WITH_MATRIX = sorted(
+    name
+    for name in plotting.__all__
+    if "W" in inspect.signature(getattr(plotting, name)).parameters
+)
+
+
+def _as_file(W: Array, folder: Path) -> str:
+    path = folder / f"{len(list(folder.iterdir()))}.npy"
+    np.save(path, W)
+    return str(path)
+
+
+# Halves and quarters, which every type holds exactly.
+_FORMS: dict[str, Callable[[Array, Path], object]] = {
+    "list": lambda W, _: W.tolist(),
+    "bfloat16 with a gradient": lambda W, _: torch.nn.Parameter(torch.tensor(W).bfloat16()),
+    "str": _as_file,
+    "path": lambda W, folder: Path(_as_file(W, folder)),
+}
+
+
+def _drawn(name: str, form: Callable[[Array], object], **options: Any) -> Array:
+    """The pixels that a function draws of a matrix in some form."""
+    function = getattr(plotting, name)
+    asked = inspect.signature(function).parameters
+    motif = "motif" in asked
+    W = _INHIBITED if motif else _GRAM
+    if motif:
+        options |= {"V": form(_OUT), "motif": asymmetric_motifs(W, _OUT, n_draws=0).motifs[0]}
+    elif name == "plot_neurons":
+        options["report"] = neuron_report(W)
+    elif "report" in asked:
+        options["report"] = classify_geometry(W)
+    drawn = function(form(W), **options)
+    figure = drawn if isinstance(drawn, Figure) else drawn.figure
+    figure.set_dpi(40)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    plt.close(figure)
+    return np.array(canvas.buffer_rgba())
+
+
+def _in_folder(form: Callable[[Array, Path], object], folder: Path, W: Array) -> object:
+    return form(W, folder)
+
+
+def test_all_pictures_of_a_matrix_are_found() -> None:
+    assert {"plot_report", "plot_directions", "plot_gram", "plot_cosines"} <= set(_WITH_MATRIX)
+    for name in _WITH_MATRIX:
+        assert "feature_axis" in inspect.signature(getattr(plotting, name)).parameters, name
+
+
+@pytest.mark.parametrize("name", _WITH_MATRIX)
+def test_a_picture_accepts_what_the_classifier_accepts(name: str, tmp_path: Path) -> None:
+    usual = _drawn(name, lambda W: W)
+    for what, form in _FORMS.items():
+        assert np.array_equal(_drawn(name, partial(_in_folder, form, tmp_path)), usual), what
+    turned = _drawn(name, lambda W: torch.tensor(W.T, requires_grad=True), feature_axis=0)
+    assert np.array_equal(turned, usual)
+
+
+@pytest.mark.parametrize("name", _WITH_MATRIX)
+@pytest.mark.parametrize("wrong", [2, "rows", None, True])
+def test_a_picture_refuses_axes_that_a_matrix_lacks(name: str, wrong: Any) -> None:
+    with pytest.raises(GeomsupError, match="feature_axis"):
+        _drawn(name, lambda W: W, feature_axis=wrong)
+
+
+def test_a_matrix_the_other_way_round_is_told_how_to_be_read() -> None:
+    W = np.array([[1.0, -0.5, -0.5], [0.0, 0.75, -0.75]])
+    with pytest.raises(GeomsupError, match="pass feature_axis=0"):
+        plot_report(W.T, classify_geometry(W))
+    with pytest.raises(GeomsupError, match="pass feature_axis=-1"):
+        plot_report(W, classify_geometry(W), feature_axis=0)
+
+
 # --- directions ---------------------------------------------------------------------------------
 
 
@@ -256,9 +345,9 @@ def test_one_dimension_is_a_line() -> None:
         ({"W": np.ones((4, 2))}, "4 dimensions and a picture at most 3"),
         ({"W": np.ones((2, 2)), "component": 0}, "pass the report too"),
         ({"W": np.full((2, 2), np.nan)}, "NaN"),
-        ({"W": np.ones((3, 2, 2))}, r"W\[k\]"),
+        ({"W": np.ones((3, 2, 2))}, r"W\[i\]"),
         ({"W": [["a"]]}, "real numbers"),
-        ({"W": [[1], [2, 3]]}, "finished weights"),
+        ({"W": [[1], [2, 3]]}, "rows of equal length"),
         ({"W": np.ones((2, 2)), "report": "pentagon"}, "expected a GeometryReport"),
         ({"W": np.ones((2, 2)), "ax": "here"}, "must be matplotlib Axes"),
     ],
@@ -280,7 +369,9 @@ def test_directions_refuse_arguments_that_do_not_fit_together(
     for wrong in (1, -1, True, 0.0):
         with pytest.raises(GeomsupError, match="component must be a whole number"):
             plot_directions(W, report, component=wrong)  # type: ignore[arg-type]
-    with pytest.raises(GeomsupError, match="the report is on weights of shape"):
+    with pytest.raises(
+        GeomsupError, match=r"W has 89 features in 20 dimensions, but the report is on 90 in 20"
+    ):
         plot_directions(W[:, 1:], report)
     with pytest.raises(GeomsupError, match="projection='3d'"):
         plot_directions(np.eye(3), ax=Figure().add_subplot())
@@ -323,7 +414,7 @@ def test_the_gram_matrix_is_drawn_symmetrically_about_zero() -> None:
 
 
 def test_cosines_are_cosines_at_any_scale() -> None:
-    W = np.array([[3e-200, 0.0, -1e200], [4e-200, 0.0, 0.0]])
+    W = np.array([[3e-140, 0.0, -1e140], [4e-140, 0.0, 0.0]])
     (image,) = plot_cosines(W).images
     expected = [[1.0, 0.0, -0.6], [0.0, 0.0, 0.0], [-0.6, 0.0, 1.0]]
     np.testing.assert_allclose(np.asarray(image.get_array()), np.array(expected))

@@ -46,13 +46,14 @@ def plot_directions(
     ax: Axes | None = None,
     component: int | None = None,
     ideal: bool = True,
+    feature_axis: int = -1,
 ) -> Axes:
     """Draw feature vectors as arrows from the origin, in two or three dimensions.
 
     Parameters
     ----------
-    W : array_like of shape (n_hidden, n_features)
-        Weights; columns are features.
+    W : array_like of shape (n_hidden, n_features), torch.Tensor, or path
+        Weights, in every form that :func:`geomsup.classify_geometry` reads.
     report : GeometryReport, optional
         The report on ``W``; gives each component its colour and the ideal figure behind it.
         Without it every non-zero column is an arrow.
@@ -65,6 +66,8 @@ def plot_directions(
         Required when ``n_hidden`` is above 3.
     ideal : bool, default True
         Draw the matched figure, scaled to the mean norm of the component.
+    feature_axis : int, default -1
+        -1 when columns of W are features, 0 when rows are.
 
     Returns
     -------
@@ -93,9 +96,9 @@ def plot_directions(
     if report is None:
         if component is not None:
             raise GeomsupError("component= counts the components of a report; pass the report too")
-        scene = bare_scene(checked_matrix(W))
+        scene = bare_scene(checked_matrix(W, feature_axis))
     else:
-        weights, known = checked_pair(W, report)
+        weights, known = checked_pair(W, report, feature_axis)
         scene = report_scene(weights, known, component, ideal)
     three_d = scene.dim == 3
     axes: Axes = axes_for(ax, figsize=(6.0, 5.6), three_d=three_d)

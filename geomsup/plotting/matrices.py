@@ -32,18 +32,22 @@ _MOST_FEATURES = 4000
 _NUMBERED = 32
 
 
-def plot_gram(W: object, *, ax: Axes | None = None, order: Order = None) -> Axes:
+def plot_gram(
+    W: object, *, ax: Axes | None = None, order: Order = None, feature_axis: int = -1
+) -> Axes:
     """Draw the Gram matrix WᵀW, the inner products of all pairs of features.
 
     Parameters
     ----------
-    W : array_like of shape (n_hidden, n_features)
-        Weights; columns are features.
+    W : array_like of shape (n_hidden, n_features), torch.Tensor, or path
+        Weights, in every form that :func:`geomsup.classify_geometry` reads.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
     order : GeometryReport or sequence of int, optional
         Which features to show and in which order.  With the report on ``W``, the represented
         features, component by component, each component framed and named.
+    feature_axis : int, default -1
+        -1 when columns of W are features, 0 when rows are.
 
     Returns
     -------
@@ -63,24 +67,28 @@ def plot_gram(W: object, *, ax: Axes | None = None, order: Order = None) -> Axes
     >>> ax.images[0].get_clim()
     (-4.0, 4.0)
     """
-    weights, features, report = _selected(W, order)
+    weights, features, report = _selected(W, order, feature_axis)
     shown = weights[:, features]
     gram = shown.T @ shown
     limit = float(np.abs(gram).max(initial=0.0)) or 1.0
     return _heat_map(gram, limit, "inner product", ax, features, report, weights.shape[1])
 
 
-def plot_cosines(W: object, *, ax: Axes | None = None, order: Order = None) -> Axes:
+def plot_cosines(
+    W: object, *, ax: Axes | None = None, order: Order = None, feature_axis: int = -1
+) -> Axes:
     """Draw the cosines between all pairs of features, on a scale from -1 to 1.
 
     Parameters
     ----------
-    W : array_like of shape (n_hidden, n_features)
-        Weights; columns are features.  Zero columns have cosine 0 with all.
+    W : array_like of shape (n_hidden, n_features), torch.Tensor, or path
+        As for :func:`plot_gram`.  Zero columns have cosine 0 with all.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
     order : GeometryReport or sequence of int, optional
         As for :func:`plot_gram`.
+    feature_axis : int, default -1
+        -1 when columns of W are features, 0 when rows are.
 
     Returns
     -------
@@ -99,7 +107,7 @@ def plot_cosines(W: object, *, ax: Axes | None = None, order: Order = None) -> A
     >>> float(ax.images[0].get_array()[0, 1])
     -1.0
     """
-    weights, features, report = _selected(W, order)
+    weights, features, report = _selected(W, order, feature_axis)
     # Scaled by the largest entry first, so that no square over- or underflows.
     shown = weights[:, features]
     largest = np.abs(shown).max(axis=0, initial=0.0)
@@ -109,15 +117,17 @@ def plot_cosines(W: object, *, ax: Axes | None = None, order: Order = None) -> A
     return _heat_map(cosines, 1.0, "cosine", ax, features, report, weights.shape[1])
 
 
-def _selected(W: object, order: Order) -> tuple[Array, NDArray[np.intp], GeometryReport | None]:
+def _selected(
+    W: object, order: Order, feature_axis: int
+) -> tuple[Array, NDArray[np.intp], GeometryReport | None]:
     """Return the weights and the features to show, in order."""
     report = None
     if isinstance(order, GeometryReport):
-        weights, report = checked_pair(W, order)
+        weights, report = checked_pair(W, order, feature_axis)
         runs = [component for _, run in grouped_by_name(report) for component in run]
         features = np.array([i for component in runs for i in component.features], dtype=np.intp)
     else:
-        weights = checked_matrix(W)
+        weights = checked_matrix(W, feature_axis)
         features = _checked_features(order, weights.shape[1])
     if len(features) > _MOST_FEATURES:
         raise GeomsupError(

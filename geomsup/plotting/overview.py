@@ -21,17 +21,21 @@ __all__ = ["plot_report"]
 _SIZE = (12.0, 9.5)
 
 
-def plot_report(W: object, report: GeometryReport, *, fig: Figure | None = None) -> Figure:
+def plot_report(
+    W: object, report: GeometryReport, *, fig: Figure | None = None, feature_axis: int = -1
+) -> Figure:
     """Draw the overview of a report: graph, cosines, dimensionalities and directions.
 
     Parameters
     ----------
-    W : array_like of shape (n_hidden, n_features)
-        Weights; columns are features.
+    W : array_like of shape (n_hidden, n_features), torch.Tensor, or path
+        Weights, in every form that :func:`geomsup.classify_geometry` reads.
     report : GeometryReport
         The report on ``W``.
     fig : matplotlib.figure.Figure, optional
         An empty figure, whose layout engine is set; a new one of 12 × 9.5 inches by default.
+    feature_axis : int, default -1
+        -1 when columns of W are features, 0 when rows are.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def plot_report(W: object, report: GeometryReport, *, fig: Figure | None = None)
     >>> [ax.get_title() for ax in figure.axes if ax.get_title().startswith("Inter")]
     ['Interference graph']
     """
-    weights, known = checked_pair(W, report)
+    weights, known = checked_pair(W, report, feature_axis)
     if fig is None:
         import matplotlib.pyplot as plt
 
