@@ -29,6 +29,7 @@ __all__ = [
     "checked_matrix",
     "checked_pair",
     "checked_report",
+    "drawn_legend",
     "note",
     "text_width",
 ]
@@ -136,6 +137,18 @@ def _line_width(line: str) -> float:
 
     path = TextPath((0, 0), line, prop=FontProperties(size=_REFERENCE_SIZE))
     return float(path.get_extents().x1)
+
+
+def drawn_legend(ax: Axes, **options: Any) -> None:
+    """A legend without the entries of curves that have no finite point."""
+    entries = [
+        (handle, label)
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+        if not hasattr(handle, "get_xydata") or np.isfinite(handle.get_xydata()).all(axis=1).any()
+    ]
+    if entries:
+        handles, labels = zip(*entries, strict=True)
+        ax.legend(handles, labels, **options)
 
 
 def note(ax: Axes, text: str) -> None:

@@ -330,6 +330,9 @@ def _draw_legend(axes: Any, scene: Scene) -> None:
     if len(named) > _MOST_IN_LEGEND:
         rest = f"and {len(named) - _MOST_IN_LEGEND} more components"
         handles.append(Line2D([], [], linestyle="none", label=rest))
+    if scene.n_others:
+        rest = f"{scene.n_others} other component{'s' * (scene.n_others > 1)} not drawn"
+        handles.append(Line2D([], [], linestyle="none", label=rest))
     if scene.ghosts:
         handles.append(Line2D([], [], color=GHOST, linestyle="--", label="ideal"))
     if scene.dropped:

@@ -149,7 +149,7 @@ def plot_neurons(
 
 
 def neuron_legend(axes: Axes, **options: Any) -> None:
-    """Say what the colours of :func:`plot_neurons` mean.
+    """Say what the colours of :func:`plot_neurons` mean, those that occur in these axes.
 
     Parameters
     ----------
@@ -164,14 +164,18 @@ def neuron_legend(axes: Axes, **options: Any) -> None:
     >>> from geomsup.plotting import neuron_legend, plot_neurons
     >>> ax = plot_neurons([[1, 1]], neuron_report([[1, 1]]), ax=Figure().add_subplot())
     >>> neuron_legend(ax, loc="upper right")
-    >>> len(ax.get_legend().get_texts())
-    4
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['shares a neuron', 'polysemantic neuron']
     """
+    from matplotlib.colors import to_hex
     from matplotlib.patches import Patch
 
+    drawn = {to_hex(patch.get_facecolor()).upper() for patch in axes.patches}
     colors = {"has neurons of its own": _OWN, "shares a neuron": _SHARED}
     colors |= {"is not computed there": _REST, "polysemantic neuron": _TINT}
-    handles = [Patch(color=color, label=label) for label, color in colors.items()]
+    handles = [
+        Patch(color=color, label=label) for label, color in colors.items() if color.upper() in drawn
+    ]
     axes.legend(handles=handles, **{"frameon": False, "fontsize": 8, **options})
 
 

@@ -89,7 +89,9 @@ def plot_report(
     plot_dimensionality(known, ax=panel(grid[1, 0 if drawn else 1], "Dimensionality"))
     if drawn:
         dim = known.n_hidden if chosen is None else known.components[chosen].rank
-        axes = panel(grid[1, 1], "Directions", three_d=dim == 3)
+        others = chosen is not None and len(known.components) > 1
+        which = f" of component {chosen} of {len(known.components)}" if others else ""
+        axes = panel(grid[1, 1], f"Directions{which}", three_d=dim == 3)
         plot_directions(weights, known, ax=axes, component=chosen)
     # Last, because it is fitted to the room that the others leave.
     left = grid[0, 0] if drawn else grid[:, 0]
