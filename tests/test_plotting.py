@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import inspect
 import itertools
 import pickle
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -28,9 +31,18 @@ from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 from matplotlib.text import Text
 
-from geomsup import GeometryReport, GeomsupError, classify_geometry, get_shape, plotting
+from geomsup import (
+    GeometryReport,
+    GeomsupError,
+    classify_geometry,
+    get_shape,
+    list_shapes,
+    plotting,
+)
+from geomsup.dynamics import geometry_timeline
 from geomsup.neurons import asymmetric_motifs, neuron_report
 from geomsup.plotting import (
+    name_color,
     plot_cosines,
     plot_dimensionality,
     plot_directions,
@@ -38,8 +50,10 @@ from geomsup.plotting import (
     plot_interference_graph,
     plot_report,
 )
+from geomsup.plotting.canvas import drawn_legend
 from geomsup.plotting.labels import spread
 from geomsup.plotting.wireframe import wireframe
+from geomsup.theory import FamilyLosses, phase_diagram
 
 Array = NDArray[np.float64]
 
@@ -661,7 +675,7 @@ def test_the_overview_has_its_panels(which: str, request: pytest.FixtureRequest)
     titles = {ax.get_title() for ax in figure.axes}
     assert {"Interference graph", "Cosines", "Dimensionality"} <= titles
     directions = [title for title in titles if title.startswith("Directions")]
-    assert directions == (["Directions of component 0 of 40"] if which == "mixed" else [])
+    assert directions == (["Directions, 1 of 40 components"] if which == "mixed" else [])
     for ax in figure.axes:
         if ax.get_title() == "Interference graph":
             assert_apart(ax, "component")
@@ -676,6 +690,244 @@ def test_the_overview_of_a_planar_model_draws_all_its_directions() -> None:
     assert sum(quiver.N for quiver in arrows(panel)) == 4
     with pytest.raises(GeomsupError, match="must be a matplotlib Figure"):
         plot_report(W, classify_geometry(W), fig=1)  # type: ignore[arg-type]
+
+
+def test_the_directions_of_one_component_say_that_there_are_others(
+    mixed: tuple[Array, GeometryReport],
+) -> None:
+    W, report = mixed
+    legend = plot_directions(W, report, component=3).get_legend()
+    assert legend is not None
+    assert "39 other components not drawn" in [text.get_text() for text in legend.get_texts()]
+    alone = planted("pentagon", 2, 0.01, np.random.default_rng(0))
+    for component in (None, 0):
+        legend = plot_directions(alone, classify_geometry(alone), component=component).get_legend()
+        assert legend is not None
+        assert not [text for text in legend.get_texts() if "other" in text.get_text()]
+
+
+def _many(sizes: list[int], n_loose: int = 0) -> tuple[Array, GeometryReport]:
+    """A report on components of given sizes, put together by hand: parallel features on one ray."""
+    n = sum(sizes) + n_loose
+    ends = np.cumsum([0, *sizes])
+    W = np.zeros((len(sizes) + n_loose, n))
+    components = []
+    pattern = classify_geometry([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]).components[0]
+    for k, (start, stop) in enumerate(itertools.pairwise(ends.tolist())):
+        W[k, start:stop] = 1.0
+        components.append(
+            dataclasses.replace(
+                pattern,
+                features=tuple(range(start, stop)),
+                vertices=tuple((i,) for i in range(start, stop)),
+                dimensionalities=np.full(stop - start, 1.0 / (stop - start)),
+                norms=np.ones(stop - start),
+                match=None,
+                candidates=(),
+                name="irregular",
+            )
+        )
+    W[np.arange(len(sizes), len(W)), np.arange(ends[-1], n)] = 1.0
+    near = [(i, i + 1) for start, stop in itertools.pairwise(ends) for i in range(start, stop - 1)]
+    report = dataclasses.replace(
+        classify_geometry([[1.0, 0.0, 0.0]]),
+        components=tuple(components),
+        norms=np.ones(n),
+        dimensionalities=np.ones(n),
+        represented=np.ones(n, dtype=bool),
+        n_hidden=len(W),
+        n_features=n,
+        rank=len(W),
+        edges=np.array(near, dtype=np.intp).reshape(-1, 2),
+        cosines=np.ones(len(near)),
+    )
+    return W, report
+
+
+@pytest.mark.parametrize(
+    ("sizes", "drawn", "mapped"),
+    [
+        ([450, 30, 20], 2, 50),
+        ([250, 200, 30], 2, 280),
+        ([420], 0, 0),
+        ([300, 250], 1, 300),
+    ],
+)
+def test_of_a_large_report_is_drawn_what_has_room(
+    sizes: list[int], drawn: int, mapped: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A tenth of what there is room for otherwise, because pictures of thousands take seconds.
+    monkeypatch.setattr("geomsup.plotting.graph._MOST_NODES", 300)
+    monkeypatch.setattr("geomsup.plotting.matrices._MOST_FEATURES", 400)
+    W, report = _many(sizes)
+    figure = plot_report(W, report)
+    (graph,) = [ax for ax in figure.axes if ax.get_title() == "Interference graph"]
+    legend = graph.get_legend()
+    if drawn == 0:
+        assert "more than 300 features are not drawn" in graph.texts[0].get_text()
+    else:
+        assert legend is not None
+        said = legend.get_title().get_text()
+        assert f"{drawn} of {len(sizes)} components drawn" in said
+    (cosines,) = [ax for ax in figure.axes if ax.get_title() == "Cosines"]
+    if mapped:
+        assert np.asarray(cosines.images[0].get_array()).shape == (mapped, mapped)
+        assert f"{mapped:,} of {sum(sizes):,} features" in cosines.get_xlabel()
+
+
+def test_features_outside_every_structure_are_drawn_as_such() -> None:
+    W, report = _many([4, 3], n_loose=5)
+    ax = plot_dimensionality(report)
+    assert len(offsets(ax, "points")) == 12
+    assert "5 × unstructured" in words(ax, "margin")
+    assert np.asarray(plot_cosines(W, order=report).images[0].get_array()).shape == (12, 12)
+    legend = plot_interference_graph(report).get_legend()
+    assert legend is not None
+    assert "5 unstructured features not drawn" in legend.get_title().get_text()
+    nothing = dataclasses.replace(report, components=())
+    assert plot_interference_graph(nothing).texts[0].get_text() == "12 unstructured features"
+    assert len(plot_report(W, nothing).axes) >= 3
+    flat = np.array([[1.0, -0.5, -0.5, 0.3], [0.0, 0.866, -0.866, 0.4]])
+    known = classify_geometry(flat)
+    loose = dataclasses.replace(known, components=known.components[:-1])
+    legend = plot_directions(flat, loose).get_legend()
+    assert legend is not None
+    assert [t for t in legend.get_texts() if t.get_text().startswith("unstructured: ")]
+
+
+def test_edges_between_components_do_not_disturb_a_picture() -> None:
+    _, report = _many([3, 3])
+    crossing = dataclasses.replace(
+        report,
+        edges=np.append(report.edges, [[2, 3]], axis=0),
+        cosines=np.append(report.cosines, 1.0),
+    )
+    drawn = [plot_interference_graph(one) for one in (report, crossing)]
+    counts = [sum(len(c.get_paths()) for c in ax.collections if c.get_gid() == "positive")
+              for ax in drawn]  # fmt: skip
+    assert counts == [4, 4]
+
+
+# --- colours ------------------------------------------------------------------------------------
+
+
+def test_every_name_of_the_catalogue_has_a_colour_of_its_own() -> None:
+    names = [shape.name for shape in list_shapes()] + ["irregular", "unstructured"]
+    colors = [name_color(name) for name in names]
+    assert len(set(colors)) == len(names)
+    assert all(re.fullmatch("#[0-9A-F]{6}", color) for color in colors)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("digon + triangle", "triangle ⊕ digon", True),
+        ("digon + digon, 1 dropped", "digon ⊕ digon", True),
+        ("digon", "digon, 3 dropped", True),
+        ("2 × digon, 1 × triangle, 3 dropped", "digon + triangle + digon", True),
+        ("1 × digon", "digon", True),
+        ("2 × digon", "digon", False),
+        ("digon", "digon + digon", False),
+        ("digon + digon", "digon + digon + digon", False),
+        ("digon(1, 2) ⊕ 3", "digon(1, 3) ⊕ 2", False),
+        ("1 (2 dropped)", "2 (1 dropped)", False),
+        ("17-gon", "18-gon", False),
+        ("vacant octahedron", "octahedron", False),
+    ],
+)
+def test_colours_of_sums_and_phases(one: str, other: str, same: bool) -> None:
+    assert (name_color(one) == name_color(other)) is same
+
+
+def legend_colors(figure: Any) -> dict[str, str]:
+    """The colours that the legends of a figure give to names."""
+    found = {}
+    for ax in figure.axes:
+        legend = ax.get_legend()
+        for handle, text in (
+            zip(legend.legend_handles, legend.get_texts(), strict=True) if legend else ()
+        ):
+            color = (
+                handle.get_facecolor() if hasattr(handle, "get_facecolor") else handle.get_color()
+            )
+            name = text.get_text().partition(":")[0].partition(", exact")[0]
+            found[name] = mpl.colors.to_hex(color).upper()
+    return found
+
+
+def test_one_name_has_one_colour_in_all_pictures(mixed: tuple[Array, GeometryReport]) -> None:
+    W, report = mixed
+    expected = {name: name_color(name) for name in report.counts()}
+    ax = plot_dimensionality(report)
+    labels = {
+        t.get_text().replace("\n", " ").split(" × ")[-1]: t.get_color() for t in texts(ax, "margin")
+    }
+    assert {name: labels[name] for name in expected} == expected
+    graph = plot_interference_graph(report, color_by="name")
+    (nodes,) = [c for c in graph.collections if c.get_gid() == "nodes"]
+    shown = {mpl.colors.to_hex(tuple(color)).upper() for color in np.array(nodes.get_facecolor())}
+    assert shown == set(expected.values())
+    for number, component in enumerate(report.components):
+        if component.rank <= 3 and component.name not in {
+            c.name for c in report.components[:number]
+        }:
+            drawn = legend_colors(plot_directions(W, report, component=number).figure)
+            assert drawn[component.name] == expected[component.name]
+    weights = np.zeros((40, 1, 2))
+    weights[:, 0, 0] = 1.0
+    weights[20:, 0, 1] = -1.0
+    line = plotting.plot_timeline(geometry_timeline(np.arange(40), weights))
+    bands = {mpl.colors.to_hex(patch.get_facecolor()).upper() for patch in line.axes[0].patches}
+    assert bands == {name_color("monosemantic"), name_color("digon")}
+    losses = FamilyLosses(
+        n_features=3,
+        feature_probability=np.array([0.1, 0.2]),
+        shapes=("triangle", "digon ⊕ monosemantic"),
+        losses=np.array([[1.0, 2.0], [2.0, 3.0]]),
+        boundaries=(),
+    )
+    drawn = legend_colors(plotting.plot_family_losses(losses).figure)
+    assert drawn == {name: name_color(name) for name in losses.shapes}
+    diagram = phase_diagram(2, 1, unit_norm=True)
+    drawn = legend_colors(plotting.plot_phase_diagram(diagram).figure)
+    assert drawn == {name: name_color(name) for name in diagram.phases}
+
+
+def test_namesakes_differ_in_tone(digons: tuple[Array, GeometryReport]) -> None:
+    from geomsup.plotting.style import component_colors
+
+    colors = component_colors(digons[1])
+    assert colors[0] == name_color("digon")
+    assert len(set(colors[:5])) == 5
+
+
+def test_a_legend_names_only_what_is_drawn() -> None:
+    report = classify_geometry([[1.0, -1.0]])
+    legend = plot_interference_graph(report).get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["negative"]
+    ax = Figure().add_subplot()
+    ax.plot([0, 1], [np.nan, np.nan], label="nothing")
+    ax.plot([0, 1], [np.nan, 1.0], label="something")
+    drawn_legend(ax)
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["something"]
+
+
+def test_figures_are_those_of_pyplot() -> None:
+    """Others are not seen by the gallery, nor by a notebook."""
+    for path in Path(plotting.__file__).parent.rglob("*.py"):
+        calls = [
+            node.func
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call)
+        ]
+        made = [f.id for f in calls if isinstance(f, ast.Name) and f.id == "Figure"]
+        assert not made, path
+
+
+# --- nothing to draw -----------------------------------------------------------------------------
 
 
 def test_no_represented_features_are_said_to_be_none(empty: tuple[Array, GeometryReport]) -> None:

@@ -35,6 +35,8 @@ _TOGETHER = 0.05
 # More labels than this are a grey cloud.
 _MOST_LABELS = 40
 _MOST_IN_LEGEND = 6
+# More arrows of one component are drawn at once, without depth: each takes milliseconds.
+_MOST_SINGLE = 200
 # A figure with more corners looks alike from all sides.
 _MOST_CORNERS = 64
 
@@ -240,6 +242,12 @@ def _draw_solid(axes: Any, scene: Scene) -> None:
                 )
             )
     for family in scene.families:
+        if len(family.features) > _MOST_SINGLE:
+            axes.quiver(
+                *np.zeros((3, 1)), *family.tips.T, color=family.color, alpha=0.4, linewidth=0.8,
+                arrow_length_ratio=0.05, gid="arrows",
+            )  # fmt: skip
+            continue
         for feature, tip, near in zip(
             family.features, family.tips, nearness(family.tips), strict=True
         ):

@@ -200,15 +200,10 @@ def _pieces(
     labels: bool,
 ) -> list[Piece]:
     """Lay out the visible part of each component on its unit scale."""
-    inner = _inner_edges(report, components)
-    cosines = {
-        (int(i), int(j)): abs(float(c))
-        for (i, j), c in zip(report.edges[inner], report.cosines[inner], strict=True)
-    }
     pieces = []
     for component in components:
         visible = _visible(report, component, min_degree)
-        positions = unit_layout(component, _adjacency(component, cosines), rng)[visible]
+        positions = unit_layout(component, _adjacency(report, component), rng)[visible]
         middle = (positions.max(axis=0) + positions.min(axis=0)) / 2
         pieces.append(
             Piece(
@@ -221,15 +216,16 @@ def _pieces(
     return pieces
 
 
-def _adjacency(component: ComponentReport, cosines: dict[tuple[int, int], float]) -> Array:
+def _adjacency(report: GeometryReport, component: ComponentReport) -> Array:
     """Return |cosine| of the edges between the vertices, taken at their first features."""
+    number = np.full(report.n_features, -1)
     heads = [vertex[0] for vertex in component.vertices]
+    number[heads] = np.arange(len(heads))
+    first, second = number[report.edges].T
+    inner = (first >= 0) & (second >= 0)
     adjacency = np.zeros((len(heads), len(heads)))
-    for k, first in enumerate(heads):
-        for m in range(k + 1, len(heads)):
-            pair = (first, heads[m]) if first < heads[m] else (heads[m], first)
-            adjacency[k, m] = adjacency[m, k] = cosines.get(pair, 0.0)
-    return adjacency
+    adjacency[first[inner], second[inner]] = np.abs(report.cosines[inner])
+    return np.maximum(adjacency, adjacency.T)
 
 
 def _figure_size(pieces: list[Piece]) -> tuple[float, float]:

@@ -90,7 +90,7 @@ def plot_report(
     if drawn:
         dim = known.n_hidden if chosen is None else known.components[chosen].rank
         others = chosen is not None and len(known.components) > 1
-        which = f" of component {chosen} of {len(known.components)}" if others else ""
+        which = f", 1 of {len(known.components)} components" if others else ""
         axes = panel(grid[1, 1], f"Directions{which}", three_d=dim == 3)
         plot_directions(weights, known, ax=axes, component=chosen)
     # Last, because it is fitted to the room that the others leave.

@@ -73,7 +73,7 @@ _NAMED = {
 }
 # With this word before the name the phases of the paper's two diagrams are farthest apart.
 _SALT = "650"
-_PHASE = re.compile(r"(^|[( ])\d+([,) ]|$)")
+_PHASE = re.compile(r"\(\d|(^|⊕ )\d+( ⊕|$)")
 _TONES, _SATURATIONS = (0.32, 0.47, 0.62), (0.45, 0.8)
 
 
@@ -91,8 +91,9 @@ def name_color(name: str) -> str:
     Parameters
     ----------
     name : str
-        Of a shape, of a sum ("digon ⊕ triangle" or "digon + triangle, 1 dropped": the mixture of
-        the colours of its parts), or of a phase ("digon(1, 2) ⊕ 3").
+        Of a shape, of a sum ("digon ⊕ triangle", "digon + triangle, 1 dropped" or "1 × digon,
+        1 × triangle": the mixture of the colours of its parts), or of a phase
+        ("digon(1, 2) ⊕ 3").
 
     Returns
     -------
@@ -107,14 +108,20 @@ def name_color(name: str) -> str:
     kept = re.sub(r", \d+ dropped$", "", name)
     if kept in _NAMED:
         return _NAMED[kept]
-    parts = sorted(re.split(r" [+⊕] ", kept))
-    if len(parts) > 1 and not _PHASE.search(kept):
+    parts = [] if _PHASE.search(kept) else _parts(kept)
+    if parts and parts != [kept]:
         channels = zip(*(_rgb(name_color(part)) for part in parts), strict=True)
         # Darker with every part, so that two digons do not look like one.
         return _hex(*(sum(values) / len(parts) * 0.87 ** (len(parts) - 1) for values in channels))
     code = hashlib.sha256(f"{_SALT}{kept}".encode()).digest()
     hue = int.from_bytes(code[:2], "big") / 2**16
     return _hex(*colorsys.hls_to_rgb(hue, _TONES[code[2] % 3], _SATURATIONS[code[3] % 2]))
+
+
+def _parts(name: str) -> list[str]:
+    """The names that make up a sum, each as often as it occurs, in alphabetical order."""
+    counted = [re.fullmatch(r"(?:(\d+) × )?(.+)", part) for part in re.split(r" [+⊕] |, ", name)]
+    return sorted(part[2] for part in counted if part for _ in range(int(part[1] or 1)))
 
 
 def name_colors(report: GeometryReport) -> dict[str, str]:
