@@ -26,6 +26,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_gallery.gen_gallery",
     "command_line",
+    "gallery_pictures",
     "offline_math",
     "plain_bars",
     "shape_tables",
