@@ -21,7 +21,7 @@ def _extension(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     ("body", "is_bare"),
     [
         (
-            '<img src="../_images/sphx_glr_plot_a_001.png" alt="" class="sphx-glr-single-img"/>',
+            '<img src="../_images/sphx_glr_plot_a_001.png" class="sphx-glr"/>',
             False,
         ),
         ('<img alt="x" src="../_images/sphx_glr_plot_a_002.png"/>', True),  # no such file
