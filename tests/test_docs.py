@@ -55,6 +55,7 @@ def test_a_page_without_a_picture_is_found(
         (r"\hat{W}", {"msub": 0, "mover": 1, "munderover": 0}),
         (r"\sum_{i=1}^n \hat{x}_i", {"msub": 1, "mover": 1, "munderover": 1}),
         (r"\sum_i x_i", {"munder": 1, "msub": 1, "munderover": 0}),
+        (r"\hat{W}_i,\qquad a\ b\;c\,d < e~f \text{ and } \&", {"msub": 1, "mover": 1}),
     ],
 )
 @pytest.mark.parametrize("as_block", [False, True])

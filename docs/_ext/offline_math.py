@@ -9,6 +9,8 @@ as the index of a sum does.  What it makes of accents is put right here.
 
 from __future__ import annotations
 
+import html
+import re
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
+# HTML's names of characters, which are not XML's; "&lt;" and the like stay.
+_ENTITY = re.compile(r"&(?!(?:lt|gt|amp|quot|apos);)\w+;")
 _NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 
 
@@ -47,7 +51,7 @@ def _mathml(node: nodes.Element, *, as_block: bool) -> str:
 def beside_accents(mathml: str) -> str:
     """Put subscripts of accented letters beside them: ``munderover`` becomes ``msub``."""
     ET.register_namespace("", _NAMESPACE)
-    root = ET.fromstring(mathml)
+    root = ET.fromstring(_ENTITY.sub(lambda match: html.unescape(match[0]), mathml))
     for element in list(root.iter(f"{{{_NAMESPACE}}}munderover")):
         base, below, above = element
         # The index of a sum has its place under it.
