@@ -77,6 +77,8 @@ _COSINE_BINS = 4000
 _CLEAN = 0.1
 # An axis of a set stands out of noise if its directions have so much energy along it.
 _LEAST_AXIS = 0.3
+# Less log evidence than this is rounding.
+_NOTHING = 1e-9
 # So many directions that form no structure are still one irregular component, and more if their
 # Σcos² lies below that of independent ones by this many standard deviations.
 _FEW, _EVEN = 24, 5.0
@@ -203,13 +205,23 @@ def _told_apart(
     near to; so are many that share their space more evenly than chance has it.
     """
     leakages = 1 - 1 / (weigher.cosines**2).sum(axis=1)
-    kept: list[IntArray] = []
-    rest: list[IntArray] = []
-    for part in members:
-        alone = len(part) == 1
-        good = leakages[part[0]] <= MAX_LEAKAGE if alone else weigher.gain(part) > 0
-        (kept if good else rest).append(part)
-    left = np.sort(np.concatenate([*rest, np.empty(0, dtype=np.intp)])).astype(np.intp)
+    kept = [
+        part
+        for part in members
+        if len(part) > 1
+        and (
+            weigher.gain(part) > _NOTHING
+            or weigher.weigh(part).shaped
+            # Few directions of which one leans on others are looked at together.
+            or (len(part) <= _FEW and leakages[part].max() > MAX_LEAKAGE)
+        )
+    ]
+    # A part without evidence is so many single directions.
+    inside = np.concatenate([*kept, np.empty(0, dtype=np.intp)])
+    singles = np.setdiff1d(np.arange(len(leakages)), inside)
+    alone = leakages[singles] <= MAX_LEAKAGE
+    kept += [np.array([single]) for single in singles[alone]]
+    left = singles[~alone]
     if 0 < len(left) <= _FEW or _evenness(weigher, left, weigher.background.dim) > _EVEN:
         kept, left = [*kept, left], left[:0]
     return tuple(weigher.part(part) for part in kept), left
@@ -451,9 +463,12 @@ def _option(
         cosines = axes.T @ axes
         if not overlapping and _overlap(cosines, owner) > _MAX_OVERLAP:
             return None
-        total += _orthogonality(
+        orthogonality = _orthogonality(
             cosines, energies, owner, each, weigher.background.dim, weigher.sigma
         )
+        # Axes that depend on others are orthogonal to a third whenever these are: no new evidence.
+        excess = max(0, len(energies) - weigher.background.rank)
+        total += orthogonality - max(0.0, orthogonality) * min(1.0, 2 * excess / len(energies))
     return _Option(
         members=members,
         threshold=threshold,

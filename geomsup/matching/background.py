@@ -44,13 +44,14 @@ class Background:
         the dimension in which independent directions are likeliest to have their cosines.
     largest : int
         The most dimensions that noise may have: ``dim`` where the directions fill the space.
-    n_directions : int
-        How many directions the matrix has.
+    n_directions, rank : int
+        How many directions the matrix has, and how many axes they fill.
     """
 
     dim: int
     largest: int
     n_directions: int
+    rank: int
 
 
 def background_of(units: Array) -> Background:
@@ -72,11 +73,11 @@ def background_of(units: Array) -> Background:
     True
     >>> angles = 2 * np.pi * np.arange(5) / 5
     >>> background_of(np.array([np.cos(angles), np.sin(angles), 0 * angles]))
-    Background(dim=2, largest=2, n_directions=5)
+    Background(dim=2, largest=2, n_directions=5, rank=2)
     """
     n_vertices = units.shape[1]
     if not n_vertices:
-        return Background(dim=1, largest=1, n_directions=0)
+        return Background(dim=1, largest=1, n_directions=0, rank=0)
     small = units @ units.T if len(units) < n_vertices else units.T @ units
     energies = np.maximum(np.linalg.eigvalsh(small), 0.0)
     rank = max(1, int(np.count_nonzero(energies > _UNFILLED**2)))
@@ -85,12 +86,12 @@ def background_of(units: Array) -> Background:
         mean_square = float((energies**2).sum() - n_vertices) / (n_vertices * (n_vertices - 1))
         dim = max(2, round(1 / mean_square)) if mean_square * rank > _ANISOTROPIC else rank
         dim = min(dim, rank)
-        return Background(dim=dim, largest=dim, n_directions=n_vertices)
+        return Background(dim=dim, largest=dim, n_directions=n_vertices, rank=rank)
     log_det = float(np.log(energies).sum())
     dims = dimensions_between(n_vertices, LARGEST_DIM)
     densities = [gram_log_density(log_det, n_vertices, dim) for dim in dims]
     likeliest = dims[int(np.argmax(densities))]
-    return Background(dim=likeliest, largest=LARGEST_DIM, n_directions=n_vertices)
+    return Background(dim=likeliest, largest=LARGEST_DIM, n_directions=n_vertices, rank=n_vertices)
 
 
 def log_determinant(singular_values: Array, n_vertices: int, dim: int) -> float:

@@ -252,8 +252,9 @@ def structure_log_evidence(
     -------
     rank : int
     log_evidence : ndarray of shape (n_sigma,)
-        log of p(directions | σ) over the density of the background, the catalogue and "irregular"
-        weighed by their priors.  Composites of orthogonal factors are left out: their factors
+        log of p(directions) over the density of the background, the catalogue and "irregular"
+        weighed by their priors, spread over σ as the likeliest of them has it.  Composites of
+        orthogonal factors are left out: their factors
         speak for themselves.  Where directions are more nearly orthogonal than the background has
         it, its place is taken by independent directions in as many dimensions as that takes:
         otherwise any set of them would look like a simplex.
@@ -267,8 +268,9 @@ def structure_log_evidence(
     best = int(np.argmax(log_weights))
     if best > 0:
         rank = weighed.fits[best - 1].shape.dim
-    log_evidence = log_sum(weighed.log_terms) - _orthogonality(cloud, background)
-    return rank, log_evidence, best > 0
+    # What the noise is, the likeliest explanation tells: its rank goes with it.
+    total = log_sum(log_weights) - _orthogonality(cloud, background)
+    return rank, weighed.log_terms[best] - log_weights[best] + total, best > 0
 
 
 def _orthogonality(cloud: Cloud, background: Background) -> float:
@@ -307,7 +309,8 @@ def _weighed(
     """
     n = cloud.n_vertices
     largest = background.largest if composites else background.dim
-    spaces = _spaces(cloud, background, sigma, largest)
+    spaces, by_noise = _spaces(cloud, background, sigma, largest)
+    spaces = _with_prior(spaces, background)
     ratios = np.array([space.log_ratio for space in spaces])
     best = int(np.argmax(ratios))
     # Noise is measured where the directions are whole.
@@ -341,9 +344,10 @@ def _weighed(
             else:
                 terms[name], fits[name] = fit.log_evidence, fit
     prior = _generic_prior(n, part=n < background.n_directions)
-    count = np.log(len(ratios))
-    log_irregular = np.full(len(sigma), np.log(prior) + log_sum(irregular) - count)
-    shares = [np.log1p(-prior) + log_prior[name] - count + terms[name] for name in fits]
+    log_irregular = np.full(len(sigma), np.log(prior) + log_sum(irregular))
+    if best < len(by_noise):
+        log_irregular = log_irregular + by_noise[best] - marginalise(by_noise[best])
+    shares = [np.log1p(-prior) + log_prior[name] + terms[name] for name in fits]
     return _Weighed(
         fits=list(fits.values()),
         log_terms=np.array([log_irregular, *shares]),
@@ -352,15 +356,18 @@ def _weighed(
     )
 
 
-def _spaces(cloud: Cloud, background: Background, sigma: Array, largest: int) -> list[Setting]:
+def _spaces(
+    cloud: Cloud, background: Background, sigma: Array, largest: int
+) -> tuple[list[Setting], Array]:
     """Return the spaces in which the directions may be independent, with log ratios.
 
-    Subspaces that they leave by noise alone come first, then all spaces large enough for them.
+    Subspaces that they leave by noise alone come first, and their evidence at each noise beside
+    them; then all spaces large enough for them.
     """
     n, dim = cloud.n_vertices, background.dim
     if n > MAX_VERTICES:
         # Nothing so large has a name, and in real weights the spectrum of a crowd is its rank.
-        return [Setting(dim, 0.0, loosest_noise(dim))]
+        return [Setting(dim, 0.0, loosest_noise(dim))], np.empty((0, len(sigma)))
     ranks, densities = generic_log_evidence(cloud.points, dim=dim, sigma=sigma)
     within = marginalise(densities) + n * log_sphere(dim) if len(ranks) else np.empty(0)
     spaces = [
@@ -368,13 +375,32 @@ def _spaces(cloud: Cloud, background: Background, sigma: Array, largest: int) ->
         for r, value in zip(ranks, within, strict=True)
     ]
     if n > dim or n == largest or n == 1:
-        return [*spaces, Setting(dim, 0.0, loosest_noise(dim))]
+        return [*spaces, Setting(dim, 0.0, loosest_noise(dim))], densities
     log_det = log_determinant(cloud.singular_values, n, dim)
     reference = gram_log_density(log_det, n, dim)
     dims = {*dimensions_between(n, dim), *dimensions_between(dim, max(dim, largest))}
-    return spaces + [
+    spaces += [
         Setting(q, gram_log_density(log_det, n, q) - reference, loosest_noise(q))
         for q in sorted(dims)
+    ]
+    return spaces, densities
+
+
+def _with_prior(spaces: list[Setting], background: Background) -> list[Setting]:
+    """Return the spaces with their prior probabilities in the log ratios.
+
+    Where the directions of a matrix fill their space, half of the prior is on that.
+    """
+    n_spaces = len(spaces)
+    filled = background.dim == background.largest and n_spaces > 1
+    return [
+        space._replace(
+            log_ratio=space.log_ratio
+            - np.log(
+                2 * (1 if space.dim == background.dim else n_spaces - 1) if filled else n_spaces
+            )
+        )
+        for space in spaces
     ]
 
 
