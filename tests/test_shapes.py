@@ -27,7 +27,10 @@ FloatArray = NDArray[np.float64]
 
 CATALOGUE = list_shapes()
 FAMILIES = [shape for shape in CATALOGUE if shape.family is not None]
+# A vacant figure keeps the landmarks of the whole one, which are no minima of what is left.
+WHOLE_FAMILIES = [shape for shape in FAMILIES if shape.vacant_of is None]
 NAMES = [shape.name for shape in CATALOGUE]
+VACANT = [shape for shape in CATALOGUE if shape.vacant_of is not None]
 
 
 def family_of(name: str) -> ShapeFamily:
@@ -189,8 +192,13 @@ def test_chirality_is_the_absence_of_reflections(name: str) -> None:
     assert shape.chiral != Symmetries(shape.vertices).has_reflection()
 
 
-def test_only_the_snub_cube_is_chiral() -> None:
-    assert [shape.name for shape in CATALOGUE if shape.chiral] == ["snub cube"]
+def test_chiral_shapes() -> None:
+    assert [shape.name for shape in CATALOGUE if shape.chiral] == [
+        "vacant capped triangular prism (capped face)",
+        "vacant bicapped triangular prism (outer edge)",
+        "vacant snub cube",
+        "snub cube",
+    ]
 
 
 def test_snub_cube_and_its_mirror_image_are_not_congruent_by_rotation() -> None:
@@ -316,6 +324,70 @@ def test_edge_counts_and_distinct_cosines(name: str, n_edges: int, n_cosines: in
     assert 1 + (np.diff(cosines) > 1e-9).sum() == n_cosines
 
 
+# ---- figures without a vertex -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [shape.name for shape in VACANT])
+def test_a_vacant_figure_is_the_whole_one_without_a_vertex(name: str) -> None:
+    vacant = get_shape(name)
+    assert vacant.vacant_of is not None
+    whole = get_shape(vacant.vacant_of)
+    assert (vacant.n_vertices, vacant.dim) == (whole.n_vertices - 1, whole.dim)
+    rows = [
+        k
+        for k in range(whole.n_vertices)
+        if np.array_equal(np.delete(whole.vertices, k, axis=0), vacant.vertices)
+    ]
+    assert len(rows) == 1
+    assert vacant.vacant_of in vacant.source
+    if whole.family is not None:
+        assert vacant.family is not None
+        for parameter in np.linspace(*whole.family.bounds, 5):
+            rest = np.delete(whole.family.build(float(parameter)), rows[0], axis=0)
+            assert np.array_equal(rest, vacant.family.build(float(parameter)))
+
+
+def arrangement(vertices: FloatArray) -> bytes:
+    """The same for congruent sets of vertices: the sorted rows of their cosines, sorted."""
+    rows = np.sort((vertices @ vertices.T).round(6) + 0.0, axis=1)
+    return rows[np.lexsort(rows.T)].tobytes()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        s.name
+        for s in CATALOGUE
+        if not (s.vacant_of or s.factors) and 5 <= s.n_vertices != s.dim + 1 and s.n_vertices < 100
+    ],
+)
+def test_every_orbit_of_vertices_has_its_vacant_figure(name: str) -> None:
+    whole = get_shape(name)
+    holes = {arrangement(np.delete(whole.vertices, k, axis=0)) for k in range(whole.n_vertices)}
+    named = {arrangement(s.vertices) for s in CATALOGUE if s.vacant_of == name}
+    # A cap leaves a figure that has a name already.
+    caps = [s for s in CATALOGUE if f"vacant {name} (cap)" in s.synonyms]
+    assert named <= holes
+    assert len(named) + len(caps) == len(holes)
+    assert len(named) == sum(s.vacant_of == name for s in CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("capped triangular prism", "triangular prism"),
+        ("bicapped triangular prism", "capped triangular prism"),
+        ("tricapped triangular prism", "bicapped triangular prism"),
+        ("capped square antiprism", "square antiprism"),
+        ("bicapped square antiprism", "capped square antiprism"),
+    ],
+)
+def test_a_figure_without_its_cap_is_the_one_with_fewer_caps(name: str, left: str) -> None:
+    shape = get_shape(f"vacant {name} (cap)")
+    assert shape.name == left
+    assert np.array_equal(family_of(name).build(0.7)[:-1], family_of(left).build(0.7))
+
+
 # ---- shapes of the same size --------------------------------------------------------------
 
 
@@ -324,7 +396,7 @@ def test_shapes_of_the_same_size_differ_clearly() -> None:
     for a, b in itertools.combinations(CATALOGUE, 2):
         if (a.n_vertices, a.dim) != (b.n_vertices, b.dim):
             continue
-        if {a.name, b.name} == {"rook graph code", "Shrikhande code"}:
+        if {a.vacant_of or a.name, b.vacant_of or b.name} == {"rook graph code", "Shrikhande code"}:
             continue
         gap = np.sqrt(np.mean((sorted_cosines(a.vertices) - sorted_cosines(b.vertices)) ** 2))
         closest = min(closest, float(gap))
@@ -455,7 +527,7 @@ def test_default_and_landmarks_lie_inside_the_bounds(name: str) -> None:
         assert low + 0.1 < value < high - 0.1
 
 
-@pytest.mark.parametrize("name", [shape.name for shape in FAMILIES])
+@pytest.mark.parametrize("name", [shape.name for shape in WHOLE_FAMILIES])
 def test_landmarks_are_what_they_say(name: str) -> None:
     shape, family = get_shape(name), family_of(name)
     landmarks, grid = family.landmarks, np.linspace(*family.bounds, 801)
@@ -492,7 +564,7 @@ def test_landmarks_are_what_they_say(name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", [shape.name for shape in FAMILIES])
+@pytest.mark.parametrize("name", [shape.name for shape in WHOLE_FAMILIES])
 def test_minimal_landmarks_are_exact_to_twelve_digits(name: str) -> None:
     family = family_of(name)
     i, j = np.triu_indices(get_shape(name).n_vertices, k=1)
