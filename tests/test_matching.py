@@ -59,6 +59,18 @@ def test_every_shape_is_recognised_in_its_own_and_in_more_dimensions(shape: str)
             assert result.candidates[0].noise == pytest.approx(0.02, rel=0.7)
 
 
+@pytest.mark.parametrize("shape", [s.name for s in list_shapes() if s.vacant_of is not None])
+def test_an_exact_vacant_figure_is_laid_over_itself(shape: str) -> None:
+    # Tuples of vertices differ by where the hole is, far more than a beam can hold.
+    rng = np.random.default_rng(4)
+    vertices = get_shape(shape).vertices
+    turn = np.linalg.qr(rng.normal(size=(vertices.shape[1] + 1,) * 2))[0][:, : vertices.shape[1]]
+    order = rng.permutation(len(vertices))
+    match = match_shape(vertices[order] @ turn.T, shape)
+    assert match.rms_angle < 1e-6
+    np.testing.assert_allclose(match.ideal_directions().T, vertices[order] @ turn.T, atol=1e-6)
+
+
 @pytest.mark.parametrize("n_vertices", [4, 6, 8])
 def test_lower_bound_is_a_lower_bound(n_vertices: int) -> None:
     rng = np.random.default_rng(n_vertices)
