@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from geomsup.errors import GeomsupError
 from geomsup.gram import (
@@ -24,10 +23,17 @@ from geomsup.interference import (
     parallel_groups,
     represented_features,
 )
-from geomsup.matching import MatchResult, ShapeMatch, match_directions
+from geomsup.matching import Background, MatchResult, ShapeMatch, match_directions
 from geomsup.matching.evidence import NOISE_GRID
-from geomsup.partition import MAX_LEAKAGE, Cut, best_cut, orthogonal_within
-from geomsup.report import ComponentReport, GeometryReport
+from geomsup.partition import (
+    MAX_LEAKAGE,
+    Part,
+    Partition,
+    best_partition,
+    orthogonal_within,
+    partition_by,
+)
+from geomsup.report import ComponentReport, GeometryReport, Unstructured
 from geomsup.shapes import composite_name
 from geomsup.sphere.compare import OptimaComparison, compared_with
 from geomsup.sphere.optimum import recorded_optimum
@@ -122,20 +128,19 @@ def classify_geometry(
 
     groups = parallel_groups(units) if len(features) else np.empty(0, dtype=np.intp)
     vertices = _vertex_directions(units, norms[features], groups)
-    cut = _chosen_cut(vertices, interference_threshold, sigma)
-    vertex_edges = cosine_edges(vertices, cut.threshold)
-    labels = component_labels(vertex_edges)
-    edges, cosines = _feature_edges(units, features, labels[groups], cut.threshold)
+    partition = _partition(vertices, interference_threshold, sigma)
 
-    components = []
-    for members in _grouped(labels):
-        on_vertex = [np.flatnonzero(groups == vertex) for vertex in members]
+    components, edges = [], []
+    for part in partition.parts:
+        on_vertex = [np.flatnonzero(groups == vertex) for vertex in part.members]
         inside = np.sort(np.concatenate(on_vertex))
         components.append(
             _component(
                 kept,
                 inside,
-                vertices[:, members],
+                vertices[:, part.members],
+                part=part,
+                background=partition.background,
                 numbers=features,
                 on_vertex=on_vertex,
                 dimensionalities=dimensionalities[features[inside]],
@@ -143,10 +148,16 @@ def classify_geometry(
                 max_candidates=max_candidates,
             )
         )
+        least = part.cohesion if partition.crowded else partition.threshold
+        edges.append(_edges_within(units, inside, least))
     components.sort(key=lambda c: (-len(c.features), c.features[0]))
+    pairs, cosines = _collected(edges, features)
     summary = summary_of(kept) if len(features) else None
     return GeometryReport(
         components=tuple(components),
+        unstructured=_unstructured(
+            kept, np.flatnonzero(np.isin(groups, partition.rest)), features, partition.background
+        ),
         composite=_composite(components, weights),
         norms=_frozen(norms),
         dimensionalities=_frozen(dimensionalities),
@@ -155,12 +166,12 @@ def classify_geometry(
         n_features=weights.shape[1],
         rank=summary.rank if summary else 0,
         tightness=summary.tightness if summary else 0.0,
-        edges=edges,
+        edges=pairs,
         cosines=_frozen(cosines),
         norm_threshold=represented.threshold,
         norm_reason=represented.reason,
-        interference_threshold=cut.threshold,
-        interference_reason=cut.reason,
+        interference_threshold=partition.threshold,
+        interference_reason=partition.reason,
         noise=sigma,
     )
 
@@ -173,32 +184,66 @@ def _vertex_directions(units: Array, norms: Array, groups: IntArray) -> Array:
     return unit_columns(sums)[0]
 
 
-def _chosen_cut(vertices: Array, threshold: float | Literal["auto"], noise: float | None) -> Cut:
+def _partition(
+    vertices: Array, threshold: float | Literal["auto"], noise: float | None
+) -> Partition:
     if not is_auto(threshold):
         number = checked_number(threshold, "interference_threshold", 0.0, 1.0)
-        return Cut(threshold=number, reason="given by the caller")
-    if vertices.shape[1] < 2:
-        return Cut(threshold=0.5, reason="there are not two directions that could interfere")
-    return best_cut(vertices, noise=noise)
+        reason = "given by the caller"
+        labels = component_labels(cosine_edges(vertices, number))
+    elif vertices.shape[1] < 2:
+        number, reason = 0.5, "there are not two directions that could interfere"
+        labels = np.zeros(vertices.shape[1], dtype=np.intp)
+    else:
+        return best_partition(vertices, noise=noise)
+    return partition_by(vertices, labels, threshold=number, reason=reason)
 
 
-def _grouped(labels: IntArray) -> list[IntArray]:
-    """Return the indices that carry each label."""
-    order = np.argsort(labels, kind="stable")
-    borders = np.flatnonzero(np.diff(labels[order])) + 1
-    return [group for group in np.split(order, borders) if len(group)]
+def _edges_within(units: Array, inside: IntArray, least: float) -> tuple[IntArray, Array]:
+    """Return the edges of one component as pairs of columns of ``units``, with their cosines."""
+    cosines = np.clip(units[:, inside].T @ units[:, inside], -1.0, 1.0)
+    # Rounding must not lose the edge at which the component holds together; zeros are no edges.
+    reached = np.abs(cosines) >= max(least - 1e-12, np.finfo(float).tiny)
+    i, j = np.nonzero(np.triu(reached, 1))
+    return np.column_stack([inside[i], inside[j]]), cosines[i, j]
 
 
-def _feature_edges(
-    units: Array, features: IntArray, labels: IntArray, threshold: float
+def _collected(
+    edges: list[tuple[IntArray, Array]], features: IntArray
 ) -> tuple[IntArray, Array]:
-    """Return the edges within components as pairs of feature numbers, with their cosines."""
-    upper = sparse.triu(cosine_edges(units, threshold), format="coo")
-    inside = labels[upper.row] == labels[upper.col]
-    pairs = np.column_stack([features[upper.row[inside]], features[upper.col[inside]]])
-    pairs = pairs.astype(np.intp)
-    pairs.setflags(write=False)
-    return pairs, upper.data[inside]
+    """Return the edges of all components in order, as pairs of feature numbers."""
+    if not edges:
+        return np.empty((0, 2), dtype=np.intp), np.empty(0)
+    pairs = np.concatenate([pair for pair, _ in edges]).astype(np.intp)
+    cosines = np.concatenate([cosine for _, cosine in edges])
+    order = np.lexsort(pairs.T[::-1])
+    numbered = features[pairs[order]]
+    numbered.setflags(write=False)
+    return numbered, cosines[order]
+
+
+def _unstructured(
+    weights: Array, features: IntArray, numbers: IntArray, background: Background
+) -> Unstructured | None:
+    """Describe the represented features that belong to no component; None if there are none."""
+    if not len(features):
+        return None
+    own = weights[:, features]
+    summary = summary_of(own)
+    units = unit_columns(own)[0]
+    n = len(features)
+    # Σ_ij cos² is the squared Frobenius norm of UUᵀ; its diagonal has n of it.
+    total = float(((units @ units.T) ** 2).sum())
+    mean_square = (total - n) / (n * (n - 1)) if n > 1 else 0.0
+    return Unstructured(
+        features=tuple(int(i) for i in numbers[features]),
+        rank=summary.rank,
+        participation_ratio=summary.participation_ratio,
+        coherence=summary.coherence,
+        mean_square_cosine=max(0.0, mean_square),
+        chance_square_cosine=1.0 / background.dim,
+        mean_direction_share=float((units.mean(axis=1) ** 2).sum()),
+    )
 
 
 def _component(
@@ -206,6 +251,8 @@ def _component(
     inside: IntArray,
     directions: Array,
     *,
+    part: Part,
+    background: Background,
     numbers: IntArray,
     on_vertex: list[IntArray],
     dimensionalities: Array,
@@ -219,7 +266,9 @@ def _component(
     """
     own = weights[:, inside]
     leakage = _leakage(weights, own)
-    result = match_directions(directions.T, noise=noise, max_candidates=max_candidates)
+    result = match_directions(
+        directions.T, background=background, noise=noise, max_candidates=max_candidates
+    )
     match = None if _is_shared_ray(on_vertex) else _carried(result, leakage)
     rank = match.dim if match else result.generic_rank
     spanned = _in_own_span(directions, rank)
@@ -230,6 +279,8 @@ def _component(
         norms=_frozen(unit_columns(own)[1]),
         dimensionalities=_frozen(dimensionalities),
         leakage=leakage,
+        cohesion=part.cohesion,
+        log_evidence=part.log_evidence,
         tightness=_tightness(own, directions, rank),
         coherence=coherence_of_units(directions),
         welch_bound=welch_bound(directions.shape[1], rank),

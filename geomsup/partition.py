@@ -1,12 +1,18 @@
-"""Where to cut the merge tree: which features form one structure together.
+"""Which directions form one structure together.
 
-A cut of the merge tree is a threshold on |cosine|.  Too high, and a cube falls apart into four
-digons that interfere with each other; too low, and orthogonal structures hang together by noise.
-No fixed number is right for both.  A cut is *admissible* when no component loses more than a fixed
-share of its interference to the others and no two components share a direction; among those, the
-one with the greatest evidence is taken.  The evidence of a cut counts, for each component, how well
-a shape of the catalogue or a low rank explains its directions, and for each pair of components,
-whether they are as orthogonal as the noise of the two allows.
+The world is a *partition*: structures, and single directions that stand for themselves.  Two kinds
+compete.
+
+* A *cut* of the merge tree, one threshold on |cosine| for all.  It is admissible when no component
+  loses more than a fixed share of its interference to the others and no two components share a
+  direction.
+* *Structures in a crowd*: candidate sets (:mod:`geomsup.crowd`), each with its own scale, chosen
+  bottom up so that a set takes the place of those inside it when its evidence is greater than
+  theirs together; everything else is background.
+
+The evidence of a partition counts, for each structure, how well a shape of the catalogue or a low
+rank explains its directions over independent ones, and for each pair of parts, whether they are
+as orthogonal as the noise of the two allows.  The partition with the greatest is taken.
 """
 
 from __future__ import annotations
@@ -16,10 +22,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.special import chdtri, fdtri, gammaln
 
+from geomsup.crowd import candidate_sets
 from geomsup.interference import MergeTree, merge_tree
-from geomsup.matching import match_log_evidence
+from geomsup.matching import Background, background_of, structure_log_evidence
 from geomsup.matching.evidence import (
     log_sum,
     marginalise,
@@ -27,7 +35,14 @@ from geomsup.matching.evidence import (
     orthogonality_log_evidence,
 )
 
-__all__ = ["MAX_LEAKAGE", "Cut", "best_cut", "orthogonal_within"]
+__all__ = [
+    "MAX_LEAKAGE",
+    "Part",
+    "Partition",
+    "best_partition",
+    "orthogonal_within",
+    "partition_by",
+]
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -52,11 +67,43 @@ _SPLIT_COST = 1.1
 _ORTHOGONAL_SHARES: Array = np.array([0.0, 0.5, 0.9, 0.99, 0.999, 0.9999])
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Cut:
-    """A threshold on |cosine| and the reason for it."""
+# Log prior odds against a structure in a crowd: strangers form one by chance more easily than a
+# catalogue of a hundred shapes and all their sizes knows.
+_CROWD_COST = 4.0
+# So many directions that form no structure are still one irregular component, and more if their
+# Σcos² lies below that of independent ones by this many standard deviations.
+_FEW, _EVEN = 24, 5.0
+# Pairs of parts are weighed for orthogonality up to this many parts.  Beyond, a crowd is no
+# orthogonal sum.
+_MOST_ORTHOGONAL = 600
 
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """Directions that belong together.
+
+    ``cohesion`` is the least |cosine| at which they hang together, and ``log_evidence`` what speaks
+    for them over independent directions, in nats.
+    """
+
+    members: IntArray
+    cohesion: float
+    log_evidence: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Partition:
+    """Directions in parts, each of which stands alone or hangs together, and the rest.
+
+    ``threshold`` is the |cosine| of the cut, or the least cohesion of any structure in a crowd, and
+    ``crowded`` tells the two kinds apart.
+    """
+
+    parts: tuple[Part, ...]
+    rest: IntArray
+    background: Background
     threshold: float
+    crowded: bool
     reason: str
 
 
@@ -85,8 +132,8 @@ class _Weighed:
     axes: Array
 
 
-def best_cut(units: Array, *, noise: float | None = None) -> Cut:
-    """Choose the threshold at which the interference graph falls into structures.
+def best_partition(units: Array, *, noise: float | None = None) -> Partition:
+    """Choose the structures that the directions of a matrix form.
 
     Parameters
     ----------
@@ -97,70 +144,212 @@ def best_cut(units: Array, *, noise: float | None = None) -> Cut:
 
     Returns
     -------
-    Cut
+    Partition
 
     Notes
     -----
     At most 32 cuts are weighed, those inside the widest gaps between merge heights.
     """
+    weigher = _Weigher(units, noise_grid(noise))
     tree = merge_tree(units)
-    heights = np.concatenate([[1.0], tree.heights, [0.0]])
-    gaps = heights[:-1] - heights[1:]
-    worst = _worst_leakages(units, tree)
-    admissible = np.flatnonzero(worst <= MAX_LEAKAGE)
-    widest = admissible[np.argsort(-gaps[admissible], kind="stable")[:_MAX_CUTS]]
-    # The last level is always weighed: one component, or what no edge of the tree joins.
-    weighed = {*widest.tolist(), len(worst) - 1}
-    sigma = noise_grid(noise)
-    known: dict[bytes, _Weighed] = {}
-    options: dict[int, _Option] = {}
-    for k, (nodes, _, _) in enumerate(_levels(units, tree)):
-        if k in weighed:
-            option = _option(units, list(nodes.values()), sigma, known)
-            if option is not None or k == len(worst) - 1:
-                options[k] = option or _Option(len(nodes), 0, -np.inf)
-    chosen = max(options, key=lambda k: options[k].log_evidence)
-    thresholds = heights[1:] + _HEIGHT_IN_GAP * gaps
-    return Cut(
-        threshold=float(thresholds[chosen]),
-        reason=_reason(options, chosen, float(worst[chosen]), thresholds),
+    options = _cuts(weigher, tree)
+    crowd = _structures(weigher, candidate_sets(weigher.cosines, tree, weigher.background.dim))
+    if crowd is not None:
+        options.append(crowd)
+    best = max(options, key=lambda option: option.log_evidence)
+    parts, rest = _told_apart(weigher, best.members)
+    return Partition(
+        parts=parts,
+        rest=rest,
+        background=weigher.background,
+        threshold=best.threshold,
+        crowded=best is crowd,
+        reason=_reason(options, best),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Option:
-    """A cut that was weighed."""
+def partition_by(units: Array, labels: IntArray, *, threshold: float, reason: str) -> Partition:
+    """Return the partition that somebody else has chosen, by labels that count from 0."""
+    weigher = _Weigher(units, noise_grid(None))
+    order = np.argsort(labels, kind="stable")
+    borders = np.flatnonzero(np.diff(labels[order])) + 1
+    return Partition(
+        parts=tuple(weigher.part(part) for part in np.split(order, borders) if len(part)),
+        rest=np.empty(0, dtype=np.intp),
+        background=weigher.background,
+        threshold=threshold,
+        crowded=False,
+        reason=reason,
+    )
 
-    n_components: int
+
+def _told_apart(
+    weigher: _Weigher, members: tuple[IntArray, ...]
+) -> tuple[tuple[Part, ...], IntArray]:
+    """Tell the parts that stand alone or hang together from the rest.
+
+    A few directions that do neither are one part, so that a reader sees which shapes they come
+    near to; so are many that share their space more evenly than chance has it.
+    """
+    leakages = 1 - 1 / (weigher.cosines**2).sum(axis=1)
+    kept: list[IntArray] = []
+    rest: list[IntArray] = []
+    for part in members:
+        alone = len(part) == 1
+        good = leakages[part[0]] <= MAX_LEAKAGE if alone else weigher.gain(part) > 0
+        (kept if good else rest).append(part)
+    left = np.sort(np.concatenate([*rest, np.empty(0, dtype=np.intp)])).astype(np.intp)
+    if 0 < len(left) <= _FEW or _evenness(weigher, left) > _EVEN:
+        kept, left = [*kept, left], left[:0]
+    return tuple(weigher.part(part) for part in kept), left
+
+
+def _evenness(weigher: _Weigher, members: IntArray) -> float:
+    """Return by how many standard deviations Σcos² lies below what independent directions have.
+
+    cos² of two independent directions in R^m has mean 1/m and variance 2 (m - 1) / (m² (m + 2)),
+    and those of all pairs are uncorrelated.
+    """
+    n, m = len(members), weigher.background.dim
+    if n < 2 or m < 2:
+        return 0.0
+    n_pairs = n * (n - 1) / 2
+    total = float((weigher.cosines[np.ix_(members, members)] ** 2).sum() - n) / 2
+    spread = np.sqrt(n_pairs * 2 * (m - 1) / (m**2 * (m + 2)))
+    return float((n_pairs / m - total) / spread)
+
+
+class _Weigher:
+    """The evidence of sets of directions, each computed once."""
+
+    def __init__(self, units: Array, sigma: Array) -> None:
+        self.units = units
+        self.sigma = sigma
+        self.background = background_of(units)
+        self.cosines: Array = units.T @ units
+        self._known: dict[bytes, _Weighed] = {}
+
+    def weigh(self, members: IntArray) -> _Weighed:
+        """Weigh a set, given by ascending indices."""
+        key = members.tobytes()
+        if key not in self._known:
+            self._known[key] = _weighed(self.units[:, members], self.background, self.sigma)
+        return self._known[key]
+
+    def gain(self, members: IntArray) -> float:
+        """Return the log evidence of a set over the background."""
+        return float(marginalise(self.weigh(members).log_evidence)) if len(members) > 1 else 0.0
+
+    def part(self, members: IntArray) -> Part:
+        """Describe a set."""
+        inside = np.abs(self.cosines[np.ix_(members, members)])
+        tree = minimum_spanning_tree(2.0 - np.minimum(inside, 1.0) - np.eye(len(members)))
+        weakest = float(tree.data.max(initial=1.0))
+        return Part(
+            members=members,
+            cohesion=min(1.0, max(0.0, 2.0 - weakest)),
+            log_evidence=self.gain(members),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Option:
+    """A partition that was weighed."""
+
+    members: tuple[IntArray, ...]
+    threshold: float
     total_rank: int
+    leakage: float
     log_evidence: float
 
 
-def _levels(units: Array, tree: MergeTree) -> Iterator[tuple[dict[int, _Node], int, int]]:
+def _cuts(weigher: _Weigher, tree: MergeTree) -> list[_Option]:
+    """Weigh the cuts of the merge tree."""
+    heights = np.concatenate([[1.0], tree.heights, [0.0]])
+    gaps = heights[:-1] - heights[1:]
+    squares = weigher.cosines**2
+    worst = _worst_leakages(squares, tree)
+    admissible = np.flatnonzero(worst <= MAX_LEAKAGE)
+    widest = admissible[np.argsort(-gaps[admissible], kind="stable")[:_MAX_CUTS]]
+    # The last level is always weighed: one component, or what no edge of the tree joins.
+    last = len(worst) - 1
+    weighed = {*widest.tolist(), last}
+    options = []
+    for k, (nodes, _, _) in enumerate(_levels(squares, tree)):
+        if k in weighed:
+            members = tuple(np.sort(node.members) for node in nodes.values())
+            option = _option(
+                weigher,
+                members,
+                threshold=float(heights[k + 1] + _HEIGHT_IN_GAP * gaps[k]),
+                leakage=float(worst[k]),
+                log_prior=_log_prior([len(part) for part in members]),
+                overlapping=k == last,
+            )
+            options += [option] if option is not None else []
+    return options
+
+
+def _structures(weigher: _Weigher, candidates: list[IntArray]) -> _Option | None:
+    """Choose disjoint structures, each at its own scale, against the background.
+
+    Sets are taken smallest first.  One that overlaps with others takes their place if its
+    evidence is greater than theirs together: on the nested sets of the merge tree this finds the
+    antichain with the greatest evidence.
+    """
+    n = len(weigher.cosines)
+    owner = np.full(n, -1)
+    chosen: dict[int, tuple[IntArray, float]] = {}
+    for k, members in enumerate(candidates):
+        if len(members) == n:
+            continue
+        ways = gammaln(n + 1) - gammaln(len(members) + 1) - gammaln(n - len(members) + 1)
+        gain = weigher.gain(members) - float(ways) - _CROWD_COST
+        rivals = {int(other) for other in owner[members] if other >= 0}
+        if gain > sum(chosen[other][1] for other in rivals) and gain > 0:
+            for other in rivals:
+                owner[chosen.pop(other)[0]] = -1
+            owner[members] = k
+            chosen[k] = (members, gain)
+    if not chosen:
+        return None
+    structures = [members for members, _ in chosen.values()]
+    parts = (*structures, *(np.array([v]) for v in np.flatnonzero(owner < 0)))
+    return _option(
+        weigher,
+        parts,
+        threshold=min(weigher.part(members).cohesion for members in structures),
+        leakage=np.nan,
+        log_prior=_log_prior([len(part) for part in parts]) - _CROWD_COST * len(structures),
+        overlapping=True,
+    )
+
+
+def _levels(squares: Array, tree: MergeTree) -> Iterator[tuple[dict[int, _Node], int, int]]:
     """Yield the components after 0, 1, 2, … merges; the same dictionary, updated in place.
 
     Beside it stand the keys of the component that has just grown and of the one it swallowed.
+    ``squares`` holds the squared cosines.
     """
-    totals = np.einsum("ij,ij->j", units, (units @ units.T) @ units)
+    totals = squares.sum(axis=1)
     nodes = {v: _Node(np.array([v]), 1.0, float(totals[v])) for v in range(tree.n_vertices)}
     home = np.arange(tree.n_vertices)
     yield nodes, 0, 0
     for i, j in tree.edges:
         grown, gone = int(home[i]), int(home[j])
         a, b = nodes[grown], nodes.pop(gone)
-        across = units[:, a.members].T @ units[:, b.members]
         nodes[grown] = _Node(
             members=np.concatenate([a.members, b.members]),
-            within=a.within + b.within + 2 * float(np.vdot(across, across)),
+            within=a.within + b.within + 2 * float(squares[np.ix_(a.members, b.members)].sum()),
             total=a.total + b.total,
         )
         home[b.members] = grown
         yield nodes, grown, gone
 
 
-def _worst_leakages(units: Array, tree: MergeTree) -> Array:
+def _worst_leakages(squares: Array, tree: MergeTree) -> Array:
     """Return the largest leakage of any component after 0, 1, 2, … merges."""
-    levels = _levels(units, tree)
+    levels = _levels(squares, tree)
     singles, _, _ = next(levels)
     leakages = np.array([node.leakage for node in singles.values()])
     worst = [leakages.max()]
@@ -172,34 +361,45 @@ def _worst_leakages(units: Array, tree: MergeTree) -> Array:
 
 
 def _option(
-    units: Array, nodes: list[_Node], sigma: Array, known: dict[bytes, _Weighed]
+    weigher: _Weigher,
+    members: tuple[IntArray, ...],
+    *,
+    threshold: float,
+    leakage: float,
+    log_prior: float,
+    overlapping: bool,
 ) -> _Option | None:
-    """Weigh a partition, or return None when two components share a direction: they are one."""
-    parts = []
-    for node in nodes:
-        key = np.sort(node.members).tobytes()
-        if key not in known:
-            known[key] = _weighed(units[:, node.members], sigma)
-        parts.append(known[key])
+    """Weigh a partition, or return None when two components share a direction: they are one.
+
+    ``overlapping`` allows that.
+    """
+    parts = [weigher.weigh(part) for part in members]
     each = np.array([part.log_evidence for part in parts])
-    total = float(marginalise(each).sum()) + _log_prior([len(node.members) for node in nodes])
-    if len(parts) > 1:
+    total = float(marginalise(each).sum()) + log_prior
+    if 1 < len(parts) <= _MOST_ORTHOGONAL:
         axes = np.concatenate([part.axes for part in parts], axis=1)
         energies = np.concatenate([part.energies for part in parts])
         owner = np.repeat(np.arange(len(parts)), [len(part.energies) for part in parts])
         cosines = axes.T @ axes
-        if _overlap(cosines, owner) > _MAX_OVERLAP:
+        if not overlapping and _overlap(cosines, owner) > _MAX_OVERLAP:
             return None
-        total += _orthogonality(cosines, energies, owner, each, units.shape[0], sigma)
+        total += _orthogonality(
+            cosines, energies, owner, each, weigher.background.dim, weigher.sigma
+        )
     return _Option(
-        n_components=len(parts),
+        members=members,
+        threshold=threshold,
         total_rank=sum(len(part.energies) for part in parts),
+        leakage=leakage,
         log_evidence=total,
     )
 
 
-def _weighed(directions: Array, sigma: Array) -> _Weighed:
-    rank, log_evidence = match_log_evidence(directions.T, sigma)
+def _weighed(directions: Array, background: Background, sigma: Array) -> _Weighed:
+    if directions.shape[1] == 1:
+        # A single direction is the background itself.
+        return _Weighed(log_evidence=np.zeros(len(sigma)), energies=np.ones(1), axes=directions)
+    rank, log_evidence = structure_log_evidence(directions.T, background, sigma)
     axes, singular, _ = np.linalg.svd(directions, full_matrices=False)
     energies = singular**2
     rank = min(rank, int(np.count_nonzero(energies > _LEAST_ENERGY * energies[0])))
@@ -301,15 +501,19 @@ def _log_prior(sizes: list[int]) -> float:
     return float(gammaln(repeated + 1).sum() - ways) - _SPLIT_COST
 
 
-def _reason(options: dict[int, _Option], chosen: int, leakage: float, thresholds: Array) -> str:
-    best = options[chosen]
-    noun = "component" if best.n_components == 1 else "components"
-    text = f"{best.n_components} {noun} of total rank {best.total_rank}"
-    if best.n_components > 1:
-        text += f", none sharing more than {100 * leakage:.1f} % of its cos²"
-    rivals = [k for k in options if k != chosen]
+def _reason(options: list[_Option], best: _Option) -> str:
+    if np.isnan(best.leakage):
+        n_structures = sum(len(part) > 1 for part in best.members)
+        noun = "structure" if n_structures == 1 else "structures"
+        text = f"{n_structures} {noun} in a crowd, each at its own scale"
+    else:
+        noun = "component" if len(best.members) == 1 else "components"
+        text = f"{len(best.members)} {noun} of total rank {best.total_rank}"
+        if len(best.members) > 1:
+            text += f", none sharing more than {100 * best.leakage:.1f} % of its cos²"
+    rivals = [option for option in options if option is not best]
     if not rivals:
         return f"{text}; no other cut keeps its components apart"
-    rival = max(rivals, key=lambda k: options[k].log_evidence)
-    odds = best.log_evidence - options[rival].log_evidence
-    return f"{text}; log evidence {odds:.1f} above the next best cut, {thresholds[rival]:.3f}"
+    rival = max(rivals, key=lambda option: option.log_evidence)
+    odds = best.log_evidence - rival.log_evidence
+    return f"{text}; log evidence {odds:.1f} above the next best cut, {rival.threshold:.3f}"

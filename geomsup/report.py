@@ -24,7 +24,7 @@ from geomsup.interference import build_graph
 from geomsup.matching import ShapeMatch
 from geomsup.sphere.compare import OptimaComparison
 
-__all__ = ["ComponentReport", "GeometryReport"]
+__all__ = ["ComponentReport", "GeometryReport", "Unstructured"]
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -51,6 +51,11 @@ class ComponentReport:
     leakage : float
         Share of the interference that leaves the component: Σ(Ŵ_i·W_j)² over i inside, j outside,
         divided by the same sum over all represented j (the feature itself included).
+    cohesion : float
+        Least |cosine| at which its vertices hang together; 1 for a single vertex.
+    log_evidence : float
+        Natural logarithm of the evidence for a structure (a shape of the catalogue or a low rank)
+        over independent directions; 0 for a single vertex.
     tightness : float
         ΣD_i / rank, with D_i taken within the component; 1 for a tight frame of equal norms.
     coherence, welch_bound : float
@@ -76,6 +81,8 @@ class ComponentReport:
     norms: Array
     dimensionalities: Array
     leakage: float
+    cohesion: float
+    log_evidence: float
     tightness: float
     coherence: float
     welch_bound: float
@@ -122,6 +129,8 @@ class ComponentReport:
             "norms": self.norms.tolist(),
             "dimensionalities": self.dimensionalities.tolist(),
             "leakage": self.leakage,
+            "cohesion": self.cohesion,
+            "log_evidence": self.log_evidence,
             "tightness": self.tightness,
             "coherence": self.coherence,
             "welch_bound": self.welch_bound,
@@ -145,6 +154,8 @@ class ComponentReport:
             norms=_frozen(data["norms"]),
             dimensionalities=_frozen(data["dimensionalities"]),
             leakage=data["leakage"],
+            cohesion=data["cohesion"],
+            log_evidence=data["log_evidence"],
             tightness=data["tightness"],
             coherence=data["coherence"],
             welch_bound=data["welch_bound"],
@@ -165,6 +176,8 @@ class ComponentReport:
             f"  dimensionality  {self.dimensionalities.min():.4f} – "
             f"{self.dimensionalities.max():.4f}",
             f"  leakage         {100 * self.leakage:.2f} %",
+            f"  holds together  at |cosine| {self.cohesion:.4f}, log evidence over independent "
+            f"directions {self.log_evidence:.1f}",
             f"  tightness       {self.tightness:.4f}",
             f"  coherence       {self.coherence:.4f}  (Welch bound {self.welch_bound:.4f})",
         ]
@@ -187,6 +200,54 @@ class ComponentReport:
         return f"<ComponentReport: {self.name}, features {_shortened(self.features, 40)}>"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Unstructured:
+    """Represented features that neither stand alone nor belong to any structure.
+
+    Attributes
+    ----------
+    features : tuple of int
+        Indices into the columns of W, ascending.
+    rank : int
+        Rank of their columns.
+    participation_ratio : float
+        (tr G)² / ‖G‖_F², the number of dimensions that they use evenly.
+    coherence : float
+        Largest |cosine| between two of them.
+    mean_square_cosine, chance_square_cosine : float
+        Mean cos² of two of them, and 1/m, that of independent directions in as many dimensions as
+        all features fill.
+    mean_direction_share : float
+        Squared length of the mean of their directions: 1 when all are one direction.
+    """
+
+    features: tuple[int, ...]
+    rank: int
+    participation_ratio: float
+    coherence: float
+    mean_square_cosine: float
+    chance_square_cosine: float
+    mean_direction_share: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as a JSON-ready dictionary."""
+        return {**self.__dict__, "features": list(self.features)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Unstructured:
+        """Rebuild it from :meth:`to_dict`."""
+        return cls(**{**data, "features": tuple(data["features"])})
+
+    def __str__(self) -> str:
+        return (
+            f"{_counted(len(self.features), 'feature', 'features')} of rank {self.rank} in no "
+            f"structure: mean cos² {self.mean_square_cosine:.3g} (independent directions "
+            f"{self.chance_square_cosine:.3g}), largest |cosine| {self.coherence:.3f}, "
+            f"participation ratio {self.participation_ratio:.1f}, "
+            f"{100 * self.mean_direction_share:.1f} % in their mean direction"
+        )
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GeometryReport:
     """The named geometry of a weight matrix.
@@ -195,6 +256,8 @@ class GeometryReport:
     ----------
     components : tuple of ComponentReport
         Largest first, ties by their first feature.
+    unstructured : Unstructured or None
+        The represented features that are in no component; None if all are.
     composite : str or None
         Name of the whole when its orthogonal components make up a classical figure
         (triangle and digon: triangular bipyramid).
@@ -219,6 +282,7 @@ class GeometryReport:
     """
 
     components: tuple[ComponentReport, ...]
+    unstructured: Unstructured | None
     composite: str | None
     norms: Array
     dimensionalities: Array
@@ -256,6 +320,7 @@ class GeometryReport:
             value = getattr(self, item.name)
             result[item.name] = value.tolist() if isinstance(value, np.ndarray) else value
         result["components"] = [component.to_dict() for component in self.components]
+        result["unstructured"] = None if self.unstructured is None else self.unstructured.to_dict()
         result["counts"] = self.counts()
         return result
 
@@ -271,6 +336,8 @@ class GeometryReport:
             values["components"] = tuple(
                 ComponentReport.from_dict(item) for item in values["components"]
             )
+            if values["unstructured"] is not None:
+                values["unstructured"] = Unstructured.from_dict(values["unstructured"])
             for name in ("norms", "dimensionalities", "cosines"):
                 values[name] = _frozen(values[name])
             values["represented"] = np.array(values["represented"], dtype=bool)
@@ -315,6 +382,8 @@ class GeometryReport:
         if len(self.components) > _MAX_ROWS:
             left_out = len(self.components) - _MAX_ROWS
             lines.append(f"… and {_counted(left_out, 'more component', 'more components')}")
+        if self.unstructured is not None:
+            lines += ["", f"unstructured: {self.unstructured}"]
         lines += [
             "",
             f"represented: norm > {self.norm_threshold:.4g} ({self.norm_reason})",

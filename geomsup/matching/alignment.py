@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg import qr
 from scipy.optimize import linear_sum_assignment
 
-__all__ = ["Alignment", "Cloud", "Template", "align", "fit_rotation"]
+__all__ = ["Alignment", "Cloud", "Template", "align", "aligned", "fit_rotation"]
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -32,6 +32,8 @@ _REFINED = 8
 _TABLE_LIMIT = 6000
 # Shapes with more vertices have symmetry enough for the plain fingerprint of partial tuples.
 _REFINED_FINGERPRINT = 32
+# How much a direction's inner products with the others weigh when anchors are chosen.
+_TIE_BREAK = 1e-3
 # Tuples flatter than this share of the widest one make poor anchors.
 _FLATTEST = 0.35
 # Cosines of exact vertices that differ by less are equal.
@@ -76,7 +78,11 @@ class Cloud:
         """Return anchor indices, their Gram matrix, and all points in the anchors' frame."""
         if rank not in self._anchors:
             leading = self.points[:, :rank]
-            chosen = qr(leading.T, mode="r", pivoting=True, check_finite=False)[1][:rank]
+            # Unit vectors tie for the first pivot, and rounding, that is the frame of reference,
+            # would decide; a function of the inner products breaks the tie.
+            longer = 1 + _TIE_BREAK * (self.directions @ self.directions.T) ** 4
+            pivoting = leading.T * longer.mean(axis=1)
+            chosen = qr(pivoting, mode="r", pivoting=True, check_finite=False)[1][:rank]
             tuple_points = leading[chosen]
             lengths = np.linalg.norm(tuple_points, axis=1, keepdims=True)
             tuple_points = tuple_points / np.where(lengths > 0, lengths, 1.0)
@@ -290,6 +296,17 @@ def fit_rotation(cloud: Cloud, vertices: Array) -> tuple[Array, Array, Array]:
     left, singular, right = np.linalg.svd(cloud.points.T @ vertices, full_matrices=False)
     residuals = np.maximum(2.0 * cloud.n_vertices - 2.0 * singular.sum(axis=-1), 0.0)
     return residuals, left @ right, singular
+
+
+def aligned(cloud: Cloud, vertices: Array, permutation: IntArray) -> Alignment:
+    """Return the best fit of vertices of shape (N, r) in a given order."""
+    residual, rotation, singular = fit_rotation(cloud, vertices[permutation])
+    return Alignment(
+        residual=float(residual),
+        permutation=permutation,
+        rotation=cloud.basis.T @ rotation,
+        singular_values=singular,
+    )
 
 
 def _refined(cloud: Cloud, template: Template, permutations: IntArray) -> list[Alignment]:

@@ -13,8 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.matching.alignment import Cloud
-from geomsup.matching.evidence import NOISE_GRID, marginalise, shape_log_evidence
-from geomsup.matching.fitting import Fit, PreparedShape, lay, prepared
+from geomsup.matching.evidence import NOISE_GRID, log_sum, marginalise
+from geomsup.matching.fitting import (
+    Fit,
+    PreparedShape,
+    Settings,
+    lay,
+    prepared,
+    shape_log_ratio,
+)
 from geomsup.shapes import list_shapes
 
 __all__ = ["CandidateSet", "candidate_set"]
@@ -47,26 +54,32 @@ class CandidateSet:
         self._slack = np.array([1.0 if s.shape.family is None else 0.8 for s in shapes])
         self._spreads = np.array([s.spread for s in shapes])
         self._starts = np.cumsum([0, *(len(s.stack) for s in shapes)])[:-1]
-        self._flawless = self._best_evidence(NOISE_GRID)
+        self._flawless: dict[int, Array] = {}
 
     @cached_property
     def _sorted_grams(self) -> Array:
         return np.concatenate([s.sorted_grams for s in self.shapes])
 
-    def _best_evidence(self, sigma: Array) -> Array:
-        """Return the log evidence of a fit without residual, shape (n_shapes, n_sigma)."""
-        best = [
-            shape_log_evidence(
-                residual=0.0,
-                singular_values=np.full(s.shape.dim, self.n_vertices / s.shape.dim),
-                n_vertices=self.n_vertices,
-                dim=self.dim,
-                symmetry_order=s.shape.symmetry_order,
-                sigma=sigma,
-            )
-            for s in self.shapes
-        ]
-        return np.array(best).reshape(len(self.shapes), len(sigma))
+    def _best_ratio(self, dim: int, sigma: Array) -> Array:
+        """Return the log ratio of a fit without residual in R^dim, shape (n_shapes, n_sigma)."""
+        if sigma is NOISE_GRID and dim in self._flawless:
+            return self._flawless[dim]
+        best = np.array(
+            [
+                shape_log_ratio(
+                    residual=0.0,
+                    singular_values=np.full(s.shape.dim, self.n_vertices / s.shape.dim),
+                    n_vertices=self.n_vertices,
+                    dim=dim,
+                    symmetry_order=s.shape.symmetry_order,
+                    sigma=sigma,
+                )
+                for s in self.shapes
+            ]
+        ).reshape(len(self.shapes), len(sigma))
+        if sigma is NOISE_GRID:
+            self._flawless[dim] = best
+        return best
 
     def least_residuals(self, cloud: Cloud) -> Array:
         """Return a lower bound on the residual of each shape, over rotations and permutations."""
@@ -82,6 +95,7 @@ class CandidateSet:
         self,
         cloud: Cloud,
         sigma: Array,
+        settings: Settings,
         *,
         at_least: int = 0,
         floor: float = -np.inf,
@@ -94,10 +108,12 @@ class CandidateSet:
         cloud : Cloud
         sigma : ndarray of shape (n_sigma,)
             Noise scales in radians.
+        settings : tuple of Setting
+            The spaces that the directions and their noise may live in.
         at_least : int
             Shapes to lay over however hopeless they are.
         floor : float
-            Log evidence of another explanation that they have to keep up with.
+            Log evidence, over the background, of another explanation that they have to keep up with.
         composites : bool
             Whether orthogonal sums of other shapes take part.
 
@@ -107,7 +123,9 @@ class CandidateSet:
         """
         if not self.shapes:
             return []
-        flawless = self._flawless if sigma is NOISE_GRID else self._best_evidence(sigma)
+        flawless = log_sum(
+            np.array([s.log_ratio + self._best_ratio(s.dim, sigma) for s in settings])
+        )
         penalty = 0.5 * self.least_residuals(cloud)[:, None] / sigma**2
         hopes = marginalise(flawless - penalty)
         fits: list[tuple[int, Fit]] = []
@@ -118,7 +136,7 @@ class CandidateSet:
                 continue
             if len(fits) >= at_least and hopes[k] < leader - _HOPELESS:
                 break
-            fit = lay(candidate, cloud, sigma)
+            fit = lay(candidate, cloud, sigma, settings)
             leader = max(leader, float(marginalise(fit.log_evidence)))
             fits.append((int(k), fit))
         return fits

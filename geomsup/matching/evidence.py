@@ -8,13 +8,19 @@ add up to a large angle.  Three models share one σ and are compared, by Laplace
 an integral has no closed form:
 
 * a *shape* of rank r: N unit vectors of known arrangement, in unknown order and orientation;
-* a *generic* set: N independent uniform directions in an unknown r-dimensional subspace, or
+* a *generic* set: N independent uniform directions in an unknown q-dimensional space, or
   antipodal pairs of them on independent axes, which is what "irregular" means;
 * two *orthogonal* components: subspaces whose mutual angles are noise, against subspaces
   that are oriented independently.
 
-All functions return natural logarithms of densities on the product of N unit spheres in Rᵐ, on
-the grid ``NOISE_GRID`` of σ values, over which σ is marginalised with a log-uniform prior.
+A weight matrix can be turned and embedded in a larger space without a change of its Gram matrix, so
+the number of its rows says nothing.  Independent directions live in q dimensions, noise does too,
+and q is marginalised like σ: over the subspaces in which the directions lie up to noise, and over
+all dimensions that are large enough for them.
+
+Functions return natural logarithms of densities on the product of N unit spheres in Rᵐ, on
+the grid ``NOISE_GRID`` of σ values, over which σ is marginalised with a log-uniform prior; or, where
+they say so, their ratio to the *background*, independent uniform directions in Rᵐ.
 """
 
 from __future__ import annotations
@@ -24,12 +30,15 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, ive
+from scipy.special import gammaln, ive, multigammaln
 
 __all__ = [
     "NOISE_GRID",
     "generic_log_evidence",
+    "gram_log_density",
+    "log_sphere",
     "log_sum",
+    "loosest_noise",
     "marginalise",
     "noise_grid",
     "orthogonality_log_evidence",
@@ -43,6 +52,11 @@ Array = NDArray[np.float64]
 # even small shapes trade places and a name means nothing.
 NOISE_GRID: Array = np.geomspace(0.005, 0.25, 20)
 NOISE_GRID.setflags(write=False)
+
+# Least share of its squared norm that a direction has along its ideal vertex (cos² of 45°).  At
+# greater noise all other axes together have more of it, and in many dimensions a shape plus noise
+# *is* the uniform distribution: its evidence would tie with that of independent directions.
+_LEAST_SHARE = 0.5
 
 _LOG_2PI = float(np.log(2 * np.pi))
 # √(ν² + κ²) from which Debye's expansion of I_ν(κ) is taken; below it the series is cheap.
@@ -113,6 +127,51 @@ def shape_log_evidence(
     return result
 
 
+@cache
+def loosest_noise(dim: int) -> float:
+    """Return the noise per tangent axis in R^dim beyond which a shape explains too little.
+
+    There the mean resultant length ρ = I_(m/2)(κ) / I_(m/2-1)(κ) of von Mises–Fisher noise has
+    ρ² = 1/2: half of the squared norm lies along the ideal vertex (Mardia & Jupp 2000, section 9.3,
+    with the bound ρ ≈ (√(κ² + ν²) - ν)/κ, ν = (m - 1)/2, of Amos 1974).
+    """
+    order = 0.5 * (dim - 1)
+    rho = math.sqrt(_LEAST_SHARE)
+    # ρκ + ν = √(κ² + ν²)  ⇔  κ = 2ρν / (1 - ρ²)
+    kappa = 2 * rho * order / (1 - rho**2)
+    return 1 / math.sqrt(kappa) if kappa > 0 else math.inf
+
+
+def gram_log_density(log_det: float, n_vertices: int, dim: int) -> float:
+    """Return the log density of the Gram matrix of independent uniform directions in R^dim.
+
+    Parameters
+    ----------
+    log_det : float
+        log |G| of the N × N matrix of cosines.
+    n_vertices : int
+        N ≤ ``dim``.
+    dim : int
+        Dimension q.
+
+    Returns
+    -------
+    float
+        N log Γ(q/2) - log Γ_N(q/2) + (q - N - 1)/2 · log |G|, the density of a correlation matrix
+        of N independent samples of size q (Muirhead 1982, "Aspects of Multivariate Statistical
+        Theory", theorem 5.1.3).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(float(np.exp(gram_log_density(0.0, 2, 3))), 12)  # cosines in space are uniform
+    0.5
+    """
+    half = 0.5 * dim
+    constant = n_vertices * gammaln(half) - multigammaln(half, n_vertices)
+    return float(constant + 0.5 * (dim - n_vertices - 1) * log_det)
+
+
 def generic_log_evidence(points: Array, *, dim: int, sigma: Array) -> tuple[Array, Array]:
     """Return log p(directions | independent directions in an r-dimensional subspace, σ).
 
@@ -128,38 +187,38 @@ def generic_log_evidence(points: Array, *, dim: int, sigma: Array) -> tuple[Arra
     Returns
     -------
     ranks : ndarray of shape (n_ranks,)
-        The ranks r considered: 1 only for a single direction, because distinct directions on
-        one line are a digon.
+        The ranks r < min(N, m) considered, 1 not among them, because distinct directions on one
+        line are a digon.  Where r is as large, nothing is constrained.
     log_evidence : ndarray of shape (n_ranks, n_sigma)
 
     Notes
     -----
     Given the subspace, a direction whose projection has length ρ has the exact density
     C_m(κ) / (|S^(r-1)| C_r(κρ)), C being the normaliser of the von Mises–Fisher density.  The
-    integral over subspaces is Laplace's, in the axes of the data.
+    integral over subspaces is Laplace's, in the axes of the data, and holds as long as these stand
+    out of the noise: at greater noise the evidence is zero.
     """
     n_vertices, n_axes = points.shape
-    ranks = np.arange(1 if n_vertices == 1 or dim == 1 else 2, min(n_vertices, n_axes) + 1)
+    ranks = np.arange(2, min(n_vertices, dim, n_axes + 1))
     kappa = 1 / sigma**2
     squares = points**2
     inside = np.sqrt(np.clip(np.cumsum(squares, axis=1), 1e-12, 1.0))
     log_evidence = np.empty((len(ranks), len(sigma)))
     for row, r in enumerate(ranks):
-        if r == min(n_vertices, dim):
-            # Nothing is constrained: the directions are uniform on the whole sphere, exactly.
-            log_evidence[row] = -n_vertices * _log_sphere(dim)
-            continue
         reach = kappa[None, :] * inside[:, r - 1, None]
         projected = reach - kappa - _log_peak_density(r, np.maximum(reach, 1e-3))
-        likelihood = n_vertices * (_log_peak_density(dim, kappa) - _log_sphere(r))
+        likelihood = n_vertices * (_log_peak_density(dim, kappa) - log_sphere(r))
         # Each principal axis can tilt into the m - r directions outside, up to its sign.
         room = _log_stiefel(r, dim) - _log_stiefel(r, r)
         # A tilt of axis i by φ shortens projection k from ρ by φ² x_ki² / 2ρ.
         firmness = (squares[:, :r] / inside[:, r - 1, None]).sum(axis=0)
         axes = _log_rotation_volume(kappa[:, None, None] * firmness[None, :, None], dim - r + 1)
-        tilt = (axes + _log_sphere(dim - r + 1)).sum(axis=1) - room
+        tilt = (axes + log_sphere(dim - r + 1)).sum(axis=1) - room
         tilt = np.minimum(tilt, 0.0)
         log_evidence[row] = likelihood + projected.sum(axis=0) + tilt
+        # Where noise alone makes axes half as strong, the subspace is nobody's guess.
+        drowned = squares[:, r - 1].sum() < 2 * (dim - r) * sigma**2
+        log_evidence[row, drowned] = -np.inf
     return ranks, log_evidence
 
 
@@ -291,7 +350,7 @@ def _log_peak_density(dim: int, kappa: Array) -> Array:
 
 
 @cache
-def _log_sphere(dim: int) -> float:
+def log_sphere(dim: int) -> float:
     """Return the log area of the unit sphere in R^dim."""
     return float(np.log(2) + 0.5 * dim * np.log(np.pi) - gammaln(0.5 * dim))
 
@@ -299,4 +358,4 @@ def _log_sphere(dim: int) -> float:
 @cache
 def _log_stiefel(rank: int, dim: int) -> float:
     """Return the log volume of the orthonormal r-frames in R^dim (unit generators)."""
-    return sum(_log_sphere(k) for k in range(dim - rank + 1, dim + 1))
+    return sum(log_sphere(k) for k in range(dim - rank + 1, dim + 1))

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.matching.alignment import Alignment, Cloud, Template, align, fit_rotation
-from geomsup.matching.evidence import log_sum, shape_log_evidence
+from geomsup.matching.evidence import log_sphere, log_sum, loosest_noise, shape_log_evidence
 from geomsup.shapes import Shape, get_shape
 
-__all__ = ["Fit", "PreparedShape", "lay", "prepared"]
+__all__ = ["Fit", "PreparedShape", "Setting", "Settings", "lay", "prepared", "shape_log_ratio"]
 
 Array = NDArray[np.float64]
 
@@ -29,6 +30,20 @@ _FAMILY_GRID = 9
 _FINE_STEPS = 8
 # The parameter is then polished on parabolas through three values, ever closer together.
 _POLISH_STEPS = (0.02, 0.001)
+
+
+class Setting(NamedTuple):
+    """A space in which directions and their noise may live.
+
+    ``dim`` is its dimension q, and ``log_ratio`` the log density of directions that are independent
+    there, over that of the background.
+    """
+
+    dim: int
+    log_ratio: float
+
+
+Settings = tuple[Setting, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,10 +136,13 @@ def prepared(name: str) -> PreparedShape:
     return PreparedShape(get_shape(name))
 
 
-def lay(prepared: PreparedShape, cloud: Cloud, sigma: Array) -> Fit:
-    """Lay one shape over the cloud, over its free parameter too if it has one."""
+def lay(prepared: PreparedShape, cloud: Cloud, sigma: Array, settings: Settings) -> Fit:
+    """Lay one shape over the cloud, over its free parameter too if it has one.
+
+    The evidence is the sum over the settings, as a ratio to the background.
+    """
     if prepared.shape.family is not None:
-        return _lay_family(prepared, cloud, sigma)
+        return _lay_family(prepared, cloud, sigma, settings)
     fits = align(cloud, prepared.template_for(cloud))
     other_hand = [fit for fit in fits if fit.handedness != fits[0].handedness]
     # Noise lets several permutations fit; each of them speaks for the shape.
@@ -132,6 +150,7 @@ def lay(prepared: PreparedShape, cloud: Cloud, sigma: Array) -> Fit:
         prepared.shape,
         cloud,
         sigma,
+        settings,
         np.array([fit.residual for fit in fits]),
         np.array([fit.singular_values for fit in fits]),
     )
@@ -145,7 +164,9 @@ def lay(prepared: PreparedShape, cloud: Cloud, sigma: Array) -> Fit:
     )
 
 
-def _lay_family(prepared: PreparedShape, cloud: Cloud, sigma: Array) -> Fit:
+def _lay_family(
+    prepared: PreparedShape, cloud: Cloud, sigma: Array, settings: Settings
+) -> Fit:
     """Optimise the parameter with the best permutation, and weigh the whole family.
 
     Half of the prior is spread over the bounds, half sits on the members that mathematics singles
@@ -165,8 +186,10 @@ def _lay_family(prepared: PreparedShape, cloud: Cloud, sigma: Array) -> Fit:
         cloud, np.concatenate([vertices[None], prepared.members])[:, permutation]
     )
     width = family.bounds[1] - family.bounds[0]
-    anywhere = _evidence(shape, cloud, sigma, residuals[0], singular[0], curvature, width)
-    singled_out = _evidence(shape, cloud, sigma, residuals[1:], singular[1:])
+    anywhere = _evidence(
+        shape, cloud, sigma, settings, residuals[0], singular[0], curvature, width
+    )
+    singled_out = _evidence(shape, cloud, sigma, settings, residuals[1:], singular[1:])
     log_evidence = np.logaddexp(anywhere, log_sum(singled_out) - np.log(len(singled_out)))
     return Fit(
         shape=shape,
@@ -222,18 +245,54 @@ def _evidence(
     shape: Shape,
     cloud: Cloud,
     sigma: Array,
+    settings: Settings,
     residual: Array,
     singular_values: Array,
     curvature: float = 0.0,
     width: float = 0.0,
 ) -> Array:
-    return shape_log_evidence(
+    each = [
+        setting.log_ratio
+        + shape_log_ratio(
+            residual=residual,
+            singular_values=singular_values,
+            n_vertices=cloud.n_vertices,
+            dim=setting.dim,
+            symmetry_order=shape.symmetry_order,
+            sigma=sigma,
+            parameter_curvature=curvature,
+            parameter_range=width,
+        )
+        for setting in settings
+    ]
+    return log_sum(np.array(each))
+
+
+def shape_log_ratio(
+    *,
+    residual: Array | float,
+    singular_values: Array,
+    n_vertices: int,
+    dim: int,
+    symmetry_order: int,
+    sigma: Array,
+    parameter_curvature: float = 0.0,
+    parameter_range: float = 0.0,
+) -> Array:
+    """Return the evidence for a shape over that of independent directions in the same space.
+
+    Parameters and shape of the result are those of :func:`shape_log_evidence`; noise at which the
+    shape explains less than all else together has no evidence.
+    """
+    result = n_vertices * log_sphere(dim) + shape_log_evidence(
         residual=residual,
         singular_values=singular_values,
-        n_vertices=cloud.n_vertices,
-        dim=cloud.dim,
-        symmetry_order=shape.symmetry_order,
+        n_vertices=n_vertices,
+        dim=dim,
+        symmetry_order=symmetry_order,
         sigma=sigma,
-        parameter_curvature=curvature,
-        parameter_range=width,
+        parameter_curvature=parameter_curvature,
+        parameter_range=parameter_range,
     )
+    result[..., sigma > loosest_noise(dim)] = -np.inf
+    return result

@@ -17,24 +17,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
-from geomsup.matching.alignment import Cloud
+from geomsup.matching.alignment import Cloud, aligned
+from geomsup.matching.background import (
+    Background,
+    background_of,
+    dimensions_between,
+    log_determinant,
+)
 from geomsup.matching.candidates import candidate_set
 from geomsup.matching.evidence import (
     generic_log_evidence,
+    gram_log_density,
+    log_sphere,
     log_sum,
     marginalise,
     noise_grid,
     paired_log_evidence,
 )
-from geomsup.matching.fitting import Fit, lay, prepared
+from geomsup.matching.fitting import Fit, Setting, lay, prepared
 from geomsup.shapes import Shape, get_shape
 
-__all__ = ["MatchResult", "ShapeMatch", "match_directions", "match_log_evidence", "match_shape"]
+__all__ = ["MatchResult", "ShapeMatch", "match_directions", "match_shape", "structure_log_evidence"]
 
 Array = NDArray[np.float64]
 # Prior share of antipodal pairs on unrelated axes among irregular arrangements: too small to
 # compete with a noisy octahedron, large enough against a cross-polytope that does not fit at all.
 _PAIRED_SHARE = 0.005
+# A space e^-8 times as likely as the likeliest adds next to nothing to a shape.
+_NEGLIGIBLE = 8.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -144,7 +154,11 @@ class MatchResult:
 
 
 def match_directions(
-    directions: Array, *, noise: float | None = None, max_candidates: int = 5
+    directions: Array,
+    *,
+    background: Background | None = None,
+    noise: float | None = None,
+    max_candidates: int = 5,
 ) -> MatchResult:
     """Compare unit vectors with every shape of the catalogue that has as many vertices.
 
@@ -152,6 +166,9 @@ def match_directions(
     ----------
     directions : ndarray of shape (n_vertices, dim)
         Unit vectors as rows, no two of them parallel.
+    background : Background or None
+        The independent directions to hold them against, from all directions of the matrix that
+        these are part of; None takes these directions for all there are.
     noise : float or None
         Noise per tangent axis in radians; None marginalises over it.
     max_candidates : int
@@ -176,29 +193,35 @@ def match_directions(
     'pentagon'
     """
     cloud = Cloud(directions)
-    weighed = _weighed(cloud, noise_grid(noise), at_least=2)
+    held = background or background_of(directions.T)
+    weighed = _weighed(cloud, held, noise_grid(noise), at_least=2)
     log_weights = marginalise(weighed.log_terms)
     probabilities = np.exp(log_weights - log_sum(log_weights))
-    if cloud.n_vertices == 1 or cloud.dim == 1:
+    if cloud.n_vertices == 1 or held.dim == 1:
         # A single direction has its one name for certain, and so have two on one line.
         probabilities = np.array([0.0, 1.0])
     order = np.argsort(-log_weights[1:], kind="stable")[: max(2, max_candidates)]
     return MatchResult(
         candidates=tuple(
-            _as_match(weighed.fits[k], cloud, float(probabilities[k + 1])) for k in order
+            _as_match(weighed.fits[k], cloud, weighed.dim, float(probabilities[k + 1]))
+            for k in order
         ),
         irregular_probability=float(probabilities[0]),
         generic_rank=weighed.generic_rank,
     )
 
 
-def match_log_evidence(directions: Array, sigma: Array) -> tuple[int, Array]:
-    """Return the most probable rank of some directions and their evidence under all models.
+def structure_log_evidence(
+    directions: Array, background: Background, sigma: Array
+) -> tuple[int, Array]:
+    """Return the most probable rank of some directions and their evidence over the background.
 
     Parameters
     ----------
     directions : ndarray of shape (n_vertices, dim)
         Unit vectors as rows.
+    background : Background
+        The independent directions that they are held against.
     sigma : ndarray of shape (n_sigma,)
         Noise scales in radians.
 
@@ -206,10 +229,11 @@ def match_log_evidence(directions: Array, sigma: Array) -> tuple[int, Array]:
     -------
     rank : int
     log_evidence : ndarray of shape (n_sigma,)
-        log p(directions | σ), the catalogue and "irregular" weighed by their priors.  Composites
-        of orthogonal factors are left out: their factors speak for themselves.
+        log of p(directions | σ) over the density of the background, the catalogue and "irregular"
+        weighed by their priors.  Composites of orthogonal factors are left out: their factors
+        speak for themselves.
     """
-    weighed = _weighed(Cloud(directions), sigma, composites=False)
+    weighed = _weighed(Cloud(directions), background, sigma, composites=False)
     rank = weighed.generic_rank
     log_weights = marginalise(weighed.log_terms)
     best = int(np.argmax(log_weights))
@@ -225,28 +249,101 @@ class _Weighed:
     fits: list[Fit]
     log_terms: Array
     generic_rank: int
+    dim: int
 
 
-def _weighed(cloud: Cloud, sigma: Array, *, at_least: int = 0, composites: bool = True) -> _Weighed:
-    ranks, generic = generic_log_evidence(cloud.points, dim=cloud.dim, sigma=sigma)
-    paired = paired_log_evidence(cloud.points, dim=cloud.dim, sigma=sigma)
-    # Without composites the pairs speak for themselves too, as components of their own.
-    if composites and paired is not None:
-        ranks = np.append(ranks, min(cloud.n_vertices // 2, cloud.dim))
-        generic = np.vstack([generic, paired + np.log(_PAIRED_SHARE)])
-    marginal = marginalise(generic)
-    contenders = candidate_set(cloud.n_vertices, cloud.dim)
-    laid = contenders.lay(
-        cloud, sigma, at_least=at_least, floor=float(marginal.max()), composites=composites
-    )
-    prior = _generic_prior(cloud.n_vertices)
-    irregular = np.log(prior) + log_sum(generic) - np.log(len(generic))
-    shares = np.log1p(-prior) + contenders.log_prior
+def _weighed(
+    cloud: Cloud,
+    background: Background,
+    sigma: Array,
+    *,
+    at_least: int = 0,
+    composites: bool = True,
+) -> _Weighed:
+    """Weigh shapes and "irregular", as ratios to the background.
+
+    ``composites=False`` asks for a part of a matrix: composites are left out, and so are directions
+    that are more nearly orthogonal than the background, which form no part by themselves.
+    """
+    n = cloud.n_vertices
+    largest = background.largest if composites else background.dim
+    spaces = _spaces(cloud, background, sigma, largest)
+    ratios = np.array([space.log_ratio for space in spaces])
+    best = int(np.argmax(ratios))
+    irregular = ratios
+    if composites:
+        paired = paired_log_evidence(cloud.points, dim=background.dim, sigma=sigma)
+        if paired is not None:
+            density = float(marginalise(paired)) + n * log_sphere(background.dim)
+            irregular = np.append(ratios, density + np.log(_PAIRED_SHARE))
+    floor = float(irregular.max())
+    terms: dict[str, Array] = {}
+    fits: dict[str, Fit] = {}
+    log_prior: dict[str, float] = {}
+    leader = floor
+    for seen, settings in _views(cloud, spaces, floor):
+        contenders = candidate_set(n, min(settings[0].dim, seen.dim))
+        for k, fit in contenders.lay(
+            seen, sigma, settings, at_least=at_least, floor=leader, composites=composites
+        ):
+            leader = max(leader, float(marginalise(fit.log_evidence)))
+            name = fit.shape.name
+            log_prior.setdefault(name, float(contenders.log_prior[k]))
+            if name in terms:
+                terms[name] = np.logaddexp(terms[name], fit.log_evidence)
+            else:
+                terms[name], fits[name] = fit.log_evidence, fit
+    prior = _generic_prior(n, part=not composites)
+    count = np.log(len(ratios))
+    log_irregular = np.full(len(sigma), np.log(prior) + log_sum(irregular) - count)
+    shares = [np.log1p(-prior) + log_prior[name] - count + terms[name] for name in fits]
     return _Weighed(
-        fits=[fit for _, fit in laid],
-        log_terms=np.array([irregular, *(shares[k] + fit.log_evidence for k, fit in laid)]),
-        generic_rank=int(ranks[np.argmax(marginal)]),
+        fits=list(fits.values()),
+        log_terms=np.array([log_irregular, *shares]),
+        generic_rank=min(spaces[best].dim, n, background.dim),
+        dim=spaces[best].dim,
     )
+
+
+def _spaces(cloud: Cloud, background: Background, sigma: Array, largest: int) -> list[Setting]:
+    """Return the spaces in which the directions may be independent, with log ratios.
+
+    Subspaces that they leave by noise alone come first, then all spaces large enough for them.
+    """
+    n, dim = cloud.n_vertices, background.dim
+    ranks, densities = generic_log_evidence(cloud.points, dim=dim, sigma=sigma)
+    within = marginalise(densities) + n * log_sphere(dim) if len(ranks) else np.empty(0)
+    spaces = [Setting(int(r), float(value)) for r, value in zip(ranks, within, strict=True)]
+    if n > dim or n == largest or n == 1:
+        return [*spaces, Setting(dim, 0.0)]
+    log_det = log_determinant(cloud.singular_values, n, dim)
+    reference = gram_log_density(log_det, n, dim)
+    dims = {*dimensions_between(n, dim), *dimensions_between(dim, max(dim, largest))}
+    return spaces + [
+        Setting(q, gram_log_density(log_det, n, q) - reference) for q in sorted(dims)
+    ]
+
+
+def _views(
+    cloud: Cloud, spaces: list[Setting], floor: float
+) -> list[tuple[Cloud, tuple[Setting, ...]]]:
+    """Return the directions as each kind of space shows them, with the spaces worth a look.
+
+    In a subspace that the directions leave by noise their projections count; all spaces that are
+    large enough show the directions themselves.
+    """
+    n = cloud.n_vertices
+    worth = [space for space in spaces if space.log_ratio > floor - _NEGLIGIBLE]
+    last = min(n, spaces[-1].dim)
+    whole = tuple(space for space in worth if space.dim >= last) or (spaces[-1],)
+    views = [(cloud, whole)]
+    for space in sorted(worth, key=lambda space: -space.log_ratio):
+        if space.dim < last:
+            inside = cloud.points[:, : space.dim]
+            lengths = np.linalg.norm(inside, axis=1, keepdims=True)
+            if lengths.min() > 0:
+                views.append((Cloud(inside / lengths), (space,)))
+    return views
 
 
 def match_shape(directions: Array, shape: str | Shape) -> ShapeMatch:
@@ -292,18 +389,28 @@ def match_shape(directions: Array, shape: str | Shape) -> ShapeMatch:
     if not np.all(np.isfinite(lengths)) or np.any(lengths == 0):
         raise GeomsupError("directions must be finite and non-zero; drop zero rows first")
     cloud = Cloud(points / lengths)
-    return _as_match(lay(prepared(named.name), cloud, noise_grid(None)), cloud, 1.0)
+    dim = background_of(cloud.directions.T).dim
+    settings = (Setting(dim, 0.0),)
+    fit = lay(prepared(named.name), cloud, noise_grid(None), settings)
+    return _as_match(fit, cloud, dim, 1.0)
 
 
-def _as_match(fit: Fit, cloud: Cloud, probability: float) -> ShapeMatch:
-    """Turn a fit into the public result, with residuals in the units a reader thinks in."""
+def _as_match(fit: Fit, cloud: Cloud, dim: int, probability: float) -> ShapeMatch:
+    """Turn a fit into the public result, with residuals in the units a reader thinks in.
+
+    ``dim`` is the dimension of the space that noise lives in.
+    """
     best = fit.alignment
+    if len(best.rotation) != cloud.dim:
+        # Laid over projections: the same permutation, turned to fit the directions themselves.
+        best = aligned(cloud, fit.vertices, best.permutation)
     ideal = fit.vertices[best.permutation] @ best.rotation.T
     chords = np.linalg.norm(cloud.directions - ideal, axis=1)
     angles = 2 * np.arcsin(np.clip(chords / 2, 0, 1))
     rank = fit.shape.dim
-    freedom = cloud.n_vertices * (cloud.dim - 1) - rank * (rank - 1) // 2
-    freedom -= rank * (cloud.dim - rank) + (fit.parameter is not None)
+    space = max(dim, rank)
+    freedom = cloud.n_vertices * (space - 1) - rank * (rank - 1) // 2
+    freedom -= rank * (space - rank) + (fit.parameter is not None)
     family = fit.shape.family
     overlap = 1 - best.residual / (2 * cloud.n_vertices)
     return ShapeMatch(
@@ -331,14 +438,15 @@ def _chirality(fit: Fit) -> str | None:
     return "right" if fit.alignment.handedness > 0 else "left"
 
 
-def _generic_prior(n_vertices: int) -> float:
+def _generic_prior(n_vertices: int, *, part: bool) -> float:
     """Return the prior probability of "irregular".
 
-    Two or three directions that interfere hardly form anything but a digon or a triangle; from
-    four on, random directions must not be given a name (the false discovery rate is measured in
-    the tests).
+    Random directions must not be given a name (the false discovery rate is measured in the tests),
+    and two or three of them are easily like a digon or a triangle by chance.  As a part of a matrix
+    that was chosen for its interference, they hardly form anything else.
     """
-    return {1: 0.2, 2: 0.2, 3: 0.1}.get(n_vertices, 0.5)
+    few = {2: 0.2, 3: 0.1} if part else {2: 0.7, 3: 0.6}
+    return few.get(n_vertices, 0.5)
 
 
 def _frozen(array: Array) -> Array:
