@@ -208,9 +208,7 @@ def _edges_within(units: Array, inside: IntArray, least: float) -> tuple[IntArra
     return np.column_stack([inside[i], inside[j]]), cosines[i, j]
 
 
-def _collected(
-    edges: list[tuple[IntArray, Array]], features: IntArray
-) -> tuple[IntArray, Array]:
+def _collected(edges: list[tuple[IntArray, Array]], features: IntArray) -> tuple[IntArray, Array]:
     """Return the edges of all components in order, as pairs of feature numbers."""
     if not edges:
         return np.empty((0, 2), dtype=np.intp), np.empty(0)

@@ -70,6 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "matching.match": {
         "errors",
+        "gram",
         "shapes",
         "matching.evidence",
         "matching.alignment",
@@ -85,6 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "sphere.compare": {
         "errors",
+        "gram",
         "shapes",
         "best_known",
         "matching.placement",

@@ -124,8 +124,10 @@ def _whole(shape: Shape) -> Template | None:
     whole = get_shape(shape.vacant_of)
     if whole.symmetry_order != whole.n_vertices * shape.symmetry_order:
         return None
-    # The missing vertex goes last: it is the only one that no row of the rest comes close to.
+    # The missing vertex goes last: the only one that no vertex of the rest comes close to.
     missing = int((whole.vertices @ shape.vertices.T).max(axis=1).argmin())
+    if not np.array_equal(np.delete(whole.vertices, missing, axis=0), shape.vertices):
+        return None  # turned, or not of the catalogue
     vertices = np.vstack([shape.vertices, whole.vertices[missing]])
     return Template(vertices, symmetry_order=whole.symmetry_order, chiral=whole.chiral)
 
@@ -164,9 +166,7 @@ def lay(prepared: PreparedShape, cloud: Cloud, sigma: Array, settings: Settings)
     )
 
 
-def _lay_family(
-    prepared: PreparedShape, cloud: Cloud, sigma: Array, settings: Settings
-) -> Fit:
+def _lay_family(prepared: PreparedShape, cloud: Cloud, sigma: Array, settings: Settings) -> Fit:
     """Optimise the parameter with the best permutation, and weigh the whole family.
 
     Half of the prior is spread over the bounds, half sits on the members that mathematics singles
@@ -186,9 +186,7 @@ def _lay_family(
         cloud, np.concatenate([vertices[None], prepared.members])[:, permutation]
     )
     width = family.bounds[1] - family.bounds[0]
-    anywhere = _evidence(
-        shape, cloud, sigma, settings, residuals[0], singular[0], curvature, width
-    )
+    anywhere = _evidence(shape, cloud, sigma, settings, residuals[0], singular[0], curvature, width)
     singled_out = _evidence(shape, cloud, sigma, settings, residuals[1:], singular[1:])
     log_evidence = np.logaddexp(anywhere, log_sum(singled_out) - np.log(len(singled_out)))
     return Fit(

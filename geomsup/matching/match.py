@@ -9,6 +9,7 @@ of no particular arrangement.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.gram import direction_rows
 from geomsup.matching.alignment import Cloud, aligned
 from geomsup.matching.background import (
     Background,
@@ -34,7 +36,7 @@ from geomsup.matching.evidence import (
     noise_grid,
     paired_log_evidence,
 )
-from geomsup.matching.fitting import Fit, Setting, lay, prepared
+from geomsup.matching.fitting import Fit, PreparedShape, Setting, lay, prepared
 from geomsup.shapes import Shape, get_shape
 
 __all__ = ["MatchResult", "ShapeMatch", "match_directions", "match_shape", "structure_log_evidence"]
@@ -319,9 +321,7 @@ def _spaces(cloud: Cloud, background: Background, sigma: Array, largest: int) ->
     log_det = log_determinant(cloud.singular_values, n, dim)
     reference = gram_log_density(log_det, n, dim)
     dims = {*dimensions_between(n, dim), *dimensions_between(dim, max(dim, largest))}
-    return spaces + [
-        Setting(q, gram_log_density(log_det, n, q) - reference) for q in sorted(dims)
-    ]
+    return spaces + [Setting(q, gram_log_density(log_det, n, q) - reference) for q in sorted(dims)]
 
 
 def _views(
@@ -346,15 +346,18 @@ def _views(
     return views
 
 
-def match_shape(directions: Array, shape: str | Shape) -> ShapeMatch:
-    """Lay one named shape over unit vectors and report how well it fits.
+def match_shape(directions: object, shape: str | Shape, *, feature_axis: int = 0) -> ShapeMatch:
+    """Lay one shape over directions and report how well it fits.
 
     Parameters
     ----------
-    directions : ndarray of shape (n_vertices, dim)
-        Unit vectors as rows.
+    directions : array_like of shape (n_vertices, dim), torch.Tensor, str or path
+        Directions as rows, of any length but zero; whatever `classify_geometry` accepts.
     shape : str or Shape
-        A shape with as many vertices, in at most ``dim`` dimensions.
+        A shape with as many vertices, in at most ``dim`` dimensions: a name of the catalogue, or
+        a Shape of one's own under any name, also one that the catalogue uses for another.
+    feature_axis : int, default 0
+        The axis that counts directions; -1 for a weight matrix whose columns are features.
 
     Returns
     -------
@@ -369,29 +372,37 @@ def match_shape(directions: Array, shape: str | Shape) -> ShapeMatch:
     Examples
     --------
     >>> import numpy as np
-    >>> match = match_shape(np.array([[1.0, 0.0], [-1.0, 0.0]]), "digon")
+    >>> match = match_shape([[1.0, 0.0], [-1.0, 0.0]], "digon")
     >>> round(match.rms_angle, 12)
     0.0
+    >>> rays = np.array([[1.0, 0.0], [0.6, 0.8], [0.6, -0.8]])
+    >>> fan = Shape(name="fan", vertices=rays, symmetry_order=2, source="seen in layer 3")
+    >>> round(match_shape([[1, 0], [0, 1], [0, -1]], fan).rms_angle, 3)
+    0.525
     """
-    named = get_shape(shape) if isinstance(shape, str) else shape
-    points = np.asarray(directions, dtype=np.float64)
-    if points.ndim != 2 or len(points) != named.n_vertices:
+    named = shape if isinstance(shape, Shape) else get_shape(shape)
+    with warnings.catch_warnings():
+        # The number of vertices says which axis is which better than a comparison of sizes.
+        warnings.simplefilter("ignore", GeomsupWarning)
+        points = direction_rows(directions, feature_axis=feature_axis)
+    if len(points) != named.n_vertices:
+        turned = 0 if feature_axis in (-1, 1) else -1
         raise GeomsupError(
-            f"the {named.name} has {named.n_vertices} vertices, but the directions have shape "
-            f"{points.shape}; pass an array of shape ({named.n_vertices}, dim), one row a direction"
+            f"the {named.name} has {named.n_vertices} vertices, but there are {len(points)} "
+            f"directions in {points.shape[1]} dimensions; pass as many directions as vertices, or "
+            f"feature_axis={turned} if the other axis counts them"
         )
     if named.dim > points.shape[1]:
         raise GeomsupError(
             f"the {named.name} spans {named.dim} dimensions and cannot lie in "
             f"{points.shape[1]}; choose a shape of lower rank"
         )
-    lengths = np.linalg.norm(points, axis=1, keepdims=True)
-    if not np.all(np.isfinite(lengths)) or np.any(lengths == 0):
-        raise GeomsupError("directions must be finite and non-zero; drop zero rows first")
-    cloud = Cloud(points / lengths)
+    cloud = Cloud(points)
     dim = background_of(cloud.directions.T).dim
     settings = (Setting(dim, 0.0),)
-    fit = lay(prepared(named.name), cloud, noise_grid(None), settings)
+    # The vertices that were given count, not those that the catalogue has under their name.
+    ready = PreparedShape(shape) if isinstance(shape, Shape) else prepared(named.name)
+    fit = lay(ready, cloud, noise_grid(None), settings)
     return _as_match(fit, cloud, dim, 1.0)
 
 
