@@ -25,6 +25,8 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx_gallery.gen_gallery",
+    "command_line",
+    "gallery_pictures",
     "offline_math",
     "plain_bars",
     "shape_tables",

@@ -15,7 +15,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from geomsup import classify_geometry
-from geomsup.plotting import plot_cosines, plot_dimensionality, plot_interference_graph
+from geomsup.plotting import (
+    name_color,
+    plot_cosines,
+    plot_dimensionality,
+    plot_interference_graph,
+)
 from geomsup.training import ToyModelConfig, train
 
 PROBABILITIES = (0.01, 0.1, 0.2, 0.3)
@@ -120,15 +125,13 @@ for name, numbers in held.items():
 
 # %%
 
-GREYS = {"irregular": "#9A9A9A", "dropped": "#DDDDDD"}
-colours = iter(("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9") * 4)
+NAMELESS = ("irregular", "dropped")
 
 fig, ax = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
 below = np.zeros(len(PROBABILITIES))
-for name in sorted(held, key=lambda name: (name in GREYS, -sum(held[name].values()))):
+for name in sorted(held, key=lambda name: (name in NAMELESS, -sum(held[name].values()))):
     share = np.array(list(held[name].values())) / config.n_features
-    colour = GREYS.get(name) or next(colours)
-    ax.bar(range(len(share)), share, bottom=below, color=colour, label=name, width=0.7)
+    ax.bar(range(len(share)), share, bottom=below, color=name_color(name), label=name, width=0.7)
     below += share
 ax.set_xticks(range(len(PROBABILITIES)), [f"{p:g}" for p in PROBABILITIES])
 ax.set_xlabel("feature probability p")

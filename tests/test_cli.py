@@ -115,7 +115,7 @@ def test_classify_keeps_so_many_candidates(
 def test_classify_chooses_an_array(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "two.npz"
     np.savez(path, a=np.array([[1.0, -1, 0, 0], [0, 0, 1, -1]]), b=np.ones((2, 3)))
-    assert main(["classify", str(path)]) == 1
+    assert main(["classify", str(path)]) == 2
     assert "'a' (2, 4), 'b' (2, 3)" in capsys.readouterr().err
     assert main(["classify", str(path), "--key", "a"]) == 0
     assert "2 × digon = square" in capsys.readouterr().out
@@ -128,14 +128,16 @@ def test_classify_draws(pentagon: Path, tmp_path: Path, capsys: Capture) -> None
     assert capsys.readouterr().out.endswith(f"picture: {picture}\n")
 
 
-@pytest.mark.parametrize("name", ["picture.bmpp", "picture", "missing/picture.png"])
+@pytest.mark.parametrize(
+    ("name", "status"), [("picture.bmpp", 2), ("picture", 2), ("missing/picture.png", 1)]
+)
 def test_classify_refuses_a_picture_it_cannot_write(
-    pentagon: Path, tmp_path: Path, capsys: Capture, name: str
+    pentagon: Path, tmp_path: Path, capsys: Capture, name: str, status: int
 ) -> None:
-    assert main(["classify", str(pentagon), "--plot", str(tmp_path / name)]) == 1
+    assert main(["classify", str(pentagon), "--plot", str(tmp_path / name)]) == status
     captured = capsys.readouterr()
     assert not captured.out
-    assert captured.err.startswith("geomsup: error: ")
+    assert "error: " in captured.err
 
 
 def test_classify_shows_all_models_of_a_run_and_the_best(run_file: Path, capsys: Capture) -> None:
@@ -277,7 +279,7 @@ def test_options_that_do_not_fit_the_matrix_are_wrong_usage(
 
 
 def test_an_instance_that_is_not_there(run_file: Path, capsys: Capture) -> None:
-    assert main(["classify", str(run_file), "--instance", "9"]) == 1
+    assert main(["classify", str(run_file), "--instance", "9"]) == 2
     assert "got 9" in capsys.readouterr().err
 
 
@@ -447,7 +449,7 @@ def test_shapes_shows_one(words: list[str], capsys: Capture, run_json: Callable[
 
 
 def test_shapes_suggests(capsys: Capture) -> None:
-    assert main(["shapes", "pentagn"]) == 1
+    assert main(["shapes", "pentagn"]) == 2
     assert capsys.readouterr().err.endswith("did you mean 'pentagon'?\n")
 
 
@@ -491,7 +493,7 @@ def test_names_in_a_file_cannot_drive_the_terminal(tmp_path: Path, capsys: Captu
     arrays: dict[str, Any] = {"a\x1b[2Jb": np.ones((2, 3)), "c": np.ones((2, 3))}
     np.savez(path, **arrays)
     assert main(["inspect", str(path)]) == 0
-    assert main(["classify", str(path)]) == 1
+    assert main(["classify", str(path)]) == 2
     captured = capsys.readouterr()
     assert "\x1b" not in captured.out + captured.err
 

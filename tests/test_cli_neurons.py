@@ -178,8 +178,8 @@ def test_a_run_knows_its_own_task(tmp_path: Path, capsys: Capture, words: list[s
         (["--key", "W", "--out-feature-axis", "0"], 2, "--out-key"),
         (["--key", "W", "--instance", "0"], 2, "this is one matrix"),
         (["--key", "W", "--motifs"], 2, "the same here"),
-        (["--key", "W", "--out-key", "none"], 1, "'none'"),
-        (["--key", "W", "--plot", "picture.bmpp"], 1, "*.png"),
+        (["--key", "W", "--out-key", "none"], 2, "'none'"),
+        (["--key", "W", "--plot", "picture.bmpp"], 2, "*.png"),
     ],
 )
 def test_options_that_do_not_fit(
@@ -196,7 +196,7 @@ def test_a_stack_is_asked_for_one(tmp_path: Path, capsys: Capture) -> None:
     record = _json(capsys, *words, "--instance", "1")
     assert record["instance"] == 1
     assert record["kinds"] == ["monosemantic", "polysemantic", "monosemantic"]
-    assert "more than 7 matrices" in _refused(capsys, 1, *words, "--instance", "7")
+    assert "must lie in 0 … 1" in _refused(capsys, 2, *words, "--instance", "7")
 
 
 def test_train_points_at_the_neurons(tmp_path: Path, capsys: Capture) -> None:

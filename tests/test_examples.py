@@ -1,6 +1,7 @@
 """The gallery runs, and the pages of the documentation show what the code prints.
 
-Each example runs as a reader would run it, in a process of its own, with warnings as errors.
+Each example runs as a reader would run it, in a process of its own, with warnings as errors; what
+its figures must show is in ``gallery_run``.
 Snippets of the pages are doctests; they train models, so their numbers are compared with a
 tolerance that other processors and libraries need.
 """
@@ -97,7 +98,10 @@ class _Checker(doctest.OutputChecker):
 
 def _run(name: str, folder: Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(_ROOT / "examples" / f"{name}.py")],
+        [
+            *(sys.executable, "-W", "error", str(_ROOT / "tests" / "gallery_run.py")),
+            str(_ROOT / "examples" / f"{name}.py"),
+        ],
         cwd=folder,
         env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1"},
         capture_output=True,

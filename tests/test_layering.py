@@ -49,6 +49,7 @@ _TRAINING = [
 # and its modules may import each other; a module of a package can have a line of its own.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "progress": {"errors"},
     "file_formats": {"errors"},
     "weight_files": {"errors", "file_formats"},
     "weights": {"errors", "file_formats", "weight_files"},
@@ -146,11 +147,12 @@ MAY_IMPORT["experts"] = {
     "training.state",
 }
 # Theory names the optima that it finds, so it stands behind the classifier.
-MAY_IMPORT["theory"] = {"errors", "weights", "shapes", "report", "classify"}
+MAY_IMPORT["theory"] = {"errors", "progress", "weights", "shapes", "report", "classify"}
 # The trainer knows nothing of the analysis, but for one objective: the exact loss.
 for k, name in enumerate(_TRAINING):
     earlier = {f"training.{other}" for other in _TRAINING[:k]}
     MAY_IMPORT[f"training.{name}"] = {"errors"} | earlier
+MAY_IMPORT["training.environment"] |= {"progress"}
 MAY_IMPORT["training.exact"] |= {"theory"}
 MAY_IMPORT["training"] = {f"training.{name}" for name in _TRAINING}
 # Experiments put training and analysis side by side; nothing but the command line, and the pictures
@@ -187,6 +189,7 @@ MAY_IMPORT["plotting"] = {
     "dictionary",
     "experiments",
     "neurons",
+    "weights",
 }
 # The package itself, which hands out the public names.
 MAY_IMPORT[""] = ANALYSIS | {"classify"}

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
+import inspect
 import itertools
 import pickle
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from planted import noisy, planted, random_directions, random_orthogonal
 from scipy.linalg import block_diag
@@ -19,12 +26,23 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 from matplotlib.text import Text
 
-from geomsup import GeometryReport, GeomsupError, classify_geometry, get_shape
+from geomsup import (
+    GeometryReport,
+    GeomsupError,
+    classify_geometry,
+    get_shape,
+    list_shapes,
+    plotting,
+)
+from geomsup.dynamics import geometry_timeline
+from geomsup.neurons import asymmetric_motifs, neuron_report
 from geomsup.plotting import (
+    name_color,
     plot_cosines,
     plot_dimensionality,
     plot_directions,
@@ -32,8 +50,10 @@ from geomsup.plotting import (
     plot_interference_graph,
     plot_report,
 )
+from geomsup.plotting.canvas import drawn_legend
 from geomsup.plotting.labels import spread
 from geomsup.plotting.wireframe import wireframe
+from geomsup.theory import FamilyLosses, phase_diagram
 
 Array = NDArray[np.float64]
 
@@ -157,6 +177,89 @@ def assert_apart(ax: Axes, gid: str) -> None:
         assert box.y1 <= page.y1
 
 
+# --- what every picture of a matrix accepts -----------------------------------------------------
+
+# What the functions ask for beside W; a new name needs a line here.
+_GRAM = np.array([[1.0, -0.5, -0.5], [0.0, 0.75, -0.75]])
+_INHIBITED = np.array([[2, -0.5], [1, 0], [-1, 0], [0, 1.0]])
+_OUT = np.array([[0.5, 2], [0, -5], [1, 0], [0, 1.0]])
+_WITH_MATRIX = sorted(
+    name
+    for name in plotting.__all__
+    if "W" in inspect.signature(getattr(plotting, name)).parameters
+)
+
+
+def _as_file(W: Array, folder: Path) -> str:
+    path = folder / f"{len(list(folder.iterdir()))}.npy"
+    np.save(path, W)
+    return str(path)
+
+
+# Halves and quarters, which every type holds exactly.
+_FORMS: dict[str, Callable[[Array, Path], object]] = {
+    "list": lambda W, _: W.tolist(),
+    "bfloat16 with a gradient": lambda W, _: torch.nn.Parameter(torch.tensor(W).bfloat16()),
+    "str": _as_file,
+    "path": lambda W, folder: Path(_as_file(W, folder)),
+}
+
+
+def _drawn(name: str, form: Callable[[Array], object], **options: Any) -> Array:
+    """The pixels that a function draws of a matrix in some form."""
+    function = getattr(plotting, name)
+    asked = inspect.signature(function).parameters
+    motif = "motif" in asked
+    W = _INHIBITED if motif else _GRAM
+    if motif:
+        options |= {"V": form(_OUT), "motif": asymmetric_motifs(W, _OUT, n_draws=0).motifs[0]}
+    elif name == "plot_neurons":
+        options["report"] = neuron_report(W)
+    elif "report" in asked:
+        options["report"] = classify_geometry(W)
+    drawn = function(form(W), **options)
+    figure = drawn if isinstance(drawn, Figure) else drawn.figure
+    figure.set_dpi(40)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    plt.close(figure)
+    return np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+
+
+def _in_folder(form: Callable[[Array, Path], object], folder: Path, W: Array) -> object:
+    return form(W, folder)
+
+
+def test_all_pictures_of_a_matrix_are_found() -> None:
+    assert {"plot_report", "plot_directions", "plot_gram", "plot_cosines"} <= set(_WITH_MATRIX)
+    for name in _WITH_MATRIX:
+        assert "feature_axis" in inspect.signature(getattr(plotting, name)).parameters, name
+
+
+@pytest.mark.parametrize("name", _WITH_MATRIX)
+def test_a_picture_accepts_what_the_classifier_accepts(name: str, tmp_path: Path) -> None:
+    usual = _drawn(name, lambda W: W)
+    for what, form in _FORMS.items():
+        assert np.array_equal(_drawn(name, partial(_in_folder, form, tmp_path)), usual), what
+    turned = _drawn(name, lambda W: torch.tensor(W.T, requires_grad=True), feature_axis=0)
+    assert np.array_equal(turned, usual)
+
+
+@pytest.mark.parametrize("name", _WITH_MATRIX)
+@pytest.mark.parametrize("wrong", [2, "rows", None, True])
+def test_a_picture_refuses_axes_that_a_matrix_lacks(name: str, wrong: Any) -> None:
+    with pytest.raises(GeomsupError, match="feature_axis"):
+        _drawn(name, lambda W: W, feature_axis=wrong)
+
+
+def test_a_matrix_the_other_way_round_is_told_how_to_be_read() -> None:
+    W = np.array([[1.0, -0.5, -0.5], [0.0, 0.75, -0.75]])
+    with pytest.raises(GeomsupError, match="pass feature_axis=0"):
+        plot_report(W.T, classify_geometry(W))
+    with pytest.raises(GeomsupError, match="pass feature_axis=-1"):
+        plot_report(W, classify_geometry(W), feature_axis=0)
+
+
 # --- directions ---------------------------------------------------------------------------------
 
 
@@ -256,9 +359,9 @@ def test_one_dimension_is_a_line() -> None:
         ({"W": np.ones((4, 2))}, "4 dimensions and a picture at most 3"),
         ({"W": np.ones((2, 2)), "component": 0}, "pass the report too"),
         ({"W": np.full((2, 2), np.nan)}, "NaN"),
-        ({"W": np.ones((3, 2, 2))}, r"W\[k\]"),
+        ({"W": np.ones((3, 2, 2))}, r"W\[i\]"),
         ({"W": [["a"]]}, "real numbers"),
-        ({"W": [[1], [2, 3]]}, "finished weights"),
+        ({"W": [[1], [2, 3]]}, "rows of equal length"),
         ({"W": np.ones((2, 2)), "report": "pentagon"}, "expected a GeometryReport"),
         ({"W": np.ones((2, 2)), "ax": "here"}, "must be matplotlib Axes"),
     ],
@@ -280,7 +383,9 @@ def test_directions_refuse_arguments_that_do_not_fit_together(
     for wrong in (1, -1, True, 0.0):
         with pytest.raises(GeomsupError, match="component must be a whole number"):
             plot_directions(W, report, component=wrong)  # type: ignore[arg-type]
-    with pytest.raises(GeomsupError, match="the report is on weights of shape"):
+    with pytest.raises(
+        GeomsupError, match=r"W has 89 features in 20 dimensions, but the report is on 90 in 20"
+    ):
         plot_directions(W[:, 1:], report)
     with pytest.raises(GeomsupError, match="projection='3d'"):
         plot_directions(np.eye(3), ax=Figure().add_subplot())
@@ -323,7 +428,7 @@ def test_the_gram_matrix_is_drawn_symmetrically_about_zero() -> None:
 
 
 def test_cosines_are_cosines_at_any_scale() -> None:
-    W = np.array([[3e-200, 0.0, -1e200], [4e-200, 0.0, 0.0]])
+    W = np.array([[3e-140, 0.0, -1e140], [4e-140, 0.0, 0.0]])
     (image,) = plot_cosines(W).images
     expected = [[1.0, 0.0, -0.6], [0.0, 0.0, 0.0], [-0.6, 0.0, 1.0]]
     np.testing.assert_allclose(np.asarray(image.get_array()), np.array(expected))
@@ -457,8 +562,15 @@ def test_labels_are_left_out_where_there_is_no_room(
     legend = ax.get_legend()
     assert legend is not None
     assert "no room for names" in legend.get_title().get_text()
-    with pytest.raises(GeomsupError, match="do not fit into axes"):
-        plot_interference_graph(digons[1], ax=Figure(figsize=(1, 1)).add_subplot())
+    # In smaller axes there are fewer of them, and in the smallest there is none.
+    ax = plot_interference_graph(digons[1], ax=Figure(figsize=(1.5, 1.5)).add_subplot())
+    legend = ax.get_legend()
+    assert legend is not None
+    drawn = len(offsets(ax, "nodes")) // 2
+    assert 0 < drawn < 40
+    assert f"{drawn} of 40 components drawn" in legend.get_title().get_text()
+    with pytest.raises(GeomsupError, match="no component fits into axes"):
+        plot_interference_graph(digons[1], ax=Figure(figsize=(0.7, 0.7)).add_subplot())
 
 
 def test_multiplicities_and_irregular_components_are_told() -> None:
@@ -562,7 +674,8 @@ def test_the_overview_has_its_panels(which: str, request: pytest.FixtureRequest)
     figure = plot_report(W, report)
     titles = {ax.get_title() for ax in figure.axes}
     assert {"Interference graph", "Cosines", "Dimensionality"} <= titles
-    assert ("Directions" in titles) == (which == "mixed")
+    directions = [title for title in titles if title.startswith("Directions")]
+    assert directions == (["Directions, 1 of 40 components"] if which == "mixed" else [])
     for ax in figure.axes:
         if ax.get_title() == "Interference graph":
             assert_apart(ax, "component")
@@ -577,6 +690,244 @@ def test_the_overview_of_a_planar_model_draws_all_its_directions() -> None:
     assert sum(quiver.N for quiver in arrows(panel)) == 4
     with pytest.raises(GeomsupError, match="must be a matplotlib Figure"):
         plot_report(W, classify_geometry(W), fig=1)  # type: ignore[arg-type]
+
+
+def test_the_directions_of_one_component_say_that_there_are_others(
+    mixed: tuple[Array, GeometryReport],
+) -> None:
+    W, report = mixed
+    legend = plot_directions(W, report, component=3).get_legend()
+    assert legend is not None
+    assert "39 other components not drawn" in [text.get_text() for text in legend.get_texts()]
+    alone = planted("pentagon", 2, 0.01, np.random.default_rng(0))
+    for component in (None, 0):
+        legend = plot_directions(alone, classify_geometry(alone), component=component).get_legend()
+        assert legend is not None
+        assert not [text for text in legend.get_texts() if "other" in text.get_text()]
+
+
+def _many(sizes: list[int], n_loose: int = 0) -> tuple[Array, GeometryReport]:
+    """A report on components of given sizes, put together by hand: parallel features on one ray."""
+    n = sum(sizes) + n_loose
+    ends = np.cumsum([0, *sizes])
+    W = np.zeros((len(sizes) + n_loose, n))
+    components = []
+    pattern = classify_geometry([[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]).components[0]
+    for k, (start, stop) in enumerate(itertools.pairwise(ends.tolist())):
+        W[k, start:stop] = 1.0
+        components.append(
+            dataclasses.replace(
+                pattern,
+                features=tuple(range(start, stop)),
+                vertices=tuple((i,) for i in range(start, stop)),
+                dimensionalities=np.full(stop - start, 1.0 / (stop - start)),
+                norms=np.ones(stop - start),
+                match=None,
+                candidates=(),
+                name="irregular",
+            )
+        )
+    W[np.arange(len(sizes), len(W)), np.arange(ends[-1], n)] = 1.0
+    near = [(i, i + 1) for start, stop in itertools.pairwise(ends) for i in range(start, stop - 1)]
+    report = dataclasses.replace(
+        classify_geometry([[1.0, 0.0, 0.0]]),
+        components=tuple(components),
+        norms=np.ones(n),
+        dimensionalities=np.ones(n),
+        represented=np.ones(n, dtype=bool),
+        n_hidden=len(W),
+        n_features=n,
+        rank=len(W),
+        edges=np.array(near, dtype=np.intp).reshape(-1, 2),
+        cosines=np.ones(len(near)),
+    )
+    return W, report
+
+
+@pytest.mark.parametrize(
+    ("sizes", "drawn", "mapped"),
+    [
+        ([450, 30, 20], 2, 50),
+        ([250, 200, 30], 2, 280),
+        ([420], 0, 0),
+        ([300, 250], 1, 300),
+    ],
+)
+def test_of_a_large_report_is_drawn_what_has_room(
+    sizes: list[int], drawn: int, mapped: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A tenth of what there is room for otherwise, because pictures of thousands take seconds.
+    monkeypatch.setattr("geomsup.plotting.graph._MOST_NODES", 300)
+    monkeypatch.setattr("geomsup.plotting.matrices._MOST_FEATURES", 400)
+    W, report = _many(sizes)
+    figure = plot_report(W, report)
+    (graph,) = [ax for ax in figure.axes if ax.get_title() == "Interference graph"]
+    legend = graph.get_legend()
+    if drawn == 0:
+        assert "more than 300 features are not drawn" in graph.texts[0].get_text()
+    else:
+        assert legend is not None
+        said = legend.get_title().get_text()
+        assert f"{drawn} of {len(sizes)} components drawn" in said
+    (cosines,) = [ax for ax in figure.axes if ax.get_title() == "Cosines"]
+    if mapped:
+        assert np.asarray(cosines.images[0].get_array()).shape == (mapped, mapped)
+        assert f"{mapped:,} of {sum(sizes):,} features" in cosines.get_xlabel()
+
+
+def test_features_outside_every_structure_are_drawn_as_such() -> None:
+    W, report = _many([4, 3], n_loose=5)
+    ax = plot_dimensionality(report)
+    assert len(offsets(ax, "points")) == 12
+    assert "5 × unstructured" in words(ax, "margin")
+    assert np.asarray(plot_cosines(W, order=report).images[0].get_array()).shape == (12, 12)
+    legend = plot_interference_graph(report).get_legend()
+    assert legend is not None
+    assert "5 unstructured features not drawn" in legend.get_title().get_text()
+    nothing = dataclasses.replace(report, components=())
+    assert plot_interference_graph(nothing).texts[0].get_text() == "12 unstructured features"
+    assert len(plot_report(W, nothing).axes) >= 3
+    flat = np.array([[1.0, -0.5, -0.5, 0.3], [0.0, 0.866, -0.866, 0.4]])
+    known = classify_geometry(flat)
+    loose = dataclasses.replace(known, components=known.components[:-1])
+    legend = plot_directions(flat, loose).get_legend()
+    assert legend is not None
+    assert [t for t in legend.get_texts() if t.get_text().startswith("unstructured: ")]
+
+
+def test_edges_between_components_do_not_disturb_a_picture() -> None:
+    _, report = _many([3, 3])
+    crossing = dataclasses.replace(
+        report,
+        edges=np.append(report.edges, [[2, 3]], axis=0),
+        cosines=np.append(report.cosines, 1.0),
+    )
+    drawn = [plot_interference_graph(one) for one in (report, crossing)]
+    counts = [sum(len(c.get_paths()) for c in ax.collections if c.get_gid() == "positive")
+              for ax in drawn]  # fmt: skip
+    assert counts == [4, 4]
+
+
+# --- colours ------------------------------------------------------------------------------------
+
+
+def test_every_name_of_the_catalogue_has_a_colour_of_its_own() -> None:
+    names = [shape.name for shape in list_shapes()] + ["irregular", "unstructured"]
+    colors = [name_color(name) for name in names]
+    assert len(set(colors)) == len(names)
+    assert all(re.fullmatch("#[0-9A-F]{6}", color) for color in colors)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("digon + triangle", "triangle ⊕ digon", True),
+        ("digon + digon, 1 dropped", "digon ⊕ digon", True),
+        ("digon", "digon, 3 dropped", True),
+        ("2 × digon, 1 × triangle, 3 dropped", "digon + triangle + digon", True),
+        ("1 × digon", "digon", True),
+        ("2 × digon", "digon", False),
+        ("digon", "digon + digon", False),
+        ("digon + digon", "digon + digon + digon", False),
+        ("digon(1, 2) ⊕ 3", "digon(1, 3) ⊕ 2", False),
+        ("1 (2 dropped)", "2 (1 dropped)", False),
+        ("17-gon", "18-gon", False),
+        ("vacant octahedron", "octahedron", False),
+    ],
+)
+def test_colours_of_sums_and_phases(one: str, other: str, same: bool) -> None:
+    assert (name_color(one) == name_color(other)) is same
+
+
+def legend_colors(figure: Any) -> dict[str, str]:
+    """The colours that the legends of a figure give to names."""
+    found = {}
+    for ax in figure.axes:
+        legend = ax.get_legend()
+        for handle, text in (
+            zip(legend.legend_handles, legend.get_texts(), strict=True) if legend else ()
+        ):
+            color = (
+                handle.get_facecolor() if hasattr(handle, "get_facecolor") else handle.get_color()
+            )
+            name = text.get_text().partition(":")[0].partition(", exact")[0]
+            found[name] = mpl.colors.to_hex(color).upper()
+    return found
+
+
+def test_one_name_has_one_colour_in_all_pictures(mixed: tuple[Array, GeometryReport]) -> None:
+    W, report = mixed
+    expected = {name: name_color(name) for name in report.counts()}
+    ax = plot_dimensionality(report)
+    labels = {
+        t.get_text().replace("\n", " ").split(" × ")[-1]: t.get_color() for t in texts(ax, "margin")
+    }
+    assert {name: labels[name] for name in expected} == expected
+    graph = plot_interference_graph(report, color_by="name")
+    (nodes,) = [c for c in graph.collections if c.get_gid() == "nodes"]
+    shown = {mpl.colors.to_hex(tuple(color)).upper() for color in np.array(nodes.get_facecolor())}
+    assert shown == set(expected.values())
+    for number, component in enumerate(report.components):
+        if component.rank <= 3 and component.name not in {
+            c.name for c in report.components[:number]
+        }:
+            drawn = legend_colors(plot_directions(W, report, component=number).figure)
+            assert drawn[component.name] == expected[component.name]
+    weights = np.zeros((40, 1, 2))
+    weights[:, 0, 0] = 1.0
+    weights[20:, 0, 1] = -1.0
+    line = plotting.plot_timeline(geometry_timeline(np.arange(40), weights))
+    bands = {mpl.colors.to_hex(patch.get_facecolor()).upper() for patch in line.axes[0].patches}
+    assert bands == {name_color("monosemantic"), name_color("digon")}
+    losses = FamilyLosses(
+        n_features=3,
+        feature_probability=np.array([0.1, 0.2]),
+        shapes=("triangle", "digon ⊕ monosemantic"),
+        losses=np.array([[1.0, 2.0], [2.0, 3.0]]),
+        boundaries=(),
+    )
+    drawn = legend_colors(plotting.plot_family_losses(losses).figure)
+    assert drawn == {name: name_color(name) for name in losses.shapes}
+    diagram = phase_diagram(2, 1, unit_norm=True)
+    drawn = legend_colors(plotting.plot_phase_diagram(diagram).figure)
+    assert drawn == {name: name_color(name) for name in diagram.phases}
+
+
+def test_namesakes_differ_in_tone(digons: tuple[Array, GeometryReport]) -> None:
+    from geomsup.plotting.style import component_colors
+
+    colors = component_colors(digons[1])
+    assert colors[0] == name_color("digon")
+    assert len(set(colors[:5])) == 5
+
+
+def test_a_legend_names_only_what_is_drawn() -> None:
+    report = classify_geometry([[1.0, -1.0]])
+    legend = plot_interference_graph(report).get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["negative"]
+    ax = Figure().add_subplot()
+    ax.plot([0, 1], [np.nan, np.nan], label="nothing")
+    ax.plot([0, 1], [np.nan, 1.0], label="something")
+    drawn_legend(ax)
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["something"]
+
+
+def test_figures_are_those_of_pyplot() -> None:
+    """Others are not seen by the gallery, nor by a notebook."""
+    for path in Path(plotting.__file__).parent.rglob("*.py"):
+        calls = [
+            node.func
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call)
+        ]
+        made = [f.id for f in calls if isinstance(f, ast.Name) and f.id == "Figure"]
+        assert not made, path
+
+
+# --- nothing to draw -----------------------------------------------------------------------------
 
 
 def test_no_represented_features_are_said_to_be_none(empty: tuple[Array, GeometryReport]) -> None:

@@ -1,7 +1,8 @@
 """The parser, and how a command ends: exit status, errors and warnings in one line each.
 
 Only the verb that was asked for builds its options, because those of ``train`` come from a
-dataclass behind torch.
+dataclass behind torch.  Status 2 says that other words are needed, 1 that a file could not be read
+or written, or that a computation failed.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ from geomsup.cli import (
     train,
     verify,
 )
+from geomsup.cli.arguments import VerbParser
 from geomsup.cli.output import UsageError, complain, drop_output, flush, printable_streams
 from geomsup.errors import GeomsupError, GeomsupWarning
 
-__all__ = ["main"]
+__all__ = ["VERBS", "main", "verb_parser"]
 
 _FAILURE, _USAGE, _INTERRUPTED, _BROKEN_PIPE = 1, 2, 130, 141
 
@@ -44,7 +46,7 @@ examples:
   geomsup attack run.safetensors        how much harm a small change of the input does
   geomsup dictionary run.safetensors    do sparse autoencoders find the features?
   geomsup inspect checkpoint.pt         what is in this file?
-  geomsup shapes --n-vertices 8         the names there are for eight features
+  geomsup shapes --vertices 8           the names there are for eight features
   geomsup optimum --features 5 --hidden 2 --p 0.1
                                         the best configurations there are, by exact loss
   geomsup phases --features 2 --hidden 1 --plot phases.png
@@ -61,15 +63,17 @@ class Verb(Protocol):
 
     SUMMARY: str
     DESCRIPTION: str
+    # Words after the verb, and what they do.
+    EXAMPLES: tuple[tuple[str, str], ...]
 
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+    def add_arguments(self, parser: VerbParser) -> None:
         """Declare the options."""
 
     def run(self, args: argparse.Namespace) -> int:
         """Do it, and return the exit status."""
 
 
-_VERBS: dict[str, Verb] = {
+VERBS: dict[str, Verb] = {
     "demo": demo,
     "train": train,
     "classify": classify,
@@ -113,9 +117,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             status = _run(words)
             flush()
-        except GeomsupError as error:
-            complain("error", str(error))
-            return _FAILURE
         except KeyboardInterrupt:
             return _INTERRUPTED
         except BrokenPipeError:
@@ -128,48 +129,66 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+def verb_parser(name: str) -> VerbParser:
+    """The parser of the words after a verb.
+
+    Parameters
+    ----------
+    name : str
+        The verb, one of ``VERBS``.
+    """
+    verb = VERBS[name]
+    examples = "\n".join(
+        f"  geomsup {name} {words}".rstrip() + f"\n      {text}" for words, text in verb.EXAMPLES
+    )
+    parser = VerbParser(
+        prog=f"geomsup {name}",
+        description=verb.DESCRIPTION,
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    verb.add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+    return parser
+
+
 def _run(words: list[str]) -> int:
-    parser = _parser(words)
     if not words:
-        parser.print_help(sys.stderr)
+        _parser().print_help(sys.stderr)
         return _USAGE
     try:
-        args = parser.parse_args(words)
+        # Everything in front of a verb is a question about the program, or a mistake.
+        if words[0] not in VERBS:
+            parser = _parser()
+            parser.parse_args(words)
+            parser.error(f"expected the verb first, got {words[0]!r}")
+        own = verb_parser(words[0])
+        args = own.parse(words[1:])
         try:
-            return _VERBS[args.verb].run(args)
+            return VERBS[words[0]].run(args)
         except UsageError as error:
-            sub: argparse.ArgumentParser = args.parser
-            sub.error(str(error))
+            own.error(own.in_own_words(str(error)))
+        except GeomsupError as error:
+            complain("error", own.in_own_words(str(error)))
+            return _FAILURE
     # argparse leaves this way after --help and --version, and when it refuses something.
     except SystemExit as end:
         return int(end.code or 0)
 
 
-def _parser(words: list[str]) -> argparse.ArgumentParser:
-    layout = argparse.RawDescriptionHelpFormatter
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="geomsup",
         description="Name the geometry of superposed features in weight matrices.",
         epilog=_EPILOG,
-        formatter_class=layout,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"geomsup {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, title="verbs")
-    # The options in front of the verb take no values, so the first other word is the verb.
-    asked = next((word for word in words if not word.startswith("-")), None)
-    for name, verb in _VERBS.items():
-        sub = verbs.add_parser(
-            name,
-            help=verb.SUMMARY,
-            description=verb.DESCRIPTION,
-            formatter_class=layout,
-            allow_abbrev=False,
-        )
-        if name == asked:
-            verb.add_arguments(sub)
-            sub.add_argument("--json", action="store_true", help="print JSON and nothing else")
-            sub.set_defaults(parser=sub)
+    for name, verb in VERBS.items():
+        verbs.add_parser(name, help=verb.SUMMARY, allow_abbrev=False)
     return parser
 
 

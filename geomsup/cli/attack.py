@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from geomsup.cli.output import UsageError, at_least, checked_picture, print_json, say
-from geomsup.cli.sources import load_run
+from geomsup.cli.arguments import VerbParser, above_zero, at_least
+from geomsup.cli.output import UsageError, add_picture, checked_picture, print_json, say
+from geomsup.cli.sources import load_run, model_of
 from geomsup.errors import GeomsupError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from geomsup.attacks import Vulnerability
     from geomsup.training import ToyModelConfig, TrainedModel
 
-__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "attack the models of a training run"
 DESCRIPTION: str = """\
@@ -28,13 +31,20 @@ trained on. The one direction is chosen on one half of them and measured on the 
 gradient, and small changes of the input do not show there."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ("run.safetensors", "all models of a file of geomsup train"),
+    ("run.safetensors --instance 3 --budget 0.05", "one of them, by smaller changes"),
+    ("run.safetensors --plot attacks.png", "vulnerability over features per dimension"),
+)
+
+
+def add_arguments(parser: VerbParser) -> None:
     """Declare the options."""
-    parser.add_argument("file", metavar="FILE", help="a file of geomsup train")
-    parser.add_argument("--instance", type=at_least(0), metavar="K", help="only this model, from 0")
+    parser.add_file("a file of geomsup train")
+    parser.add_instance("only this model, from 0")
     parser.add_argument(
         "--budget",
-        type=_above_zero,
+        type=above_zero,
         default=0.1,
         metavar="X",
         help="norm of a change, relative to the mean norm of an input (default: 0.1)",
@@ -46,41 +56,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="inputs, at least 2 (default: 8192)",
     )
-    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="default: 0")
-    parser.add_argument(
-        "--plot",
-        metavar="FILE.png",
-        help="draw vulnerability against features per dimension (also .pdf, .svg)",
-    )
+    parser.add_seed()
+    parser.add_plot("vulnerability against features per dimension")
 
 
 def run(args: argparse.Namespace) -> int:
     """Attack one model, or all of them."""
-    from geomsup.cli.models import model_dict, model_table, ranked
+    from geomsup.cli.models import model_dict, ranked
     from geomsup.cli.train import title_of
 
-    if args.plot is not None:
-        checked_picture(args.plot)
+    checked_picture(args.plot)
     loaded = load_run(args.file)
     _check_task(args.file, loaded.config)
     if args.instance is None:
         models = ranked(loaded.model(k) for k in range(len(loaded.losses)))
     else:
-        models = [loaded.model(args.instance)]
+        models = [model_of(loaded, args.instance)]
     found = _attacked(args, models, loaded.config)
-    if args.plot is not None:
-        _draw(args.plot, found)
     if args.json:
         rows = [
             {**model_dict(model), **one.to_dict()} for model, one in zip(models, found, strict=True)
         ]
         asked = {name: getattr(args, name) for name in ("file", "samples", "seed", "plot")}
         print_json({**asked, "relative_budget": args.budget, "instances": rows})
-        return 0
-    say(
-        f"{title_of(loaded)}\n{args.samples} inputs, changes of {args.budget:g} of their mean "
-        "norm; rise of the loss in budget²\n"
-    )
+    else:
+        say(
+            f"{title_of(loaded)}\n{args.samples} inputs, changes of {args.budget:g} of their mean "
+            "norm; rise of the loss in budget²\n"
+        )
+        say("\n".join(_table(models, found)))
+    add_picture(args, lambda: _drawn(found))
+    return 0
+
+
+def _table(models: list[TrainedModel], found: list[Vulnerability]) -> list[str]:
+    from geomsup.cli.models import model_table
+
     header = ["instance", "features/dim", "one direction", "each input", "and ascent", "active"]
     cells = [
         [
@@ -98,10 +109,7 @@ def run(args: argparse.Namespace) -> int:
         ]
         for model, one in zip(models, found, strict=True)
     ]
-    say("\n".join(model_table(header, cells, models, words=False)))
-    if args.plot is not None:
-        say(f"\npicture: {args.plot}")
-    return 0
+    return model_table(header, cells, models, words=False)
 
 
 def _check_task(path: str, config: ToyModelConfig) -> None:
@@ -145,21 +153,11 @@ def _attacked(
     return found
 
 
-def _draw(path: str, found: list[Vulnerability]) -> None:
+def _drawn(found: list[Vulnerability]) -> Figure:
     from matplotlib.figure import Figure
 
     from geomsup.plotting import plot_vulnerability
 
     figure = Figure(figsize=(6.0, 5.0), layout="constrained")
     plot_vulnerability(found, ax=figure.add_subplot())
-    figure.savefig(path, dpi=120)
-
-
-def _above_zero(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0.0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
-    return number
+    return figure

@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from geomsup.cli.output import UsageError, at_least, checked_picture, print_json, say
-from geomsup.cli.sources import is_run, stack_in
-from geomsup.errors import GeomsupError
+from geomsup.cli.arguments import VerbParser, at_least
+from geomsup.cli.output import (
+    UsageError,
+    add_picture,
+    checked_picture,
+    options_to_blame,
+    print_json,
+    say,
+)
+from geomsup.cli.sources import is_run, load_matrix, model_of, stack_in
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from geomsup import GeometryReport
     from geomsup.cli.models import Row
     from geomsup.training import TrainingRun
 
-__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "name the geometry of a weight matrix in a file"
 DESCRIPTION: str = """\
@@ -32,20 +39,17 @@ features; --feature-axis 0 says that rows are (autoencoder decoders, embedding t
 geomsup train gives a table of its models and the report on the one of lowest loss."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ("W.npy", "columns are features"),
+    ("model.npz --key W_dec --feature-axis 0", "rows are, as in the decoder of an autoencoder"),
+    ("run.safetensors --instance 3 --verbose", "one model of geomsup train, with all details"),
+    ("W.npy --plot report.png", "with a picture"),
+)
+
+
+def add_arguments(parser: VerbParser) -> None:
     """Declare the options."""
-    parser.add_argument("file", metavar="FILE", help="a weight file")
-    parser.add_argument("--key", metavar="NAME", help="which array, when the file has several")
-    parser.add_argument(
-        "--instance", type=at_least(0), metavar="K", help="which matrix of a stack, from 0"
-    )
-    parser.add_argument(
-        "--feature-axis",
-        type=int,
-        choices=(-1, 0),
-        default=-1,
-        help="-1: columns are features (default); 0: rows are",
-    )
+    parser.add_matrix()
     parser.add_argument(
         "--interference-threshold",
         **_auto_or_number("least |cosine| of two features that interfere"),
@@ -61,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="matches to keep for each component (default: 5)",
     )
-    parser.add_argument("--plot", metavar="FILE.png", help="draw the report (also .pdf, .svg)")
+    parser.add_plot("the report")
     parser.add_argument(
         "--verbose", action="store_true", help="print the details of each component as well"
     )
@@ -69,17 +73,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Classify one matrix, or all the models of a file."""
-    if args.plot is not None:
-        checked_picture(args.plot)
+    checked_picture(args.plot)
     if args.key is None and is_run(args.file):
         return _classify_run(args)
     stack = stack_in(args.file, args.key)
     if stack is not None and args.instance is None:
         return _classify_stack(args, *stack)
-    if args.instance is not None and stack is None:
-        raise UsageError("--instance chooses from a stack of matrices, but this is a single one")
-    key = args.key if stack is None else f"{stack[0]}[{args.instance}]"
-    W = _matrix(args, key)
+    W = load_matrix(args.file, args.key, args.instance, args.feature_axis)
     _show(args, W, _report(args, W), instance=args.instance)
     return 0
 
@@ -92,7 +92,7 @@ def _classify_run(args: argparse.Namespace) -> int:
     if args.feature_axis != -1:
         raise UsageError("in a file of geomsup train columns are features; drop --feature-axis")
     if args.instance is not None:
-        model = loaded.model(args.instance)
+        model = model_of(loaded, args.instance)
         if not args.json:
             say(f"{model}\n")
         _show(args, model.W, _report(args, model.W), instance=args.instance)
@@ -122,11 +122,14 @@ def _classify_run(args: argparse.Namespace) -> int:
 
 
 def _classify_stack(args: argparse.Namespace, name: str, count: int) -> int:
-    from geomsup.cli.models import Row
+    from geomsup.cli.models import Row, with_bar
 
     _refuse_picture_of_many(args, True)
     rows = [
-        Row(instance=k, report=_report(args, _matrix(args, f"{name}[{k}]"))) for k in range(count)
+        Row(
+            instance=k, report=_report(args, load_matrix(args.file, args.key, k, args.feature_axis))
+        )
+        for k in with_bar(range(count), "matrix")
     ]
     if not args.json:
         say(f"{count} matrices in {name!r}\n")
@@ -139,30 +142,15 @@ def _rows_of_run(args: argparse.Namespace, loaded: TrainingRun) -> list[Row]:
     from geomsup.cli.models import classified_models
 
     models = [loaded.model(k) for k in range(len(loaded.losses))]
-    with _options_to_blame():
+    with options_to_blame():
         return classified_models(models, _options(args))
-
-
-def _matrix(args: argparse.Namespace, key: str | None) -> Any:
-    from geomsup.weights import as_weights
-
-    return as_weights(args.file, feature_axis=args.feature_axis, key=key)
 
 
 def _report(args: argparse.Namespace, W: Any) -> GeometryReport:
     from geomsup.cli.models import classified
 
-    with _options_to_blame():
+    with options_to_blame():
         return classified(W, _options(args))
-
-
-@contextmanager
-def _options_to_blame() -> Iterator[None]:
-    """Once a matrix has been read and checked, an error is about the options."""
-    try:
-        yield
-    except GeomsupError as error:
-        raise UsageError(str(error)) from error
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
@@ -184,22 +172,21 @@ def _show(
     instance: int | None = None,
     rows: list[Row] | None = None,
 ) -> None:
-    if args.plot is not None:
-        from matplotlib.figure import Figure
-
-        from geomsup.plotting import plot_report
-
-        figure = plot_report(W, report, fig=Figure(figsize=(12, 9.5)))
-        figure.savefig(args.plot, dpi=120)
     if args.json:
         _print_record(args, report, instance, rows)
-        return
-    say(report)
-    if args.verbose:
-        for component in report.components:
+    else:
+        say(report)
+        for component in report.components if args.verbose else ():
             say(f"\n{component}")
-    if args.plot is not None:
-        say(f"\npicture: {args.plot}")
+    add_picture(args, lambda: _drawn(W, report))
+
+
+def _drawn(W: Any, report: GeometryReport) -> Figure:
+    from matplotlib.figure import Figure
+
+    from geomsup.plotting import plot_report
+
+    return plot_report(W, report, fig=Figure(figsize=(12, 9.5)))
 
 
 def _end_without_best(args: argparse.Namespace, rows: list[Row], reason: str) -> None:

@@ -14,13 +14,14 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geomsup.cli.output import at_least, print_json, say
+from geomsup.cli.arguments import VerbParser, at_least
+from geomsup.cli.output import print_json, say
 from geomsup.errors import GeomsupError, GeomsupWarning
 
 if TYPE_CHECKING:
     from geomsup.cli.models import Row
 
-__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "train small models, name their geometry, write the pictures"
 DESCRIPTION: str = """\
@@ -36,12 +37,18 @@ _STEPS = 5_000
 _FOLDER = "geomsup-demo"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ("", f"in half a minute, to {_FOLDER}/"),
+    ("--out pictures --seed 1", "other models, another folder"),
+)
+
+
+def add_arguments(parser: VerbParser) -> None:
     """Declare the options."""
     parser.add_argument(
         "--out", metavar="DIR", default=_FOLDER, help=f"folder to write to (default: {_FOLDER})"
     )
-    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="default: 0")
+    parser.add_seed()
     parser.add_argument(
         "--steps", type=at_least(1), default=_STEPS, metavar="N", help=f"default: {_STEPS}"
     )

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from geomsup.cli.output import UsageError, at_least, checked_picture, print_json, say, table
-from geomsup.cli.sources import load_run
+from geomsup.cli.arguments import VerbParser, at_least
+from geomsup.cli.output import (
+    UsageError,
+    add_picture,
+    checked_picture,
+    options_to_blame,
+    print_json,
+    say,
+    table,
+)
+from geomsup.cli.sources import load_run, model_of
 from geomsup.errors import GeomsupError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from geomsup.dictionary import Autoencoder, Recovery
     from geomsup.training import ToyModelConfig, TrainedModel
 
-__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+    # The best restart of a setting, how far its restarts agree, and how it compares.
+    Row = tuple[Autoencoder, float | None, Recovery]
+
+__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "train sparse autoencoders on the activations of a model"
 DESCRIPTION: str = """\
@@ -32,17 +46,21 @@ _SAMPLES = 1 << 17
 _RELU, _TOPK = (0.01, 0.03, 0.1, 0.3, 1.0), (1, 2, 3)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ("run.safetensors", "dictionaries for the model of lowest loss"),
+    ("run.safetensors --instance 3 --penalty 0.03 0.1 0.3", "another model, other penalties"),
+    ("run.safetensors --activation topk --k 1 2 --latents 10", "with TopK"),
+)
+
+
+def add_arguments(parser: VerbParser) -> None:
     """Declare the options."""
-    parser.add_argument("file", metavar="FILE", help="a file of geomsup train")
+    parser.add_file("a file of geomsup train")
+    parser.add_instance("which model, from 0 (default: the one of lowest loss)")
     parser.add_argument(
-        "--instance",
-        type=at_least(0),
-        metavar="K",
-        help="which model, from 0 (default: the one of lowest loss)",
-    )
-    parser.add_argument(
+        "--latents",
         "--n-latents",
+        dest="n_latents",
         type=at_least(1),
         metavar="N",
         help="size of the dictionaries (default: twice the number of features)",
@@ -50,17 +68,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--activation", choices=("relu", "topk"), default="relu", help="default: relu"
     )
-    parser.add_argument(
+    parser.add_numbers(
         "--penalty",
-        type=_several(float),
-        metavar="X[,X...]",
-        help=f"L1 penalties, for relu (default: {','.join(map(str, _RELU))})",
+        metavar="X",
+        help=f"L1 penalties, for relu (default: {' '.join(map(str, _RELU))})",
     )
-    parser.add_argument(
+    parser.add_numbers(
         "--k",
-        type=_several(int),
-        metavar="N[,N...]",
-        help=f"latents active at a time, for topk (default: {','.join(map(str, _TOPK))})",
+        kind=int,
+        metavar="N",
+        help=f"latents active at a time, for topk (default: {' '.join(map(str, _TOPK))})",
     )
     parser.add_argument(
         "--restarts", type=at_least(1), default=4, metavar="N", help="of each (default: 4)"
@@ -68,18 +85,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=at_least(1), default=3000, metavar="N", help="of training (default: 3000)"
     )
-    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="default: 0")
-    parser.add_argument(
-        "--plot", metavar="FILE.png", help="draw the cosines of features and latents"
-    )
+    parser.add_seed()
+    parser.add_plot("the cosines of features and latents")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train the dictionaries and compare them with the model."""
     from geomsup.dictionary import agreement, recover_features, train_autoencoders
 
-    if args.plot is not None:
-        checked_picture(args.plot)
+    checked_picture(args.plot)
     loaded = load_run(args.file)
     if loaded.config.hidden_activation != "linear":
         raise GeomsupError(
@@ -97,29 +111,35 @@ def run(args: argparse.Namespace) -> int:
         agreed = agreement(restarts) if len(restarts) > 1 else None
         rows.append((best, agreed, recover_features(best, model.W)))
     chosen = max(rows, key=lambda row: 0.0 if row[1] is None else row[1])
-    if args.plot is not None:
-        _draw(args.plot, chosen[2])
     if args.json:
         _print_record(args, model, rows, rows.index(chosen))
-        return 0
-    say(f"{model}\ndictionaries of {config.sizes[0]} latents, {args.activation}\n")
+    else:
+        _say(args, model, config.sizes[0], rows, chosen)
+    add_picture(args, lambda: _drawn(chosen[2]))
+    return 0
+
+
+def _say(
+    args: argparse.Namespace,
+    model: TrainedModel,
+    size: int,
+    rows: Sequence[Row],
+    chosen: Row,
+) -> None:
+    say(f"{model}\ndictionaries of {size} latents, {args.activation}\n")
     say("\n".join(_table(args, rows)))
     if args.restarts > 1:
         by = "penalty" if args.activation == "relu" else "k ="
         say(f"\nrestarts agree most at {by} {chosen[0].sparsity:g}\n{chosen[2]}")
     else:
         say("\none restart each: nothing says which setting to believe; --restarts 4 would")
-    if args.plot is not None:
-        say(f"\npicture: {args.plot}")
-    return 0
 
 
 def _chosen(args: argparse.Namespace, loaded: Any) -> TrainedModel:
     from geomsup.cli.models import settings_of
 
     if args.instance is not None:
-        model: TrainedModel = loaded.model(args.instance)
-        return model
+        return model_of(loaded, args.instance)
     if settings_of(loaded) > 1:
         raise UsageError(
             "the models learned different tasks, so none is the best; choose one with --instance"
@@ -135,12 +155,12 @@ def _config(args: argparse.Namespace, model: TrainedModel) -> Any:
     if (args.k if relu else args.penalty) is not None:
         raise UsageError("--penalty goes with --activation relu, and --k with --activation topk")
     size = 2 * model.W.shape[1] if args.n_latents is None else args.n_latents
-    sparsity = (
-        {"penalty": args.penalty or _RELU}
+    sparsity: dict[str, Any] = (
+        {"penalty": tuple(args.penalty or _RELU)}
         if relu
-        else {"k": args.k or tuple(k for k in _TOPK if k <= size)}
+        else {"k": tuple(args.k or (k for k in _TOPK if k <= size))}
     )
-    try:
+    with options_to_blame():
         return AutoencoderConfig(
             n_latents=size,
             activation=args.activation,
@@ -148,8 +168,6 @@ def _config(args: argparse.Namespace, model: TrainedModel) -> Any:
             n_steps=args.steps,
             **sparsity,
         )
-    except GeomsupError as error:
-        raise UsageError(str(error)) from error
 
 
 def _activations(config: ToyModelConfig, model: TrainedModel) -> Any:
@@ -161,9 +179,7 @@ def _activations(config: ToyModelConfig, model: TrainedModel) -> Any:
     return sample_inputs(config, _SAMPLES, instance=model.instance) @ model.W.T
 
 
-def _table(
-    args: argparse.Namespace, rows: Sequence[tuple[Autoencoder, float | None, Recovery]]
-) -> list[str]:
+def _table(args: argparse.Namespace, rows: Sequence[Row]) -> list[str]:
     sparsity = "penalty" if args.activation == "relu" else "k"
     header = [sparsity, "unexplained", "length", "L0", "dead", "agreement", "found", "geometry"]
     cells = [
@@ -182,7 +198,7 @@ def _table(
     return table(header, cells, left=("geometry",))
 
 
-def _draw(path: str, recovery: Recovery) -> None:
+def _drawn(recovery: Recovery) -> Figure:
     from matplotlib.figure import Figure
 
     from geomsup.plotting import plot_matched_cosines
@@ -191,13 +207,13 @@ def _draw(path: str, recovery: Recovery) -> None:
     size = min(3.0 + 0.3 * n_latents, 16.0), min(2.0 + 0.3 * n_features, 16.0)
     figure = Figure(figsize=size, layout="constrained")
     plot_matched_cosines(recovery, ax=figure.add_subplot())
-    figure.savefig(path, dpi=120)
+    return figure
 
 
 def _print_record(
     args: argparse.Namespace,
     model: TrainedModel,
-    rows: Sequence[tuple[Autoencoder, float | None, Recovery]],
+    rows: Sequence[Row],
     chosen: int,
 ) -> None:
     dictionaries = [
@@ -221,17 +237,3 @@ def _print_record(
             "dictionaries": dictionaries,
         }
     )
-
-
-def _several(kind: Callable[[str], float]) -> Callable[[str], tuple[float, ...]]:
-    """An argparse type: numbers joined by commas."""
-
-    def numbers(text: str) -> tuple[float, ...]:
-        try:
-            return tuple(kind(word) for word in text.split(","))
-        except ValueError:
-            raise argparse.ArgumentTypeError(
-                f"expected numbers joined by commas, got {text!r}"
-            ) from None
-
-    return numbers

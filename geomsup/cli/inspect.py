@@ -9,23 +9,29 @@ import argparse
 import shlex
 from typing import Any
 
+from geomsup.cli.arguments import VerbParser
 from geomsup.cli.output import complain, print_json, say, table
 from geomsup.errors import GeomsupError, shorten
 from geomsup.weights import ArrayInfo, list_arrays
 
-__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "list the arrays of a weight file and how to classify them"
 DESCRIPTION: str = """\
 List the arrays of a .npy, .npz, .pt, .pth or .safetensors file, with the command that classifies
 each; for a run of geomsup train also what made it. Nothing in the file is executed."""
 
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ("checkpoint.pt", "what is in this file?"),
+    ("run.safetensors --json", "the settings of a training run, as JSON"),
+)
+
 _MAX_COMMANDS = 8
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the options."""
-    parser.add_argument("file", metavar="FILE", help="a weight file")
+    parser.add_file()
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geomsup import GeometryReport, GeomsupWarning, classify_geometry
 from geomsup.cli.output import table
+from geomsup.progress import bar
 
 if TYPE_CHECKING:
     from geomsup.training import TrainedModel, TrainingRun
@@ -32,7 +33,10 @@ __all__ = [
     "settings_of",
     "structures",
     "table_of",
+    "with_bar",
 ]
+
+T = TypeVar("T")
 
 _MAX_ROWS = 40
 _MAX_KINDS = 8
@@ -59,11 +63,18 @@ def classified_models(
     models: Iterable[TrainedModel], options: dict[str, Any] | None = None
 ) -> list[Row]:
     """A row for each model, as `ranked`."""
-    from tqdm.auto import tqdm
+    return [
+        Row(instance=m.instance, report=classified(m.W, options), model=m)
+        for m in with_bar(ranked(models), "model")
+    ]
 
-    # disable=None shows the bar in a terminal only.
-    bar = tqdm(ranked(models), desc="classifying", unit="model", leave=False, disable=None)
-    return [Row(instance=m.instance, report=classified(m.W, options), model=m) for m in bar]
+
+def with_bar(items: Sequence[T], unit: str) -> Iterator[T]:
+    """The items, with a bar while they are classified."""
+    with bar(len(items), "classifying", unit) as advance:
+        for done, item in enumerate(items):
+            advance(done)
+            yield item
 
 
 def ranked(models: Iterable[TrainedModel]) -> list[TrainedModel]:

@@ -15,22 +15,25 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from geomsup.cli.arguments import VerbParser
 from geomsup.cli.output import (
     UsageError,
-    at_least,
+    add_picture,
     checked_picture,
     complain,
     print_json,
     say,
 )
-from geomsup.cli.sources import is_run, stack_in
+from geomsup.cli.sources import is_run, load_matrix, model_of
 from geomsup.errors import GeomsupError, GeomsupWarning
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from geomsup.neurons import MotifReport, NeuronReport
     from geomsup.training import ToyModelConfig, TrainedModel
 
-__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "say which neurons of a ReLU layer compute which features"
 DESCRIPTION: str = """\
@@ -74,39 +77,37 @@ class _Layer:
         return neuron_report(self.W, self.V, signed=self.signed)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ("run.safetensors", "all models of a file of geomsup train, and the report on the best"),
+    ("mlp.pt --key fc1.weight --out-key fc2.weight --out-feature-axis 0", "two Linear layers"),
+    ("layer.npz --key W --out-key V --signed --motifs", "absolute values, and who inhibits whom"),
+)
+
+
+def add_arguments(parser: VerbParser) -> None:
     """Declare the options."""
-    parser.add_argument("file", metavar="FILE", help="a weight file")
+    parser.add_file()
     parser.add_argument("--key", metavar="NAME", help="the matrix into the neurons, W")
     parser.add_argument(
         "--out-key", metavar="NAME", help="the matrix out of them, V (default: that into them)"
     )
     for option, which in (("--feature-axis", "W"), ("--out-feature-axis", "V")):
-        parser.add_argument(
-            option,
-            type=int,
-            choices=(-1, 0),
-            default=-1,
-            help=f"-1: columns of {which} are features (default); 0: rows are",
-        )
+        parser.add_feature_axis(option, f"columns of {which}")
     parser.add_argument(
         "--signed",
         action="store_true",
         help="features take both signs, and the outputs are their absolute values",
     )
-    parser.add_argument(
-        "--instance", type=at_least(0), metavar="K", help="which model of several, from 0"
-    )
+    parser.add_instance("which model of several, from 0")
     parser.add_argument(
         "--motifs", action="store_true", help="look for asymmetric superposition with inhibition"
     )
-    parser.add_argument("--plot", metavar="FILE.png", help="draw the weights (also .pdf, .svg)")
+    parser.add_plot("the weights")
 
 
 def run(args: argparse.Namespace) -> int:
     """Report on one layer, or on all the models of a run."""
-    if args.plot is not None:
-        checked_picture(args.plot)
+    checked_picture(args.plot)
     if is_run(args.file):
         return _of_run(args)
     layer = _layer_in(args)
@@ -133,7 +134,7 @@ def _of_run(args: argparse.Namespace) -> int:
     if args.motifs:
         _refuse_motifs(loaded.config.tied, loaded.config.target == "minimum")
     if args.instance is not None:
-        model = loaded.model(args.instance)
+        model = model_of(loaded, args.instance)
         if not args.json:
             say(f"{model}\n")
         layer = _layer_of(model, loaded.config)
@@ -191,7 +192,7 @@ def _layer_of(model: TrainedModel, config: ToyModelConfig) -> _Layer:
 
 
 def _layer_in(args: argparse.Namespace) -> _Layer:
-    from geomsup.weights import as_weights, list_arrays
+    from geomsup.weights import list_arrays
 
     if args.out_key is None and args.out_feature_axis != -1:
         raise UsageError("--out-feature-axis is about the matrix that --out-key names")
@@ -207,17 +208,10 @@ def _layer_in(args: argparse.Namespace) -> _Layer:
         )
 
     def matrix(key: str | None, feature_axis: int) -> Any:
-        stack = stack_in(args.file, key)
-        if stack is None and args.instance is not None:
-            raise UsageError("--instance chooses from a stack of matrices, but this is one matrix")
-        if stack is not None:
-            if args.instance is None:
-                raise UsageError(f"{stack[0]!r} holds {stack[1]} matrices; choose with --instance")
-            key = f"{stack[0]}[{args.instance}]"
         with warnings.catch_warnings():
             # Layers may be wider than their inputs: |x| takes two neurons for each feature.
             warnings.simplefilter("ignore", GeomsupWarning)
-            return as_weights(args.file, feature_axis=feature_axis, key=key)
+            return load_matrix(args.file, key, args.instance, feature_axis)
 
     W = matrix(args.key, args.feature_axis)
     V = W if args.out_key is None else matrix(args.out_key, args.out_feature_axis)
@@ -269,19 +263,24 @@ def _show(
     instance: int | None,
     rows: list[tuple[TrainedModel, NeuronReport]] | None = None,
 ) -> None:
+    if args.plot is not None:
+        _refuse_picture(layer)
     motifs = None
     if args.motifs:
         from geomsup.neurons import asymmetric_motifs
 
         motifs = asymmetric_motifs(layer.W, layer.V, signed=layer.signed)
-    if args.plot is not None:
-        _draw(args.plot, layer, report)
     if args.json:
         _print_record(args, report, instance, motifs, rows)
-        return
+    else:
+        _say(layer, report, motifs, single=rows is None)
+    add_picture(args, lambda: _drawn(layer, report))
+
+
+def _say(layer: _Layer, report: NeuronReport, motifs: MotifReport | None, *, single: bool) -> None:
     if layer.pairs:
         say("pair 0 is the AND of inputs 0 and 1, and so on; pictures number inputs")
-    if layer.tied and rows is None:
+    if layer.tied and single:
         say("tied: the weights out of the neurons are those into them")
     say("\n".join(map(_wrapped, str(report).splitlines())))
     if not report.members.any():
@@ -293,8 +292,6 @@ def _show(
         )
     if motifs is not None:
         say(f"\n{motifs}")
-    if args.plot is not None:
-        say(f"\npicture: {args.plot}")
 
 
 def _refuse_motifs(tied: bool, pairs: bool) -> None:
@@ -317,13 +314,16 @@ def _wrapped(line: str) -> str:
     return filled.replace("\u00a0", " ")
 
 
-def _draw(path: str, layer: _Layer, report: NeuronReport) -> None:
+def _refuse_picture(layer: _Layer) -> None:
     if layer.W.size > _MAX_DRAWN:
         m, n = layer.W.shape
         raise UsageError(
             f"--plot shows at most {_MAX_DRAWN:,} weights, and this layer has {m} × {n}; draw some "
             "of its rows with geomsup.plotting.plot_neurons"
         )
+
+
+def _drawn(layer: _Layer, report: NeuronReport) -> Figure:
     from matplotlib.figure import Figure
 
     from geomsup.plotting import neuron_legend, plot_neurons
@@ -336,7 +336,7 @@ def _draw(path: str, layer: _Layer, report: NeuronReport) -> None:
     axes.set_xticks(range(len(order)), [str(k) for k in order])
     axes.tick_params(axis="x", length=0, labelsize=8)
     neuron_legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
-    figure.savefig(path, dpi=120)
+    return figure
 
 
 def _print_record(

@@ -14,20 +14,30 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import (
+    GeomsupError,
+    MissingExtraError,
+    ToleranceError,
+    WeightsError,
+    first_line,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = [
     "UsageError",
-    "at_least",
+    "add_picture",
     "checked_picture",
     "complain",
     "drop_output",
     "flush",
+    "options_to_blame",
     "print_json",
     "printable_streams",
     "say",
@@ -51,13 +61,22 @@ def say(text: object = "") -> None:
     print(_visible(str(text)), flush=True)
 
 
-# Messages of the library name arguments and functions; a shell has flags and verbs for them.
-_AS_FLAGS = {
-    "feature_axis=": "--feature-axis ",
-    "key= ": "--key ",
-    "key=": "--key ",
-    "list_shapes()": "geomsup shapes",
-}
+@contextmanager
+def options_to_blame() -> Iterator[None]:
+    """Once what a file holds has been checked, an error is about the options.
+
+    Status 2 says that other words are needed; 1, that a file or a computation failed.
+    """
+    try:
+        yield
+    except (WeightsError, ToleranceError, MissingExtraError):
+        raise
+    except GeomsupError as error:
+        raise UsageError(str(error)) from error
+
+
+# Warnings come from no verb in particular, and name arguments; a shell has flags for them.
+_AS_FLAGS = {"feature_axis=": "--feature-axis ", "key=": "--key "}
 
 
 def complain(kind: str, text: str) -> None:
@@ -96,36 +115,38 @@ def table(
     return [line(header), "  ".join("─" * width for width in widths), *map(line, rows)]
 
 
-def at_least(least: int) -> Any:
-    """An argparse type: whole numbers from ``least`` on."""
-
-    def whole_number(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number ≥ {least}, got {text!r}")
-        return number
-
-    return whole_number
-
-
-def checked_picture(path: str) -> None:
+def checked_picture(path: str | None) -> None:
     """Refuse a picture that could not be written, before any work goes into it."""
+    if path is None:
+        return
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     # Without those that need programs beside matplotlib, or are no pictures.
     kinds = set(FigureCanvasAgg.get_supported_filetypes()) - {"pgf", "raw", "rgba"}
     target = Path(path)
     if target.suffix.lower().lstrip(".") not in kinds:
-        raise GeomsupError(
+        raise UsageError(
             f"expected a picture named *.png, *.pdf or *.svg, got {target.name!r}; rename it"
         )
     if target.is_dir():
         raise GeomsupError(f"{path!r} is a folder; name a picture in it")
     if not target.parent.is_dir():
         raise GeomsupError(f"the folder {str(target.parent)!r} does not exist; make it first")
+
+
+def add_picture(args: argparse.Namespace, draw: Callable[[], Figure], dpi: int = 120) -> None:
+    """Write the picture that --plot asks for, after all is printed: it may fail."""
+    if args.plot is None:
+        return
+    try:
+        draw().savefig(args.plot, dpi=dpi)
+    # matplotlib fails in many ways, a picture of too many pixels among them.
+    except Exception as error:
+        raise GeomsupError(
+            f"the results are complete, but {args.plot!r} could not be drawn: {first_line(error)}"
+        ) from error
+    if not args.json:
+        say(f"\npicture: {args.plot}")
 
 
 @contextmanager

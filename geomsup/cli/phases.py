@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from geomsup.cli.output import UsageError, at_least, checked_picture, print_json, say
+from geomsup.cli.arguments import VerbParser
+from geomsup.cli.output import (
+    UsageError,
+    add_picture,
+    checked_picture,
+    options_to_blame,
+    print_json,
+    say,
+)
 
-__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "where one shape takes over from another, by exact loss"
 DESCRIPTION: str = """\
@@ -19,43 +30,66 @@ feature relative to the others; with --unit-norm only unit vectors without bias 
 the theoretical diagrams of "Toy Models of Superposition"."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ('pentagon "digon + digon" --features 5', "where two digons take over from the pentagon"),
+    ('pentagon "digon + digon" --features 5 --p 0.1 0.2 0.3', "the same, at these p only"),
+    ("--features 2 --hidden 1 --plot phases.png", "the phase diagram of the toy model"),
+    ("--features 3 --hidden 2 --p 0.1 0.5 --importance 0.3 1 3", "a small one"),
+)
+
+
+def add_arguments(parser: VerbParser) -> None:
     """Declare the options."""
-    size = at_least(1)
     parser.add_argument("shapes", nargs="*", metavar="SHAPE", help='as in pentagon "digon + digon"')
-    parser.add_argument("--features", type=size, required=True, metavar="N", help="features")
-    parser.add_argument("--hidden", type=size, metavar="M", help="dimensions, without SHAPES")
+    parser.add_size(hidden_required=False)
+    parser.add_numbers(
+        "--p",
+        "--feature-probability",
+        dest="feature_probability",
+        metavar="P",
+        help="ascending feature probabilities to look at (default: 25 of them)",
+    )
+    parser.add_numbers(
+        "--importance",
+        dest="relative_importance",
+        metavar="I",
+        help="ascending importances of the last feature, without SHAPES (default: 25, 0.1 to 10)",
+    )
     parser.add_argument("--unit-norm", action="store_true", help="unit vectors without bias")
-    parser.add_argument("--plot", metavar="FILE.png", help="draw it (also .pdf, .svg)")
+    parser.add_plot("it")
 
 
 def run(args: argparse.Namespace) -> int:
     """Compute, print and draw."""
     from geomsup.theory import family_losses, phase_diagram
 
-    if bool(args.shapes) == (args.hidden is not None):
+    if bool(args.shapes) == (args.n_hidden is not None):
         raise UsageError("give either shapes to compare or --hidden M for a phase diagram")
-    if args.shapes and args.unit_norm:
-        raise UsageError("--unit-norm belongs to a phase diagram; leave the shapes out")
-    if args.plot is not None:
-        checked_picture(args.plot)
+    for option, value in (("unit-norm", args.unit_norm), ("importance", args.relative_importance)):
+        if args.shapes and value:
+            raise UsageError(f"--{option} belongs to a phase diagram; leave the shapes out")
+    checked_picture(args.plot)
     result: Any
-    if args.shapes:
-        result = family_losses(args.shapes, args.features)
-    else:
-        result = phase_diagram(args.features, args.hidden, unit_norm=args.unit_norm)
-    if args.plot is not None:
-        _draw(result, args.plot, is_diagram=not args.shapes)
+    with options_to_blame():
+        if args.shapes:
+            result = family_losses(args.shapes, args.n_features, args.feature_probability)
+        else:
+            result = phase_diagram(
+                args.n_features,
+                args.n_hidden,
+                feature_probability=args.feature_probability,
+                relative_importance=args.relative_importance,
+                unit_norm=args.unit_norm,
+            )
     if args.json:
         print_json({**result.to_dict(), "plot": args.plot})
-        return 0
-    say(result)
-    if args.plot is not None:
-        say(f"\npicture: {args.plot}")
+    else:
+        say(result)
+    add_picture(args, lambda: _drawn(result, is_diagram=not args.shapes))
     return 0
 
 
-def _draw(result: Any, path: str, *, is_diagram: bool) -> None:
+def _drawn(result: Any, *, is_diagram: bool) -> Figure:
     from matplotlib.figure import Figure
 
     from geomsup.plotting import plot_family_losses, plot_phase_diagram
@@ -63,4 +97,4 @@ def _draw(result: Any, path: str, *, is_diagram: bool) -> None:
     figure = Figure(figsize=(7.0, 5.0), layout="constrained")
     draw = plot_phase_diagram if is_diagram else plot_family_losses
     draw(result, ax=figure.add_subplot())
-    figure.savefig(path, dpi=120)
+    return figure

@@ -9,10 +9,11 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from geomsup.cli.output import UsageError, at_least, complain, print_json, say, table
+from geomsup.cli.arguments import VerbParser, at_least
+from geomsup.cli.output import UsageError, complain, options_to_blame, print_json, say, table
 from geomsup.errors import GeomsupError
 
-__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "run published experiments again, and score what comes out"
 DESCRIPTION: str = """\
@@ -26,7 +27,14 @@ that was interrupted goes on where it stopped, and more seeds cost only what is 
 _FOLDER = "geomsup-reproduction"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ("--list", "what there is"),
+    ("intro uniform", "two of them, in minutes"),
+    ("intro --scale paper --seeds 3", "as the source did it, three times"),
+)
+
+
+def add_arguments(parser: VerbParser) -> None:
     """Declare the options."""
     parser.add_argument("ids", nargs="*", metavar="ID", help="experiments (default: all)")
     parser.add_argument("--list", action="store_true", help="list the experiments, and stop")
@@ -59,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
     """Run, print each row when it is done, draw, and write the scorecard."""
     from geomsup.experiments import get_experiment, list_experiments, reproduce
 
+    with options_to_blame():
+        for name in args.ids:
+            get_experiment(name)
     if args.list:
         rows = [get_experiment(name) for name in args.ids or list_experiments()]
         if args.json:
@@ -69,12 +80,6 @@ def run(args: argparse.Namespace) -> int:
                 "\n".join(table(("id", "what it is about"), cells, left=("id", "what it is about")))
             )
         return 0
-    try:
-        for name in args.ids:
-            get_experiment(name)
-    except GeomsupError as error:
-        raise UsageError(str(error)) from error
-
     if not args.out:
         raise UsageError("--out must be the name of a folder, got an empty one")
     folder = Path(args.out)

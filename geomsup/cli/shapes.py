@@ -5,24 +5,40 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from geomsup.cli.output import UsageError, at_least, print_json, say, table
+from geomsup.cli.arguments import VerbParser, at_least
+from geomsup.cli.output import UsageError, options_to_blame, print_json, say, table
 
-__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "list the catalogue of shapes, or show one of them"
 DESCRIPTION: str = """\
 Show the shapes that geomsup knows by name, or all about one of them.
 
 NAME is a name, a synonym, a member of a series ("17-gon", "12-simplex") or an orthogonal sum
-("pentagon + digon"); quotes may be left out. With --n-vertices the polygon, simplex, cross-polytope
+("pentagon + digon"); quotes may be left out. With --vertices the polygon, simplex, cross-polytope
 and cube of that size are listed as well."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ("", "all of them"),
+    ("square antiprism", "one of them"),
+    ('"pentagon + digon"', "an orthogonal sum"),
+    ("--vertices 8 --dim 3", "those of a size"),
+)
+
+
+def add_arguments(parser: VerbParser) -> None:
     """Declare the options."""
     parser.add_argument("name", nargs="*", metavar="NAME", help="show this shape")
     size = at_least(1)
-    parser.add_argument("--n-vertices", type=size, metavar="N", help="list shapes of N vertices")
+    parser.add_argument(
+        "--vertices",
+        "--n-vertices",
+        dest="n_vertices",
+        type=size,
+        metavar="N",
+        help="list shapes of N vertices",
+    )
     parser.add_argument("--dim", type=size, metavar="D", help="list shapes of D dimensions")
 
 
@@ -34,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
     if args.name and filtered:
         raise UsageError("give either the NAME of a shape or a size to list, not both")
     if args.name:
-        shape = get_shape(" ".join(args.name))
+        with options_to_blame():
+            shape = get_shape(" ".join(args.name))
         if args.json:
             print_json(shape.to_dict())
         else:

@@ -1,4 +1,4 @@
-"""What a weight file offers to ``classify``: one matrix, a stack of matrices, or a training run.
+"""What a weight file offers to a verb: one matrix, a stack of matrices, or a training run.
 
 A file of several models is no error on the command line: whoever has just typed ``geomsup train``
 wants to see all of them.
@@ -6,16 +6,21 @@ wants to see all of them.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geomsup.errors import GeomsupError
-from geomsup.weights import list_arrays
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.cli.output import UsageError
+from geomsup.errors import GeomsupError, WeightsError
+from geomsup.weights import as_weights, list_arrays
 
 if TYPE_CHECKING:
-    from geomsup.training import TrainingRun
+    from geomsup.training import TrainedModel, TrainingRun
 
-__all__ = ["is_run", "load_run", "stack_in"]
+__all__ = ["is_run", "load_matrix", "load_run", "model_of", "stack_in"]
 
 
 def is_run(path: str) -> bool:
@@ -43,11 +48,62 @@ def load_run(path: str) -> TrainingRun:
     return TrainingRun.load(path)
 
 
+def model_of(run: TrainingRun, instance: int) -> TrainedModel:
+    """The model that --instance asks for."""
+    _check_instance(instance, len(run.losses), "the run")
+    return run.model(instance)
+
+
 def stack_in(path: str, key: str | None) -> tuple[str, int] | None:
     """Name and length of the stack of matrices that ``key``, or the lack of one, points at."""
     infos = [info for info in list_arrays(path) if len(info.shape) >= 2]
+    if key is None and is_run(path):
+        key = "weights"
     if key is not None:
         infos = [info for info in infos if info.name == key]
     if len(infos) != 1 or len(infos[0].shape) != 3 or 0 in infos[0].shape:
         return None
     return infos[0].name, infos[0].shape[0]
+
+
+def load_matrix(
+    path: str, key: str | None, instance: int | None, feature_axis: int
+) -> NDArray[np.float64]:
+    """The matrix that --key and --instance ask for, of shape (n_hidden, n_features)."""
+    stack = stack_in(path, key)
+    if stack is not None:
+        name, count = stack
+        if instance is None:
+            raise UsageError(f"{name!r} holds {count} matrices; choose with --instance")
+        _check_instance(instance, count, repr(name))
+        key = f"{name}[{instance}]"
+    elif instance is not None:
+        raise UsageError("--instance chooses from a stack of matrices, but this is one matrix")
+    try:
+        return as_weights(path, feature_axis=feature_axis, key=key)
+    except WeightsError as error:
+        if _settles(path, key):
+            raise
+        raise UsageError(str(error)) from error
+
+
+def _check_instance(instance: int, count: int, where: str) -> None:
+    if instance >= count:
+        raise UsageError(
+            f"--instance must lie in 0 … {count - 1}, the models of {where}; got {instance}"
+        )
+
+
+def _settles(path: str, key: str | None) -> bool:
+    """Whether it is clear which array of a file is meant, so that the array is to blame."""
+    try:
+        shapes = {info.name: info.shape for info in list_arrays(path)}
+    except WeightsError:
+        return True
+    if key is None:
+        return sum(len(shape) >= 2 for shape in shapes.values()) <= 1
+    numbered = re.fullmatch(r"(.+)\[(\d{1,18})\]", key, flags=re.DOTALL)
+    if key in shapes or numbered is None:
+        return key in shapes
+    shape = shapes.get(numbered[1], ())
+    return len(shape) == 3 and int(numbered[2]) < shape[0]

@@ -6,12 +6,22 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
-from geomsup.cli.output import UsageError, at_least, checked_picture, print_json, say
+from geomsup.cli.arguments import VerbParser, at_least
+from geomsup.cli.output import (
+    UsageError,
+    add_picture,
+    checked_picture,
+    options_to_blame,
+    print_json,
+    say,
+)
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from geomsup.sphere import BestKnown, OptimaComparison
 
-__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "the least energy known for N points on a sphere (Thomson problem)"
 DESCRIPTION: str = """\
@@ -20,7 +30,14 @@ dimensions, whether it is proven to be the least, and how its points fare by the
 smallest angle, frame potential, coherence, overlap. What the shipped table lacks is searched."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ("12", "the icosahedron, and how it fares by other yardsticks"),
+    ("8 --dim 4 --points", "in four dimensions, with coordinates"),
+    ("24 --riesz log --plot points.png", "the logarithmic energy, drawn"),
+)
+
+
+def add_arguments(parser: VerbParser) -> None:
     """Declare the options."""
     parser.add_argument("n_points", type=at_least(1), metavar="N", help="number of points")
     parser.add_argument(
@@ -34,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="exponent of the distance, or log (default: 1, Coulomb)",
     )
     parser.add_argument("--points", action="store_true", help="print the coordinates too")
-    parser.add_argument("--plot", metavar="FILE.png", help="draw the points (also .pdf, .svg)")
+    parser.add_plot("the points")
 
 
 def _exponent(text: str) -> float | str:
@@ -54,38 +71,43 @@ def run(args: argparse.Namespace) -> int:
     from geomsup.sphere import thomson_optimum
     from geomsup.sphere.compare import compared_with
 
-    if args.plot is not None:
-        if args.dim not in (2, 3):
-            raise UsageError("--plot draws two or three dimensions; leave it out, or set --dim")
-        checked_picture(args.plot)
-    best = thomson_optimum(args.n_points, dim=args.dim, s=args.riesz)
+    if args.plot is not None and args.dim not in (2, 3):
+        raise UsageError("--plot draws two or three dimensions; leave it out, or set --dim")
+    checked_picture(args.plot)
+    with options_to_blame():
+        best = thomson_optimum(args.n_points, dim=args.dim, s=args.riesz)
     # With itself, for the other yardsticks.
     comparison = (
         compared_with(best.points, best, best.s, thorough=True) if args.n_points > 1 else None
     )
-    if args.plot is not None:
-        from matplotlib.figure import Figure
-
-        from geomsup.plotting import plot_optimum
-
-        figure = Figure(figsize=(5.4, 5.0), layout="constrained")
-        plot_optimum(best, fig=figure)
-        figure.savefig(args.plot, dpi=120)
     if args.json:
         yardsticks = None if comparison is None else comparison.to_dict()
         print_json({**best.to_dict(), "comparison": yardsticks, "plot": args.plot})
-        return 0
+    else:
+        _say(best, comparison, points=args.points)
+    add_picture(args, lambda: _drawn(best))
+    return 0
+
+
+def _drawn(best: BestKnown) -> Figure:
+    from matplotlib.figure import Figure
+
+    from geomsup.plotting import plot_optimum
+
+    figure = Figure(figsize=(5.4, 5.0), layout="constrained")
+    plot_optimum(best, fig=figure)
+    return figure
+
+
+def _say(best: BestKnown, comparison: OptimaComparison | None, *, points: bool) -> None:
     name = f", {best.name}" if best.name else ""
     say(f"{best.n_points} points in R^{best.dim}{name}: {best.status}")
     for label, text in _card(best, comparison):
         say(f"  {label:<15} {text}")
-    if args.points:
+    if points:
         say("")
         for row in best.points:
             say("  ".join(f"{value:+.12f}" for value in row))
-    if args.plot is not None:
-        say(f"\npicture: {args.plot}")
-    return 0
 
 
 def _card(best: BestKnown, comparison: OptimaComparison | None) -> list[tuple[str, str]]:

@@ -12,20 +12,41 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from geomsup.cli.output import UsageError, at_least, print_json, say
+from geomsup.cli.arguments import VerbParser, one_or_all
+from geomsup.cli.output import UsageError, options_to_blame, print_json, say
 from geomsup.errors import GeomsupError
 
-__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "train toy models and name what each became"
 DESCRIPTION: str = """\
 Train toy models side by side and name the geometry of each.
 
 The models share nothing but the settings; the one of lowest loss is the one to look at. Settings
-of single features are comma-separated lists: --importance 1,0.9,0.81,0.729,0.656"""
+of single features are lists: --importance 1 0.9 0.81 0.729 0.656"""
+
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ("--features 5 --hidden 2 --p 0.05 --out run.safetensors", "16 models, kept"),
+    ("--importance 1 0.9 0.81 0.729 0.656 --steps 5000", "features of falling importance"),
+    (
+        "--features 2 --hidden 2 --hidden-activation relu --no-tied --instances 4",
+        "neurons that compute, for geomsup neurons",
+    ),
+)
+
+# What every verb calls them; the names of the configuration stay as aliases.
+_SHORT = {
+    "n_features": "--features",
+    "n_hidden": "--hidden",
+    "feature_probability": "--p",
+    "n_instances": "--instances",
+    "n_restarts": "--restarts",
+    "n_steps": "--steps",
+    "n_records": "--records",
+}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: VerbParser) -> None:
     """Declare the options, one for each field of the configuration."""
     from geomsup.training import ToyModelConfig
 
@@ -34,35 +55,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "int | None": (int, "N"),
         "float": (float, "X"),
         "str": (str, "NAME"),
-        "PerFeature": (_per_feature, "X[,X...]"),
     }
     for field in dataclasses.fields(ToyModelConfig):
-        if field.type == "bool":
-            parser.add_argument(
-                _flag(field.name),
-                action=argparse.BooleanOptionalAction,
-                default=argparse.SUPPRESS,
-                help=f"{field.metadata['help']} (default: {_on_or_off(field.default)})",
-            )
-            continue
-        read, metavar = readers[str(field.type)]
-        choices = field.metadata.get("choices")
-        parser.add_argument(
-            _flag(field.name),
-            type=read,
-            choices=choices,
-            metavar=None if choices else metavar,
+        long = f"--{field.name.replace('_', '-')}"
+        names = [_SHORT[field.name], long] if field.name in _SHORT else [long]
+        default = _shown(field.default)
+        options: dict[str, Any] = {
+            "dest": field.name,
             # Left out, so that the dataclass alone knows the defaults.
-            default=argparse.SUPPRESS,
-            help=f"{field.metadata['help']} (default: {field.default})",
-        )
+            "default": argparse.SUPPRESS,
+            "help": f"{field.metadata['help']} (default: {default})",
+        }
+        if field.type == "bool":
+            parser.add_argument(*names, action=argparse.BooleanOptionalAction, **options)
+        elif field.type == "PerFeature":
+            parser.add_numbers(*names, metavar="X", **options)
+        else:
+            read, metavar = readers[str(field.type)]
+            choices = field.metadata.get("choices")
+            shown = None if choices else metavar
+            parser.add_argument(*names, type=read, choices=choices, metavar=shown, **options)
     parser.add_argument(
         "--objective",
         choices=["sampled", "exact"],
         default="sampled",
         help="fresh batches, or the exact expected loss of small models (default: sampled)",
     )
-    parser.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="default: 0")
+    parser.add_seed()
     parser.add_argument("--device", default="cpu", help='"cpu", "cuda" or "cuda:1" (default: cpu)')
     parser.add_argument(
         "--out", metavar="FILE.safetensors", help="keep the models, with all that made them"
@@ -84,10 +103,9 @@ def run(args: argparse.Namespace) -> int:
         for field in dataclasses.fields(ToyModelConfig)
         if hasattr(args, field.name)
     }
-    try:
-        config = ToyModelConfig(**given)
-    except GeomsupError as error:
-        raise UsageError(str(error)) from error
+    single = {name: one_or_all(value) for name, value in given.items() if type(value) is list}
+    with options_to_blame():
+        config = ToyModelConfig(**given | single)
     for name, path in (("--out", args.out), ("--checkpoint", args.checkpoint)):
         if path is not None:
             _check_target(name, Path(path))
@@ -129,22 +147,9 @@ def title_of(result: object) -> str:
     return str(result).partition("\n")[0]
 
 
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
-def _per_feature(text: str) -> float | list[float]:
-    try:
-        values = [float(word) for word in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected a number, or one for each feature joined by commas, got {text!r}"
-        ) from None
-    return values if "," in text else values[0]
-
-
-def _on_or_off(value: object) -> str:
-    return "yes" if value else "no"
+def _shown(default: object) -> str:
+    words = {True: "yes", False: "no"}
+    return words[default] if isinstance(default, bool) else f"{default}".lower()
 
 
 def _check_target(name: str, target: Path) -> None:

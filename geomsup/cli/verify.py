@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 
-from geomsup.cli.optimum import add_data_arguments, one_or_all
-from geomsup.cli.output import print_json, say
-from geomsup.errors import GeomsupError
+from geomsup.cli.arguments import VerbParser, one_or_all
+from geomsup.cli.output import UsageError, options_to_blame, print_json, say
+from geomsup.cli.sources import load_matrix
 
-__all__ = ["DESCRIPTION", "SUMMARY", "add_arguments", "run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "tell whether a configuration is a minimum of the exact loss"
 DESCRIPTION: str = """\
@@ -23,23 +23,18 @@ near, and how much lower it is."""
 _BIAS_NAMES = ("b", "bias", "biases")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ("W.npy --p 0.1 --bias -0.2", "is W with these biases a local minimum at p = 0.1?"),
+    ("--p 0.1 0.1 0.3 --importance 1 1 0.5 model.npz", "with a value for each feature"),
+    ("run.safetensors --instance 3 --p 0.1", "did this model of geomsup train arrive?"),
+)
+
+
+def add_arguments(parser: VerbParser) -> None:
     """Declare the options."""
-    parser.add_argument("file", metavar="FILE", help=".npy, .npz, .pt, .pth or .safetensors")
-    parser.add_argument("--key", help="which array of the file, as in W or W[2]")
-    parser.add_argument(
-        "--feature-axis",
-        type=int,
-        default=-1,
-        choices=[-1, 0, 1],
-        help="axis of the matrix that counts features (default: -1, columns)",
-    )
-    parser.add_argument(
-        "--bias",
-        type=float,
-        nargs="+",
-        metavar="B",
-        help="output bias, one for all or one for each feature",
+    parser.add_matrix()
+    parser.add_numbers(
+        "--bias", metavar="B", help="output bias, one for all or one for each feature"
     )
     parser.add_argument(
         "--gradient-tol",
@@ -49,24 +44,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="gradient norm, relative to the loss of the zero output, below which a point counts "
         "as critical (default: 1e-6)",
     )
-    add_data_arguments(parser)
+    parser.add_data()
 
 
 def run(args: argparse.Namespace) -> int:
     """Judge and print."""
     from geomsup.theory import verify_optimum
-    from geomsup.weights import as_weights
 
-    W = as_weights(args.file, key=args.key, feature_axis=args.feature_axis)
-    verdict = verify_optimum(
-        W,
-        one_or_all(args.bias) if args.bias else _bias_in(args.file, args.key),
-        one_or_all(args.p),
-        one_or_all(args.importance),
-        gradient_tol=args.gradient_tol,
-        n_starts=args.starts,
-        seed=args.seed,
-    )
+    W = load_matrix(args.file, args.key, args.instance, args.feature_axis)
+    bias = one_or_all(args.bias) if args.bias else _bias_in(args)
+    with options_to_blame():
+        verdict = verify_optimum(
+            W,
+            bias,
+            one_or_all(args.feature_probability),
+            one_or_all(args.importance),
+            gradient_tol=args.gradient_tol,
+            n_starts=args.n_starts,
+            seed=args.seed,
+        )
     if args.json:
         print_json(verdict.to_dict())
     else:
@@ -74,18 +70,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _bias_in(path: str, key: str | None) -> object:
-    """The biases that belong to the matrix `key` names: of the same instance, if it names one."""
+def _bias_in(args: argparse.Namespace) -> object:
+    """The biases that belong to the matrix: of the same instance, if there are several."""
     from geomsup.weights import load_arrays
 
-    arrays = load_arrays(path)
+    arrays = load_arrays(args.file)
     name = next((name for name in _BIAS_NAMES if name in arrays), None)
     if name is None:
-        raise GeomsupError(
-            f"{path} holds no array named {', '.join(_BIAS_NAMES)}; give the biases with --bias"
+        raise UsageError(
+            f"{args.file} holds no array named {', '.join(_BIAS_NAMES)}; give the biases with "
+            "--bias"
         )
-    instance = re.search(r"\[(\d+)\]$", key or "")
     biases = arrays[name]
-    if biases.ndim == 2 and instance and int(instance[1]) < len(biases):
-        return biases[int(instance[1])]
+    instance = args.instance
+    numbered = re.search(r"\[(\d{1,18})\]$", args.key or "")
+    if instance is None and numbered:
+        instance = int(numbered[1])
+    if biases.ndim == 2 and instance is not None and instance < len(biases):
+        return biases[instance]
     return biases

@@ -7,13 +7,16 @@ number and rank, and D_i.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.errors import GeomsupWarning
 from geomsup.experiments.measures import reports_of
+from geomsup.gram import feature_dimensionality
 
 __all__ = ["Census", "census_of", "component_counts", "feature_shares", "padded"]
 
@@ -35,7 +38,7 @@ class Census:
     ranks : ndarray of int
         Rank of that component; 0 for a dropped feature.
     dimensionalities : ndarray of float
-        D_i, of dropped features too.
+        D_i among the features that are not dropped, of which the names are; 0 for a dropped one.
     """
 
     names: NameArray
@@ -52,7 +55,12 @@ def census_of(weights: FloatArray) -> Census:
     ranks = np.zeros((n_models, n_features), dtype=np.int64)
     dimensionalities = np.zeros((n_models, n_features))
     for k, report in enumerate(reports_of(weights)):
-        dimensionalities[k] = report.dimensionalities
+        kept = report.represented
+        if kept.any():
+            with warnings.catch_warnings():
+                # Few features in many dimensions are no mistake here.
+                warnings.simplefilter("ignore", GeomsupWarning)
+                dimensionalities[k, kept] = feature_dimensionality(weights[k][:, kept])
         for number, component in enumerate(report.components):
             inside = list(component.features)
             names[k, inside] = component.name

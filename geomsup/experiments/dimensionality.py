@@ -2,7 +2,9 @@
 
 A feature counts here when |W_i| > 1/2.  The features that a model stores have a norm near one; the
 rest of a uniform model is a fog of many small weights, which the automatic threshold of the
-classifier takes in where no gap in the norms sets it apart.
+classifier takes in where no gap in the norms sets it apart.  Names and D_i are both those of the
+stored features alone: the fog has no part in a shape, and beside hundreds of small weights the D_i
+of a feature that stands alone is a quarter.
 """
 
 from __future__ import annotations
@@ -54,9 +56,11 @@ def report_of(result: Result, model: int) -> GeometryReport:
     kept = _REPORTS.setdefault(result, {})
     if model not in kept:
         n, m = int(result.n_features[model]), int(result.n_hidden[model])
+        W = result.weights[model, :m, :n]
+        stored = np.where(np.linalg.norm(W, axis=0) > STORED, W, 0.0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", GeomsupWarning)
-            kept[model] = classify_geometry(result.weights[model, :m, :n], norm_threshold=STORED)
+            kept[model] = classify_geometry(stored, norm_threshold=STORED)
     return kept[model]
 
 

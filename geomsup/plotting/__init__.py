@@ -24,10 +24,12 @@ from geomsup.plotting.neurons import neuron_legend, plot_motif, plot_neurons
 from geomsup.plotting.optima import plot_comparison, plot_excess_energy, plot_optimum
 from geomsup.plotting.overview import plot_report
 from geomsup.plotting.phases import plot_family_losses, plot_phase_diagram
+from geomsup.plotting.style import name_color
 from geomsup.plotting.timeline import plot_timeline
 from geomsup.plotting.vulnerability import plot_vulnerability
 
 __all__ = [
+    "name_color",
     "neuron_legend",
     "plot_comparison",
     "plot_cosines",

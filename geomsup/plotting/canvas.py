@@ -6,15 +6,17 @@ text is: a layout made in points keeps labels apart whatever the limits of the a
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.plotting.style import INK
 from geomsup.report import GeometryReport
+from geomsup.weights import as_weights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +29,7 @@ __all__ = [
     "checked_matrix",
     "checked_pair",
     "checked_report",
+    "drawn_legend",
     "note",
     "text_width",
 ]
@@ -37,26 +40,14 @@ POINTS_PER_INCH = 72.0
 _REFERENCE_SIZE = 10.0
 
 
-def checked_matrix(W: object) -> Array:
-    """Return W as a finite float64 array of shape (n_hidden, n_features), or say what came."""
-    wanted = "a picture needs finished weights of shape (n_hidden, n_features)"
-    try:
-        raw = np.asarray(W)
-        real = raw.dtype.kind in "fiub"
-        array = raw.astype(np.float64) if real else None
-    except (TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise GeomsupError(
-            f"{wanted}, got {type(W).__name__} ({reason}); pass a numeric array on the CPU"
-        ) from error
-    if array is None:
-        raise GeomsupError(f"{wanted}, got values of type {raw.dtype}; pass real numbers")
-    if array.ndim != 2 or array.size == 0:
-        cure = "pick one model, W[k]" if array.ndim == 3 else "pass one matrix that is not empty"
-        raise GeomsupError(f"{wanted}, got shape {array.shape}; {cure}")
-    if not np.isfinite(array).all():
-        raise GeomsupError(f"{wanted}, got NaN or infinite entries; replace or drop them")
-    return array
+def checked_matrix(W: object, feature_axis: int = -1) -> Array:
+    """W as :func:`geomsup.classify_geometry` reads it: arrays, tensors, lists, files.
+
+    Of as many dimensions as features the classifier warns; a picture has nothing to add.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GeomsupWarning)
+        return as_weights(W, feature_axis=feature_axis)
 
 
 def checked_report(report: object) -> GeometryReport:
@@ -69,14 +60,16 @@ def checked_report(report: object) -> GeometryReport:
     return report
 
 
-def checked_pair(W: object, report: object) -> tuple[Array, GeometryReport]:
+def checked_pair(W: object, report: object, feature_axis: int = -1) -> tuple[Array, GeometryReport]:
     """Return weights and the report on them, or say that they do not belong together."""
-    weights, known = checked_matrix(W), checked_report(report)
+    weights, known = checked_matrix(W, feature_axis), checked_report(report)
     if weights.shape != (known.n_hidden, known.n_features):
+        turned = weights.shape == (known.n_features, known.n_hidden)
+        rows = feature_axis in (0, -2)
+        cure = f"feature_axis={-1 if rows else 0}" if turned else "the matrix that was classified"
         raise GeomsupError(
-            f"W has shape {weights.shape}, but the report is on weights of shape "
-            f"({known.n_hidden}, {known.n_features}); pass the matrix that was classified, "
-            "features as columns"
+            f"W has {weights.shape[1]} features in {weights.shape[0]} dimensions, but the report "
+            f"is on {known.n_features} in {known.n_hidden}; pass {cure}"
         )
     return weights, known
 
@@ -144,6 +137,18 @@ def _line_width(line: str) -> float:
 
     path = TextPath((0, 0), line, prop=FontProperties(size=_REFERENCE_SIZE))
     return float(path.get_extents().x1)
+
+
+def drawn_legend(ax: Axes, **options: Any) -> None:
+    """A legend without the entries of curves that have no finite point."""
+    entries = [
+        (handle, label)
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+        if not hasattr(handle, "get_xydata") or np.isfinite(handle.get_xydata()).all(axis=1).any()
+    ]
+    if entries:
+        handles, labels = zip(*entries, strict=True)
+        ax.legend(handles, labels, **options)
 
 
 def note(ax: Axes, text: str) -> None:

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from geomsup.plotting.canvas import axes_for, checked_report, note
 from geomsup.plotting.labels import margin_labels
-from geomsup.plotting.style import DROPPED, INK, grouped_by_name, name_colors
+from geomsup.plotting.style import (
+    DROPPED,
+    INK,
+    UNSTRUCTURED,
+    grouped_by_name,
+    name_colors,
+    unstructured,
+)
 from geomsup.report import GeometryReport
 
 if TYPE_CHECKING:
@@ -76,19 +83,23 @@ def plot_dimensionality(report: GeometryReport, *, ax: Axes | None = None) -> Ax
     """
     known = checked_report(report)
     axes: Axes = axes_for(ax, figsize=(7.0, 4.8))
-    if not known.components:
+    loose = unstructured(known)
+    if not known.components and not loose:
         note(axes, "no represented features")
         return axes
     colors = name_colors(known)
-    values, tints, centres, borders, names = [], [], [], [0], []
-    for text, run in grouped_by_name(known):
-        points = np.concatenate([component.dimensionalities for component in run])
-        values.append(points)
-        tints += [colors[run[0].name]] * len(points)
+    groups = [
+        (text, colors[run[0].name], np.concatenate([one.dimensionalities for one in run]))
+        for text, run in grouped_by_name(known)
+    ]
+    if loose:
+        groups.append((f"{len(loose)} × unstructured", UNSTRUCTURED, known.dimensionalities[loose]))
+    tints, centres, borders = [], [], [0]
+    for _, color, points in groups:
+        tints += [color] * len(points)
         centres.append(borders[-1] + (len(points) - 1) / 2)
         borders.append(borders[-1] + len(points))
-        names.append((text, colors[run[0].name]))
-    heights = np.concatenate(values)
+    heights = np.concatenate([points for _, _, points in groups])
     n = len(heights)
     levels = _levels(known, heights)
 
@@ -130,7 +141,7 @@ def plot_dimensionality(report: GeometryReport, *, ax: Axes | None = None) -> Ax
         [INK if found else "#808080" for _, _, found in levels],
     )
     margin_labels(
-        axes, "bottom", centres, [text for text, _ in names], [color for _, color in names]
+        axes, "bottom", centres, [text for text, _, _ in groups], [color for _, color, _ in groups]
     )
     return axes
 

@@ -35,6 +35,8 @@ _TOGETHER = 0.05
 # More labels than this are a grey cloud.
 _MOST_LABELS = 40
 _MOST_IN_LEGEND = 6
+# More arrows of one component are drawn at once, without depth: each takes milliseconds.
+_MOST_SINGLE = 200
 # A figure with more corners looks alike from all sides.
 _MOST_CORNERS = 64
 
@@ -46,13 +48,14 @@ def plot_directions(
     ax: Axes | None = None,
     component: int | None = None,
     ideal: bool = True,
+    feature_axis: int = -1,
 ) -> Axes:
     """Draw feature vectors as arrows from the origin, in two or three dimensions.
 
     Parameters
     ----------
-    W : array_like of shape (n_hidden, n_features)
-        Weights; columns are features.
+    W : array_like of shape (n_hidden, n_features), torch.Tensor, or path
+        Weights, in every form that :func:`geomsup.classify_geometry` reads.
     report : GeometryReport, optional
         The report on ``W``; gives each component its colour and the ideal figure behind it.
         Without it every non-zero column is an arrow.
@@ -65,6 +68,8 @@ def plot_directions(
         Required when ``n_hidden`` is above 3.
     ideal : bool, default True
         Draw the matched figure, scaled to the mean norm of the component.
+    feature_axis : int, default -1
+        -1 when columns of W are features, 0 when rows are.
 
     Returns
     -------
@@ -93,9 +98,9 @@ def plot_directions(
     if report is None:
         if component is not None:
             raise GeomsupError("component= counts the components of a report; pass the report too")
-        scene = bare_scene(checked_matrix(W))
+        scene = bare_scene(checked_matrix(W, feature_axis))
     else:
-        weights, known = checked_pair(W, report)
+        weights, known = checked_pair(W, report, feature_axis)
         scene = report_scene(weights, known, component, ideal)
     three_d = scene.dim == 3
     axes: Axes = axes_for(ax, figsize=(6.0, 5.6), three_d=three_d)
@@ -237,6 +242,12 @@ def _draw_solid(axes: Any, scene: Scene) -> None:
                 )
             )
     for family in scene.families:
+        if len(family.features) > _MOST_SINGLE:
+            axes.quiver(
+                *np.zeros((3, 1)), *family.tips.T, color=family.color, alpha=0.4, linewidth=0.8,
+                arrow_length_ratio=0.05, gid="arrows",
+            )  # fmt: skip
+            continue
         for feature, tip, near in zip(
             family.features, family.tips, nearness(family.tips), strict=True
         ):
@@ -326,6 +337,9 @@ def _draw_legend(axes: Any, scene: Scene) -> None:
     ]
     if len(named) > _MOST_IN_LEGEND:
         rest = f"and {len(named) - _MOST_IN_LEGEND} more components"
+        handles.append(Line2D([], [], linestyle="none", label=rest))
+    if scene.n_others:
+        rest = f"{scene.n_others} other component{'s' * (scene.n_others > 1)} not drawn"
         handles.append(Line2D([], [], linestyle="none", label=rest))
     if scene.ghosts:
         handles.append(Line2D([], [], color=GHOST, linestyle="--", label="ideal"))

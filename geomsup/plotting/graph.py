@@ -31,6 +31,7 @@ from geomsup.plotting.style import (
     SEQUENTIAL,
     component_title,
     name_colors,
+    unstructured,
 )
 from geomsup.report import ComponentReport, GeometryReport
 
@@ -46,6 +47,8 @@ _FOOT = 40.0
 _WIDEST = 2.6
 # In inches.
 _LARGEST_FIGURE = 60.0
+# A component with more vertices is a blot, and so are more of them together.
+_MOST_NODES = 3000
 # Nodes larger than this carry the number of their feature.
 _NUMBERED = 11.0
 
@@ -83,7 +86,8 @@ def plot_interference_graph(
         In units of points.  Edge width is proportional to |cosine|; colour and legend tell
         the sign.  Nodes that are large enough carry their feature numbers.  Labels are texts with
         gid "component"; if axes of the caller are too small for them, they are left out, and the
-        legend says so.
+        legend says so.  What has no room at all is left out too, the smallest components first,
+        and the legend says how many are drawn.
 
     Raises
     ------
@@ -103,11 +107,12 @@ def plot_interference_graph(
     least = checked_count(min_degree, "min_degree")
     if color_by not in ("dimensionality", "name"):
         raise GeomsupError(f"color_by must be 'dimensionality' or 'name', got {color_by!r}")
-    pieces = _pieces(known, least, _generator(seed), labels)
+    every = [c for c in known.components if _visible(known, c, least).any()]
+    drawn = _with_room(every)
+    pieces = _pieces(known, drawn, least, _generator(seed), labels)
     axes: Axes = axes_for(ax, figsize=_figure_size(pieces))
     if not pieces:
-        empty = "no represented features"
-        note(axes, f"no feature has {least} edges or more" if known.components else empty)
+        note(axes, _why_empty(known, every, least))
         return axes
 
     axes.set_axis_off()
@@ -117,10 +122,13 @@ def plot_interference_graph(
     if left_out:
         pieces = [replace(piece, label="") for piece in pieces]
         packing = pack(pieces, width, height - _FOOT)
+    while packing is None and len(pieces) > 1:
+        pieces = pieces[: len(pieces) // 2]
+        packing = pack(pieces, width, height - _FOOT)
     if packing is None:
         raise GeomsupError(
-            f"{len(pieces)} components do not fit into axes of {width:.0f} × {height:.0f} points; "
-            "leave ax out, or hide some with min_degree"
+            f"no component fits into axes of {width:.0f} × {height:.0f} points; leave ax out, or "
+            "pass larger ones"
         )
     axes.set_xlim(0, width)
     axes.set_ylim(-_FOOT, height - _FOOT)
@@ -130,7 +138,13 @@ def plot_interference_graph(
     _draw_nodes(axes, known, place, sizes, color_by)
     if labels and not left_out:
         _draw_labels(axes, pieces, packing)
-    _draw_legend(axes, known, color_by, left_out)
+    remarks = ["no room for names"] if left_out else []
+    if len(pieces) < len(every):
+        remarks.append(f"{len(pieces):,} of {len(every):,} components drawn")
+    loose = len(unstructured(known))
+    if loose:
+        remarks.append(f"{loose:,} unstructured features not drawn")
+    _draw_legend(axes, known, color_by, remarks)
     return axes
 
 
@@ -140,21 +154,56 @@ def _generator(seed: int | np.random.Generator | None) -> np.random.Generator:
     return np.random.default_rng(checked_count(seed, "seed"))
 
 
+def _visible(
+    report: GeometryReport, component: ComponentReport, min_degree: int
+) -> NDArray[np.bool_]:
+    """Which features of a component have that many edges."""
+    features = list(component.features)
+    if min_degree == 0:
+        return np.ones(len(features), dtype=bool)
+    return np.bincount(report.edges.ravel(), minlength=report.n_features)[features] >= min_degree
+
+
+def _with_room(components: list[ComponentReport]) -> list[ComponentReport]:
+    """The largest components, as many as a picture can show."""
+    chosen, room = [], _MOST_NODES
+    for component in components:
+        if len(component.features) <= room:
+            chosen.append(component)
+            room -= len(component.features)
+    return chosen
+
+
+def _why_empty(report: GeometryReport, every: list[ComponentReport], least: int) -> str:
+    if every:
+        return f"components of more than {_MOST_NODES:,} features are not drawn"
+    if report.components:
+        return f"no feature has {least} edges or more"
+    loose = len(unstructured(report))
+    return f"{loose:,} unstructured features" if loose else "no represented features"
+
+
+def _inner_edges(report: GeometryReport, components: list[ComponentReport]) -> NDArray[np.intp]:
+    """Numbers of the edges that run within one of the components."""
+    owner = np.full(report.n_features, -1)
+    for k, component in enumerate(components):
+        owner[list(component.features)] = k
+    first, second = owner[report.edges].T
+    return np.flatnonzero((first == second) & (first >= 0))
+
+
 def _pieces(
-    report: GeometryReport, min_degree: int, rng: np.random.Generator, labels: bool
+    report: GeometryReport,
+    components: list[ComponentReport],
+    min_degree: int,
+    rng: np.random.Generator,
+    labels: bool,
 ) -> list[Piece]:
     """Lay out the visible part of each component on its unit scale."""
-    degrees = np.bincount(report.edges.ravel(), minlength=report.n_features)
-    cosines = {
-        (int(i), int(j)): abs(float(c))
-        for (i, j), c in zip(report.edges, report.cosines, strict=True)
-    }
     pieces = []
-    for component in report.components:
-        visible = degrees[list(component.features)] >= min_degree
-        if not visible.any():
-            continue
-        positions = unit_layout(component, _adjacency(component, cosines), rng)[visible]
+    for component in components:
+        visible = _visible(report, component, min_degree)
+        positions = unit_layout(component, _adjacency(report, component), rng)[visible]
         middle = (positions.max(axis=0) + positions.min(axis=0)) / 2
         pieces.append(
             Piece(
@@ -167,15 +216,16 @@ def _pieces(
     return pieces
 
 
-def _adjacency(component: ComponentReport, cosines: dict[tuple[int, int], float]) -> Array:
+def _adjacency(report: GeometryReport, component: ComponentReport) -> Array:
     """Return |cosine| of the edges between the vertices, taken at their first features."""
+    number = np.full(report.n_features, -1)
     heads = [vertex[0] for vertex in component.vertices]
+    number[heads] = np.arange(len(heads))
+    first, second = number[report.edges].T
+    inner = (first >= 0) & (second >= 0)
     adjacency = np.zeros((len(heads), len(heads)))
-    for k, first in enumerate(heads):
-        for m in range(k + 1, len(heads)):
-            pair = (first, heads[m]) if first < heads[m] else (heads[m], first)
-            adjacency[k, m] = adjacency[m, k] = cosines.get(pair, 0.0)
-    return adjacency
+    adjacency[first[inner], second[inner]] = np.abs(report.cosines[inner])
+    return np.maximum(adjacency, adjacency.T)
 
 
 def _figure_size(pieces: list[Piece]) -> tuple[float, float]:
@@ -203,23 +253,26 @@ def _placed(pieces: list[Piece], packing: Packing) -> tuple[dict[int, Array], di
 def _draw_edges(axes: Axes, report: GeometryReport, place: dict[int, Array]) -> None:
     from matplotlib.collections import LineCollection
 
-    strengths = np.abs(report.cosines)
+    placed = [c for c in report.components if any(i in place for i in c.features)]
+    inner = _inner_edges(report, placed)
+    edges, cosines = report.edges[inner], report.cosines[inner]
+    strengths = np.abs(cosines)
     visible = [
         k
         for k in np.argsort(strengths, kind="stable")
-        if int(report.edges[k, 0]) in place and int(report.edges[k, 1]) in place
+        if int(edges[k, 0]) in place and int(edges[k, 1]) in place
     ]
     # A thousand edges at full strength are a blot; in a crowded component the weak ones fade.
-    owner = {i: k for k, one in enumerate(report.components) for i in one.features}
-    owners = np.array([owner[int(i)] for i in report.edges[:, 0]], dtype=np.intp)
+    owner = {i: k for k, one in enumerate(placed) for i in one.features}
+    owners = np.array([owner[int(i)] for i in edges[:, 0]], dtype=np.intp)
     crowd = np.bincount(owners)[owners]
     fade = np.clip((crowd - 60) / 300, 0.0, 1.0)
     alphas = 0.9 * strengths ** (1.2 * fade) * np.clip(2000 / np.maximum(crowd, 1), 0.05, 1.0)
     for negative in (False, True):
-        kept = [k for k in visible if (report.cosines[k] < 0) == negative]
+        kept = [k for k in visible if (cosines[k] < 0) == negative]
         axes.add_collection(
             LineCollection(
-                [[place[int(i)], place[int(j)]] for i, j in report.edges[kept]],
+                [[place[int(i)], place[int(j)]] for i, j in edges[kept]],
                 linewidths=_WIDEST * strengths[kept] * (1 - 0.5 * fade[kept]),
                 alpha=alphas[kept] if kept else None,
                 colors=NEGATIVE if negative else POSITIVE,
@@ -293,18 +346,20 @@ def _draw_labels(axes: Axes, pieces: list[Piece], packing: Packing) -> None:
         )
 
 
-def _draw_legend(axes: Axes, report: GeometryReport, color_by: str, left_out: bool) -> None:
+def _draw_legend(axes: Axes, report: GeometryReport, color_by: str, remarks: list[str]) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.lines import Line2D
 
     title = f"|cosine| ≥ {report.interference_threshold:.2f}, width ∝ |cosine|"
+    drawn = {str(c.get_gid()) for c in axes.collections if len(c.get_paths())}
     legend = axes.legend(
         handles=[
-            Line2D([], [], color=NEGATIVE, linewidth=2, label="negative"),
-            Line2D([], [], color=POSITIVE, linewidth=2, label="positive"),
+            Line2D([], [], color=color, linewidth=2, label=sign)
+            for sign, color in (("negative", NEGATIVE), ("positive", POSITIVE))
+            if sign in drawn
         ],
-        title=f"{title}; no room for names" if left_out else title,
+        title="\n".join([title, "; ".join(remarks)] if remarks else [title]),
         loc="lower left",
         bbox_to_anchor=(0.0, 0.0),
         ncols=2,

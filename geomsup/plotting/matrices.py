@@ -7,6 +7,7 @@ component stand together, and structure becomes a row of blocks.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError
 from geomsup.plotting.canvas import axes_for, checked_matrix, checked_pair, note
 from geomsup.plotting.labels import margin_labels
-from geomsup.plotting.style import DIVERGING, INK, grouped_by_name
+from geomsup.plotting.style import DIVERGING, INK, grouped_by_name, unstructured
 from geomsup.report import GeometryReport
 
 if TYPE_CHECKING:
@@ -32,18 +33,23 @@ _MOST_FEATURES = 4000
 _NUMBERED = 32
 
 
-def plot_gram(W: object, *, ax: Axes | None = None, order: Order = None) -> Axes:
+def plot_gram(
+    W: object, *, ax: Axes | None = None, order: Order = None, feature_axis: int = -1
+) -> Axes:
     """Draw the Gram matrix WᵀW, the inner products of all pairs of features.
 
     Parameters
     ----------
-    W : array_like of shape (n_hidden, n_features)
-        Weights; columns are features.
+    W : array_like of shape (n_hidden, n_features), torch.Tensor, or path
+        Weights, in every form that :func:`geomsup.classify_geometry` reads.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
     order : GeometryReport or sequence of int, optional
         Which features to show and in which order.  With the report on ``W``, the represented
-        features, component by component, each component framed and named.
+        features, component by component, each component framed and named; of more than 4000
+        those of the largest components.
+    feature_axis : int, default -1
+        -1 when columns of W are features, 0 when rows are.
 
     Returns
     -------
@@ -63,24 +69,28 @@ def plot_gram(W: object, *, ax: Axes | None = None, order: Order = None) -> Axes
     >>> ax.images[0].get_clim()
     (-4.0, 4.0)
     """
-    weights, features, report = _selected(W, order)
+    weights, features, report = _selected(W, order, feature_axis)
     shown = weights[:, features]
     gram = shown.T @ shown
     limit = float(np.abs(gram).max(initial=0.0)) or 1.0
     return _heat_map(gram, limit, "inner product", ax, features, report, weights.shape[1])
 
 
-def plot_cosines(W: object, *, ax: Axes | None = None, order: Order = None) -> Axes:
+def plot_cosines(
+    W: object, *, ax: Axes | None = None, order: Order = None, feature_axis: int = -1
+) -> Axes:
     """Draw the cosines between all pairs of features, on a scale from -1 to 1.
 
     Parameters
     ----------
-    W : array_like of shape (n_hidden, n_features)
-        Weights; columns are features.  Zero columns have cosine 0 with all.
+    W : array_like of shape (n_hidden, n_features), torch.Tensor, or path
+        As for :func:`plot_gram`.  Zero columns have cosine 0 with all.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
     order : GeometryReport or sequence of int, optional
         As for :func:`plot_gram`.
+    feature_axis : int, default -1
+        -1 when columns of W are features, 0 when rows are.
 
     Returns
     -------
@@ -99,7 +109,7 @@ def plot_cosines(W: object, *, ax: Axes | None = None, order: Order = None) -> A
     >>> float(ax.images[0].get_array()[0, 1])
     -1.0
     """
-    weights, features, report = _selected(W, order)
+    weights, features, report = _selected(W, order, feature_axis)
     # Scaled by the largest entry first, so that no square over- or underflows.
     shown = weights[:, features]
     largest = np.abs(shown).max(axis=0, initial=0.0)
@@ -109,15 +119,16 @@ def plot_cosines(W: object, *, ax: Axes | None = None, order: Order = None) -> A
     return _heat_map(cosines, 1.0, "cosine", ax, features, report, weights.shape[1])
 
 
-def _selected(W: object, order: Order) -> tuple[Array, NDArray[np.intp], GeometryReport | None]:
+def _selected(
+    W: object, order: Order, feature_axis: int
+) -> tuple[Array, NDArray[np.intp], GeometryReport | None]:
     """Return the weights and the features to show, in order."""
     report = None
     if isinstance(order, GeometryReport):
-        weights, report = checked_pair(W, order)
-        runs = [component for _, run in grouped_by_name(report) for component in run]
-        features = np.array([i for component in runs for i in component.features], dtype=np.intp)
+        weights, report = checked_pair(W, order, feature_axis)
+        features = np.array([i for _, run in _drawable(report) for i in run], dtype=np.intp)
     else:
-        weights = checked_matrix(W)
+        weights = checked_matrix(W, feature_axis)
         features = _checked_features(order, weights.shape[1])
     if len(features) > _MOST_FEATURES:
         raise GeomsupError(
@@ -125,6 +136,19 @@ def _selected(W: object, order: Order) -> tuple[Array, NDArray[np.intp], Geometr
             "pass the features of interest as order=[…]"
         )
     return weights, features, report
+
+
+def _drawable(report: GeometryReport) -> list[tuple[str, tuple[int, ...]]]:
+    """Name and features of what a map has room for: the largest components, then the rest."""
+    chosen, room = [], _MOST_FEATURES
+    groups = [
+        (text, component.features) for text, run in grouped_by_name(report) for component in run
+    ]
+    for text, features in [*groups, ("unstructured", tuple(unstructured(report)))]:
+        if features and len(features) <= room:
+            chosen.append((text, features))
+            room -= len(features)
+    return chosen
 
 
 def _checked_features(
@@ -176,13 +200,20 @@ def _heat_map(
     if report is None:
         axes.set_ylabel("feature")
         return axes
-    share = f"the {n} represented of {n_features} features" if n < n_features else "features"
-    axes.set_xlabel(f"{share}, by component")
+    axes.set_xlabel(_share(n, n_features, report))
     axes.set_yticks([])
     # Flush left: a layout engine cannot tell how far the labels of a centred square reach.
     axes.set_anchor("W")
     _frame_components(axes, report)
     return axes
+
+
+def _share(n: int, n_features: int, report: GeometryReport) -> str:
+    if n == n_features:
+        return "features, by component"
+    if n == report.represented.sum():
+        return f"the {n} represented of {n_features} features, by component"
+    return f"{n:,} of {n_features:,} features: the largest components that have room"
 
 
 def _frame_components(axes: Axes, report: GeometryReport) -> None:
@@ -192,12 +223,13 @@ def _frame_components(axes: Axes, report: GeometryReport) -> None:
 
     frames, centres, texts = [], [], []
     start = 0
-    for text, run in grouped_by_name(report):
+    for text, run in groupby(_drawable(report), key=lambda group: group[0]):
         first = start
-        for component in run:
-            size = len(component.features)
-            frames.append(Rectangle((start - 0.5, start - 0.5), size, size))
-            start += size
+        for _, features in run:
+            if text != "unstructured":
+                corner = start - 0.5, start - 0.5
+                frames.append(Rectangle(corner, len(features), len(features)))
+            start += len(features)
         centres.append((first + start - 1) / 2)
         texts.append(text)
     width = 0.9 if len(frames) <= 60 else 0.4

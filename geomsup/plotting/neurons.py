@@ -46,12 +46,13 @@ def plot_neurons(
     signed_bars: bool = True,
     numbers: bool = True,
     ax: Axes | None = None,
+    feature_axis: int = -1,
 ) -> Axes:
     """Draw the weights into every neuron as a stack, as in "Toy Models of Superposition".
 
     Parameters
     ----------
-    W : array_like of shape (n_neurons, n_features)
+    W : array_like of shape (n_neurons, n_features), torch.Tensor, or path
         Weights into the neurons.
     report : NeuronReport
         Who computes what, from :func:`geomsup.neurons.neuron_report`.
@@ -63,6 +64,8 @@ def plot_neurons(
     numbers : bool, default True
         Write the number of the feature on tall rectangles.
     ax : matplotlib.axes.Axes, optional
+    feature_axis : int, default -1
+        -1 when columns of W are features, 0 when rows are.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def plot_neurons(
     >>> [text.get_text() for text in ax.texts]
     ['0', '1', '1', '2']
     """
-    weights = checked_matrix(W)
+    weights = checked_matrix(W, feature_axis)
     if not isinstance(report, NeuronReport):
         raise GeomsupError(
             f"report must be a NeuronReport, got {type(report).__name__}; make one with "
@@ -146,7 +149,7 @@ def plot_neurons(
 
 
 def neuron_legend(axes: Axes, **options: Any) -> None:
-    """Say what the colours of :func:`plot_neurons` mean.
+    """Say what the colours of :func:`plot_neurons` mean, those that occur in these axes.
 
     Parameters
     ----------
@@ -161,27 +164,35 @@ def neuron_legend(axes: Axes, **options: Any) -> None:
     >>> from geomsup.plotting import neuron_legend, plot_neurons
     >>> ax = plot_neurons([[1, 1]], neuron_report([[1, 1]]), ax=Figure().add_subplot())
     >>> neuron_legend(ax, loc="upper right")
-    >>> len(ax.get_legend().get_texts())
-    4
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['shares a neuron', 'polysemantic neuron']
     """
+    from matplotlib.colors import to_hex
     from matplotlib.patches import Patch
 
+    drawn = {to_hex(patch.get_facecolor()).upper() for patch in axes.patches}
     colors = {"has neurons of its own": _OWN, "shares a neuron": _SHARED}
     colors |= {"is not computed there": _REST, "polysemantic neuron": _TINT}
-    handles = [Patch(color=color, label=label) for label, color in colors.items()]
+    handles = [
+        Patch(color=color, label=label) for label, color in colors.items() if color.upper() in drawn
+    ]
     axes.legend(handles=handles, **{"frameon": False, "fontsize": 8, **options})
 
 
-def plot_motif(W: object, V: object, motif: Motif, *, ax: Axes | None = None) -> Axes:
+def plot_motif(
+    W: object, V: object, motif: Motif, *, ax: Axes | None = None, feature_axis: int = -1
+) -> Axes:
     """Draw asymmetric superposition with inhibition: the shared neuron, and who inhibits.
 
     Parameters
     ----------
-    W, V : array_like of shape (n_neurons, n_features)
+    W, V : array_like of shape (n_neurons, n_features), torch.Tensor, or path
         Weights into and out of the neurons.
     motif : Motif
         One of those that :func:`geomsup.neurons.asymmetric_motifs` found in them.
     ax : matplotlib.axes.Axes, optional
+    feature_axis : int, default -1
+        -1 when columns of both are features, 0 when rows are.
 
     Returns
     -------
@@ -211,7 +222,7 @@ def plot_motif(W: object, V: object, motif: Motif, *, ax: Axes | None = None) ->
             f"motif must be a Motif, got {type(motif).__name__}; geomsup.neurons.asymmetric_motifs "
             "finds them"
         )
-    into, out_of = checked_matrix(W), checked_matrix(V)
+    into, out_of = checked_matrix(W, feature_axis), checked_matrix(V, feature_axis)
     k, inhibitor = motif.neuron, motif.inhibitors[0]
     a, b = int(motif.strong[1:]), int(motif.weak[1:])
     m, n = into.shape

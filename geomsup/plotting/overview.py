@@ -21,17 +21,21 @@ __all__ = ["plot_report"]
 _SIZE = (12.0, 9.5)
 
 
-def plot_report(W: object, report: GeometryReport, *, fig: Figure | None = None) -> Figure:
+def plot_report(
+    W: object, report: GeometryReport, *, fig: Figure | None = None, feature_axis: int = -1
+) -> Figure:
     """Draw the overview of a report: graph, cosines, dimensionalities and directions.
 
     Parameters
     ----------
-    W : array_like of shape (n_hidden, n_features)
-        Weights; columns are features.
+    W : array_like of shape (n_hidden, n_features), torch.Tensor, or path
+        Weights, in every form that :func:`geomsup.classify_geometry` reads.
     report : GeometryReport
         The report on ``W``.
     fig : matplotlib.figure.Figure, optional
         An empty figure, whose layout engine is set; a new one of 12 × 9.5 inches by default.
+    feature_axis : int, default -1
+        -1 when columns of W are features, 0 when rows are.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def plot_report(W: object, report: GeometryReport, *, fig: Figure | None = None)
     >>> [ax.get_title() for ax in figure.axes if ax.get_title().startswith("Inter")]
     ['Interference graph']
     """
-    weights, known = checked_pair(W, report)
+    weights, known = checked_pair(W, report, feature_axis)
     if fig is None:
         import matplotlib.pyplot as plt
 
@@ -85,7 +89,9 @@ def plot_report(W: object, report: GeometryReport, *, fig: Figure | None = None)
     plot_dimensionality(known, ax=panel(grid[1, 0 if drawn else 1], "Dimensionality"))
     if drawn:
         dim = known.n_hidden if chosen is None else known.components[chosen].rank
-        axes = panel(grid[1, 1], "Directions", three_d=dim == 3)
+        others = chosen is not None and len(known.components) > 1
+        which = f", 1 of {len(known.components)} components" if others else ""
+        axes = panel(grid[1, 1], f"Directions{which}", three_d=dim == 3)
         plot_directions(weights, known, ax=axes, component=chosen)
     # Last, because it is fitted to the room that the others leave.
     left = grid[0, 0] if drawn else grid[:, 0]

@@ -9,7 +9,7 @@ import numpy as np
 
 from geomsup.errors import GeomsupError
 from geomsup.plotting.canvas import axes_for
-from geomsup.plotting.style import INK, PALETTE
+from geomsup.plotting.style import INK, name_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ def plot_family_losses(losses: FamilyLosses, *, ax: Axes | None = None) -> Axes:
     between = 0.5 * (ends[1:] + ends[:-1])
     ratios = np.array([np.interp(between, p, row / zero) for row in losses.losses])
     for k, (shape, values) in enumerate(zip(losses.shapes, losses.losses, strict=True)):
-        color = PALETTE[k % len(PALETTE)]
+        color = name_color(shape)
         axes.plot(p, values / zero, color=color, linewidth=1.4, label=shape)
         is_lowest = np.append(ratios.argmin(0) == k, False)
         thick = np.where(
@@ -100,7 +100,7 @@ def plot_phase_diagram(
         What :func:`geomsup.theory.phase_diagram` returned.
     ax : matplotlib.axes.Axes, optional
     colors : sequence of str, optional
-        A colour for each of ``diagram.phases``, so that several diagrams can share theirs.
+        A colour for each of ``diagram.phases``; by default each name's own, as everywhere.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def plot_phase_diagram(
 
     axes: Axes = axes_for(ax, figsize=(6.4, 5.2))
     if colors is None:
-        colors = [PALETTE[k % len(PALETTE)] for k in range(len(diagram.phases))]
+        colors = [name_color(name) for name in diagram.phases]
     elif len(colors) != len(diagram.phases):
         raise GeomsupError(
             f"expected one colour for each of {len(diagram.phases)} phases, got {len(colors)}"

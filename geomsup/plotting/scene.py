@@ -15,9 +15,11 @@ from geomsup.errors import GeomsupError
 from geomsup.plotting.canvas import checked_count
 from geomsup.plotting.style import (
     PALETTE,
+    UNSTRUCTURED,
     component_colors,
     component_title,
     shortened_numbers,
+    unstructured,
 )
 from geomsup.plotting.wireframe import Wireframe, wireframe
 from geomsup.report import ComponentReport, GeometryReport
@@ -58,6 +60,8 @@ class Scene:
     dropped_tips: Array
     dim: int
     in_span: bool
+    # Components that the report has and the picture has not.
+    n_others: int = 0
 
 
 def bare_scene(weights: Array) -> Scene:
@@ -107,16 +111,28 @@ def report_scene(
         dropped = ()
     projected = weights.T @ basis
     tips = _padded(projected)
-    return Scene(
-        families=[
+    families = [
+        Family(
+            features=one.features,
+            tips=tips[list(one.features)],
+            color=color,
+            text=f"{component_title(one)}: {shortened_numbers(one.features)}",
+        )
+        for one, color in zip(chosen, colors, strict=True)
+    ]
+    loose = unstructured(report) if component is None else []
+    if loose:
+        numbers = shortened_numbers(tuple(loose))
+        families.append(
             Family(
-                features=one.features,
-                tips=tips[list(one.features)],
-                color=color,
-                text=f"{component_title(one)}: {shortened_numbers(one.features)}",
+                features=tuple(loose),
+                tips=tips[loose],
+                color=UNSTRUCTURED,
+                text=f"unstructured: {numbers}",
             )
-            for one, color in zip(chosen, colors, strict=True)
-        ],
+        )
+    return Scene(
+        families=families,
         ghosts=_ghosts(chosen, basis, report.composite if component is None else None)
         if ideal
         else [],
@@ -124,6 +140,7 @@ def report_scene(
         dropped_tips=tips[list(dropped)],
         dim=basis.shape[1],
         in_span=component is not None,
+        n_others=len(report.components) - len(chosen),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from geomsup.dynamics import GeometryTimeline
 from geomsup.errors import GeomsupError
 from geomsup.plotting.labels import spread
-from geomsup.plotting.style import DROPPED, GHOST, INK, PALETTE
+from geomsup.plotting.style import DROPPED, GHOST, INK, PALETTE, name_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,14 +125,13 @@ def _draw_loss(axes: Axes, timeline: GeometryTimeline) -> None:
 def _draw_names(axes: Axes, timeline: GeometryTimeline, log_steps: bool) -> None:
     """A band of colour for each run of one name, labelled where there is room."""
     spans = timeline.spans()
-    colors = {name: PALETTE[k % _FEW] for k, name in enumerate(dict.fromkeys(s[0] for s in spans))}
     first, last = float(timeline.steps[0]), float(timeline.steps[-1])
     scale = (lambda x: np.log(max(x, 1.0))) if log_steps else float
     whole = max(scale(last) - scale(first), 1e-12)
     for (name, start, _), stop in zip(
         spans, [*(float(span[1]) for span in spans[1:]), last], strict=False
     ):
-        axes.axvspan(start, stop, color=colors[name], alpha=0.35, lw=0)
+        axes.axvspan(start, stop, color=name_color(name), alpha=0.35, lw=0)
         share = (scale(stop) - scale(start)) / whole
         # About 110 letters of this size go across the picture.
         if len(name) < 105 * share:

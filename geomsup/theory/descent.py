@@ -40,6 +40,7 @@ def descend(
     *,
     gradient_tol: float = 1e-10,
     max_steps: int = 2000,
+    arrived: Callable[[int], None] | None = None,
 ) -> Descent:
     """Minimise from each row of `x` by BFGS with backtracking.
 
@@ -52,6 +53,8 @@ def descend(
         Stop a start when no component of its gradient is larger, or when it gains nothing more.
     max_steps : int
         Function calls, each for all the starts that are still moving.
+    arrived : callable, optional
+        Told after each of them how many starts move no more.
     """
     x = x.copy()
     n_starts, size = x.shape
@@ -67,6 +70,8 @@ def descend(
             moving &= earlier - value > _STALLED * np.abs(value)
             earlier = value.copy()
         at = np.flatnonzero(moving)
+        if arrived is not None:
+            arrived(n_starts - at.size)
         if not at.size:
             break
         change = step[at, None] * direction[at]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
+from geomsup.progress import bar
 from geomsup.theory.closed_forms import dropped_loss
 from geomsup.theory.loss import Problem
 from geomsup.theory.models import descend_models
@@ -120,6 +121,7 @@ def phase_diagram(
     unit_norm: bool = False,
     n_starts: int = 8,
     seed: int | np.random.Generator | None = 0,
+    progress: bool | None = None,
 ) -> PhaseDiagram:
     """The best arrangement of a toy model against sparsity and the importance of one feature.
 
@@ -137,6 +139,8 @@ def phase_diagram(
     n_starts : int, default 8
         Random starts in each cell, beside one for every such arrangement.
     seed : int, numpy Generator or None, default 0
+    progress : bool, optional
+        Whether to show a progress bar.  None shows it in a terminal or a notebook.
 
     Returns
     -------
@@ -190,7 +194,7 @@ def phase_diagram(
         b = np.where(kept, 0.0, cells.p / 2.0)
     else:
         normal, size = cells.normalised()
-        W, b, loss = _searched(models, m, normal, shape, count, checked_rng(seed))
+        W, b, loss = _searched(models, m, normal, shape, count, checked_rng(seed), progress)
         loss = size * loss
     names = []
     for cell, model in enumerate(W):
@@ -326,6 +330,7 @@ def _searched(
     shape: tuple[int, int],
     n_starts: int,
     rng: np.random.Generator,
+    progress: bool | None,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The best weights, biases and losses of every cell."""
     n_cells, n = cells.p.shape
@@ -336,18 +341,18 @@ def _searched(
     b = rng.normal(scale=0.05, size=(len(W), n))
     starts = np.concatenate([W.reshape(len(W), -1), b], axis=1)
     of_cell = np.repeat(np.arange(n_cells), len(starts))
-    x, values = _descended(np.tile(starts, (n_cells, 1)), of_cell, m, cells)
+    x, values = _descended(np.tile(starts, (n_cells, 1)), of_cell, m, cells, progress)
     lowest = values.reshape(n_cells, -1).argmin(1) + np.arange(n_cells) * len(starts)
     x, loss = x[lowest], values[lowest]
 
-    # What a neighbour found may be better here too.
+    # What a neighbour found may be better here too; a single cell has none.
     here = np.arange(n_cells).reshape(shape)
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if n_cells > 1 else 0):
         pairs = [(here[:-1], here[1:]), (here[1:], here[:-1])]
         pairs += [(here[:, :-1], here[:, 1:]), (here[:, 1:], here[:, :-1])]
         to = np.concatenate([pair[0].ravel() for pair in pairs])
         source = np.concatenate([pair[1].ravel() for pair in pairs])
-        tried, values = _descended(x[source], to, m, cells)
+        tried, values = _descended(x[source], to, m, cells, progress)
         better = np.flatnonzero(values < (1.0 - _LOWER) * loss[to])
         if not better.size:
             break
@@ -357,15 +362,17 @@ def _searched(
 
 
 def _descended(
-    starts: FloatArray, of_cell: IntArray, m: int, cells: Problem
+    starts: FloatArray, of_cell: IntArray, m: int, cells: Problem, progress: bool | None
 ) -> tuple[FloatArray, FloatArray]:
     """Descend each start in its cell."""
     n = cells.p.shape[1]
-    ends = descend_models(
-        starts[:, : m * n].reshape(-1, m, n),
-        starts[:, m * n :],
-        Problem(p=cells.p[of_cell], importance=cells.importance[of_cell]),
-        gradient_tol=_GRADIENT_TOL,
-        max_steps=_MOST_STEPS,
-    )
+    with bar(len(starts), "descending", "model", progress) as arrived:
+        ends = descend_models(
+            starts[:, : m * n].reshape(-1, m, n),
+            starts[:, m * n :],
+            Problem(p=cells.p[of_cell], importance=cells.importance[of_cell]),
+            gradient_tol=_GRADIENT_TOL,
+            max_steps=_MOST_STEPS,
+            arrived=arrived,
+        )
     return np.hstack([ends.W.reshape(len(starts), -1), ends.b]), ends.loss

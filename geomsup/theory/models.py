@@ -6,6 +6,7 @@ the trainer's exact objective both need it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +41,7 @@ def descend_models(
     gradient_tol: float,
     max_steps: int,
     tol: float = 1e-10,
+    arrived: Callable[[int], None] | None = None,
 ) -> DescendedModels:
     """Minimise the exact expected loss of every model by quasi-Newton.
 
@@ -54,6 +56,8 @@ def descend_models(
         As in `descend`.
     tol : float
         Accuracy of the losses.
+    arrived : callable, optional
+        Told from time to time how many models are done.
     """
     n_models, m, n = W.shape
     size = n * (m + 1)
@@ -74,9 +78,20 @@ def descend_models(
     for first in range(0, n_models, _BATCH):
         batch = slice(first, first + _BATCH)
         calls = 0
-        ends = descend(function, packed[batch], gradient_tol=gradient_tol, max_steps=max_steps)
+        ends = descend(
+            function,
+            packed[batch],
+            gradient_tol=gradient_tol,
+            max_steps=max_steps,
+            arrived=_after(first, arrived),
+        )
         x[batch], loss[batch] = ends.x[:, :size], ends.value
         n_calls = max(n_calls, calls)
     return DescendedModels(
         W=x[:, : m * n].reshape(-1, m, n), b=x[:, m * n :], loss=loss, n_calls=n_calls
     )
+
+
+def _after(before: int, arrived: Callable[[int], None] | None) -> Callable[[int], None] | None:
+    """Counts the models of one batch after those of the batches before it."""
+    return None if arrived is None else lambda number: arrived(before + number)

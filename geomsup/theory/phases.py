@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from geomsup.errors import GeomsupError, shorten
+from geomsup.progress import bar
 from geomsup.theory.search import checked_size
 from geomsup.theory.symmetric import factors_of, symmetric_optimum
 from geomsup.weights import per_feature
@@ -40,6 +41,7 @@ def phase_boundary(
     n_features: int,
     feature_probability: float | None = None,
     between: tuple[float, float] | None = None,
+    progress: bool | None = None,
 ) -> float:
     """Where two optimised families have the same loss: in p, or in relative importance.
 
@@ -57,6 +59,8 @@ def phase_boundary(
         looked for up to .995, because towards one many families become alike.  Two families may
         cross more than once (the pentagon and two digons do, at .2249 and above .7); the crossing
         of smallest value is returned.
+    progress : bool, optional
+        Whether to show a progress bar.  None shows it in a terminal or a notebook.
 
     Returns
     -------
@@ -116,7 +120,8 @@ def phase_boundary(
         high = min(high, _MOST_P)
     spaced = np.linspace if feature_probability is None else np.geomspace
     scan = spaced(max(low, 1e-9), high, _N_SCANNED)
-    crossing = _first_change(difference, scan)
+    with bar(len(scan), "looking for the crossing", "point", progress) as done:
+        crossing = _first_change(difference, scan, done)
     if crossing is None:
         raise GeomsupError(
             f"expected the losses of {shorten(shape_a)} and {shorten(shape_b)} with {n} features "
@@ -126,10 +131,13 @@ def phase_boundary(
     return crossing
 
 
-def _first_change(difference: Callable[[float], float], scan: FloatArray) -> float | None:
+def _first_change(
+    difference: Callable[[float], float], scan: FloatArray, done: Callable[[int], None]
+) -> float | None:
     """The first place where a difference changes its sign, or becomes (or ceases to be) zero."""
     before = difference(float(scan[0]))
-    for low, high in zip(scan[:-1].tolist(), scan[1:].tolist(), strict=True):
+    for k, (low, high) in enumerate(zip(scan[:-1].tolist(), scan[1:].tolist(), strict=True)):
+        done(k + 1)
         after = difference(high)
         if before * after < 0.0:
             return float(brentq(difference, low, high, xtol=1e-12))
@@ -197,7 +205,11 @@ class FamilyLosses:
 
 
 def family_losses(
-    shapes: Sequence[str], n_features: int, feature_probability: object = None
+    shapes: Sequence[str],
+    n_features: int,
+    feature_probability: object = None,
+    *,
+    progress: bool | None = None,
 ) -> FamilyLosses:
     """Losses of several optimised families over a range of feature probabilities.
 
@@ -208,6 +220,8 @@ def family_losses(
     n_features : int
     feature_probability : array_like of shape (n_points,), optional
         Ascending; 25 values from .02 to .98 by default.
+    progress : bool, optional
+        Whether to show a progress bar.  None shows it in a terminal or a notebook.
 
     Returns
     -------
@@ -233,12 +247,17 @@ def family_losses(
     names = tuple(" ⊕ ".join(factors_of(shape)) for shape in shapes)
     given = np.linspace(0.02, 0.98, 25) if feature_probability is None else feature_probability
     p = ascending(given, "feature_probability", high=1.0)
-    losses = np.array([[symmetric_optimum(s, n_features, x).loss for x in p] for s in names])
+    losses = np.empty((len(names), len(p)))
+    with bar(losses.size, "optimising", "family", progress) as done:
+        for number, (row, column) in enumerate(np.ndindex(losses.shape)):
+            done(number)
+            losses[row, column] = symmetric_optimum(names[row], n_features, float(p[column])).loss
     losses.setflags(write=False)
     lowest = np.argmin(losses, axis=0)
     boundaries = []
     for at in np.flatnonzero(lowest[:-1] != lowest[1:]):
-        boundaries += _boundaries(names, n_features, lowest[at], lowest[at + 1], p[at : at + 2])
+        before, after = int(lowest[at]), int(lowest[at + 1])
+        boundaries += _boundaries(names, n_features, before, after, p[at : at + 2], progress)
     return FamilyLosses(
         n_features=n_features,
         feature_probability=p,
@@ -259,16 +278,23 @@ def ascending(values: Any, name: str, high: float) -> FloatArray:
 
 
 def _boundaries(
-    names: tuple[str, ...], n: int, first: int, last: int, between: FloatArray
+    names: tuple[str, ...],
+    n: int,
+    first: int,
+    last: int,
+    between: FloatArray,
+    progress: bool | None,
 ) -> list[tuple[float, str, str]]:
     """The changes of the lowest family between two points; a third may be the lowest inside."""
     low, high = float(between[0]), float(between[1])
-    p = phase_boundary(names[first], names[last], n_features=n, between=(low, high))
+    p = phase_boundary(
+        names[first], names[last], n_features=n, between=(low, high), progress=progress
+    )
     losses = [symmetric_optimum(name, n, p).loss for name in names]
     inside = int(np.argmin(losses))
     if inside in (first, last) or losses[first] - losses[inside] <= _TIE * p * n / 3.0:
         return [(p, names[first], names[last])]
     return [
-        *_boundaries(names, n, first, inside, np.array([low, p])),
-        *_boundaries(names, n, inside, last, np.array([p, high])),
+        *_boundaries(names, n, first, inside, np.array([low, p]), progress),
+        *_boundaries(names, n, inside, last, np.array([p, high]), progress),
     ]

@@ -8,6 +8,7 @@ optimal.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from geomsup.classify import classify_geometry
 from geomsup.errors import GeomsupError, GeomsupWarning, shorten
+from geomsup.progress import bar
 from geomsup.report import GeometryReport
 from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem, batch_losses
@@ -152,6 +154,7 @@ def best_configuration(
     *,
     n_starts: int = 100,
     seed: int | np.random.Generator | None = 0,
+    progress: bool | None = None,
 ) -> BestConfiguration:
     """Search for the weights and biases of least exact expected loss.
 
@@ -164,6 +167,8 @@ def best_configuration(
     n_starts : int, default 100
         Random starts, descended side by side.
     seed : int, numpy Generator or None, default 0
+    progress : bool, optional
+        Whether to show a progress bar.  None shows it in a terminal or a notebook.
 
     Returns
     -------
@@ -199,14 +204,22 @@ def best_configuration(
     scale = rng.uniform(0.3, 1.3, size=(count, 1, 1))
     W = rng.normal(size=(count, m, n)) * scale / np.sqrt(m)
     b = rng.normal(scale=0.2, size=(count, n)) - 0.1
-    return minima_from(np.concatenate([W.reshape(count, -1), b], axis=1), m, problem)
+    starts = np.concatenate([W.reshape(count, -1), b], axis=1)
+    with bar(count, "searching", "start", progress) as arrived:
+        return minima_from(starts, m, problem, arrived)
 
 
-def minima_from(starts: FloatArray, n_hidden: int, problem: Problem) -> BestConfiguration:
+def minima_from(
+    starts: FloatArray,
+    n_hidden: int,
+    problem: Problem,
+    arrived: Callable[[int], None] | None = None,
+) -> BestConfiguration:
     """The distinct minima that descents from given points reach."""
     n = problem.n_features
     normal, size = problem.normalised()
-    ends = descend(packed_loss(n_hidden, normal), starts, gradient_tol=_GRADIENT_TOL)
+    loss = packed_loss(n_hidden, normal)
+    ends = descend(loss, starts, gradient_tol=_GRADIENT_TOL, arrived=arrived)
     steepest = np.abs(ends.gradient).max(1)
     converged = steepest <= np.maximum(_CONVERGED * ends.value, _CONVERGED_SMALL)
     if not converged.any():

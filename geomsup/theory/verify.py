@@ -189,6 +189,7 @@ def verify_optimum(
     gradient_tol: float = 1e-6,
     n_starts: int = 100,
     seed: int | np.random.Generator | None = 0,
+    progress: bool | None = None,
 ) -> OptimumVerdict:
     """Decide whether a configuration is a local minimum of the exact expected loss.
 
@@ -204,6 +205,8 @@ def verify_optimum(
     n_starts : int, default 100
         Starts of the search for the best known loss.
     seed : int, numpy Generator or None, default 0
+    progress : bool, optional
+        Whether to show a progress bar.  None shows it in a terminal or a notebook.
 
     Returns
     -------
@@ -236,7 +239,13 @@ def verify_optimum(
     exact = expected_loss(weights, bias, problem.p, problem.importance)
     rng = checked_rng(seed)
     best = best_configuration(
-        n, m, problem.p, problem.importance, n_starts=n_starts, seed=rng.spawn(1)[0]
+        n,
+        m,
+        problem.p,
+        problem.importance,
+        n_starts=n_starts,
+        seed=rng.spawn(1)[0],
+        progress=progress,
     )
 
     x = np.concatenate([weights.ravel(), bias])

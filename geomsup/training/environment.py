@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 
 from geomsup.errors import GeomsupError, shorten
+from geomsup.progress import is_interactive
 
 __all__ = [
     "is_interactive",
@@ -99,12 +99,6 @@ def resolve_device(device: str | torch.device) -> torch.device:
             "or install a torch build with CUDA"
         )
     return resolved
-
-
-def is_interactive() -> bool:
-    """Whether somebody watches: stderr is a terminal, or this is a notebook."""
-    # A notebook's stderr is no terminal, but its kernel gives it away.
-    return "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
 
 
 def versions() -> dict[str, str]:

@@ -11,7 +11,7 @@ import numpy as np
 from geomsup.experiments.dimensionality import LEVELS, report_of, shares_by_name
 from geomsup.experiments.uniform import Result, Series, all_series
 from geomsup.plotting.labels import spread
-from geomsup.plotting.style import DROPPED, GHOST, INK, PALETTE
+from geomsup.plotting.style import GHOST, INK, name_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,8 +33,7 @@ def draw(results: Sequence[Result]) -> Figure:
     series: dict[str, Series] = {}
     for one in all_series(results):
         series.setdefault(str(one), one)
-    colors = {name: PALETTE[k % len(PALETTE)] for k, name in enumerate(_ORDER)}
-    colors |= {_OTHER: "#8C6D31", _IRREGULAR: DROPPED}
+    colors = {name: name_color(name) for name in (*_ORDER, _OTHER, _IRREGULAR)}
     figure, axes = plt.subplots(
         2,
         len(series),

@@ -18,7 +18,7 @@ __all__ = ["draw"]
 
 def draw(results: Sequence[Result]) -> Figure:
     """Draw the best model of all seeds at every setting."""
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
 
     first = results[0]
     shape = first.losses.shape[:2]
@@ -26,7 +26,7 @@ def draw(results: Sequence[Result]) -> Figure:
     weights = np.concatenate([result.weights for result in results], axis=2)
     best = losses.argmin(2)
     limit = 1.35 * float(np.linalg.norm(weights, axis=3).max())
-    figure = Figure(figsize=(3.1 * shape[1], 3.4 * shape[0]), layout="constrained")
+    figure = plt.figure(figsize=(3.1 * shape[1], 3.4 * shape[0]), layout="constrained")
     for (d, s), ax in np.ndenumerate(figure.subplots(*shape, squeeze=False)):
         names = [name for result in results for name in result.names[d][s]]
         k = int(best[d, s])

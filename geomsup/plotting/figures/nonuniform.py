@@ -16,8 +16,8 @@ __all__ = ["draw"]
 
 def draw(results: Sequence[Result]) -> Figure:
     """Draw the first seed."""
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
 
-    figure = Figure(figsize=(13.0, 7.0), layout="constrained")
+    figure = plt.figure(figsize=(13.0, 7.0), layout="constrained")
     draw_varied(figure, figure.add_gridspec(1, 1)[0], results[0], "density", Config().shape)
     return figure

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geomsup.experiments.nonuniform_importance import Config, Result
+from geomsup.plotting.canvas import drawn_legend
 from geomsup.plotting.figures.varied_feature import draw_varied, scale_factors
-from geomsup.plotting.style import INK, PALETTE
+from geomsup.plotting.style import INK, PALETTE, name_color
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,24 +20,23 @@ __all__ = ["draw"]
 
 def draw(results: Sequence[Result]) -> Figure:
     """Draw the first seed."""
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
 
     result, config = results[0], Config()
-    figure = Figure(figsize=(13.0, 10.5), layout="constrained")
+    figure = plt.figure(figsize=(13.0, 10.5), layout="constrained")
     grid = figure.add_gridspec(2, 1, height_ratios=(2.2, 1.0))
     draw_varied(figure, grid[0], result, "importance", config.shape)
     row = grid[1].subgridspec(1, 2)
     losses, bent = figure.add_subplot(row[0, 0]), figure.add_subplot(row[0, 1])
     kept = np.array([name == config.larger_shape for name in result.larger_names])
-    for values, here, label, color in zip(
+    for values, here, label in zip(
         result.larger_losses,
         (kept, np.ones_like(kept)),
         (config.larger_shape, f"{config.larger_rival}, 1 dropped"),
-        PALETTE,
         strict=False,
     ):
         losses.plot(
-            result.larger_factors, np.where(here, values, np.nan), "o-", color=color,
+            result.larger_factors, np.where(here, values, np.nan), "o-", color=name_color(label),
             markersize=3, label=f"{label}, exact",
         )  # fmt: skip
     losses.set_ylabel("expected loss, summed over features")
@@ -58,5 +58,5 @@ def draw(results: Sequence[Result]) -> Figure:
         scale_factors(ax, result.larger_factors)
         ax.axvline(result.larger_crossing, color=INK, linestyle=":", linewidth=0.9, zorder=0)
         ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False, fontsize=8)
+        drawn_legend(ax, frameon=False, fontsize=8)
     return figure

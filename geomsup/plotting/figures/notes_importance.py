@@ -19,11 +19,11 @@ __all__ = ["draw"]
 
 def draw(results: Sequence[Result]) -> Figure:
     """Draw a column for each feature probability, of the first seed."""
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
 
     result = results[0]
     p, n = result.feature_probabilities, len(result.importance)
-    figure = Figure(figsize=(3.5 * len(p), 6.2), layout="constrained")
+    figure = plt.figure(figsize=(3.5 * len(p), 6.2), layout="constrained")
     limit = float(np.max(np.sum(result.weights**2, axis=1)))
     axes = figure.subplots(2, len(p), height_ratios=(1.5, 1.0), squeeze=False)
     for k, (above, below) in enumerate(axes.T):

@@ -12,7 +12,7 @@ from geomsup.experiments.measures import reports_of
 from geomsup.experiments.notes_large import Result
 from geomsup.plotting.graph import plot_interference_graph
 from geomsup.plotting.matrices import plot_cosines
-from geomsup.plotting.style import PALETTE
+from geomsup.plotting.style import name_color
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +36,8 @@ def draw(results: Sequence[Result]) -> Figure:
     plot_interference_graph(report, ax=middle)
     shares = [feature_shares(row) for result in results for row in result.names]
     names = sorted({name for row in shares for name in row}, key=lambda name: -_mean(shares, name))
-    right.barh(range(len(names)), [_mean(shares, name) for name in names], 0.5, color=PALETTE[0])
+    means = [_mean(shares, name) for name in names]
+    right.barh(range(len(names)), means, 0.5, color=[name_color(name) for name in names])
     right.set_yticks(range(len(names)), names)
     right.invert_yaxis()
     right.set(xlabel="share of the features, all models", xlim=(0, 1))

@@ -10,7 +10,7 @@ import numpy as np
 from geomsup.experiments.measures import models_by_name
 from geomsup.experiments.notes_pentagon import Result
 from geomsup.plotting.figures.models import draw_model
-from geomsup.plotting.style import DROPPED, INK, PALETTE
+from geomsup.plotting.style import INK, name_color
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,17 +23,16 @@ _MOST_MINIMA = 4
 
 def draw(results: Sequence[Result]) -> Figure:
     """Draw the models of all seeds by loss, and one of each common name."""
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
 
     weights = np.concatenate([result.weights for result in results])
     losses = np.concatenate([result.losses for result in results])
     named = models_by_name([name for result in results for name in result.names])
     # Cheapest of each name, cheapest names first.
     kinds = sorted(named, key=lambda name: losses[named[name]].min())
-    color = {name: PALETTE[k] if k < len(PALETTE) else DROPPED for k, name in enumerate(kinds)}
     shown = sorted(list(named)[:_MOST_MODELS], key=kinds.index)
 
-    figure = Figure(figsize=(10.5, 6.4), layout="constrained")
+    figure = plt.figure(figsize=(10.5, 6.4), layout="constrained")
     grid = figure.add_gridspec(2, len(shown), height_ratios=(1.0, 1.15))
     best = [min(named[name], key=lambda k: losses[k]) for name in shown]
     limit = 1.35 * float(np.linalg.norm(weights[best], axis=1).max())
@@ -53,7 +52,7 @@ def draw(results: Sequence[Result]) -> Figure:
             rank[named[name]],
             losses[named[name]],
             width=0.8,
-            color=color[name],
+            color=name_color(name),
             label=f"{len(named[name])} × {name}",
         )
     top = 1.3 * losses.max()

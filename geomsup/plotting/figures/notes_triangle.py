@@ -10,7 +10,7 @@ import numpy as np
 from geomsup.experiments.measures import models_by_name
 from geomsup.experiments.notes_triangle import FAMILIES, Result
 from geomsup.plotting.figures.models import draw_model
-from geomsup.plotting.style import INK, PALETTE
+from geomsup.plotting.style import INK, name_color
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ __all__ = ["draw"]
 
 def draw(results: Sequence[Result]) -> Figure:
     """Draw shares of the names, losses above the digon, and the best model on either side."""
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
 
     first = results[0]
     p = first.feature_probabilities
@@ -28,9 +28,9 @@ def draw(results: Sequence[Result]) -> Figure:
     weights = np.concatenate([result.weights for result in results], axis=1)
     names = np.array([[n for result in results for n in result.names[k]] for k in range(len(p))])
     kinds = list(models_by_name(names.ravel().tolist()))
-    # A colour each for the two families, whatever else turns up.
+    # The two families first, whatever else turns up.
     kinds.sort(key=lambda name: FAMILIES.index(name) if name in FAMILIES else len(FAMILIES))
-    figure = Figure(figsize=(12.5, 6.6), layout="constrained")
+    figure = plt.figure(figsize=(12.5, 6.6), layout="constrained")
     grid = figure.add_gridspec(2, 3, width_ratios=(1.0, 1.25, 1.25))
     for panel, k in enumerate((0, len(p) - 1)):
         at = int(losses[k].argmin())
@@ -45,7 +45,8 @@ def draw(results: Sequence[Result]) -> Figure:
     shares, excess = figure.add_subplot(grid[:, 1]), figure.add_subplot(grid[:, 2])
     below = np.zeros(len(p))
     rng = np.random.default_rng(0)
-    for kind, color in zip(kinds, PALETTE, strict=False):
+    for kind in kinds:
+        color = name_color(kind)
         share = (names == kind).mean(1)
         shares.bar(places, share, bottom=below, color=color, label=kind, width=0.75)
         below += share
@@ -53,9 +54,9 @@ def draw(results: Sequence[Result]) -> Figure:
         over = losses[row, column] / first.best_losses[row] - 1.0
         shift = rng.uniform(-0.25, 0.25, size=len(row))
         excess.scatter(row + shift, 100 * over, s=14, color=color, alpha=0.7, linewidths=0)
-    for k, (family, color) in enumerate(zip(FAMILIES, PALETTE, strict=False)):
+    for k, family in enumerate(FAMILIES):
         over = 100 * (first.family_losses[:, k] / first.best_losses - 1.0)
-        excess.plot(places, over, color=color, label=f"{family}, exact", linewidth=1.5)
+        excess.plot(places, over, color=name_color(family), label=f"{family}, exact", linewidth=1.5)
     for ax in (shares, excess):
         ax.set_xticks(places, [f"{x:g}" for x in p])
         ax.set_xlabel("feature probability $p = 1 - S$")

@@ -12,7 +12,7 @@ import numpy as np
 
 from geomsup.experiments.phase_map import MapResult, exact_map, trained_map
 from geomsup.plotting.phases import plot_phase_diagram
-from geomsup.plotting.style import INK, PALETTE
+from geomsup.plotting.style import INK, name_color
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +22,7 @@ __all__ = ["draw"]
 
 def draw(results: Sequence[MapResult]) -> Figure:
     """Draw the maps of the first seed."""
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
     from matplotlib.patches import Patch
 
     result = results[0]
@@ -35,8 +35,8 @@ def draw(results: Sequence[MapResult]) -> Figure:
     names = np.concatenate([np.array(one.phases)[one.phase].ravel() for one in maps.values()])
     found, counts = np.unique(names, return_counts=True)
     ranked = [str(found[k]) for k in np.argsort(-counts, kind="stable")]
-    colors = {name: PALETTE[k % len(PALETTE)] for k, name in enumerate(ranked)}
-    figure = Figure(figsize=(13.0, 5.0), layout="constrained")
+    colors = {name: name_color(name) for name in ranked}
+    figure = plt.figure(figsize=(13.0, 5.0), layout="constrained")
     axes = figure.subplots(1, 3, sharex=True, sharey=True)
     for ax, (title, one) in zip(axes, maps.items(), strict=True):
         plot_phase_diagram(one, ax=ax, colors=[colors[name] for name in one.phases])

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geomsup.experiments.ten_in_two import FAMILIES, PHASES, Result
+from geomsup.plotting.canvas import drawn_legend
 from geomsup.plotting.figures.models import draw_model
-from geomsup.plotting.style import INK, PALETTE
+from geomsup.plotting.style import INK, name_color
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,15 +19,17 @@ __all__ = ["draw"]
 
 _N_MODELS = 5
 _MARKERS = ("s", "o", "^", "x")
+# Of the shape that stands for each phase.
+_COLORS = (name_color("monosemantic"), name_color("digon"), name_color("pentagon"), INK)
 
 
 def draw(results: Sequence[Result]) -> Figure:
     """Draw the models of all seeds; pictures are of the first."""
-    from matplotlib.figure import Figure
+    import matplotlib.pyplot as plt
 
     first = results[0]
     p = first.feature_probabilities
-    figure = Figure(figsize=(12.5, 7.0), layout="constrained")
+    figure = plt.figure(figsize=(12.5, 7.0), layout="constrained")
     grid = figure.add_gridspec(2, 2 * _N_MODELS, height_ratios=(1.0, 1.7))
     for column, k in enumerate(np.linspace(0, len(p) - 1, _N_MODELS).round().astype(int)):
         at = int(first.losses[k].argmin())
@@ -37,7 +40,7 @@ def draw(results: Sequence[Result]) -> Figure:
         )
     sticky = figure.add_subplot(grid[1, :_N_MODELS])
     price = figure.add_subplot(grid[1, _N_MODELS:], sharex=sticky)
-    for phase, marker, color in zip(PHASES, _MARKERS, (*PALETTE[:3], INK), strict=True):
+    for phase, marker, color in zip(PHASES, _MARKERS, _COLORS, strict=True):
         points = [
             (p[k], weights.shape[0] / np.sum(weights**2))
             for result in results
@@ -54,7 +57,7 @@ def draw(results: Sequence[Result]) -> Figure:
     for k, family in enumerate(FAMILIES):
         price.plot(
             1 / p, first.family_losses[:, k] / (first.weights.shape[-1] * p / 3.0),
-            color=PALETTE[k], label=family, linewidth=1.5,
+            color=name_color(family), label=family, linewidth=1.5,
         )  # fmt: skip
     lowest = np.min([result.losses.min(1) for result in results], axis=0)
     price.plot(
@@ -68,5 +71,5 @@ def draw(results: Sequence[Result]) -> Figure:
     price.set(xlabel="1 / (1 − S)", ylabel="loss / loss of the zero output")
     for ax in (sticky, price):
         ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False, fontsize=8)
+        drawn_legend(ax, frameon=False, fontsize=8)
     return figure

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geomsup.experiments.varied_feature import VariedResult
+from geomsup.plotting.canvas import drawn_legend
 from geomsup.plotting.figures.models import draw_model
-from geomsup.plotting.style import DROPPED, INK, PALETTE
+from geomsup.plotting.style import DROPPED, INK, PALETTE, name_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,16 +74,14 @@ def _draw_branches(ax: Axes, result: VariedResult, shape: str) -> None:
             label="trained models" if k == 0 else None,
         )  # fmt: skip
     ax.plot(
-        result.factors, np.where(kept, result.branch_losses, np.nan), color=PALETTE[0],
+        result.factors, np.where(kept, result.branch_losses, np.nan), color=name_color(shape),
         label=f"{shape}, exact",
     )  # fmt: skip
-    for losses, names, end, color in zip(
-        result.rival_losses, result.rival_names, (0, -1), PALETTE[1:], strict=False
-    ):
+    for losses, names, end in zip(result.rival_losses, result.rival_names, (0, -1), strict=False):
         same = np.array([name == names[end] and name != "" for name in names])
         if same.any():
             ax.plot(
-                result.factors, np.where(same, losses, np.nan), color=color,
+                result.factors, np.where(same, losses, np.nan), color=name_color(names[end]),
                 label=f"{names[end]}, exact",
             )  # fmt: skip
     ax.plot(
@@ -91,7 +90,7 @@ def _draw_branches(ax: Axes, result: VariedResult, shape: str) -> None:
     )  # fmt: skip
     ax.set(yscale="log", ylabel="expected loss, summed over features")
     ax.set_ylim(0.8 * result.losses.min(), 2.5 * result.losses.min(1).max())
-    ax.legend(frameon=False, fontsize=7, loc="upper left")
+    drawn_legend(ax, frameon=False, fontsize=7, loc="upper left")
 
 
 def _draw_deformation(ax: Axes, result: VariedResult, shape: str) -> None:

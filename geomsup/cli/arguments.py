@@ -1,0 +1,216 @@
+"""The options that verbs share, and a parser in whose lists the words after the numbers are free.
+
+One vocabulary for all verbs: the same thing has the same option everywhere, lists are separated by
+spaces, and names of before stay as aliases.  An option's ``dest`` is what the library calls it, so
+that a message of the library can be said in the words that were typed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+__all__ = ["VerbParser", "above_zero", "at_least", "one_or_all"]
+
+_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+_NUMBERS = re.compile(rf"{_NUMBER}(,{_NUMBER})*")
+# Calls of the library that a message recommends, and the verbs that make them.
+_AS_VERBS = {"best_configuration": "geomsup optimum", "list_shapes()": "geomsup shapes"}
+
+
+class VerbParser(argparse.ArgumentParser):
+    """The parser of one verb.
+
+    argparse gives an option with a list every word that follows, ``verify --p .3 W.npy`` its file
+    too.  Here a list ends where the numbers end, and positional words may stand anywhere.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._flags: dict[str, str] = {}
+        self._lists: set[str] = set()
+        super().__init__(**options)
+
+    def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
+        """Declare an option, and remember how it is typed."""
+        action = super().add_argument(*names, **options)
+        if action.option_strings:
+            self._flags[action.dest] = action.option_strings[0]
+        return action
+
+    def add_numbers(
+        self, *names: str, metavar: str, kind: Callable[[str], float] = float, **options: Any
+    ) -> None:
+        """Declare an option with one or more numbers, which arrive as a list."""
+        shown = f"{metavar} [{metavar} ...]"
+        self.add_argument(*names, type=_several(kind), metavar=shown, **options)
+        self._lists.update(names)
+
+    def add_file(self, help_text: str = "a weight file") -> None:
+        """Declare FILE."""
+        self.add_argument("file", metavar="FILE", help=help_text)
+
+    def add_matrix(self) -> None:
+        """Declare FILE, and which of its matrices is meant, features as columns or as rows."""
+        self.add_file()
+        self.add_argument("--key", metavar="NAME", help="which array, when the file has several")
+        self.add_instance("which matrix of a stack, from 0")
+        self.add_feature_axis("--feature-axis", "columns")
+
+    def add_instance(self, help_text: str) -> None:
+        """Declare which model or matrix of several is meant."""
+        self.add_argument("--instance", type=at_least(0), metavar="K", help=help_text)
+
+    def add_feature_axis(self, name: str, columns: str) -> None:
+        """Declare whether columns or rows are features."""
+        self.add_argument(
+            name,
+            type=int,
+            choices=(-1, 0),
+            default=-1,
+            help=f"-1: {columns} are features (default); 0: rows are",
+        )
+
+    def add_size(self, *, hidden_required: bool) -> None:
+        """Declare the size of a model."""
+        size = at_least(1)
+        self.add_argument(
+            "--features", dest="n_features", type=size, required=True, metavar="N", help="features"
+        )
+        self.add_argument(
+            "--hidden",
+            dest="n_hidden",
+            type=size,
+            required=hidden_required,
+            metavar="M",
+            help="dimensions" if hidden_required else "dimensions, without SHAPES",
+        )
+
+    def add_data(self) -> None:
+        """Declare the data of a model, and the search for its best configuration."""
+        self.add_numbers(
+            "--p",
+            "--feature-probability",
+            dest="feature_probability",
+            required=True,
+            metavar="P",
+            help="feature probability, one for all or one for each feature",
+        )
+        self.add_numbers(
+            "--importance",
+            default=[1.0],
+            metavar="I",
+            help="importance, one for all or one for each feature (default: 1)",
+        )
+        self.add_starts(100, "random starts")
+        self.add_seed()
+
+    def add_starts(self, default: int, help_text: str) -> None:
+        """Declare the number of starts of a search."""
+        self.add_argument(
+            "--starts",
+            dest="n_starts",
+            type=at_least(1),
+            default=default,
+            metavar="K",
+            help=f"{help_text} (default: {default})",
+        )
+
+    def add_seed(self) -> None:
+        """Declare the seed."""
+        self.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="default: 0")
+
+    def add_plot(self, what: str) -> None:
+        """Declare where a picture goes."""
+        self.add_argument("--plot", metavar="FILE.png", help=f"draw {what} (also .pdf, .svg)")
+
+    def parse(self, words: Sequence[str]) -> argparse.Namespace:
+        """Read the words after the verb."""
+        # What stands behind "--" may begin like an option, which the other way of parsing drops.
+        parse = self.parse_args if "--" in words else self.parse_intermixed_args
+        return parse(self._joined(words))
+
+    def in_own_words(self, message: str) -> str:
+        """A message of the library with options where it names arguments."""
+        for name, flag in self._flags.items():
+            # A name with an underscore is nothing but a name; "noise" may be an English word.
+            follows = "" if "_" in name else r"(?=\s*=|\s+(must|needs)\b|\s+')"
+            start = r"(?<![\w.-])"
+            assigned = rf"{start}{name}\s*=\s*(?=\S)"
+            message = re.sub(assigned, f"{flag} ", message)
+            message = re.sub(rf"{start}{name}\b(?![\w(.]){follows}", flag, message)
+        for call, verb in _AS_VERBS.items():
+            message = message.replace(call, verb)
+        return message
+
+    def _joined(self, words: Sequence[str]) -> list[str]:
+        """The words with each list of numbers joined to its option by commas."""
+        joined: list[str] = []
+        rest = list(words)
+        while rest:
+            word = rest.pop(0)
+            if word == "--":
+                return [*joined, word, *rest]
+            name, assigned, first = word.partition("=")
+            if name not in self._lists:
+                joined.append(word)
+                continue
+            values = [first] if assigned else []
+            if not assigned and rest and not _is_option(rest[0]):
+                values.append(rest.pop(0))
+            while values and rest and _NUMBERS.fullmatch(rest[0]):
+                values.append(rest.pop(0))
+            joined.append(f"{name}={','.join(values)}" if values else name)
+        return joined
+
+
+def _is_option(word: str) -> bool:
+    return word.startswith("-") and not _NUMBERS.fullmatch(word)
+
+
+def _several(kind: Callable[[str], float]) -> Callable[[str], list[float]]:
+    """An argparse type: one or more numbers; commas separate them too."""
+
+    def numbers(text: str) -> list[float]:
+        try:
+            return [kind(word) for word in text.split(",")]
+        except ValueError:
+            shown = text.replace(",", " ")
+            what = "whole numbers" if kind is int else "numbers"
+            raise argparse.ArgumentTypeError(
+                f"expected {what} separated by spaces, got {shown!r}"
+            ) from None
+
+    return numbers
+
+
+def one_or_all(values: list[float]) -> float | list[float]:
+    """A single number stands for all features."""
+    return values[0] if len(values) == 1 else values
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """An argparse type: whole numbers from ``least`` on."""
+
+    def whole_number(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number ≥ {least}, got {text!r}")
+        return number
+
+    return whole_number
+
+
+def above_zero(text: str) -> float:
+    """An argparse type: finite numbers above zero."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number

@@ -1,0 +1,71 @@
+"""Bars for work that takes more than a moment: on stderr, with an estimate of what is left.
+
+Nothing is shown in the first second, so that whatever is quick stays silent.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from geomsup.errors import GeomsupError, shorten
+
+__all__ = ["bar", "is_interactive"]
+
+_SILENT_SECONDS = 1.0
+
+
+def is_interactive() -> bool:
+    """Whether somebody watches: stderr is a terminal, or this is a notebook."""
+    # A notebook's stderr is no terminal, but its kernel gives it away.
+    return "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
+
+
+@contextmanager
+def bar(
+    total: int, doing: str, unit: str, progress: bool | None = None
+) -> Iterator[Callable[[int], None]]:
+    """Show how much of some work is done.
+
+    Parameters
+    ----------
+    total : int
+        Number of pieces.
+    doing : str
+        What is being done, for the left of the bar.
+    unit : str
+        What a piece is.
+    progress : bool, optional
+        Whether to show it. None shows it in a terminal or a notebook.
+
+    Yields
+    ------
+    callable
+        To be called with the number of pieces done so far.
+
+    Raises
+    ------
+    GeomsupError
+        If `progress` is something else.
+
+    Examples
+    --------
+    >>> with bar(3, "counting", "piece") as done:
+    ...     for number in range(3):
+    ...         done(number)
+    """
+    if progress is not None and not isinstance(progress, bool):
+        raise GeomsupError(f"progress must be True, False or None, got {shorten(progress)}")
+    if not (is_interactive() if progress is None else progress):
+        yield lambda _done: None
+        return
+    # Only now: whoever sees no bar need not load it.
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, desc=doing, unit=unit, leave=False, delay=_SILENT_SECONDS) as shown:
+        yield lambda done: _advance(shown, done)
+
+
+def _advance(shown: object, done: int) -> None:
+    shown.update(max(0, done - shown.n))  # type: ignore[attr-defined]
