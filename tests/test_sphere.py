@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import math
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -568,6 +570,45 @@ def test_what_the_table_lacks_is_computed() -> None:
     assert best.energy == pytest.approx(minimize_energy(7, s=2).energy, rel=1e-12)
     assert "computed now" in str(best)
     assert best.to_dict()["points"] == best.points.tolist()
+
+
+@pytest.mark.parametrize(("n", "n_starts"), [(12, None), (60, 5), (40, 2)])
+def test_a_search_says_how_far_it_is(
+    n: int, n_starts: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[int] = []
+
+    @contextlib.contextmanager
+    def recorded(
+        total: int, doing: str, unit: str, progress: bool | None
+    ) -> Iterator[Callable[[int], None]]:
+        assert (total, unit, progress) == (100, "%", True)
+        assert f"{n} points" in doing
+        yield said.append
+
+    silent = minimize_energy(n, n_starts=n_starts)
+    monkeypatch.setattr("geomsup.sphere.minimize.bar", recorded)
+    told = minimize_energy(n, n_starts=n_starts, progress=True)
+    assert told.energy == silent.energy
+    assert np.array_equal(told.points, silent.points)
+    assert 0 <= min(said) < 20
+    assert max(said) <= 100
+    # Within a descent too: more often than once for each.
+    assert len(said) > 5 * (told.n_starts + told.n_hops)
+    if n_starts is not None:
+        assert said[-1] == 100
+
+
+def test_a_long_search_shows_a_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geomsup.progress._SILENT_SECONDS", 0.0)
+    minimize_energy(40, n_starts=3, progress=True)
+    assert "40 points, 3 descents" in capsys.readouterr().err
+    minimize_energy(5, n_starts=3, progress=False)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(GeomsupError, match="progress must be"):
+        thomson_optimum(7, s=3.5, progress="yes")  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------------------------- symmetry
