@@ -18,7 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from shape_list import FIGURES, JOHNSON
 
+from geomsup import match_shape
 from geomsup.errors import GeomsupError
 from geomsup.shapes import Shape, ShapeFamily, get_shape, list_shapes
 from geomsup.shapes.families import CappedRings, bisect_minimum, coulomb_energy
@@ -386,6 +388,29 @@ def test_a_figure_without_its_cap_is_the_one_with_fewer_caps(name: str, left: st
     shape = get_shape(f"vacant {name} (cap)")
     assert shape.name == left
     assert np.array_equal(family_of(name).build(0.7)[:-1], family_of(left).build(0.7))
+
+
+# ---- the reference figures of continuous shape measures -----------------------------------
+
+
+@pytest.mark.parametrize("name", JOHNSON)
+def test_johnsons_solids_have_their_edges(name: str) -> None:
+    build, n_edges = JOHNSON[name]
+    lengths = np.linalg.norm(build()[:, None] - build()[None], axis=2)
+    assert (np.abs(lengths - 1.0) < 1e-9).sum() == 2 * n_edges
+    assert lengths[~np.eye(len(lengths), dtype=bool)].min() > 1.0 - 1e-9
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_reference_figures_that_the_catalogue_has_are_its_own(name: str) -> None:
+    points, called = FIGURES[name]
+    assert np.linalg.norm(points, axis=1) == pytest.approx(1.0, abs=1e-12)
+    alike = [s for s in list_shapes(len(points)) if s.dim == np.linalg.matrix_rank(points, 1e-9)]
+    fits = {s.name for s in alike if match_shape(points, s).rms_angle < 1e-6}
+    if called is None:
+        assert fits == set()
+    else:
+        assert match_shape(points, called).rms_angle < 1e-6
 
 
 # ---- shapes of the same size --------------------------------------------------------------
