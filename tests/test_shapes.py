@@ -24,6 +24,7 @@ from geomsup import match_shape
 from geomsup.errors import GeomsupError
 from geomsup.shapes import Shape, ShapeFamily, get_shape, list_shapes
 from geomsup.shapes.families import CappedRings, bisect_minimum, coulomb_energy
+from geomsup.shapes.universal import isotropic_code
 
 FloatArray = NDArray[np.float64]
 
@@ -388,6 +389,76 @@ def test_a_figure_without_its_cap_is_the_one_with_fewer_caps(name: str, left: st
     shape = get_shape(f"vacant {name} (cap)")
     assert shape.name == left
     assert np.array_equal(family_of(name).build(0.7)[:-1], family_of(left).build(0.7))
+
+
+# ---- universally optimal codes beyond eight dimensions ------------------------------------
+
+# Cohn and Kumar 2007, Table 1: points, dimension, cosines; and how often each is met from a point
+# (a design of strength s fixes the first s moments, which the test below checks by themselves).
+UNIVERSAL_CODES = [
+    ("Higman-Sims 100", 100, 22, (Fraction(-4, 11), Fraction(1, 11)), 3),
+    ("isotropic 112", 112, 21, (Fraction(-1, 3), Fraction(1, 9)), 3),
+    ("McLaughlin 162", 162, 21, (Fraction(-2, 7), Fraction(1, 7)), 3),
+    ("McLaughlin 275", 275, 22, (Fraction(-1, 4), Fraction(1, 6)), 4),
+    ("isotropic 325", 325, 52, (Fraction(-1, 4), Fraction(1, 16)), 3),
+    ("Leech 552", 552, 23, (Fraction(-1), Fraction(-1, 5), Fraction(1, 5)), 5),
+    ("isotropic 756", 756, 105, (Fraction(-1, 5), Fraction(1, 25)), 3),
+    ("Leech 891", 891, 22, (Fraction(-1, 2), Fraction(-1, 8), Fraction(1, 4)), 5),
+]
+
+
+@pytest.mark.parametrize(("name", "n", "dim", "cosines", "strength"), UNIVERSAL_CODES)
+def test_universally_optimal_codes(
+    name: str, n: int, dim: int, cosines: tuple[Fraction, ...], strength: int
+) -> None:
+    shape = get_shape(name)
+    assert (shape.n_vertices, shape.dim) == (n, dim)
+    wanted = np.array([*map(float, cosines), 1.0])
+    gram = shape.vertices @ shape.vertices.T
+    nearest = np.abs(gram[..., None] - wanted).argmin(axis=-1)
+    assert np.abs(gram - wanted[nearest]).max() < 1e-12
+    # Every point sees the others alike, and itself once.
+    counts = np.array([(nearest == k).sum(axis=1) for k in range(len(wanted))])
+    assert (counts == counts[:, :1]).all()
+    assert counts[-1, 0] == 1
+    # A spherical design: the moments of the cosines are those of the whole sphere, exactly.
+    exact = [*cosines, Fraction(1)]
+    for power in range(1, strength + 1):
+        mean = sum(int(c) * t**power for c, t in zip(counts[:, 0], exact, strict=True)) / Fraction(
+            n
+        )
+        sphere = Fraction(0)
+        if power % 2 == 0:
+            sphere = Fraction(1)
+            for k in range(power // 2):
+                sphere *= Fraction(2 * k + 1, dim + 2 * k)
+        assert mean == sphere, power
+
+
+def test_codes_do_not_compete_for_names_and_are_found() -> None:
+    for name, n, dim, *_ in UNIVERSAL_CODES:
+        assert name not in [shape.name for shape in list_shapes(n, dim)]
+    assert get_shape("higman–sims 100") is get_shape("HS 100")
+    assert get_shape("GQ(3, 9)").name == "isotropic 112"
+    # The same construction over the field of two elements is a figure of the catalogue.
+    assert sorted_cosines(isotropic_code(2)) == pytest.approx(
+        sorted_cosines(get_shape("Schläfli 27").vertices), abs=1e-12
+    )
+
+
+def test_orders_of_the_groups_of_codes() -> None:
+    # Orders of sporadic and unitary groups (Conway et al. 1985, ATLAS of Finite Groups).
+    orders = {name: get_shape(name).symmetry_order for name, *_ in UNIVERSAL_CODES}
+    assert orders["Higman-Sims 100"] == 2 * 44_352_000
+    assert orders["McLaughlin 275"] == 2 * 898_128_000
+    assert orders["McLaughlin 162"] == 4 * 3_265_920
+    assert orders["isotropic 112"] == 8 * 3_265_920
+    assert orders["isotropic 325"] == 4 * 1_018_368_000
+    assert orders["isotropic 756"] == 4 * 14_742_000_000
+    assert orders["Leech 552"] == 2 * 495_766_656_000
+    assert orders["Leech 891"] == 6 * 9_196_830_720
+    for name, n, *_ in UNIVERSAL_CODES:
+        assert orders[name] % n == 0
 
 
 # ---- the reference figures of continuous shape measures -----------------------------------

@@ -611,6 +611,18 @@ def test_a_long_search_shows_a_bar(
         thomson_optimum(7, s=3.5, progress="yes")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("n", "dim"), [(112, 21), (162, 21), (100, 22)])
+def test_codes_beyond_eight_dimensions_are_known_and_proven(n: int, dim: int) -> None:
+    best = thomson_optimum(n, dim=dim)
+    assert (best.status, best.points.shape) == ("proven", (n, dim))
+    assert "Cohn and Kumar" in best.source
+    assert best.energy == pytest.approx(float(energy(best.points)), rel=1e-12)
+    assert best.gradient_norm < 1e-9
+    # A few descents in the same place end no lower.
+    found = minimize_energy(n, dim, n_starts=1)
+    assert found.energy > best.energy * (1 - 1e-12)
+
+
 # ---------------------------------------------------------------------------------- symmetry
 
 

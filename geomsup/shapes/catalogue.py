@@ -17,7 +17,7 @@ from functools import lru_cache
 from weakref import WeakValueDictionary
 
 from geomsup.errors import GeomsupError, UnknownShapeError
-from geomsup.shapes.figures import FIGURES
+from geomsup.shapes.figures import CODES, FIGURES
 from geomsup.shapes.polytopes import Shape
 from geomsup.shapes.recipes import (
     MAX_DIM,
@@ -340,5 +340,7 @@ def _shown(value: object) -> str:
 
 
 _KNOWN = {
-    _normalised(text): recipe for recipe in FIGURES for text in (recipe.name, *recipe.synonyms)
+    _normalised(text): recipe
+    for recipe in (*FIGURES, *CODES)
+    for text in (recipe.name, *recipe.synonyms)
 }

@@ -14,13 +14,13 @@ from functools import partial
 
 import numpy as np
 
-from geomsup.shapes import codes, solids
+from geomsup.shapes import codes, solids, universal
 from geomsup.shapes.constructors import FloatArray
 from geomsup.shapes.families import CappedRings, capped_family
 from geomsup.shapes.recipes import Recipe, series_recipe, sum_recipe
 from geomsup.shapes.vacant import vacant_recipes
 
-__all__ = ["FIGURES"]
+__all__ = ["CODES", "FIGURES"]
 
 _COXETER = "Coxeter 1973, Regular Polytopes"
 _UNIFORM = "Coxeter, Longuet-Higgins and Miller 1954, Uniform polyhedra"
@@ -294,4 +294,35 @@ _WHOLE: tuple[Recipe, ...] = (
 FIGURES: tuple[Recipe, ...] = (
     *_WHOLE,
     *(vacant for whole in _WHOLE for vacant in vacant_recipes(whole)),
+)
+
+
+def _isotropic(q: int, exponent: int = 1) -> Recipe:
+    """The points of a quadric over the field of q = p**exponent elements."""
+    n, dim = (q + 1) * (q**3 + 1), q * (q * q - q + 1)
+    # All semilinear isometries of the Hermitian form in four dimensions over GF(q²).
+    order = q**6 * (q**2 - 1) * (q**3 + 1) * (q**4 - 1) * 2 * exponent
+    coordinates = partial(universal.isotropic_code, q)
+    return _fixed(f"isotropic {n}", n, dim, order, coordinates, _COHN_KUMAR, f"GQ({q}, {q * q})")
+
+
+#: Universally optimal codes beyond eight dimensions.  They can be asked for, and do not compete
+#: for the names of components: nobody has seen one learned, and laying one over data takes long.
+CODES: tuple[Recipe, ...] = (
+    _fixed("Higman-Sims 100", 100, 22, 88704000, universal.higman_sims_100, _COHN_KUMAR, "HS 100"),
+    _isotropic(3),
+    _fixed("McLaughlin 162", 162, 21, 13063680, universal.mclaughlin_162, _COHN_KUMAR, "U4(3) 162"),
+    _fixed("McLaughlin 275", 275, 22, 1796256000, universal.mclaughlin_275, _COHN_KUMAR, "McL 275"),
+    _isotropic(4, exponent=2),
+    _fixed(
+        "Leech 552",
+        552,
+        23,
+        991533312000,
+        universal.leech_552,
+        _COHN_KUMAR,
+        "276 equiangular lines",
+    ),
+    _isotropic(5),
+    _fixed("Leech 891", 891, 22, 55180984320, universal.leech_891, _COHN_KUMAR),
 )
