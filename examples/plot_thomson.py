@@ -42,12 +42,12 @@ family = get_shape("square antiprism").family
 members = {name: family.build(angle) for name, angle in family.landmarks.items()}
 loss_optimum = symmetric_optimum("square antiprism", 8, 0.1).W.T
 members["least loss at p = 0.1"] = loss_optimum / np.linalg.norm(loss_optimum, axis=1)[:, None]
-print(f"{'eight points in R^3':<22}{'energy':>12}{'angle':>9}{'tightness':>11}{'overlap':>9}")
+print(f"{'eight points in R^3':<22}{'energy':>12}{'angle':>9}{'Σcos²':>11}{'overlap':>9}")
 for name, points in members.items():
     row = compare_to_optima(points)
     print(
         f"{name:<22}{row.energy:>12.6f}{np.degrees(row.smallest_angle):>8.3f}°"
-        f"{row.tightness:>11.6f}{row.overlap:>9.5f}"
+        f"{row.frame_potential:>11.6f}{row.overlap:>9.5f}"
     )
 
 # %%

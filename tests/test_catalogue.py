@@ -78,6 +78,57 @@ PROMISED = {
     "pentagon ⊕ pentagon": (10, 4),
 }
 
+# And without a vertex: number of vertices, dimension.
+PROMISED_VACANT = {
+    "vacant pentagon": (4, 2),
+    "vacant hexagon": (5, 2),
+    "vacant heptagon": (6, 2),
+    "vacant octagon": (7, 2),
+    "vacant 9-gon": (8, 2),
+    "vacant cube": (7, 3),
+    "vacant tesseract": (15, 4),
+    "vacant 5-cube": (31, 5),
+    "vacant triangular prism": (5, 3),
+    "vacant pentagonal prism": (9, 3),
+    "vacant hexagonal prism": (11, 3),
+    "vacant square antiprism": (7, 3),
+    "vacant pentagonal antiprism": (9, 3),
+    "vacant hexagonal antiprism": (11, 3),
+    "vacant capped octahedron (cap)": (6, 3),
+    "vacant capped octahedron (capped face)": (6, 3),
+    "vacant capped octahedron (far face)": (6, 3),
+    "vacant capped triangular prism (capped face)": (6, 3),
+    "vacant capped triangular prism (far edge)": (6, 3),
+    "vacant triangular dodecahedron (A site)": (7, 3),
+    "vacant triangular dodecahedron (B site)": (7, 3),
+    "vacant bicapped triangular prism (shared edge)": (7, 3),
+    "vacant bicapped triangular prism (outer edge)": (7, 3),
+    "vacant tricapped triangular prism (prism)": (8, 3),
+    "vacant capped square antiprism (capped face)": (8, 3),
+    "vacant capped square antiprism (far face)": (8, 3),
+    "vacant bicapped square antiprism (antiprism)": (9, 3),
+    "vacant icosahedron": (11, 3),
+    "vacant dodecahedron": (19, 3),
+    "vacant cuboctahedron": (11, 3),
+    "vacant anticuboctahedron (belt)": (11, 3),
+    "vacant anticuboctahedron (triangle)": (11, 3),
+    "vacant truncated tetrahedron": (11, 3),
+    "vacant snub cube": (23, 3),
+    "vacant 24-cell": (23, 4),
+    "vacant 600-cell": (119, 4),
+    "vacant rectified 5-cell": (9, 4),
+    "vacant 3-3 duoprism": (8, 4),
+    "vacant 5-demicube": (15, 5),
+    "vacant 6-demicube": (31, 6),
+    "vacant rook graph code": (15, 6),
+    "vacant Shrikhande code": (15, 6),
+    "vacant Schläfli 27": (26, 6),
+    "vacant Gosset 56": (55, 7),
+    "vacant E6 roots": (71, 6),
+    "vacant E7 roots": (125, 7),
+    "vacant E8 roots": (239, 8),
+}
+
 PRIMITIVES = [
     "monosemantic",
     "digon",
@@ -98,7 +149,9 @@ PRIMITIVES = [
 
 
 def test_catalogue_holds_exactly_the_promised_names() -> None:
-    assert {s.name: (s.n_vertices, s.dim) for s in list_shapes()} == PROMISED
+    sizes = {s.name: (s.n_vertices, s.dim) for s in list_shapes()}
+    assert sizes == PROMISED | PROMISED_VACANT
+    assert {s.name for s in list_shapes() if s.vacant_of is not None} == set(PROMISED_VACANT)
 
 
 @pytest.mark.parametrize("recipe", FIGURES, ids=lambda recipe: recipe.name)
@@ -170,6 +223,19 @@ def test_a_shape_has_factors_exactly_when_its_gram_matrix_falls_apart(name: str)
         ("Petersen code", "rectified 5-cell"),
         ("Clebsch code", "5-demicube"),
         ("vacant octahedron", "square pyramid"),
+        ("vacant digon", "monosemantic"),
+        ("vacant square", "digon ⊕ monosemantic"),
+        ("Vacant 16-cell", "digon ⊕ digon ⊕ digon ⊕ monosemantic"),
+        ("vacant 9-orthoplex", " ⊕ ".join(["digon"] * 8 + ["monosemantic"])),
+        ("vacant_ICOSAHEDRON", "vacant icosahedron"),
+        ("vacant hexahedron", "vacant cube"),
+        ("vacant Petersen code", "vacant rectified 5-cell"),
+        ("vacant snub disphenoid (a-site)", "vacant triangular dodecahedron (A site)"),
+        ("vacant tricapped triangular prism (cap)", "bicapped triangular prism"),
+        ("vacant bicapped square antiprism (cap)", "capped square antiprism"),
+        ("vacant 17-gon", "vacant 17-gon"),
+        ("digon + vacant pentagon", "vacant pentagon ⊕ digon"),
+        ("vacant octahedron + digon", "digon ⊕ digon ⊕ digon ⊕ monosemantic"),
         ("600 cell", "600-cell"),
         ("17-GON", "17-gon"),
         ("17 gon", "17-gon"),
@@ -219,6 +285,14 @@ def test_members_of_the_endless_series(text: str, n_vertices: int, dim: int, ord
     assert shape.is_tight
 
 
+@pytest.mark.parametrize(("text", "order"), [("vacant 17-gon", 2), ("vacant 7-cube", 5040)])
+def test_vacant_members_of_the_endless_series(text: str, order: int) -> None:
+    shape = get_shape(text)
+    assert shape.symmetry_order == order
+    assert shape.vacant_of == text.removeprefix("vacant ")
+    assert shape.n_vertices == get_shape(shape.vacant_of).n_vertices - 1
+
+
 @given(k=st.integers(3, 200))
 def test_polygon_cosines(k: int) -> None:
     gram = get_shape(f"{k}-gon").gram
@@ -254,6 +328,9 @@ def test_cube_cosines_are_binomial(dim: int) -> None:
         ("Shrikande code", "Shrikhande code"),
         ("E9 roots", "E8 roots"),
         ("triangle ⊕ digno", "digon"),
+        ("vacant icosahedrn", "vacant icosahedron"),
+        ("vacant capped octahedron", "vacant capped octahedron (far face)"),
+        ("vacant anticuboctahedron", "vacant anticuboctahedron (belt)"),
     ],
 )
 def test_unknown_names_get_suggestions(text: str, suggestion: str) -> None:
@@ -289,6 +366,13 @@ def test_unknown_names_get_suggestions(text: str, suggestion: str) -> None:
         "pentagon;",
         "x" * 100_000,
         "Thomson\n8",
+        "vacant",
+        "vacant tetrahedron",
+        "vacant triangle",
+        "vacant triangular bipyramid",
+        "vacant Thomson 11 in R^3",
+        "vacant vacant cube",
+        "vacant qwertyuiop",
     ],
 )
 def test_bad_names_are_refused_in_one_line(text: str) -> None:
@@ -349,12 +433,17 @@ def test_any_text_gives_a_shape_or_one_clear_error(text: str) -> None:
 def test_shapes_of_eight_vertices() -> None:
     assert [(s.name, s.dim) for s in list_shapes(8)] == [
         ("octagon", 2),
+        ("vacant 9-gon", 2),
         ("bicapped triangular prism", 3),
         ("cube", 3),
         ("hexagonal bipyramid", 3),
         ("square antiprism", 3),
         ("triangular dodecahedron", 3),
+        ("vacant capped square antiprism (capped face)", 3),
+        ("vacant capped square antiprism (far face)", 3),
+        ("vacant tricapped triangular prism (prism)", 3),
         ("16-cell", 4),
+        ("vacant 3-3 duoprism", 4),
         ("7-simplex", 7),
     ]
 
@@ -376,7 +465,8 @@ def test_shapes_of_eight_vertices() -> None:
     ],
 )
 def test_endless_series_join_by_size(n_vertices: int, names: set[str]) -> None:
-    assert {shape.name for shape in list_shapes(n_vertices)} == names
+    whole = {shape.name for shape in list_shapes(n_vertices) if shape.vacant_of is None}
+    assert whole == names
 
 
 @given(n_vertices=st.integers(1, 130))
@@ -407,7 +497,12 @@ def test_listing_by_size_is_complete_ordered_and_without_duplicates(n_vertices: 
 
 
 def test_listing_by_dimension() -> None:
-    assert [s.name for s in list_shapes(dim=7)] == ["Gosset 56", "E7 roots"]
+    assert [s.name for s in list_shapes(dim=7)] == [
+        "vacant Gosset 56",
+        "Gosset 56",
+        "vacant E7 roots",
+        "E7 roots",
+    ]
     assert [s.name for s in list_shapes(12, dim=2)] == ["12-gon"]
     assert [s.name for s in list_shapes(12, 6)] == ["6-orthoplex"]
     assert list_shapes(5, 7) == ()

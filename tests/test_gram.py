@@ -7,6 +7,7 @@ Welch 1974.
 from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
@@ -217,3 +218,27 @@ def test_summary_prints_and_converts() -> None:
 def test_bad_input_is_refused(function: object) -> None:
     with pytest.raises(GeomsupError):
         function([[np.nan, 1.0]])  # type: ignore[operator]  # parametrised over functions
+
+
+@pytest.mark.parametrize(
+    ("n_vectors", "dim", "name"),
+    [
+        ("a", 2, "n_vectors"),
+        (4, "b", "dim"),
+        (4.0, 2, "n_vectors"),
+        (-1, 2, "n_vectors"),
+        (4, None, "dim"),
+        (True, 2, "n_vectors"),
+        (4, np.nan, "dim"),
+        ([4], 2, "n_vectors"),
+    ],
+)
+def test_sizes_of_the_welch_bound_are_whole_numbers(n_vectors: Any, dim: Any, name: str) -> None:
+    with pytest.raises(GeomsupError, match=f"{name} as a whole number from 0 on") as caught:
+        welch_bound(n_vectors, dim)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_welch_bound_of_numpy_integers() -> None:
+    assert welch_bound(np.int64(4), np.int32(3)) == pytest.approx(1 / 3)  # type: ignore[arg-type]
+    assert welch_bound(0, 0) == welch_bound(3, 0) == welch_bound(2, 2) == 0.0

@@ -71,6 +71,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "matching.match": {
         "errors",
+        "gram",
         "shapes",
         "matching.evidence",
         "matching.alignment",
@@ -80,12 +81,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The search on the sphere knows nothing of matching; the comparison with optima needs both.
     "sphere": {"best_known", *(f"sphere.{name}" for name in _SPHERE), "sphere.compare"},
     **{
-        f"sphere.{name}": {"errors", "shapes", "best_known"}
+        f"sphere.{name}": {"errors", "progress", "shapes", "best_known"}
         | {f"sphere.{other}" for other in _SPHERE[:k]}
         for k, name in enumerate(_SPHERE)
     },
     "sphere.compare": {
         "errors",
+        "gram",
         "shapes",
         "best_known",
         "matching.placement",

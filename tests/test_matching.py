@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from itertools import permutations
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from geomsup import GeomsupError, classify_geometry, get_shape, list_shapes, mat
 from geomsup.matching.alignment import Cloud, Template, align
 from geomsup.matching.candidates import candidate_set
 from geomsup.matching.match import match_directions
+from geomsup.shapes import Shape
 
 
 def exhaustive_residual(points: Array, vertices: Array) -> float:
@@ -59,6 +62,18 @@ def test_every_shape_is_recognised_in_its_own_and_in_more_dimensions(shape: str)
             assert result.candidates[0].noise == pytest.approx(0.02, rel=0.7)
 
 
+@pytest.mark.parametrize("shape", [s.name for s in list_shapes() if s.vacant_of is not None])
+def test_an_exact_vacant_figure_is_laid_over_itself(shape: str) -> None:
+    # Tuples of vertices differ by where the hole is, far more than a beam can hold.
+    rng = np.random.default_rng(4)
+    vertices = get_shape(shape).vertices
+    turn = np.linalg.qr(rng.normal(size=(vertices.shape[1] + 1,) * 2))[0][:, : vertices.shape[1]]
+    order = rng.permutation(len(vertices))
+    match = match_shape(vertices[order] @ turn.T, shape)
+    assert match.rms_angle < 1e-6
+    np.testing.assert_allclose(match.ideal_directions().T, vertices[order] @ turn.T, atol=1e-6)
+
+
 @pytest.mark.parametrize("n_vertices", [4, 6, 8])
 def test_lower_bound_is_a_lower_bound(n_vertices: int) -> None:
     rng = np.random.default_rng(n_vertices)
@@ -89,12 +104,82 @@ def test_shape_measure_follows_the_noise() -> None:
 
 
 def test_match_shape_refuses_what_cannot_fit() -> None:
-    with pytest.raises(GeomsupError, match=r"the pentagon has 5 vertices, .* shape \(4, 3\)"):
+    with pytest.raises(GeomsupError, match=r"the pentagon has 5 vertices, .* 4 directions in 3"):
         match_shape(np.eye(4, 3) + 1, "pentagon")
+    with pytest.raises(GeomsupError, match="feature_axis=-1"):
+        match_shape(get_shape("pentagon").vertices.T, "pentagon")
     with pytest.raises(GeomsupError, match="spans 3 dimensions and cannot lie in 2"):
         match_shape(get_shape("square").vertices, "tetrahedron")
-    with pytest.raises(GeomsupError, match="finite and non-zero"):
+    with pytest.raises(GeomsupError, match="non-zero length"):
         match_shape(np.zeros((2, 2)), "digon")
+    for bad, message in [
+        (np.array([[1.0, np.nan], [0.0, 1.0]]), "finite"),
+        (np.ones(2), "2-D matrix"),
+        (np.eye(2) * 1j, "real numbers"),
+        ("no such file.npy", "no such file"),
+    ]:
+        with pytest.raises(GeomsupError, match=message):
+            match_shape(bad, "digon")
+    with pytest.raises(GeomsupError, match="as str"):
+        match_shape(np.eye(2), 5)  # type: ignore[arg-type]
+
+
+def own(name: str, vertices: Array, **facts: Any) -> Shape:
+    return Shape(name=name, vertices=vertices, symmetry_order=1, source="made here", **facts)
+
+
+FAN = np.array([[np.cos(a), np.sin(a)] for a in (0.0, 0.4, 0.9)])
+
+
+@pytest.mark.parametrize("name", ["triangle", "pentagon", "vacant icosahedron", "fan", "a ⊕ b", ""])
+def test_a_shape_of_ones_own_is_matched_by_its_vertices(name: str) -> None:
+    # Whatever the catalogue has under that name.
+    match = match_shape(FAN[[2, 0, 1]], own(name, FAN))
+    assert match.rms_angle < 1e-7
+    assert match.shape == name
+    assert match.permutation == (2, 0, 1)
+    np.testing.assert_allclose(match.ideal_directions().T, FAN[[2, 0, 1]], atol=1e-12)
+
+
+def test_a_catalogue_shape_under_a_foreign_name_and_a_changed_one_under_its_own() -> None:
+    cube = get_shape("cube")
+    assert match_shape(cube.vertices, own("digon", cube.vertices)).rms_angle < 1e-7
+    bent = cube.vertices + 0.2 * np.random.default_rng(0).normal(size=(8, 3))
+    bent /= np.linalg.norm(bent, axis=1, keepdims=True)
+    assert match_shape(bent, own("cube", bent)).rms_angle < 1e-7
+    assert match_shape(bent, "cube").rms_angle > 0.1
+    # The hole of a vacant figure of one's own need not be the catalogue's.
+    claimed = own("mine", bent, vacant_of="tricapped triangular prism")
+    assert match_shape(bent, claimed).rms_angle < 1e-7
+    turned = get_shape("vacant cube").vertices[:, [1, 2, 0]] * [1.0, -1.0, 1.0]
+    assert match_shape(turned, own("mine", turned, vacant_of="cube")).rms_angle < 1e-7
+
+
+def test_a_family_of_ones_own_is_matched_over_its_parameter() -> None:
+    family = get_shape("square antiprism").family
+    assert family is not None
+    shape = own("cube", family.build(family.default), family=family)
+    match = match_shape(family.build(0.7), shape)
+    assert match.parameter == pytest.approx(0.7, abs=1e-4)
+
+
+def test_directions_of_every_form_are_matched(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    vertices = get_shape("pentagon").vertices
+    path = tmp_path / "pentagon.npy"
+    np.save(path, vertices)
+    tensor = torch.tensor(vertices)
+    for given, off in [
+        (vertices.tolist(), 1e-7),
+        (path, 1e-7),
+        (str(path), 1e-7),
+        (tensor.requires_grad_(), 1e-7),
+        (tensor.float(), 1e-6),
+        (tensor.bfloat16(), 5e-3),
+        (1e-30 * vertices, 1e-7),
+    ]:
+        assert match_shape(given, "pentagon").rms_angle < off
+    assert match_shape(vertices.T, "pentagon", feature_axis=-1).rms_angle < 1e-7
 
 
 # The cases of the method's list that break weaker ones, each by itself.

@@ -18,16 +18,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from shape_list import FIGURES, JOHNSON
 
+from geomsup import match_shape
 from geomsup.errors import GeomsupError
 from geomsup.shapes import Shape, ShapeFamily, get_shape, list_shapes
 from geomsup.shapes.families import CappedRings, bisect_minimum, coulomb_energy
+from geomsup.shapes.universal import isotropic_code
 
 FloatArray = NDArray[np.float64]
 
 CATALOGUE = list_shapes()
 FAMILIES = [shape for shape in CATALOGUE if shape.family is not None]
+# A vacant figure keeps the landmarks of the whole one, which are no minima of what is left.
+WHOLE_FAMILIES = [shape for shape in FAMILIES if shape.vacant_of is None]
 NAMES = [shape.name for shape in CATALOGUE]
+VACANT = [shape for shape in CATALOGUE if shape.vacant_of is not None]
 
 
 def family_of(name: str) -> ShapeFamily:
@@ -189,8 +195,13 @@ def test_chirality_is_the_absence_of_reflections(name: str) -> None:
     assert shape.chiral != Symmetries(shape.vertices).has_reflection()
 
 
-def test_only_the_snub_cube_is_chiral() -> None:
-    assert [shape.name for shape in CATALOGUE if shape.chiral] == ["snub cube"]
+def test_chiral_shapes() -> None:
+    assert [shape.name for shape in CATALOGUE if shape.chiral] == [
+        "vacant capped triangular prism (capped face)",
+        "vacant bicapped triangular prism (outer edge)",
+        "vacant snub cube",
+        "snub cube",
+    ]
 
 
 def test_snub_cube_and_its_mirror_image_are_not_congruent_by_rotation() -> None:
@@ -316,6 +327,163 @@ def test_edge_counts_and_distinct_cosines(name: str, n_edges: int, n_cosines: in
     assert 1 + (np.diff(cosines) > 1e-9).sum() == n_cosines
 
 
+# ---- figures without a vertex -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [shape.name for shape in VACANT])
+def test_a_vacant_figure_is_the_whole_one_without_a_vertex(name: str) -> None:
+    vacant = get_shape(name)
+    assert vacant.vacant_of is not None
+    whole = get_shape(vacant.vacant_of)
+    assert (vacant.n_vertices, vacant.dim) == (whole.n_vertices - 1, whole.dim)
+    rows = [
+        k
+        for k in range(whole.n_vertices)
+        if np.array_equal(np.delete(whole.vertices, k, axis=0), vacant.vertices)
+    ]
+    assert len(rows) == 1
+    assert vacant.vacant_of in vacant.source
+    if whole.family is not None:
+        assert vacant.family is not None
+        for parameter in np.linspace(*whole.family.bounds, 5):
+            rest = np.delete(whole.family.build(float(parameter)), rows[0], axis=0)
+            assert np.array_equal(rest, vacant.family.build(float(parameter)))
+
+
+def arrangement(vertices: FloatArray) -> bytes:
+    """The same for congruent sets of vertices: the sorted rows of their cosines, sorted."""
+    rows = np.sort((vertices @ vertices.T).round(6) + 0.0, axis=1)
+    return rows[np.lexsort(rows.T)].tobytes()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        s.name
+        for s in CATALOGUE
+        if not (s.vacant_of or s.factors) and 5 <= s.n_vertices != s.dim + 1 and s.n_vertices < 100
+    ],
+)
+def test_every_orbit_of_vertices_has_its_vacant_figure(name: str) -> None:
+    whole = get_shape(name)
+    holes = {arrangement(np.delete(whole.vertices, k, axis=0)) for k in range(whole.n_vertices)}
+    named = {arrangement(s.vertices) for s in CATALOGUE if s.vacant_of == name}
+    # A cap leaves a figure that has a name already.
+    caps = [s for s in CATALOGUE if f"vacant {name} (cap)" in s.synonyms]
+    assert named <= holes
+    assert len(named) + len(caps) == len(holes)
+    assert len(named) == sum(s.vacant_of == name for s in CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("capped triangular prism", "triangular prism"),
+        ("bicapped triangular prism", "capped triangular prism"),
+        ("tricapped triangular prism", "bicapped triangular prism"),
+        ("capped square antiprism", "square antiprism"),
+        ("bicapped square antiprism", "capped square antiprism"),
+    ],
+)
+def test_a_figure_without_its_cap_is_the_one_with_fewer_caps(name: str, left: str) -> None:
+    shape = get_shape(f"vacant {name} (cap)")
+    assert shape.name == left
+    assert np.array_equal(family_of(name).build(0.7)[:-1], family_of(left).build(0.7))
+
+
+# ---- universally optimal codes beyond eight dimensions ------------------------------------
+
+# Cohn and Kumar 2007, Table 1: points, dimension, cosines; and how often each is met from a point
+# (a design of strength s fixes the first s moments, which the test below checks by themselves).
+UNIVERSAL_CODES = [
+    ("Higman-Sims 100", 100, 22, (Fraction(-4, 11), Fraction(1, 11)), 3),
+    ("isotropic 112", 112, 21, (Fraction(-1, 3), Fraction(1, 9)), 3),
+    ("McLaughlin 162", 162, 21, (Fraction(-2, 7), Fraction(1, 7)), 3),
+    ("McLaughlin 275", 275, 22, (Fraction(-1, 4), Fraction(1, 6)), 4),
+    ("isotropic 325", 325, 52, (Fraction(-1, 4), Fraction(1, 16)), 3),
+    ("Leech 552", 552, 23, (Fraction(-1), Fraction(-1, 5), Fraction(1, 5)), 5),
+    ("isotropic 756", 756, 105, (Fraction(-1, 5), Fraction(1, 25)), 3),
+    ("Leech 891", 891, 22, (Fraction(-1, 2), Fraction(-1, 8), Fraction(1, 4)), 5),
+]
+
+
+@pytest.mark.parametrize(("name", "n", "dim", "cosines", "strength"), UNIVERSAL_CODES)
+def test_universally_optimal_codes(
+    name: str, n: int, dim: int, cosines: tuple[Fraction, ...], strength: int
+) -> None:
+    shape = get_shape(name)
+    assert (shape.n_vertices, shape.dim) == (n, dim)
+    wanted = np.array([*map(float, cosines), 1.0])
+    gram = shape.vertices @ shape.vertices.T
+    nearest = np.abs(gram[..., None] - wanted).argmin(axis=-1)
+    assert np.abs(gram - wanted[nearest]).max() < 1e-12
+    # Every point sees the others alike, and itself once.
+    counts = np.array([(nearest == k).sum(axis=1) for k in range(len(wanted))])
+    assert (counts == counts[:, :1]).all()
+    assert counts[-1, 0] == 1
+    # A spherical design: the moments of the cosines are those of the whole sphere, exactly.
+    exact = [*cosines, Fraction(1)]
+    for power in range(1, strength + 1):
+        mean = sum(int(c) * t**power for c, t in zip(counts[:, 0], exact, strict=True)) / Fraction(
+            n
+        )
+        sphere = Fraction(0)
+        if power % 2 == 0:
+            sphere = Fraction(1)
+            for k in range(power // 2):
+                sphere *= Fraction(2 * k + 1, dim + 2 * k)
+        assert mean == sphere, power
+
+
+def test_codes_do_not_compete_for_names_and_are_found() -> None:
+    for name, n, dim, *_ in UNIVERSAL_CODES:
+        assert name not in [shape.name for shape in list_shapes(n, dim)]
+    assert get_shape("higman–sims 100") is get_shape("HS 100")
+    assert get_shape("GQ(3, 9)").name == "isotropic 112"
+    # The same construction over the field of two elements is a figure of the catalogue.
+    assert sorted_cosines(isotropic_code(2)) == pytest.approx(
+        sorted_cosines(get_shape("Schläfli 27").vertices), abs=1e-12
+    )
+
+
+def test_orders_of_the_groups_of_codes() -> None:
+    # Orders of sporadic and unitary groups (Conway et al. 1985, ATLAS of Finite Groups).
+    orders = {name: get_shape(name).symmetry_order for name, *_ in UNIVERSAL_CODES}
+    assert orders["Higman-Sims 100"] == 2 * 44_352_000
+    assert orders["McLaughlin 275"] == 2 * 898_128_000
+    assert orders["McLaughlin 162"] == 4 * 3_265_920
+    assert orders["isotropic 112"] == 8 * 3_265_920
+    assert orders["isotropic 325"] == 4 * 1_018_368_000
+    assert orders["isotropic 756"] == 4 * 14_742_000_000
+    assert orders["Leech 552"] == 2 * 495_766_656_000
+    assert orders["Leech 891"] == 6 * 9_196_830_720
+    for name, n, *_ in UNIVERSAL_CODES:
+        assert orders[name] % n == 0
+
+
+# ---- the reference figures of continuous shape measures -----------------------------------
+
+
+@pytest.mark.parametrize("name", JOHNSON)
+def test_johnsons_solids_have_their_edges(name: str) -> None:
+    build, n_edges = JOHNSON[name]
+    lengths = np.linalg.norm(build()[:, None] - build()[None], axis=2)
+    assert (np.abs(lengths - 1.0) < 1e-9).sum() == 2 * n_edges
+    assert lengths[~np.eye(len(lengths), dtype=bool)].min() > 1.0 - 1e-9
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_reference_figures_that_the_catalogue_has_are_its_own(name: str) -> None:
+    points, called = FIGURES[name]
+    assert np.linalg.norm(points, axis=1) == pytest.approx(1.0, abs=1e-12)
+    alike = [s for s in list_shapes(len(points)) if s.dim == np.linalg.matrix_rank(points, 1e-9)]
+    fits = {s.name for s in alike if match_shape(points, s).rms_angle < 1e-6}
+    if called is None:
+        assert fits == set()
+    else:
+        assert match_shape(points, called).rms_angle < 1e-6
+
+
 # ---- shapes of the same size --------------------------------------------------------------
 
 
@@ -324,7 +492,7 @@ def test_shapes_of_the_same_size_differ_clearly() -> None:
     for a, b in itertools.combinations(CATALOGUE, 2):
         if (a.n_vertices, a.dim) != (b.n_vertices, b.dim):
             continue
-        if {a.name, b.name} == {"rook graph code", "Shrikhande code"}:
+        if {a.vacant_of or a.name, b.vacant_of or b.name} == {"rook graph code", "Shrikhande code"}:
             continue
         gap = np.sqrt(np.mean((sorted_cosines(a.vertices) - sorted_cosines(b.vertices)) ** 2))
         closest = min(closest, float(gap))
@@ -455,7 +623,7 @@ def test_default_and_landmarks_lie_inside_the_bounds(name: str) -> None:
         assert low + 0.1 < value < high - 0.1
 
 
-@pytest.mark.parametrize("name", [shape.name for shape in FAMILIES])
+@pytest.mark.parametrize("name", [shape.name for shape in WHOLE_FAMILIES])
 def test_landmarks_are_what_they_say(name: str) -> None:
     shape, family = get_shape(name), family_of(name)
     landmarks, grid = family.landmarks, np.linspace(*family.bounds, 801)
@@ -492,7 +660,7 @@ def test_landmarks_are_what_they_say(name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", [shape.name for shape in FAMILIES])
+@pytest.mark.parametrize("name", [shape.name for shape in WHOLE_FAMILIES])
 def test_minimal_landmarks_are_exact_to_twelve_digits(name: str) -> None:
     family = family_of(name)
     i, j = np.triu_indices(get_shape(name).n_vertices, k=1)

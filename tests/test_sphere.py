@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import math
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -570,6 +572,57 @@ def test_what_the_table_lacks_is_computed() -> None:
     assert best.to_dict()["points"] == best.points.tolist()
 
 
+@pytest.mark.parametrize(("n", "n_starts"), [(12, None), (60, 5), (40, 2)])
+def test_a_search_says_how_far_it_is(
+    n: int, n_starts: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[int] = []
+
+    @contextlib.contextmanager
+    def recorded(
+        total: int, doing: str, unit: str, progress: bool | None
+    ) -> Iterator[Callable[[int], None]]:
+        assert (total, unit, progress) == (100, "%", True)
+        assert f"{n} points" in doing
+        yield said.append
+
+    silent = minimize_energy(n, n_starts=n_starts)
+    monkeypatch.setattr("geomsup.sphere.minimize.bar", recorded)
+    told = minimize_energy(n, n_starts=n_starts, progress=True)
+    assert told.energy == silent.energy
+    assert np.array_equal(told.points, silent.points)
+    assert 0 <= min(said) < 20
+    assert max(said) <= 100
+    # Within a descent too: more often than once for each.
+    assert len(said) > 5 * (told.n_starts + told.n_hops)
+    if n_starts is not None:
+        assert said[-1] == 100
+
+
+def test_a_long_search_shows_a_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geomsup.progress._SILENT_SECONDS", 0.0)
+    minimize_energy(40, n_starts=3, progress=True)
+    assert "40 points, 3 descents" in capsys.readouterr().err
+    minimize_energy(5, n_starts=3, progress=False)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(GeomsupError, match="progress must be"):
+        thomson_optimum(7, s=3.5, progress="yes")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("n", "dim"), [(112, 21), (162, 21), (100, 22)])
+def test_codes_beyond_eight_dimensions_are_known_and_proven(n: int, dim: int) -> None:
+    best = thomson_optimum(n, dim=dim)
+    assert (best.status, best.points.shape) == ("proven", (n, dim))
+    assert "Cohn and Kumar" in best.source
+    assert best.energy == pytest.approx(float(energy(best.points)), rel=1e-12)
+    assert best.gradient_norm < 1e-9
+    # A few descents in the same place end no lower.
+    found = minimize_energy(n, dim, n_starts=1)
+    assert found.energy > best.energy * (1 - 1e-12)
+
+
 # ---------------------------------------------------------------------------------- symmetry
 
 
@@ -604,12 +657,119 @@ GROUPS: dict[str, FloatArray] = {
     "Oh": get_shape("cuboctahedron").vertices,
     "Ih": get_shape("dodecahedron").vertices,
     "D7h": get_shape("heptagon").vertices @ np.eye(2, 3),
+    "C2v": _ring(9, 0.0)[[0, 2]],
+    "C5h": np.vstack([_ring(5, 0.0, turn) for turn in (0.0, 0.2, 0.5)]),
+    "C1h": _ring(9, 0.0)[[0, 1, 4]],
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_point_groups(group: str) -> None:
-    assert point_group(GROUPS[group] @ _rotation(9, 3)) == group
+    assert point_group(GROUPS[group] @ _rotation(9, 3)) == {"C1h": "Cs"}.get(group, group)
+
+
+@pytest.mark.parametrize("digits", range(3, 9))
+@pytest.mark.parametrize("group", GROUPS)
+def test_point_groups_of_rounded_points(group: str, digits: int) -> None:
+    for seed in range(3):
+        points = (GROUPS[group] @ _rotation(seed, 3)).round(digits)
+        found = point_group(points, 10.0**-digits)
+        assert found == {"C1h": "Cs"}.get(group, group)
+
+
+def _rounded_optimum(n: int, digits: int, share: float) -> tuple[str, str, int, int]:
+    best = best_known(n)
+    assert best is not None
+    points, tolerance = best.points.round(digits), share * 10.0**-digits
+    found = point_group(points, tolerance), symmetry_order(points, tolerance)
+    return best.point_group, found[0], best.symmetry_order, found[1]
+
+
+@pytest.mark.parametrize(
+    ("n", "digits"),
+    # Where angles near a half turn, or a group that ten times the rounding would enlarge, misled.
+    [
+        (11, 3),
+        (8, 4),
+        (10, 6),
+        (3, 3),
+        (7, 5),
+        (12, 3),
+        (35, 3),
+        (25, 3),
+        (32, 4),
+        (60, 8),
+        (59, 3),
+    ],
+)
+def test_point_groups_of_rounded_optima(n: int, digits: int) -> None:
+    for share in (1.0, 2.0, 5.0, 10.0):
+        group, found, order, counted = _rounded_optimum(n, digits, share)
+        assert (found, counted) == (group, order)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", range(2, 61))
+def test_point_groups_of_all_optima_to_sixty_points_at_three_to_eight_digits(n: int) -> None:
+    for digits in range(3, 9):
+        for share in (1.0, 3.0, 10.0):
+            group, found, order, counted = _rounded_optimum(n, digits, share)
+            assert (found, counted) == (group, order), (digits, share)
+
+
+@pytest.mark.parametrize("name", ["cube", "icosahedron", "dodecahedron", "cuboctahedron"])
+def test_point_groups_of_turned_and_rounded_solids(name: str) -> None:
+    vertices = get_shape(name).vertices
+    for seed, digits in itertools.product(range(4), (3, 5, 7)):
+        points = (vertices @ _rotation(seed, 3)).round(digits)
+        assert point_group(points, 10.0**-digits) == {"cube": "Oh", "cuboctahedron": "Oh"}.get(
+            name, "Ih"
+        )
+
+
+@pytest.mark.parametrize("n", [3, 4, 5, 6, 7, 12, 50, 127, 128, 129, 200])
+def test_point_groups_of_polygons(n: int) -> None:
+    points = get_shape(f"{n}-gon").vertices @ np.eye(2, 3) @ _rotation(n, 3)
+    assert point_group(points) == f"D{n}h"
+    assert point_group(points.round(5), 1e-5) == f"D{n}h"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", range(3, 301))
+def test_point_groups_of_all_polygons_to_three_hundred(n: int) -> None:
+    assert point_group(get_shape(f"{n}-gon").vertices @ np.eye(2, 3)) == f"D{n}h"
+
+
+@pytest.mark.parametrize("sides", [3, 40, 101])
+def test_point_groups_of_long_prisms_and_antiprisms(sides: int) -> None:
+    prism = np.vstack([_ring(sides, 0.4), _ring(sides, -0.4)])
+    twisted = np.vstack([_ring(sides, 0.4), _ring(sides, -0.4, np.pi / sides)])
+    assert point_group(prism) == f"D{sides}h"
+    assert point_group(twisted) == f"D{sides}d"
+
+
+def test_near_symmetries_are_no_symmetries() -> None:
+    # A cube with one vertex moved by a hundredth, along the mirror x = y.
+    cube = get_shape("cube").vertices.copy()
+    cube[0] += 0.01 * np.array([1.0, 1.0, -2.0]) / math.sqrt(6.0)
+    cube[0] /= np.linalg.norm(cube[0])
+    assert point_group(cube, 1e-4) == "Cs"
+    assert point_group(cube, 1e-2) == "Oh"
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1e-6, math.nan, 0.5, True])
+def test_a_tolerance_is_a_small_positive_number(tolerance: float) -> None:
+    with pytest.raises(GeomsupError, match="tolerance between 0 and"):
+        point_group(get_shape("cube").vertices, tolerance)
+    with pytest.raises(GeomsupError, match="tolerance between 0 and"):
+        symmetry_order(get_shape("cube").vertices, tolerance)
+
+
+def test_points_off_the_sphere_by_more_than_the_tolerance_are_refused() -> None:
+    with pytest.raises(GeomsupError, match="unit"):
+        point_group(GROUPS["Td"].round(3))
+    with pytest.raises(GeomsupError, match="coincide, to the tolerance"):
+        point_group(_ring(400, 0.0), 2e-2)
 
 
 def test_point_groups_of_one_and_two_points() -> None:

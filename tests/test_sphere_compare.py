@@ -17,7 +17,14 @@ mpl.use("Agg")
 
 from matplotlib.figure import Figure
 
-from geomsup import GeometryReport, GeomsupError, classify_geometry, get_shape, list_shapes
+from geomsup import (
+    GeometryReport,
+    GeomsupError,
+    GeomsupWarning,
+    classify_geometry,
+    get_shape,
+    list_shapes,
+)
 from geomsup.best_known import all_best_known
 from geomsup.cli import main
 from geomsup.plotting import plot_comparison, plot_excess_energy, plot_optimum
@@ -84,7 +91,7 @@ def test_five_in_a_plane_are_not_the_optimum_of_space() -> None:
     row = compare_to_optima(flat)
     assert row.verdict == "not the optimum"
     assert row.excess == pytest.approx(6.881909602356 / 6.474691494688 - 1, abs=1e-9)
-    assert row.tightness == pytest.approx(2 / 3)
+    assert row.least_frame_potential / row.frame_potential == pytest.approx(2 / 3)
 
 
 def test_a_regular_9_gon_is_the_optimum_of_its_plane() -> None:
@@ -165,8 +172,10 @@ def test_four_square_antiprisms_answer_four_questions() -> None:
     rows = {name: compare_to_optima(family.build(value)) for name, value in marks.items()}
     assert rows["Thomson"].verdict == "optimum"
     assert rows["tight frame"].verdict == "near the optimum"
-    assert rows["tight frame"].tightness == pytest.approx(1.0, abs=1e-12)
-    assert rows["Thomson"].tightness < 1.0 - 1e-3
+    potential = rows["tight frame"].least_frame_potential
+    assert potential == pytest.approx(64 / 3, abs=1e-12)
+    assert rows["tight frame"].frame_potential == pytest.approx(potential, abs=1e-11)
+    assert rows["Thomson"].frame_potential > potential * (1.0 + 1e-3)
     assert rows["packing"].smallest_angle == max(row.smallest_angle for row in rows.values())
     assert rows["packing"].best_angle == pytest.approx(rows["packing"].smallest_angle)
     least = min(rows, key=lambda name: rows[name].overlap)
@@ -225,6 +234,7 @@ def test_continuous_families_are_reported() -> None:
     assert "cost the optimum nothing" in str(row)
 
 
+@pytest.mark.filterwarnings("ignore::geomsup.GeomsupWarning")
 @pytest.mark.parametrize("n", [1, 2])
 def test_one_and_two_points(n: int) -> None:
     points = np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])[:n]
@@ -234,6 +244,68 @@ def test_one_and_two_points(n: int) -> None:
     assert compare_to_optima(points[:, :1]).verdict == "optimum"
 
 
+# ---- what it takes, and which way round ---------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(3, 7), (2, 12), (3, 3)])
+def test_a_matrix_that_may_lie_on_its_side_is_questioned(shape: tuple[int, int]) -> None:
+    W = np.random.default_rng(0).normal(size=shape)
+    with pytest.warns(GeomsupWarning, match=f"{shape[0]} features in {shape[1]} .*feature_axis=-1"):
+        row = compare_to_optima(W)
+    assert (row.n_points, row.dim) == shape
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_columns_can_be_the_points(axis: int) -> None:
+    W = np.random.default_rng(0).normal(size=(3, 7))
+    row, turned = compare_to_optima(W, feature_axis=axis), compare_to_optima(W.T)
+    assert (row.n_points, row.dim) == (7, 3)
+    assert row.to_dict() == turned.to_dict()
+    with pytest.raises(GeomsupError, match="feature_axis"):
+        compare_to_optima(W, feature_axis=2)
+
+
+def test_every_form_of_a_matrix_is_compared(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    vertices = get_shape("cube").vertices
+    path = tmp_path / "cube.npy"
+    np.save(path, vertices)
+    expected = compare_to_optima(vertices).energy
+    tensor = torch.tensor(vertices)
+    for given, digits in [
+        (vertices.tolist(), 1e-12),
+        (path, 1e-12),
+        (str(path), 1e-12),
+        (tensor.requires_grad_(), 1e-12),
+        (tensor.float(), 1e-6),
+        (tensor.bfloat16(), 1e-2),
+        (tensor.half(), 1e-3),
+    ]:
+        row = compare_to_optima(given)
+        assert row.energy == pytest.approx(expected, rel=digits)
+        assert row.n_points == 8
+
+
+def test_lengths_do_not_matter_however_long_or_short() -> None:
+    vertices = get_shape("cube").vertices * np.logspace(-120, 100, 8)[:, None]
+    assert compare_to_optima(vertices).energy == pytest.approx(19.740774073763, abs=1e-9)
+
+
+def test_the_frame_potential_is_not_called_tightness() -> None:
+    row = compare_to_optima(get_shape("cube").vertices)
+    assert row.frame_potential == pytest.approx(64 / 3)
+    assert row.least_frame_potential == pytest.approx(64 / 3)
+    assert "frame potential 21.333333  least possible 21.333333" in str(row)
+    assert "tightness" not in str(row)
+    with pytest.warns(DeprecationWarning, match="frame_potential"):
+        assert row.tightness == pytest.approx(1.0)
+    old = row.to_dict() | {"tightness": 0.5}
+    del old["frame_potential"]
+    assert OptimaComparison.from_dict(old).frame_potential == pytest.approx(128 / 3)
+    with pytest.warns(GeomsupWarning):  # fewer points than dimensions can all be orthogonal
+        assert compare_to_optima(np.eye(2, 5)).least_frame_potential == 2.0
+
+
 @pytest.mark.parametrize(
     ("directions", "message"),
     [
@@ -241,14 +313,14 @@ def test_one_and_two_points(n: int) -> None:
         ([[1.0, 0.0], [0.0, 0.0]], "non-zero length"),
         ([[1.0, np.nan]], "finite"),
         ([1.0, 2.0], "shape \\(2,\\)"),
-        ("cube", "array of shape"),
+        ("cube", "cube"),
         (np.zeros((0, 3)), "shape \\(0, 3\\)"),
         (np.ones((3, 1)) * [[1.0], [-1.0], [2.0]], "dimension"),
         (np.eye(3) * 1j, "real numbers"),
-        (np.eye(3, dtype=bool), "real numbers"),
         ([["1", "0"], ["0", "1"]], "real numbers"),
     ],
 )
+@pytest.mark.filterwarnings("ignore::geomsup.GeomsupWarning")
 def test_bad_directions_get_one_clear_error(directions: Any, message: str) -> None:
     with pytest.raises(GeomsupError, match=message):
         compare_to_optima(directions)

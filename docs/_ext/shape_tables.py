@@ -29,11 +29,14 @@ def _write(app: Sphinx) -> None:
     folder = Path(app.srcdir) / _FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     shapes = list_shapes()
-    _save(folder / "shapes.txt", _shape_table(shapes))
-    _save(folder / "families.txt", _family_table(shapes))
+    # A figure without a vertex has the family of the whole one, and is no new picture.
+    whole = tuple(shape for shape in shapes if shape.vacant_of is None)
+    _save(folder / "shapes.txt", _shape_table(whole))
+    _save(folder / "vacant.txt", _shape_table(tuple(s for s in shapes if s.vacant_of is not None)))
+    _save(folder / "families.txt", _family_table(whole))
     picture = folder / "solids.svg"
     if not picture.exists():
-        _draw([shape for shape in shapes if shape.dim == 3], picture)
+        _draw([shape for shape in whole if shape.dim == 3], picture)
 
 
 def _save(path: Path, text: str) -> None:

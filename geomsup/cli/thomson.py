@@ -27,7 +27,7 @@ SUMMARY: str = "the least energy known for N points on a sphere (Thomson problem
 DESCRIPTION: str = """\
 Print the least Coulomb, Riesz or logarithmic energy known for N points on the unit sphere in D
 dimensions, whether it is proven to be the least, and how its points fare by the other yardsticks:
-smallest angle, tightness, coherence, overlap. What the shipped table lacks is searched."""
+smallest angle, frame potential, coherence, overlap. What the shipped table lacks is searched."""
 
 
 EXAMPLES: tuple[tuple[str, str], ...] = (
@@ -68,14 +68,18 @@ def _exponent(text: str) -> float | str:
 
 def run(args: argparse.Namespace) -> int:
     """Look up or search, print and draw."""
-    from geomsup.sphere import compare_to_optima, thomson_optimum
+    from geomsup.sphere import thomson_optimum
+    from geomsup.sphere.compare import compared_with
 
     if args.plot is not None and args.dim not in (2, 3):
         raise UsageError("--plot draws two or three dimensions; leave it out, or set --dim")
     checked_picture(args.plot)
     with options_to_blame():
         best = thomson_optimum(args.n_points, dim=args.dim, s=args.riesz)
-        comparison = compare_to_optima(best.points, s=args.riesz) if args.n_points > 1 else None
+    # With itself, for the other yardsticks.
+    comparison = (
+        compared_with(best.points, best, best.s, thorough=True) if args.n_points > 1 else None
+    )
     if args.json:
         yardsticks = None if comparison is None else comparison.to_dict()
         print_json({**best.to_dict(), "comparison": yardsticks, "plot": args.plot})
@@ -118,7 +122,11 @@ def _card(best: BestKnown, comparison: OptimaComparison | None) -> list[tuple[st
         widest = math.degrees(comparison.best_angle)
         rows += [
             ("smallest angle", f"{angle:.4f}°, largest in the catalogue {widest:.4f}°"),
-            ("tightness", f"{comparison.tightness:.6f} (1 for a tight frame)"),
+            (
+                "frame potential",
+                f"{comparison.frame_potential:.6f}, least possible "
+                f"{comparison.least_frame_potential:.6f} (a tight frame)",
+            ),
             ("coherence", f"{comparison.coherence:.6f}, Welch bound {comparison.welch_bound:.6f}"),
             ("Σ relu(cos)²", f"{comparison.overlap:.6f}"),
         ]

@@ -10,6 +10,7 @@ and assignment in turn until nothing changes.  The tuples of a shape are found o
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -35,6 +36,8 @@ _REFINED_FINGERPRINT = 32
 _TIE_BREAK = 1e-3
 # Tuples flatter than this share of the widest one make poor anchors.
 _FLATTEST = 0.35
+# Cosines of exact vertices that differ by less are equal.
+_SAME = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -94,14 +97,66 @@ class Cloud:
 class Template:
     """The vertices of a shape, prepared for laying over data."""
 
-    def __init__(self, vertices: Array, *, symmetry_order: int = 1, chiral: bool = False) -> None:
-        """Take vertices as unit rows, shape (n_vertices, rank), and the order of their group."""
+    def __init__(
+        self,
+        vertices: Array,
+        *,
+        symmetry_order: int = 1,
+        chiral: bool = False,
+        whole: Template | None = None,
+    ) -> None:
+        """Take vertices as unit rows, shape (n_vertices, rank), and the order of their group.
+
+        ``whole`` is a figure whose vertices are all alike, of which the last is missing here.
+        Without it most tuples differ by where the hole is, too many to try; so the whole figure
+        is laid over the data, with one vertex left free.
+        """
         self.vertices = vertices
+        self.whole = whole
         self.symmetry_order = symmetry_order
         self.n_vertices, self.rank = vertices.shape
         self.chiral = chiral
         self.gram: Array = vertices @ vertices.T
+        self._carrying: dict[int, IntArray] = {}
         self._upper = np.triu_indices(self.rank, 1)
+
+    @property
+    def laid(self) -> Template:
+        """What is laid over the data: the figure itself, or the whole one that it is part of."""
+        return self if self.whole is None else self.whole
+
+    def own(self, permutation: IntArray) -> IntArray:
+        """Turn places in the figure that is laid into places in this one."""
+        if self.whole is None:
+            return permutation
+        free = np.setdiff1d(np.arange(self.n_vertices + 1), permutation)[0]
+        return self.whole.carrying_to_last(int(free))[permutation]
+
+    def carrying_to_last(self, vertex: int) -> IntArray:
+        """A symmetry, as a permutation of the vertices, that takes one of them to the last."""
+        if vertex not in self._carrying:
+            base = [vertex]
+            while len(base) < self.rank:
+                # The vertex furthest from the span of those before it.
+                span = np.linalg.qr(self.vertices[base].T)[0]
+                base.append(int(np.linalg.norm(self.vertices @ span, axis=1).argmin()))
+            found = next(self._symmetries(base, [self.n_vertices - 1]))
+            self._carrying[vertex] = found
+        return self._carrying[vertex]
+
+    def _symmetries(self, base: list[int], images: list[int]) -> Iterator[IntArray]:
+        """The symmetries that take the first of some independent vertices to given images."""
+        depth = len(images)
+        if depth == self.rank:
+            turn = np.linalg.solve(self.vertices[base], self.vertices[images])
+            cosines = self.vertices @ turn @ self.vertices.T
+            if np.abs(cosines.max(axis=1) - 1.0).max() < _SAME:
+                yield cosines.argmax(axis=1).astype(np.intp)
+            return
+        wanted = self.gram[base[depth], base[:depth]]
+        fits = np.abs(self.gram[:, images] - wanted).max(axis=1) < _SAME
+        for image in np.flatnonzero(fits):
+            yield from self._symmetries(base, [*images, int(image)])
 
     @cached_property
     def table(self) -> tuple[IntArray, Array, Array] | None:
@@ -214,14 +269,17 @@ def align(cloud: Cloud, template: Template) -> list[Alignment]:
     up to three rotations and three reflections.
     """
     _, anchor_gram, seen = cloud.anchors(template.rank)
-    frames = template.candidate_frames(anchor_gram)
+    laid = template.laid
+    frames = laid.candidate_frames(anchor_gram)
     scores = seen @ frames
     # The row maxima bound the value of any assignment from above.
-    bound = np.minimum(scores.max(axis=2).sum(axis=1), scores.max(axis=1).sum(axis=1))
+    bound = scores.max(axis=2).sum(axis=1)
+    if template.whole is None:
+        bound = np.minimum(bound, scores.max(axis=1).sum(axis=1))
     two_handed = template.chiral and template.rank == cloud.dim
     if two_handed:
         # frames = P Vᵀ, so that P = frames V (VᵀV)⁻¹ and only its sign is needed.
-        turns = np.sign(np.linalg.det(frames @ template.vertices))
+        turns = np.sign(np.linalg.det(frames @ laid.vertices))
         groups = [np.flatnonzero(turns > 0), np.flatnonzero(turns < 0)]
     else:
         groups = [np.arange(len(bound))]
@@ -253,7 +311,7 @@ def aligned(cloud: Cloud, vertices: Array, permutation: IntArray) -> Alignment:
 
 def _refined(cloud: Cloud, template: Template, permutations: IntArray) -> list[Alignment]:
     """Alternate Procrustes and assignment until the permutations stand still."""
-    vertices = template.vertices
+    vertices = template.laid.vertices
     for _ in range(20):
         residuals, rotations, singular = fit_rotation(cloud, vertices[permutations])
         if len(permutations) > 3:
@@ -271,11 +329,15 @@ def _refined(cloud: Cloud, template: Template, permutations: IntArray) -> list[A
     for k in np.argsort(residuals, kind="stable"):
         # Equal residuals are the same fit seen through a symmetry of the shape.
         if not fits or residuals[k] > fits[-1].residual + 1e-9:
+            permutation = template.own(permutations[k])
+            rotation = rotations[k]
+            if template.whole is not None:
+                rotation = fit_rotation(cloud, template.vertices[permutation])[1]
             fits.append(
                 Alignment(
                     residual=float(residuals[k]),
-                    permutation=permutations[k],
-                    rotation=cloud.basis.T @ rotations[k],
+                    permutation=permutation,
+                    rotation=cloud.basis.T @ rotation,
                     singular_values=singular[k],
                 )
             )
@@ -283,10 +345,9 @@ def _refined(cloud: Cloud, template: Template, permutations: IntArray) -> list[A
 
 
 def _assigned(scores: Array) -> IntArray:
-    """Return the best permutation for each score matrix of shape (n, n)."""
+    """Return the best places for each score matrix of shape (n, n) or (n, n + 1)."""
     permutations: IntArray = scores.argmax(axis=2)
-    natural = np.arange(scores.shape[1])
-    settled = (np.sort(permutations, axis=1) == natural).all(axis=1)
+    settled = (np.diff(np.sort(permutations, axis=1), axis=1) > 0).all(axis=1)
     for k in np.flatnonzero(~settled):
         permutations[k] = linear_sum_assignment(scores[k], maximize=True)[1]
     return permutations

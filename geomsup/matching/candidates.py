@@ -25,7 +25,7 @@ from geomsup.matching.fitting import (
     prepared,
     shape_log_ratio,
 )
-from geomsup.shapes import list_shapes
+from geomsup.shapes import Shape, list_shapes
 
 __all__ = ["MAX_VERTICES", "CandidateSet", "candidate_set"]
 
@@ -40,6 +40,8 @@ _HOPELESS = 12.0
 # bipyramid belongs there too, but arrives as two orthogonal components.
 _SEEN_IN_TRAINING = frozenset(["digon", "triangle", "tetrahedron", "pentagon", "square antiprism"])
 _SEEN_WEIGHT = 8.0
+# A figure that has lost a vertex is rarer than a whole one.
+_VACANT_WEIGHT = 0.25
 
 
 class CandidateSet:
@@ -49,9 +51,7 @@ class CandidateSet:
         self.shapes = shapes
         self.n_vertices = n_vertices
         self.dim = dim
-        weights = np.array(
-            [_SEEN_WEIGHT if s.shape.name in _SEEN_IN_TRAINING else 1.0 for s in shapes]
-        )
+        weights = np.array([_weight(s.shape) for s in shapes])
         self.log_prior: Array = np.log(weights / weights.sum()) if shapes else weights
         # Between the values of a family's parameter the bound can be a little lower.
         self._slack = np.array([1.0 if s.shape.family is None else 0.8 for s in shapes])
@@ -156,6 +156,13 @@ class CandidateSet:
             leader = max(leader, float(marginalise(fit.log_evidence)))
             fits.append((int(k), fit))
         return fits
+
+
+def _weight(shape: Shape) -> float:
+    """Return how much a shape is expected, relative to others."""
+    if shape.vacant_of is not None:
+        return _VACANT_WEIGHT
+    return _SEEN_WEIGHT if shape.name in _SEEN_IN_TRAINING else 1.0
 
 
 @lru_cache(maxsize=1024)

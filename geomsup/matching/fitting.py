@@ -89,6 +89,7 @@ class PreparedShape:
                 self.stack[k],
                 symmetry_order=self.shape.symmetry_order,
                 chiral=self.shape.chiral,
+                whole=_whole(self.shape),
             )
         return self._templates[k]
 
@@ -116,6 +117,21 @@ class PreparedShape:
     def spread(self) -> float:
         """Largest spectral norm of the vertex matrix, over the values of the parameter."""
         return float(np.linalg.norm(self.stack, 2, axis=(1, 2)).max())
+
+
+def _whole(shape: Shape) -> Template | None:
+    """The figure that a vacant one is part of, where all its vertices are alike."""
+    if shape.vacant_of is None or shape.family is not None:
+        return None
+    whole = get_shape(shape.vacant_of)
+    if whole.symmetry_order != whole.n_vertices * shape.symmetry_order:
+        return None
+    # The missing vertex goes last: the only one that no vertex of the rest comes close to.
+    missing = int((whole.vertices @ shape.vertices.T).max(axis=1).argmin())
+    if not np.array_equal(np.delete(whole.vertices, missing, axis=0), shape.vertices):
+        return None  # turned, or not of the catalogue
+    vertices = np.vstack([shape.vertices, whole.vertices[missing]])
+    return Template(vertices, symmetry_order=whole.symmetry_order, chiral=whole.chiral)
 
 
 @lru_cache(maxsize=1024)

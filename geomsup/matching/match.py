@@ -9,14 +9,17 @@ of no particular arrangement.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import pdtrc
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.gram import direction_rows
 from geomsup.matching.alignment import Cloud, aligned
 from geomsup.matching.background import (
     LARGEST_DIM,
@@ -37,7 +40,7 @@ from geomsup.matching.evidence import (
     noise_grid,
     paired_log_evidence,
 )
-from geomsup.matching.fitting import Fit, Setting, lay, prepared
+from geomsup.matching.fitting import Fit, PreparedShape, Setting, lay, prepared
 from geomsup.shapes import Shape, get_shape
 
 __all__ = ["MatchResult", "ShapeMatch", "match_directions", "match_shape", "structure_log_evidence"]
@@ -54,6 +57,10 @@ _LOOSEST_WITHIN = 0.1
 _EVEN_SHARE = 0.02
 # A name whose root mean square angle is larger (20°) is loose: its vertices are a hint.
 _LOOSE = float(np.radians(20.0))
+# Deviations of cosines that differ by less than these shares of their spread are systematic if
+# chance has so many once in a thousand times; at a spread below .02 a figure is the shape for
+# every purpose.
+_FINENESS, _SURPRISE, _CLEAN = (50.0, 5000.0), 1e-3, 0.02
 # A space e^-8 times as likely as the likeliest adds next to nothing to a shape.
 _NEGLIGIBLE = 8.0
 
@@ -338,11 +345,12 @@ def _weighed(
         ):
             leader = max(leader, float(marginalise(fit.log_evidence)))
             name = fit.shape.name
+            term = fit.log_evidence + _systematic(fit, seen)
             log_prior.setdefault(name, float(contenders.log_prior[k]))
             if name in terms:
-                terms[name] = np.logaddexp(terms[name], fit.log_evidence)
+                terms[name] = np.logaddexp(terms[name], term)
             else:
-                terms[name], fits[name] = fit.log_evidence, fit
+                terms[name], fits[name] = term, fit
     prior = _generic_prior(n, part=n < background.n_directions)
     log_irregular = np.full(len(sigma), np.log(prior) + log_sum(irregular))
     if best < len(by_noise):
@@ -354,6 +362,37 @@ def _weighed(
         generic_rank=min(spaces[best].dim, n, background.dim),
         dim=max(whole, key=lambda space: space.log_ratio).dim,
     )
+
+
+def _systematic(fit: Fit, cloud: Cloud) -> float:
+    """Return what speaks against noise as the reason for the residuals, a log probability ≤ 0.
+
+    The cosines of a clean figure that the catalogue lacks deviate from those of a shape alike:
+    where two of these are equal, so are two of its own.  Noise would hardly let so many
+    deviations coincide.
+    """
+    if cloud.n_vertices < 3:
+        return 0.0
+    ideal = fit.vertices[fit.alignment.permutation]
+    i, j = np.triu_indices(cloud.n_vertices, 1)
+    expected = (ideal @ ideal.T)[i, j]
+    deviation = (cloud.directions @ cloud.directions.T)[i, j] - expected
+    spread = float(np.sqrt(np.mean(deviation**2)))
+    if spread < _CLEAN:
+        return 0.0
+    order = np.lexsort([deviation, expected.round(6)])
+    classes = np.split(deviation[order], np.flatnonzero(np.diff(expected[order].round(6))) + 1)
+    n_pairs = sum(len(part) * (len(part) - 1) // 2 for part in classes)
+    least = 0.0
+    for fineness in _FINENESS:
+        # Sorted values: how many later ones lie within the width of each.
+        ends = [np.searchsorted(part, part + spread / fineness, side="right") for part in classes]
+        near = sum(int((end - np.arange(1, len(end) + 1)).sum()) for end in ends)
+        # Two normal deviations differ by less than their spread over k with probability 1/(k √π).
+        by_chance = n_pairs / (fineness * np.sqrt(np.pi))
+        tail = float(pdtrc(near - 1, by_chance)) if near else 1.0
+        least = min(least, float(np.log(max(tail, 1e-300) / _SURPRISE)))
+    return least
 
 
 def _spaces(
@@ -439,15 +478,18 @@ def _views(cloud: Cloud, spaces: list[Setting]) -> list[tuple[Cloud, tuple[Setti
     return views
 
 
-def match_shape(directions: Array, shape: str | Shape) -> ShapeMatch:
-    """Lay one named shape over unit vectors and report how well it fits.
+def match_shape(directions: object, shape: str | Shape, *, feature_axis: int = 0) -> ShapeMatch:
+    """Lay one shape over directions and report how well it fits.
 
     Parameters
     ----------
-    directions : ndarray of shape (n_vertices, dim)
-        Unit vectors as rows.
+    directions : array_like of shape (n_vertices, dim), torch.Tensor, str or path
+        Directions as rows, of any length but zero; whatever `classify_geometry` accepts.
     shape : str or Shape
-        A shape with as many vertices, in at most ``dim`` dimensions.
+        A shape with as many vertices, in at most ``dim`` dimensions: a name of the catalogue, or
+        a Shape of one's own under any name, also one that the catalogue uses for another.
+    feature_axis : int, default 0
+        The axis that counts directions; -1 for a weight matrix whose columns are features.
 
     Returns
     -------
@@ -462,29 +504,37 @@ def match_shape(directions: Array, shape: str | Shape) -> ShapeMatch:
     Examples
     --------
     >>> import numpy as np
-    >>> match = match_shape(np.array([[1.0, 0.0], [-1.0, 0.0]]), "digon")
+    >>> match = match_shape([[1.0, 0.0], [-1.0, 0.0]], "digon")
     >>> round(match.rms_angle, 12)
     0.0
+    >>> rays = np.array([[1.0, 0.0], [0.6, 0.8], [0.6, -0.8]])
+    >>> fan = Shape(name="fan", vertices=rays, symmetry_order=2, source="seen in layer 3")
+    >>> round(match_shape([[1, 0], [0, 1], [0, -1]], fan).rms_angle, 3)
+    0.525
     """
-    named = get_shape(shape) if isinstance(shape, str) else shape
-    points = np.asarray(directions, dtype=np.float64)
-    if points.ndim != 2 or len(points) != named.n_vertices:
+    named = shape if isinstance(shape, Shape) else get_shape(shape)
+    with warnings.catch_warnings():
+        # The number of vertices says which axis is which better than a comparison of sizes.
+        warnings.simplefilter("ignore", GeomsupWarning)
+        points = direction_rows(directions, feature_axis=feature_axis)
+    if len(points) != named.n_vertices:
+        turned = 0 if feature_axis in (-1, 1) else -1
         raise GeomsupError(
-            f"the {named.name} has {named.n_vertices} vertices, but the directions have shape "
-            f"{points.shape}; pass an array of shape ({named.n_vertices}, dim), one row a direction"
+            f"the {named.name} has {named.n_vertices} vertices, but there are {len(points)} "
+            f"directions in {points.shape[1]} dimensions; pass as many directions as vertices, or "
+            f"feature_axis={turned} if the other axis counts them"
         )
     if named.dim > points.shape[1]:
         raise GeomsupError(
             f"the {named.name} spans {named.dim} dimensions and cannot lie in "
             f"{points.shape[1]}; choose a shape of lower rank"
         )
-    lengths = np.linalg.norm(points, axis=1, keepdims=True)
-    if not np.all(np.isfinite(lengths)) or np.any(lengths == 0):
-        raise GeomsupError("directions must be finite and non-zero; drop zero rows first")
-    cloud = Cloud(points / lengths)
+    cloud = Cloud(points)
     dim = background_of(cloud.directions.T).dim
     settings = (Setting(dim, 0.0, loosest_noise(dim)),)
-    fit = lay(prepared(named.name), cloud, noise_grid(None), settings)
+    # The vertices that were given count, not those that the catalogue has under their name.
+    ready = PreparedShape(shape) if isinstance(shape, Shape) else prepared(named.name)
+    fit = lay(ready, cloud, noise_grid(None), settings)
     return _as_match(fit, cloud, dim, 1.0)
 
 

@@ -4,10 +4,12 @@
 >>> shape = get_shape("square antiprism")
 >>> shape.n_vertices, shape.dim, round(shape.dimensionality, 6), shape.symmetry_order
 (8, 3, 0.375, 16)
->>> [shape.name for shape in list_shapes(n_vertices=6, dim=3)]
-['octahedron', 'triangular prism']
+>>> [shape.name for shape in list_shapes(n_vertices=12, dim=3)][:3]
+['anticuboctahedron', 'cuboctahedron', 'hexagonal antiprism']
 >>> get_shape("pentagon ⊕ digon").name
 'pentagonal bipyramid'
+>>> get_shape("vacant icosahedron").vacant_of          # eleven vertices of twelve
+'icosahedron'
 """
 
 from geomsup.shapes.catalogue import composite_name, get_shape, list_shapes

@@ -17,7 +17,7 @@ from functools import lru_cache
 from weakref import WeakValueDictionary
 
 from geomsup.errors import GeomsupError, UnknownShapeError
-from geomsup.shapes.figures import FIGURES
+from geomsup.shapes.figures import CODES, FIGURES
 from geomsup.shapes.polytopes import Shape
 from geomsup.shapes.recipes import (
     MAX_DIM,
@@ -28,6 +28,7 @@ from geomsup.shapes.recipes import (
     too_large_error,
 )
 from geomsup.shapes.thomson import NAME_PATTERN, optimum_called, unnamed_optima
+from geomsup.shapes.vacant import vacant_recipes
 
 __all__ = ["composite_name", "get_shape", "list_shapes"]
 
@@ -44,6 +45,7 @@ _SIGNED_SIZE = re.compile(r"\s*[-−–]\s*[0-9]")
 # More digits than any size within the limits has; int() refuses very long texts.
 _MAX_DIGITS = 9
 _SUM_SIGN = re.compile("[⊕+]")
+_VACANT = "vacant"
 _SEPARATOR = re.compile(r"[\s_\-‐‑‒–—]")
 _MAX_NAME = 60
 
@@ -55,9 +57,10 @@ def get_shape(name: str) -> Shape:
     ----------
     name : str
         A canonical name or synonym ("square antiprism", "5-cell"), a member of an endless series
-        ("17-gon", "12-simplex", "9-orthoplex", "7-cube"), a Thomson optimum ("Thomson 11 in
-        R^3"), or an orthogonal sum of such names joined by "⊕" or "+" ("pentagon ⊕ digon").
-        Case, accents, spaces, hyphens and underscores do not matter.
+        ("17-gon", "12-simplex", "9-orthoplex", "7-cube"), a figure without one vertex ("vacant
+        icosahedron"), a Thomson optimum ("Thomson 11 in R^3"), or an orthogonal sum of such names
+        joined by "⊕" or "+" ("pentagon ⊕ digon").  Case, accents, spaces, hyphens and
+        underscores do not matter.
 
     Returns
     -------
@@ -115,7 +118,7 @@ def list_shapes(n_vertices: int | None = None, dim: int | None = None) -> tuple[
 
     Examples
     --------
-    >>> [shape.name for shape in list_shapes(5)]
+    >>> [shape.name for shape in list_shapes(5) if shape.vacant_of is None]
     ['pentagon', 'square pyramid', 'triangular bipyramid', '4-simplex']
     >>> [shape.name for shape in list_shapes(n_vertices=27, dim=6)]
     ['Schläfli 27']
@@ -262,6 +265,8 @@ def _simple_recipe(name: str) -> Recipe:
                 "searches one"
             )
         return _recipe(optimum) if isinstance(optimum, str) else optimum
+    if key.startswith(_VACANT):
+        return _vacant_recipe(name, key.removeprefix(_VACANT))
     member = _SERIES_PATTERN.fullmatch(key)
     if member is None:
         raise _unknown(name, key)
@@ -271,6 +276,26 @@ def _simple_recipe(name: str) -> Recipe:
     recipe = series_recipe(_SERIES_WORDS[word], int(digits))
     # A figure that the table lists under another series is the table's own recipe.
     return _KNOWN.get(_normalised(recipe.name), recipe)
+
+
+def _vacant_recipe(name: str, key: str) -> Recipe:
+    """What is left of a figure that the table lists no vacant one of; key is the figure's."""
+    if not (key in _KNOWN or _SERIES_PATTERN.fullmatch(key)):
+        raise _unknown(name, _VACANT + key)
+    whole = _simple_recipe(key)
+    if set(whole.factors) == {"digon"}:
+        return _recipe(" ⊕ ".join([*whole.factors[:-1], "monosemantic"]))
+    vacant = list(vacant_recipes(whole))
+    if len(vacant) == 1:
+        return vacant[0]
+    if vacant:
+        raise UnknownShapeError(
+            f"{_shown(name)} does not say which vertex is missing; choose "
+            + " or ".join(repr(recipe.name) for recipe in vacant)
+        )
+    raise UnknownShapeError(
+        f"unknown shape {_shown(name)}; what is left of the {whole.name} has no name of its own"
+    )
 
 
 def _primitives(name: str) -> list[str]:
@@ -315,5 +340,7 @@ def _shown(value: object) -> str:
 
 
 _KNOWN = {
-    _normalised(text): recipe for recipe in FIGURES for text in (recipe.name, *recipe.synonyms)
+    _normalised(text): recipe
+    for recipe in (*FIGURES, *CODES)
+    for text in (recipe.name, *recipe.synonyms)
 }

@@ -14,12 +14,13 @@ from functools import partial
 
 import numpy as np
 
-from geomsup.shapes import codes, solids
+from geomsup.shapes import codes, solids, universal
 from geomsup.shapes.constructors import FloatArray
 from geomsup.shapes.families import CappedRings, capped_family
 from geomsup.shapes.recipes import Recipe, series_recipe, sum_recipe
+from geomsup.shapes.vacant import vacant_recipes
 
-__all__ = ["FIGURES"]
+__all__ = ["CODES", "FIGURES"]
 
 _COXETER = "Coxeter 1973, Regular Polytopes"
 _UNIFORM = "Coxeter, Longuet-Higgins and Miller 1954, Uniform polyhedra"
@@ -80,7 +81,7 @@ def _fixed(
     )
 
 
-_MONOSEMANTIC = _fixed("monosemantic", 1, 1, 1, _single, _ELHAGE, "single feature")
+_MONOSEMANTIC = _fixed("monosemantic", 1, 1, 1, _single, _ELHAGE, "single feature", "vacant digon")
 _DIGON = series_recipe("orthoplex", 1)
 _TRIANGLE = series_recipe("gon", 3)
 _SQUARE = series_recipe("gon", 4)
@@ -108,8 +109,7 @@ def _antiprism(sides: int, caps: int = 0) -> CappedRings:
     return CappedRings(sides=sides, twisted=True, caps=caps)
 
 
-#: Every named shape, in the order in which the documentation lists them.
-FIGURES: tuple[Recipe, ...] = (
+_WHOLE: tuple[Recipe, ...] = (
     _MONOSEMANTIC,
     _DIGON,
     *(series_recipe("gon", k) for k in range(3, 10)),
@@ -126,10 +126,28 @@ FIGURES: tuple[Recipe, ...] = (
     _bipyramid("triangular bipyramid", _TRIANGLE, "trigonal bipyramid", "triangular dipyramid"),
     _bipyramid("pentagonal bipyramid", _PENTAGON, "pentagonal dipyramid"),
     _bipyramid("hexagonal bipyramid", _HEXAGON, "hexagonal dipyramid"),
-    _rings("triangular prism", _prism(3), 12, "equal edge", _PLAIN, _UNIFORM, "trigonal prism"),
+    _rings(
+        "triangular prism",
+        _prism(3),
+        12,
+        "equal edge",
+        _PLAIN,
+        _UNIFORM,
+        "trigonal prism",
+        "vacant capped triangular prism (cap)",
+    ),
     _rings("pentagonal prism", _prism(5), 20, "equal edge", _PLAIN, _UNIFORM),
     _rings("hexagonal prism", _prism(6), 24, "equal edge", _PLAIN, _UNIFORM),
-    _rings("square antiprism", _antiprism(4), 16, "tight frame", _PLAIN, _ELHAGE, "anticube"),
+    _rings(
+        "square antiprism",
+        _antiprism(4),
+        16,
+        "tight frame",
+        _PLAIN,
+        _ELHAGE,
+        "anticube",
+        "vacant capped square antiprism (cap)",
+    ),
     _rings("pentagonal antiprism", _antiprism(5), 20, "tight frame", _PLAIN, _UNIFORM),
     _rings("hexagonal antiprism", _antiprism(6), 24, "tight frame", _PLAIN, _UNIFORM),
     _fixed(
@@ -151,6 +169,7 @@ FIGURES: tuple[Recipe, ...] = (
         "augmented triangular prism",
         "capped trigonal prism",
         "monocapped triangular prism",
+        "vacant bicapped triangular prism (cap)",
     ),
     _fixed(
         "triangular dodecahedron",
@@ -171,6 +190,7 @@ FIGURES: tuple[Recipe, ...] = (
         f"{_JOHNSON} (J50)",
         "biaugmented triangular prism",
         "bicapped trigonal prism",
+        "vacant tricapped triangular prism (cap)",
     ),
     _rings(
         "tricapped triangular prism",
@@ -191,6 +211,7 @@ FIGURES: tuple[Recipe, ...] = (
         f"{_JOHNSON} (J10)",
         "gyroelongated square pyramid",
         "monocapped square antiprism",
+        "vacant bicapped square antiprism (cap)",
     ),
     _rings(
         "bicapped square antiprism",
@@ -267,4 +288,41 @@ FIGURES: tuple[Recipe, ...] = (
     _fixed("E8 roots", 240, 8, 696729600, codes.e8_roots, _COHN_KUMAR, "4_21", "Gosset 240"),
     _twice(_TRIANGLE, "3-3 duopyramid"),
     _twice(_PENTAGON, "5-5 duopyramid"),
+)
+
+#: Every named shape, in the order in which the documentation lists them, vacant ones last.
+FIGURES: tuple[Recipe, ...] = (
+    *_WHOLE,
+    *(vacant for whole in _WHOLE for vacant in vacant_recipes(whole)),
+)
+
+
+def _isotropic(q: int, exponent: int = 1) -> Recipe:
+    """The points of a quadric over the field of q = p**exponent elements."""
+    n, dim = (q + 1) * (q**3 + 1), q * (q * q - q + 1)
+    # All semilinear isometries of the Hermitian form in four dimensions over GF(q²).
+    order = q**6 * (q**2 - 1) * (q**3 + 1) * (q**4 - 1) * 2 * exponent
+    coordinates = partial(universal.isotropic_code, q)
+    return _fixed(f"isotropic {n}", n, dim, order, coordinates, _COHN_KUMAR, f"GQ({q}, {q * q})")
+
+
+#: Universally optimal codes beyond eight dimensions.  They can be asked for, and do not compete
+#: for the names of components: nobody has seen one learned, and laying one over data takes long.
+CODES: tuple[Recipe, ...] = (
+    _fixed("Higman-Sims 100", 100, 22, 88704000, universal.higman_sims_100, _COHN_KUMAR, "HS 100"),
+    _isotropic(3),
+    _fixed("McLaughlin 162", 162, 21, 13063680, universal.mclaughlin_162, _COHN_KUMAR, "U4(3) 162"),
+    _fixed("McLaughlin 275", 275, 22, 1796256000, universal.mclaughlin_275, _COHN_KUMAR, "McL 275"),
+    _isotropic(4, exponent=2),
+    _fixed(
+        "Leech 552",
+        552,
+        23,
+        991533312000,
+        universal.leech_552,
+        _COHN_KUMAR,
+        "276 equiangular lines",
+    ),
+    _isotropic(5),
+    _fixed("Leech 891", 891, 22, 55180984320, universal.leech_891, _COHN_KUMAR),
 )

@@ -45,7 +45,8 @@ class ShapeFamily:
         Parameter values with a meaning of their own: "tight frame" (ΣD = dim), "Thomson" (least
         Coulomb energy within the family), "equal edge" (the prism or antiprism is uniform),
         "packing" (largest minimal angle), "least Σrelu(cos)²".  Values are computed when first
-        asked for; a landmark the family does not have is absent.
+        asked for; a landmark the family does not have is absent.  Those of a vacant figure's
+        family are the whole figure's.
     build : callable
         Parameter to unit rows, ndarray of shape (n_vertices, dim).  The order of the vertices is
         the same for every parameter and the map is smooth, also a little beyond the bounds.
@@ -99,6 +100,8 @@ class Shape:
         Whether the mirror image cannot be rotated onto the shape.
     family : ShapeFamily or None
         The one-parameter family through the shape, if it has one.
+    vacant_of : str or None
+        Name of the figure that the shape is, but for one missing vertex.
 
     Raises
     ------
@@ -123,6 +126,7 @@ class Shape:
     factors: tuple[str, ...] = ()
     chiral: bool = False
     family: ShapeFamily | None = None
+    vacant_of: str | None = None
 
     def __post_init__(self) -> None:
         vertices = np.array(self.vertices, dtype=np.float64)
@@ -220,6 +224,7 @@ class Shape:
             "synonyms": list(self.synonyms),
             "factors": list(self.factors),
             "family": None if self.family is None else self.family.to_dict(),
+            "vacant_of": self.vacant_of,
             "source": self.source,
         }
 

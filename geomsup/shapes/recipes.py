@@ -91,7 +91,7 @@ class Recipe:
 
     Parameters
     ----------
-    name, symmetry_order, synonyms, source, factors, chiral
+    name, symmetry_order, synonyms, source, factors, chiral, vacant_of
         As in :class:`~geomsup.shapes.polytopes.Shape`.
     n_vertices, dim : int
         Size of the vertices.
@@ -119,6 +119,7 @@ class Recipe:
     source: str
     factors: tuple[str, ...] = ()
     chiral: bool = False
+    vacant_of: str | None = None
 
     @property
     def irreducible(self) -> bool:
@@ -145,6 +146,7 @@ class Recipe:
             factors=self.factors,
             chiral=self.chiral,
             family=family,
+            vacant_of=self.vacant_of,
         )
 
 

@@ -29,6 +29,14 @@ _CODES = {
     (6, 27): "Schläfli 27",
     (7, 56): "Gosset 56",
     (8, 240): "E8 roots",
+    (21, 112): "isotropic 112",
+    (21, 162): "McLaughlin 162",
+    (22, 100): "Higman-Sims 100",
+    (22, 275): "McLaughlin 275",
+    (22, 891): "Leech 891",
+    (23, 552): "Leech 552",
+    (52, 325): "isotropic 325",
+    (105, 756): "isotropic 756",
 }
 # Point groups without a map that reverses orientation.
 _CHIRAL_GROUP = re.compile(r"C[0-9]+|D[0-9]+|T|O|I")

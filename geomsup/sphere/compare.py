@@ -9,6 +9,7 @@ of them, and its verdict is about the energy alone.
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, Literal
@@ -17,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.best_known import BestKnown, best_known
-from geomsup.errors import GeomsupError, shorten
+from geomsup.errors import GeomsupError
+from geomsup.gram import direction_rows, welch_bound
 from geomsup.matching.placement import place
 from geomsup.shapes import list_shapes
 from geomsup.sphere.energies import (
@@ -85,8 +87,8 @@ class OptimaComparison:
         Smallest angle between two directions, in radians, and the largest such angle among the
         configurations of that size that geomsup knows: the optima of its table for any exponent,
         and the shapes of its catalogue.  No table of best packings.
-    tightness : float
-        (n_points² / dim) / Σ_ij cos²_ij, one for a tight frame.
+    frame_potential : float
+        Σ_ij cos²_ij over all ordered pairs, each direction with itself included.
     coherence, welch_bound : float
         Largest |cosine| and the least that is possible.
     overlap, optimum_overlap : float
@@ -111,7 +113,7 @@ class OptimaComparison:
     free_modes: int | None
     smallest_angle: float
     best_angle: float
-    tightness: float
+    frame_potential: float
     coherence: float
     welch_bound: float
     overlap: float
@@ -129,15 +131,35 @@ class OptimaComparison:
         """Whether this is the best known configuration, exactly or up to noise."""
         return self.verdict in ("optimum", "near the optimum")
 
+    @property
+    def least_frame_potential(self) -> float:
+        """The least that is possible: n² / dim, a tight frame; n where all can be orthogonal."""
+        return max(self.n_points**2 / self.dim, float(self.n_points))
+
+    @property
+    def tightness(self) -> float:
+        """Deprecated: n² / dim over the frame potential.  In a report tightness is ΣD / rank."""
+        warnings.warn(
+            "OptimaComparison.tightness means another thing than the tightness of a report; use "
+            "frame_potential and least_frame_potential",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.n_points**2 / self.dim / self.frame_potential
+
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON."""
         values = {name: value for name, value in vars(self).items() if name not in _IN_PICTURES}
-        return {**values, "ties": list(self.ties), "excess": self.excess}
+        more = {"excess": self.excess, "least_frame_potential": self.least_frame_potential}
+        return {**values, "ties": list(self.ties), **more}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> OptimaComparison:
         """Rebuild a comparison from :meth:`to_dict`."""
         names = [item.name for item in fields(cls) if item.name not in _IN_PICTURES]
+        if "tightness" in data and "frame_potential" not in data:  # as earlier versions wrote it
+            potential = data["n_points"] ** 2 / data["dim"] / data["tightness"]
+            data = {**data, "frame_potential": potential}
         values = {name: data[name] for name in names}
         return cls(**values | {"ties": tuple(values["ties"])})
 
@@ -148,7 +170,8 @@ class OptimaComparison:
             f"({self.optimum}, {self.status}), {100 * self.excess:+.4f} %",
             f"  smallest angle  {math.degrees(self.smallest_angle):.4f}°  "
             f"largest in the catalogue {math.degrees(self.best_angle):.4f}°",
-            f"  tightness       {self.tightness:.6f}  1 for a tight frame",
+            f"  frame potential {self.frame_potential:.6f}  least possible "
+            f"{self.least_frame_potential:.6f} (a tight frame)",
             f"  coherence       {self.coherence:.6f}  Welch bound {self.welch_bound:.6f}",
             f"  Σ relu(cos)²    {self.overlap:.6f}  of the optimum {self.optimum_overlap:.6f}",
         ]
@@ -182,17 +205,21 @@ _SAID = {
 }
 
 
-def compare_to_optima(directions: object, s: float | Literal["log"] = 1) -> OptimaComparison:
+def compare_to_optima(
+    directions: object, s: float | Literal["log"] = 1, *, feature_axis: int = 0
+) -> OptimaComparison:
     """Compare directions with the best known configuration of as many points.
 
     Parameters
     ----------
-    directions : array_like of shape (n_points, dim), or ComponentReport
-        Directions as rows (the transpose of a weight matrix whose columns are features), of any
-        length; they are compared in all `dim` dimensions.  A component of a report is compared in
-        the dimensions that it spans.
+    directions : array_like of shape (n_points, dim), torch.Tensor, path, or ComponentReport
+        Directions of any length but zero, points on the sphere as rows; whatever
+        `classify_geometry` accepts.  They are compared in all `dim` dimensions.  A component of a
+        report is compared in the dimensions that it spans.
     s : float or "log", default 1
         Exponent of the energy; 1 is Coulomb's, that of the Thomson problem.
+    feature_axis : int, default 0
+        The axis that counts points; -1 for a weight matrix whose columns are features.
 
     Returns
     -------
@@ -201,8 +228,13 @@ def compare_to_optima(directions: object, s: float | Literal["log"] = 1) -> Opti
     Raises
     ------
     GeomsupError
-        If the directions are not finite rows of non-zero length, two of them coincide, or the
+        If the directions are no finite matrix, one has no length, two of them coincide, or the
         component was read back from JSON, which does not hold its directions.
+
+    Warns
+    -----
+    GeomsupWarning
+        If there are no more points than dimensions, which is often a transposed matrix.
 
     Notes
     -----
@@ -219,7 +251,7 @@ def compare_to_optima(directions: object, s: float | Literal["log"] = 1) -> Opti
     >>> cube.verdict, cube.optimum, f"{100 * cube.excess:.2f} %"
     ('not the optimum', 'square antiprism', '0.33 %')
     """
-    points = _unit_rows(directions)
+    points = _unit_rows(directions, feature_axis)
     power = checked_power(s)
     s = "log" if power == 0.0 else power
     optimum = thomson_optimum(points.shape[0], points.shape[1], s)
@@ -275,7 +307,6 @@ def compared_with(
         near = rms_angle <= _NEAR_SHARE * own_angle
         verdict = "near the optimum" if near else "not the optimum"
     angle = float(smallest_angle(points)) if n > 1 else math.pi
-    potential = float(frame_potential(points))
     return OptimaComparison(
         n_points=n,
         dim=dim,
@@ -292,9 +323,9 @@ def compared_with(
         free_modes=_free_modes(optimum.points, s) if thorough else None,
         smallest_angle=angle,
         best_angle=max(angle, own_angle, _largest_angle(n, dim)),
-        tightness=n**2 / dim / potential,
+        frame_potential=float(frame_potential(points)),
         coherence=float(coherence(points)),
-        welch_bound=math.sqrt(max(n - dim, 0) / (dim * max(n - 1, 1))),
+        welch_bound=welch_bound(n, dim),
         overlap=float(overlap_energy(points)),
         optimum_overlap=float(overlap_energy(optimum.points)),
         aligned=aligned,
@@ -322,7 +353,7 @@ def _largest_angle(n: int, dim: int) -> float:
     return max(angles, default=0.0)
 
 
-def _unit_rows(directions: object) -> FloatArray:
+def _unit_rows(directions: object, feature_axis: int) -> FloatArray:
     """Directions as unit rows; of a component, those of its vertices in its own span."""
     if hasattr(directions, "features") and hasattr(directions, "candidates"):
         own = getattr(directions, "directions", None)
@@ -332,31 +363,7 @@ def _unit_rows(directions: object) -> FloatArray:
                 "pass W[:, list(component.features)].T instead"
             )
         return np.asarray(own, dtype=np.float64)
-    if hasattr(directions, "detach"):  # a torch tensor, perhaps with a gradient, on any device
-        directions = directions.detach().cpu()
-    try:
-        rows = np.asarray(directions)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise GeomsupError(
-            f"expected directions as rows, an array of shape (n_points, dim), or a component of a "
-            f"report, got {shorten(directions)}"
-        ) from error
-    if rows.dtype.kind not in "iuf":
-        raise GeomsupError(
-            f"expected directions as rows of real numbers, an array of shape (n_points, dim), got "
-            f"{shorten(directions)} of type {rows.dtype.name}"
-        )
-    rows = rows.astype(np.float64)
-    if rows.ndim != 2 or rows.size == 0:
-        raise GeomsupError(
-            f"expected directions as rows, an array of shape (n_points, dim), got shape "
-            f"{rows.shape}; take the transpose of a matrix whose columns are features"
-        )
-    rows = rows / np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-300)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    if not np.all(np.isfinite(lengths)) or np.any(lengths == 0.0):
-        raise GeomsupError("expected finite directions of non-zero length; drop zero rows first")
-    return np.asarray(rows / lengths)
+    return direction_rows(directions, feature_axis=feature_axis)
 
 
 def _laid(points: FloatArray, optimum: FloatArray, **effort: Any) -> tuple[float, FloatArray]:

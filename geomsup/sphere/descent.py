@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,17 +45,21 @@ class Descent:
     converged: bool
 
 
-def descend(x: FloatArray, kernel: Kernel) -> Descent:
-    """Minimise the energy from unit rows x (n_points, dim)."""
+def descend(x: FloatArray, kernel: Kernel, told: Callable[[float], None] | None = None) -> Descent:
+    """Minimise the energy from unit rows x (n_points, dim).
+
+    `told` hears after each step how far the descent is, from 0 to 1: the share of the way that
+    the logarithm of the gradient has come.
+    """
     # Random points may be so close that a steep energy overflows; such a step is not taken.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return _descend(x, kernel)
+        return _descend(x, kernel, told)
 
 
-def _descend(x: FloatArray, kernel: Kernel) -> Descent:
+def _descend(x: FloatArray, kernel: Kernel, told: Callable[[float], None] | None) -> Descent:
     n, dim = x.shape
     newton = n * (dim - 1) <= _NEWTON_SIZE
-    x, energy, gradient = _quasi_newton(x, kernel, _NEWTON_FROM if newton else None)
+    x, energy, gradient = _quasi_newton(x, kernel, _NEWTON_FROM if newton else None, told)
     if newton:
         x, energy, gradient = newton_polish(
             x, energy, gradient, kernel, kernel.gradient_goal(energy, dim)
@@ -69,7 +74,10 @@ def _descend(x: FloatArray, kernel: Kernel) -> Descent:
 
 
 def _quasi_newton(
-    x: FloatArray, kernel: Kernel, share: float | None
+    x: FloatArray,
+    kernel: Kernel,
+    share: float | None,
+    told: Callable[[float], None] | None,
 ) -> tuple[FloatArray, float, FloatArray]:
     """L-BFGS until the gradient is a share of the force, or meets its goal when that is None."""
     n, dim = x.shape
@@ -78,12 +86,16 @@ def _quasi_newton(
     # No point moves further in one step than half the distance to its neighbours.
     reach = 0.5 * spacing(n, dim)
     scale = 0.4 * reach / max(_longest(gradient), 1e-300)
+    first = float(np.vdot(gradient, gradient))
     for _ in range(_QUASI_NEWTON_STEPS):
         goal = kernel.gradient_goal(energy, dim) if share is None else share * kernel.force(energy)
         flat = gradient.reshape(-1)
         # The sum of squares is the cheaper test, and rarely lets the exact one be reached.
-        if flat @ flat <= goal * goal * flat.size and np.abs(flat).max() <= goal:
+        squares, wanted = float(flat @ flat), goal * goal * flat.size
+        if squares <= wanted and np.abs(flat).max() <= goal:
             break
+        if told is not None and wanted < squares < first:
+            told(math.log(first / squares) / math.log(first / wanted))
         direction = _direction(flat, pairs, scale)
         promised = float(flat @ direction)
         if not promised < 0.0:  # uphill, or the NaN of an overflow

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from geomsup.errors import GeomsupError, ToleranceError, shorten
+from geomsup.progress import bar
 from geomsup.sphere.energies import MAX_POINTS
 from geomsup.sphere.kernels import checked_power, power_text
 from geomsup.sphere.search import Found, Search
@@ -176,6 +177,7 @@ def minimize_energy(
     n_starts: int | None = None,
     seed: int | np.random.Generator | None = 0,
     target: float | None = None,
+    progress: bool | None = None,
 ) -> MinimizedEnergy:
     """Search the points on the unit sphere whose Riesz or logarithmic energy is lowest.
 
@@ -202,6 +204,9 @@ def minimize_energy(
     target : float, optional
         Stop as soon as a minimum at or below this energy is found; starts that are then under way
         do not count as converged.
+    progress : bool, optional
+        Whether to show a progress bar, in percent of the most descents that can be due.  None
+        shows it in a terminal or a notebook.
 
     Returns
     -------
@@ -246,7 +251,13 @@ def minimize_energy(
     else:
         # Matrix products round differently on another number of threads, and a descent that
         # passes close to a saddle ends elsewhere for a difference in the last digit.
-        with _threads().limit(limits=1, user_api="blas"):
+        most = _most(n_points) if n_starts is None else n_starts
+        doing = f"{n_points} points, {most:.0f} descents"
+        with (
+            _threads().limit(limits=1, user_api="blas"),
+            bar(100, doing, "%", progress) as done,
+        ):
+            search.told = lambda descents: done(min(int(100.0 * descents / most), 100))
             _run(search, n_starts)
     pool = search.minima
     if not pool:
@@ -286,10 +297,15 @@ def _threads() -> Any:
     return ThreadpoolController()
 
 
+def _most(n_points: int) -> float:
+    """Descents after which a search without a number of starts ends."""
+    return min(max(_EFFORT / n_points**2, _FEWEST), _MOST)
+
+
 def _run(search: Search, n_starts: int | None) -> None:
     """Starts and hops in turn until the search is satisfied."""
     if n_starts is None:
-        most = min(max(_EFFORT / search.n_points**2, _FEWEST), _MOST)
+        most = _most(search.n_points)
         least = min(max(_LEAST, _LEAST_PER_POINT * search.n_points), most)
         while (done := search.n_starts + search.n_hops) < most:
             lowest = search.minima[0] if search.minima else None

@@ -18,7 +18,13 @@ from geomsup.sphere.minimize import checked_size, minimize_energy
 __all__ = ["recorded_optimum", "thomson_optimum"]
 
 
-def thomson_optimum(n_points: int, dim: int = 3, s: float | Literal["log"] = 1) -> BestKnown:
+def thomson_optimum(
+    n_points: int,
+    dim: int = 3,
+    s: float | Literal["log"] = 1,
+    *,
+    progress: bool | None = None,
+) -> BestKnown:
     """The lowest Riesz or logarithmic energy known for so many points on the unit sphere.
 
     Parameters
@@ -30,6 +36,9 @@ def thomson_optimum(n_points: int, dim: int = 3, s: float | Literal["log"] = 1) 
     s : float or "log", default 1
         Exponent of Σ_{i<j} |x_i − x_j|^(−s); 1 is the Thomson problem, "log" stands for
         −Σ_{i<j} log |x_i − x_j|.
+    progress : bool, optional
+        Whether to show a progress bar where a search is due.  None shows it in a terminal or a
+        notebook.
 
     Returns
     -------
@@ -67,7 +76,7 @@ def thomson_optimum(n_points: int, dim: int = 3, s: float | Literal["log"] = 1) 
     recorded = recorded_optimum(n_points, dim, power)
     if recorded is not None:
         return recorded
-    found = minimize_energy(n_points, dim, s)
+    found = minimize_energy(n_points, dim, s, progress=progress)
     return annotated(
         (dim, n_points, power),
         found.points,

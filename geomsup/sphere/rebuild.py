@@ -3,6 +3,8 @@
 The search takes up where the present table ends: every row starts from its own points, continues
 the row's random numbers, and is replaced only by a lower energy.  A row is settled when enough
 random starts agree and enough descents were made; the others get more time in each further pass.
+To search some rows harder, name their sizes and the descents that each point is to have:
+``--first 150 --last 200 --descents 50``.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from geomsup.best_known import TABLE, BestKnown, Key, load_table, save_table
 from geomsup.shapes import list_shapes
+from geomsup.sphere.energies import MAX_POINTS
 from geomsup.sphere.exact import (
     annotated,
     known_points,
@@ -58,21 +61,23 @@ def planned() -> list[Key]:
     return keys + [(3, n, 1.0) for n in range(121, 201)]
 
 
-def settled(row: BestKnown | None) -> bool:
-    """Whether more searching is a waste of time."""
+def settled(row: BestKnown | None, per_point: float = _DESCENTS_PER_POINT) -> bool:
+    """Whether more searching is a waste of time, with so many descents for each point."""
     if row is None:
         return False
-    descents = row.n_starts + row.n_hops
     return row.status == "proven" or (
-        row.hits >= _ENOUGH_HITS and descents >= _DESCENTS_PER_POINT * row.n_points
+        row.hits >= _ENOUGH_HITS and row.n_starts + row.n_hops >= per_point * row.n_points
     )
 
 
-def improved(key: Key, row: BestKnown | None, seconds: float) -> BestKnown:
+def improved(
+    key: Key, row: BestKnown | None, seconds: float, per_point: float = _DESCENTS_PER_POINT
+) -> BestKnown:
     """The better of a row and what a search of so many seconds finds.
 
-    Of two equal energies the one with the smaller gradient is better: exact coordinates from the
-    catalogue before what a descent came close to.
+    It ends early when the row is settled with so many descents for each point.  Of two equal
+    energies the one with the smaller gradient is better: exact coordinates from the catalogue
+    before what a descent came close to.
     """
     dim, n_points, power = key
     starts, hops = (row.n_starts, row.n_hops) if row is not None else (0, 0)
@@ -95,7 +100,7 @@ def improved(key: Key, row: BestKnown | None, seconds: float) -> BestKnown:
             break
         descents = starts + hops + search.n_starts + search.n_hops
         agreed = search.minima[0].hits >= _ENOUGH_HITS
-        if agreed and descents >= _DESCENTS_PER_POINT * n_points:
+        if agreed and descents >= per_point * n_points:
             break
     best = search.minima[0]
     energy = precise_energy(best.points, power)
@@ -153,6 +158,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--annotate", action="store_true", help="work out names, symmetries and formulas anew"
     )
+    parser.add_argument("--first", type=int, default=1, help="rows with at least so many points")
+    parser.add_argument("--last", type=int, default=MAX_POINTS, help="and with at most so many")
+    parser.add_argument(
+        "--descents",
+        type=float,
+        default=_DESCENTS_PER_POINT,
+        help="for each point, before a row is left alone (%(default)s)",
+    )
     options = parser.parse_args(arguments)
     rows = load_table(options.table) if options.table.exists() else {}
     if options.annotate:
@@ -160,11 +173,14 @@ def main(arguments: list[str] | None = None) -> int:
         save_table(options.table, rows)
     seconds = options.seconds
     for _ in range(options.passes):
-        for key in planned():
-            if settled(rows.get(key)):
+        keys = [key for key in planned() if options.first <= key[1] <= options.last]
+        # Rows that few searches have met are the likeliest to be wrong.
+        keys.sort(key=lambda key: rows[key].hits if key in rows else -1)
+        for key in keys:
+            if settled(rows.get(key), options.descents):
                 continue
             before, start = rows.get(key), time.perf_counter()
-            row = rows[key] = improved(key, before, seconds)
+            row = rows[key] = improved(key, before, seconds, options.descents)
             save_table(options.table, rows)
             change = "" if before is None else f", {row.energy - before.energy:+.3e}"
             took = time.perf_counter() - start

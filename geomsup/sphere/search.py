@@ -83,6 +83,7 @@ class Search:
     n_converged: int = 0
     unfinished: Found | None = None  # lowest of those that did not converge
     target: float = -math.inf  # an energy that makes further descents pointless
+    told: Callable[[float], None] | None = None  # hears of descents done, in fractions
 
     def __post_init__(self) -> None:
         self.kernel = Kernel(self.power, self.n_points)
@@ -112,7 +113,8 @@ class Search:
         self._descend(points.copy(), hop=True)
 
     def _descend(self, x: FloatArray, *, hop: bool) -> None:
-        end = descend(x, self.kernel)
+        end = descend(x, self.kernel, None if self.told is None else self._tell)
+        self._tell(1.0)
         found = Found(energy=end.energy, points=end.points, gradient_norm=end.gradient_norm)
         if not end.converged:
             if self.unfinished is None or end.energy < self.unfinished.energy:
@@ -128,6 +130,10 @@ class Search:
             known.meet(found.points)
         known.hits += not hop
         known.hop_hits += hop
+
+    def _tell(self, share: float) -> None:
+        if self.told is not None:
+            self.told(self.n_starts + self.n_hops - 1 + share)
 
     def _changed(self) -> FloatArray:
         if self.dim == 3 and self.rng.random() < _SYMMETRIC_SHARE:

@@ -15,17 +15,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, shorten
 from geomsup.sphere.energies import smallest_angle
 
 __all__ = ["point_group", "symmetry_order"]
 
 FloatArray = NDArray[np.float64]
 Indices = NDArray[np.int_]
+Bools = NDArray[np.bool_]
 
 # Descents end within 1e-8 of a minimum; features of different optima differ by far more.
 _TOLERANCE = 1e-6
 _COINCIDENT = 1e-7
+# Coarser points could be anything.
+_LARGEST_TOLERANCE = 0.1
+# Coordinates off by ε move a point by √3 ε, a cosine by 2√3 ε, the difference of two by twice that;
+# rounding to a digit is off by half of it.
+_SLACK = 4.0
 
 
 def symmetry_order(points: FloatArray, tolerance: float = _TOLERANCE) -> int:
@@ -34,9 +40,10 @@ def symmetry_order(points: FloatArray, tolerance: float = _TOLERANCE) -> int:
     Parameters
     ----------
     points : ndarray of shape (n_points, dim)
-        Distinct unit rows.
+        Distinct unit rows, to the tolerance.
     tolerance : float
-        Largest difference of two cosines that count as equal.
+        Last digit of the coordinates that counts, .001 for points rounded to three digits.
+        Cosines are equal if they differ by less than four times as much.
 
     Returns
     -------
@@ -50,7 +57,7 @@ def symmetry_order(points: FloatArray, tolerance: float = _TOLERANCE) -> int:
     >>> symmetry_order(get_shape("24-cell").vertices)
     1152
     """
-    search = _Search(_distinct_rows(points), tolerance)
+    search = _Search(_distinct_rows(points, tolerance), _SLACK * tolerance)
     order = 1
     for depth in range(len(search.base)):
         fixed = search.base[:depth]
@@ -65,71 +72,102 @@ def point_group(points: FloatArray, tolerance: float = _TOLERANCE) -> str:
     Parameters
     ----------
     points : ndarray of shape (n_points, 3)
-        Distinct unit rows.
+        Distinct unit rows, to the tolerance.
     tolerance : float
-        Largest difference of two cosines that count as equal.
+        Last digit of the coordinates that counts, .001 for points rounded to three digits.
+        Cosines are equal if they differ by less than four times as much.
 
     Returns
     -------
     str
         "Cs", "D5h", "Ih", …; "Dinfh" for a digon, "Cinfv" for one point.
 
+    Notes
+    -----
+    The group is read from how it permutes the points, which is exact where the points are not: the
+    order of a rotation is that of its permutation.  Its matrix serves only for what it tells from
+    afar: rotation or not, along an axis or across it.
+
     Examples
     --------
     >>> from geomsup.shapes import get_shape
-    >>> point_group(get_shape("square antiprism").vertices)
-    'D4d'
+    >>> antiprism = get_shape("square antiprism").vertices
+    >>> point_group(antiprism), point_group(antiprism.round(3), tolerance=1e-3)
+    ('D4d', 'D4d')
     """
-    points = _distinct_rows(points)
+    points = _distinct_rows(points, tolerance)
     if points.shape[1] != 3:
         raise GeomsupError(
             f"a point group is one of three dimensions, got points in {points.shape[1]}; "
             "symmetry_order counts the symmetries in any"
         )
-    rank = int(np.linalg.matrix_rank(points, tol=1e-3))
+    slack = _SLACK * tolerance
+    _, spread, axes = np.linalg.svd(points, full_matrices=False)
+    rank = int(np.sum(spread > slack * np.sqrt(len(points))))
     if rank == 1:
         return "Dinfh" if len(points) == 2 else "Cinfv"
-    search = _Search(points, tolerance)
-    targets = [points[list(image)] for image in search.images([])]
-    return _schoenflies(_maps(points[search.base], targets, rank))
+    search = _Search(points, slack)
+    permutations = search.group()
+    # Orthogonal Procrustes over all points, in the span.
+    within = points @ axes[:rank].T
+    left, _, right = np.linalg.svd(within.T @ within[permutations])
+    maps = left @ right
+    proper = np.linalg.det(maps) > 0
+    if rank == 2:
+        turns, mirrored = int(proper.sum()), not proper.all()
+        if turns == 1:
+            return "C2v" if mirrored else "Cs"
+        return f"D{turns}h" if mirrored else f"C{turns}h"
+    return _schoenflies(maps, proper, _orders(permutations, search.base))
 
 
-def _distinct_rows(points: Any) -> FloatArray:
+def _distinct_rows(points: Any, tolerance: float) -> FloatArray:
     """Unit rows, no two of them equal, as float64; or one clear error."""
+    if isinstance(tolerance, bool) or not 0.0 < tolerance < _LARGEST_TOLERANCE:
+        raise GeomsupError(
+            f"expected tolerance between 0 and {_LARGEST_TOLERANCE:g}, got {shorten(tolerance)}; "
+            "pass the last digit that counts, such as 1e-3"
+        )
     if len(np.shape(points)) != 2:
         raise GeomsupError(
             f"expected points of shape (n_points, dim), got shape {np.shape(points)}"
         )
-    if float(smallest_angle(points)) < _COINCIDENT:
-        raise GeomsupError("two points coincide, so their symmetry is not defined; drop one")
     rows = points.detach().cpu() if hasattr(points, "detach") else points
-    return np.asarray(rows, dtype=np.float64)
+    rows = np.asarray(rows, dtype=np.float64)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if np.all(np.abs(lengths - 1.0) <= _SLACK * tolerance):
+        rows = rows / lengths  # unit rows to the tolerance
+    if float(smallest_angle(rows)) < max(_COINCIDENT, tolerance):
+        raise GeomsupError(
+            "two points coincide, to the tolerance, so their symmetry is not defined; drop one"
+        )
+    return np.asarray(rows)
 
 
 class _Search:
     """Placements of a spanning set of points onto others that keep all distances."""
 
-    def __init__(self, points: FloatArray, tolerance: float) -> None:
+    def __init__(self, points: FloatArray, slack: float) -> None:
         self.gram = points @ points.T
-        self.tolerance = tolerance
-        # Points that see different distances cannot be exchanged: the class of each point.
-        views = np.sort(self.gram, axis=1)
-        self.kind = np.array([self._first_equal(views, view) for view in views])
+        self.slack = slack
+        # Points that see different distances cannot be exchanged.
+        self.views = np.sort(self.gram, axis=1)
         self.base = self._spanning(points)
 
-    def _first_equal(self, views: FloatArray, view: FloatArray) -> int:
-        return int(np.argmax(np.abs(views - view).max(axis=1) <= self.tolerance))
+    def _alike(self, point: int) -> Bools:
+        return np.asarray(np.abs(self.views - self.views[point]).max(axis=1) <= self.slack)
 
     def _spanning(self, points: FloatArray) -> list[int]:
         """Independent points, of the rarest kind first, later ones close to the earlier."""
-        counts = np.bincount(self.kind, minlength=len(points))[self.kind]
+        kind = np.array([int(np.argmax(self._alike(k))) for k in range(len(points))])
+        counts = np.bincount(kind, minlength=len(points))[kind]
         base: list[int] = []
         rest = points.copy()
         while True:
             left = np.einsum("ij,ij->i", rest, rest)
             open_ = left > 0.05 if base else np.ones(len(points), dtype=bool)
             if not open_.any():
-                open_ = left > 1e-3
+                open_ = left > self.slack
                 if not open_.any():
                     return base
             near = -self.gram[base].max(axis=0) if base else np.zeros(len(points))
@@ -141,88 +179,96 @@ class _Search:
     def places(self, images: list[int]) -> Indices:
         """Where the next base point may go, given where those before it went."""
         source = self.base[len(images)]
-        fits = self.kind == self.kind[source]
+        fits = self._alike(source)
         for before, image in zip(self.base, images, strict=False):
-            fits &= np.abs(self.gram[image] - self.gram[before, source]) <= self.tolerance
+            fits &= np.abs(self.gram[image] - self.gram[before, source]) <= self.slack
         return np.flatnonzero(fits)
 
-    def images(self, start: list[int]) -> Iterator[tuple[int, ...]]:
-        """Images of the base that begin in a given way and belong to a symmetry."""
+    def images(self, start: list[int]) -> Iterator[Indices]:
+        """Permutations that place the base in ways that begin as given, and are symmetries."""
         if len(start) == len(self.base):
-            if self._permutes(start):
-                yield tuple(start)
+            permutation = self._permutation(start)
+            if permutation is not None:
+                yield permutation
             return
         for place in self.places(start):
             yield from self.images([*start, int(place)])
 
-    def _permutes(self, images: list[int]) -> bool:
+    def _permutation(self, images: list[int]) -> Indices | None:
         # A point is known by its cosines with the base; its image must have those with the images.
         here, there = self.gram[self.base], self.gram[images]
         apart = np.abs(here[:, :, None] - there[:, None, :]).max(axis=0)
-        # Cosines with a base fix a point only as well as the base is conditioned.
         target = apart.argmin(axis=1)
-        if apart[np.arange(len(target)), target].max() > self.tolerance:
-            return False
+        if apart[np.arange(len(target)), target].max() > self.slack:
+            return None
         if len(np.unique(target)) < len(target):
-            return False
-        moved = self.gram[np.ix_(target, target)]
-        return bool(np.abs(moved - self.gram).max() <= 10 * self.tolerance)
+            return None
+        return target if self._deviation(target) <= self.slack else None
+
+    def _deviation(self, permutation: Indices) -> float:
+        return float(np.abs(self.gram[np.ix_(permutation, permutation)] - self.gram).max())
+
+    def group(self) -> Indices:
+        """All symmetries as permutations, ndarray of shape (order, n_points).
+
+        Near symmetries can pass while their products fail; the worst are dropped until the rest
+        is a group.
+        """
+        found = np.array(list(self.images([])))
+        deviations = np.array([self._deviation(permutation) for permutation in found])
+        while not self._closed(found):
+            kept = deviations < deviations.max()
+            found, deviations = found[kept], deviations[kept]
+        return found
+
+    def _closed(self, found: Indices) -> bool:
+        # A symmetry is known by where it takes the base.
+        digits = found.shape[1] ** np.arange(len(self.base))
+        products = found[:, found[:, self.base]] @ digits
+        return bool(np.isin(products, found[:, self.base] @ digits).all())
 
 
-def _maps(base: FloatArray, targets: list[FloatArray], rank: int) -> FloatArray:
-    """Orthogonal maps of R^3 that take the base to each of the targets, (n_maps, 3, 3)."""
-    if rank == 3:
-        inverse = np.linalg.inv(base)
-        return np.array([(inverse @ target).T for target in targets])
-    # Points in a plane: each map of the plane comes with and without reflection in it.
-    normal = np.cross(base[0], base[1])
-    normal /= np.linalg.norm(normal)
-    inverse = np.linalg.inv(np.vstack([base, normal]))
-    return np.array(
-        [(inverse @ np.vstack([t, side * normal])).T for t in targets for side in (1.0, -1.0)]
-    )
+def _orders(permutations: Indices, base: list[int]) -> Indices:
+    """How often each symmetry is repeated until all points are back, (n_symmetries,)."""
+    each = np.arange(len(permutations))[:, None]
+    images = permutations[:, base]
+    orders = np.zeros(len(permutations), dtype=np.int_)
+    repeats = 1
+    while not orders.all():
+        back = (images == base).all(axis=1)
+        orders[back & (orders == 0)] = repeats
+        images = permutations[each, images]
+        repeats += 1
+    return orders
 
 
-def _schoenflies(maps: FloatArray) -> str:
-    """The symbol of a finite group of orthogonal matrices (n, 3, 3)."""
-    determinant = np.sign(np.linalg.det(maps))
-    proper, improper = maps[determinant > 0], maps[determinant < 0]
-    order = len(proper)
-    turns = [_turn(m) for m in proper]
-    main = max(turns)
-    # A mirror is minus a half turn, the inversion minus the identity.
-    mirrors = [m for m in improper if _turn(-m) == 2]
-    inversion = any(_turn(-m) == 1 for m in improper)
+def _schoenflies(maps: FloatArray, proper: Bools, orders: Indices) -> str:
+    """The symbol of a finite group of orthogonal matrices (n, 3, 3) of known orders."""
+    order, main = int(proper.sum()), int(orders[proper].max())
+    # An improper map that is its own inverse is a mirror, trace 1, or the inversion, trace −3.
+    involutions = maps[~proper & (orders == 2)]
+    traces = np.trace(involutions, axis1=1, axis2=2)
+    mirrors, inversion = involutions[traces > -1.0], bool((traces < -1.0).any())
+    mirrored, both = len(mirrors) > 0, not proper.all()
     if order == 1:
-        return "Cs" if mirrors else "Ci" if inversion else "C1"
+        return "Cs" if mirrored else "Ci" if inversion else "C1"
     if order in (12, 24, 60) and main < order // 2:
         letter = {12: "T", 24: "O", 60: "I"}[order]
-        if not len(improper):
+        if not both:
             return letter
         return letter + ("h" if inversion else "d")
-    axis = _axis(proper[turns.index(main)])
-    across = any(abs(abs(_axis(-m) @ axis) - 1.0) < 1e-3 for m in mirrors)
+    axis = _axis(maps[proper & (orders == main)][0])
+    # The normal of a mirror lies along the main axis or at right angles to it.
+    across = any(abs(_axis(-m) @ axis) > 0.7 for m in mirrors)
     if main == order:
-        if not len(improper):
+        if not both:
             return f"C{main}"
-        return f"C{main}h" if across else f"C{main}v" if mirrors else f"S{2 * main}"
-    if not len(improper):
+        return f"C{main}h" if across else f"C{main}v" if mirrored else f"S{2 * main}"
+    if not both:
         return f"D{main}"
     if main == 2:  # any of the three axes may be the main one
         return "D2h" if inversion else "D2d"
     return f"D{main}h" if across else f"D{main}d"
-
-
-def _turn(rotation: FloatArray) -> int:
-    """Order of a rotation of R^3 in a finite group."""
-    angle = np.arccos(np.clip((np.trace(rotation) - 1.0) / 2.0, -1.0, 1.0))
-    if angle < 1e-3:
-        return 1
-    for order in range(2, 1000):
-        turned = angle * order / (2.0 * np.pi)
-        if abs(turned - round(turned)) * 2.0 * np.pi < 1e-3 * order:
-            return order
-    raise AssertionError("a rotation of a finite point group has an order")
 
 
 def _axis(rotation: FloatArray) -> FloatArray:
