@@ -13,6 +13,7 @@ import pickle
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from mmap import mmap
 from typing import IO, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -104,7 +105,7 @@ class PickledArray:
         return flat.reshape(self.shape, order="F" if self.fortran else "C")
 
 
-def read_pickle(stream: IO[bytes], known: Known, storage: Callable[[Any], object]) -> Any:
+def read_pickle(stream: IO[bytes] | mmap, known: Known, storage: Callable[[Any], object]) -> Any:
     """The next pickle of a stream, as dicts, lists, tuples, plain values and records.
 
     Parameters
@@ -132,7 +133,9 @@ class _Machine(pickle._Unpickler):
     }
     stack: list[Any]
 
-    def __init__(self, stream: IO[bytes], known: Known, storage: Callable[[Any], object]) -> None:
+    def __init__(
+        self, stream: IO[bytes] | mmap, known: Known, storage: Callable[[Any], object]
+    ) -> None:
         super().__init__(stream, encoding="latin1")
         self._known, self._storage = known, storage
 
@@ -187,6 +190,10 @@ class _Machine(pickle._Unpickler):
     def _forget_marked(self) -> None:
         self.pop_mark()  # type: ignore[attr-defined]  # not in the stubs
 
+    def _push_bytes(self) -> None:
+        size = int.from_bytes(self.read(8), "little")  # type: ignore[attr-defined]  # as above
+        self.stack.append(self.read(size))  # type: ignore[attr-defined]  # as above
+
     def _opaque_of_marked(self) -> None:
         self._forget_marked()
         self._push_opaque()
@@ -196,6 +203,7 @@ class _Machine(pickle._Unpickler):
         pickle.NEWOBJ[0]: _call,
         pickle.NEWOBJ_EX[0]: _call_with_names,
         pickle.BUILD[0]: _build,
+        pickle.BYTEARRAY8[0]: _push_bytes,
         pickle.SETITEM[0]: _set_one,
         pickle.SETITEMS[0]: _set_many,
         # Hashing what a hostile file nests can overflow the stack of the interpreter, so its sets
@@ -207,12 +215,23 @@ class _Machine(pickle._Unpickler):
 
 
 # Names of Python 2, which pickles of protocol 2 use, and of numpy before 2.0.
-_MODULES = {"__builtin__": "builtins", "numpy.core.multiarray": "numpy._core.multiarray"}
+_MODULES = {
+    "__builtin__": "builtins",
+    "numpy.core.multiarray": "numpy._core.multiarray",
+    "numpy.core.numeric": "numpy._core.numeric",
+}
 
 
 def _dict(items: Any = ()) -> dict[Any, Any]:
     """A dict of pairs whose keys are plain; of others nothing is kept."""
     return {k: v for k, v in items if k is None or isinstance(k, (str, bytes, int, float))}
+
+
+def _from_buffer(content: object, dtype: Any, shape: Any, order: Any, *_axes: Any) -> PickledArray:
+    """How arrays are written in protocol 5."""
+    array = PickledArray()
+    array.take((1, shape, dtype, order == "F", content))
+    return array
 
 
 def _latin1(text: str, _encoding: str = "latin1") -> bytes:
@@ -250,4 +269,5 @@ HARMLESS: dict[tuple[str, str], object] = {
     ("numpy", "ndarray"): OPAQUE,
     ("numpy", "dtype"): Maker(lambda text, *_: _Dtype(text=str(text))),
     ("numpy._core.multiarray", "_reconstruct"): Maker(lambda *_: PickledArray()),
+    ("numpy._core.numeric", "_frombuffer"): Maker(_from_buffer),
 }

@@ -8,13 +8,13 @@ that the pickle states, and a view must lie inside it.
 from __future__ import annotations
 
 import math
-import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from io import BytesIO
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -164,7 +164,8 @@ def _read_archive(path: Path) -> tuple[object, _Load]:
 def _read_legacy(path: Path) -> tuple[object, _Load]:
     """Five pickles, the last of which lists the keys of the storages that follow."""
     storages = _Storages()
-    with path.open("rb") as stream:
+    # Read as memory: what a pickle announces is then cut to what there is, before it is asked for.
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as stream:
         _magic, _protocol, system = (read_pickle(stream, {}, storages) for _ in range(3))
         content = read_pickle(stream, _known(), storages)
         keys = read_pickle(stream, {}, storages)
@@ -172,7 +173,7 @@ def _read_legacy(path: Path) -> tuple[object, _Load]:
         places = {str(key): _legacy_place(stream, storages, str(key), order) for key in keys}
         if len(places) != len(keys) or set(places) != set(storages.named):
             raise WeightsError("the file does not hold the storages that it names: damaged")
-        if stream.tell() != os.fstat(stream.fileno()).st_size:
+        if stream.tell() != len(stream):
             raise WeightsError("the file goes on after its last storage, or ends before: damaged")
 
     def load(storage: _Storage) -> tuple[bytes, str]:
@@ -183,7 +184,7 @@ def _read_legacy(path: Path) -> tuple[object, _Load]:
     return content, load
 
 
-def _legacy_place(stream: IO[bytes], storages: _Storages, key: str, order: str) -> int:
+def _legacy_place(stream: mmap, storages: _Storages, key: str, order: str) -> int:
     """Where the bytes of a storage begin, behind a count that must be the pickle's."""
     storage = storages.named[key]
     count = int.from_bytes(stream.read(8), "little" if order == "<" else "big")
@@ -192,7 +193,9 @@ def _legacy_place(stream: IO[bytes], storages: _Storages, key: str, order: str) 
             f"expected {storage.nbytes // storage.dtype.itemsize} numbers in storage "
             f"{shorten(key)}, got {count}: truncated or damaged, save it again"
         )
-    return stream.seek(storage.nbytes, os.SEEK_CUR) - storage.nbytes
+    start = stream.tell()
+    stream.seek(start + storage.nbytes)
+    return start
 
 
 def _entry(name: str, found: _Tensor | PickledArray, load: _Load) -> Entry:

@@ -257,12 +257,10 @@ def _itself(array: Any) -> Any:
 def _choice_of(W: object, named: dict[str, Entry]) -> str:
     infos = [entry.info for entry in named.values() if len(entry.info.shape) >= 2]
     infos = [info for info in infos if info.is_fractional] or infos
+    holds = f"W: expected a matrix, got a {type(W).__name__} that holds {len(infos) or 'none'}"
     if not infos:
-        return f"W: expected a matrix, got a {type(W).__name__} without one; pass the matrix"
-    return (
-        f"W: expected one matrix, got a {type(W).__name__} of arrays; pass one of them, or "
-        f"as_weights(W, key=…) with key one of {listing(infos)}"
-    )
+        return f"{holds}; pass the matrix itself"
+    return f"{holds}; pass one, or as_weights(W, key=…) with key one of {listing(infos)}"
 
 
 def _to_numpy(raw: object, source: str) -> _Array:

@@ -222,6 +222,19 @@ class _Hostile:
         return Path.touch, (self.target,)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this platform")
+@pytest.mark.parametrize("verb", ["classify", "neurons", "verify"])
+def test_a_pipe_is_not_waited_for(verb: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.safetensors")
+    words = [verb, str(tmp_path / "x.safetensors"), *(["--p", "0.1"] if verb == "verify" else [])]
+    done = subprocess.run(
+        [*_COMMAND, *words], env=_environment(), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    assert "x.safetensors" in done.stderr
+
+
 @pytest.mark.parametrize("verb", ["classify", "inspect"])
 @pytest.mark.parametrize("legacy", [False, True])
 def test_a_hostile_file_does_not_execute(

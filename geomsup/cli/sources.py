@@ -6,6 +6,7 @@ wants to see all of them.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,8 @@ __all__ = ["is_run", "load_run", "stack_in"]
 
 def is_run(path: str) -> bool:
     """Whether a file says of itself that ``TrainingRun.save`` wrote it."""
-    if Path(path).suffix.lower() != ".safetensors":
+    # A pipe would be waited for; whoever reads the file for good says what is wrong with it.
+    if Path(path).suffix.lower() != ".safetensors" or not os.path.isfile(path):
         return False
     from safetensors import SafetensorError, safe_open
 
