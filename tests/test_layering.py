@@ -98,7 +98,19 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sphere.optimum",
     },
     "partition": {"errors", "interference", "matching", "matching.evidence"},
-    "report": {"errors", "shapes", "interference", "matching", "sphere.compare"},
+    "restoring": {"errors"},
+    "report_tables": {"errors"},
+    "report_checks": {"errors", "shapes"},
+    "report": {
+        "errors",
+        "shapes",
+        "interference",
+        "matching",
+        "sphere.compare",
+        "restoring",
+        "report_tables",
+        "report_checks",
+    },
 }
 ANALYSIS = set(MAY_IMPORT)
 MAY_IMPORT["classify"] = set(ANALYSIS)
