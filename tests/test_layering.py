@@ -39,6 +39,7 @@ _TRAINING = [
     "evaluation",
     "records",
     "storage",
+    "checkpoints",
     "run",
     "diverged",
     "state",

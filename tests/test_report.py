@@ -101,7 +101,7 @@ def test_nonsense_in_any_place_is_refused_or_read(report: GeometryReport) -> Non
     refused = 0
     places = [path for path in _places(json.loads(text)) if path and not _DERIVED & set(path)]
     rng = np.random.default_rng(0)
-    for number in rng.choice(len(places), size=250, replace=False):
+    for number in rng.choice(len(places), size=100, replace=False):
         data = json.loads(text)
         target = data
         *way, last = places[number]
@@ -116,7 +116,7 @@ def test_nonsense_in_any_place_is_refused_or_read(report: GeometryReport) -> Non
         assert str(back)
         assert back.graph.number_of_nodes() <= back.n_features
         assert GeometryReport.from_json(back.to_json()) == back
-    assert refused > 200
+    assert refused > 80
 
 
 def test_a_missing_entry_is_named(report: GeometryReport) -> None:
