@@ -145,6 +145,9 @@ MAY_IMPORT["dictionary"] = {
     "training.model",
     "training.optim",
     "training.environment",
+    "restoring",
+    "training.storage",
+    "training.checkpoints",
 }
 # So do mixtures of experts, which start where toy models start.
 MAY_IMPORT["experts"] = {

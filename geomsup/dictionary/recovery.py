@@ -131,7 +131,11 @@ class Recovery:
 
 
 def recover_features(
-    dictionary: Autoencoder | object, W: object, *, threshold: float = 0.95
+    dictionary: Autoencoder | object,
+    W: object,
+    *,
+    threshold: float = 0.95,
+    feature_axis: int = -1,
 ) -> Recovery:
     """Match the latents of a dictionary with the true directions.
 
@@ -144,6 +148,8 @@ def recover_features(
         take no part.
     threshold : float, default 0.95
         Cosine from which a feature counts as recovered.
+    feature_axis : int, default -1
+        0 if the rows of ``W`` are features; a dictionary has its directions in columns.
 
     Returns
     -------
@@ -173,7 +179,7 @@ def recover_features(
     least = numbers("threshold", threshold)
     if least.ndim or not 0.0 < least <= 1.0:
         raise GeomsupError(f"threshold must lie above 0 and at most at 1, got {brief(threshold)}")
-    weights = as_weights(W)
+    weights = as_weights(W, feature_axis=feature_axis)
     norms = unit_columns(weights)[1]
     features = np.flatnonzero(represented_features(norms, n_hidden=len(weights)).mask)
     if not len(features):

@@ -130,7 +130,7 @@ def _checksum(said: Mapping[str, Any], parts: Iterable[tuple[str, str, list[int]
 
 def read_tensors(
     path: str | os.PathLike[str],
-    dtypes: Mapping[str, str],
+    dtypes: Mapping[str, str] | None,
     *,
     kind: str,
     optional: Collection[str] = (),
@@ -141,8 +141,8 @@ def read_tensors(
     ----------
     path : str or path-like
         The file.
-    dtypes : mapping
-        Kind of number of each array, by the names of safetensors.
+    dtypes : mapping or None
+        Kind of number of each array, by the names of safetensors; None takes all that there are.
     kind : str
         What the file must hold, such as "TrainingRun".
     optional : collection of str
@@ -168,9 +168,10 @@ def read_tensors(
         parts: dict[str, Any] = dict(safetensors.deserialize(content))  # type: ignore[no-untyped-call]  # of a library
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         said = _parse(header.get("__metadata__") or {}, kind, parts)
+        wanted = dtypes or {name: part["dtype"] for name, part in parts.items()}
         tensors = {
             name: _read(parts, name, dtype)
-            for name, dtype in dtypes.items()
+            for name, dtype in wanted.items()
             if name in parts or name not in optional
         }
     except (safetensors.SafetensorError, OSError) as error:
@@ -220,7 +221,7 @@ def _read(found: Mapping[str, Any], name: str, dtype: str) -> NDArray[Any]:
     if name not in found:
         raise GeomsupError(f"it has no tensor {name!r}")
     part = found[name]
-    if part["dtype"] != dtype:
+    if part["dtype"] != dtype or dtype not in _DTYPES:
         raise GeomsupError(f"its tensor {name!r} must be of kind {dtype}, got {part['dtype']}")
     flat: NDArray[Any] = np.frombuffer(bytearray(part["data"]), dtype=_DTYPES[dtype])
     return flat.reshape(part["shape"])
