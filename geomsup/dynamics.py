@@ -22,9 +22,12 @@ from geomsup.classify import classify_geometry
 from geomsup.errors import GeomsupError, GeomsupWarning, first_line
 from geomsup.gram import dimensionality_of
 from geomsup.interference import checked_number
+from geomsup.recording import WeightRecorder
 from geomsup.report import GeometryReport
 
-__all__ = ["Coincidence", "GeometryTimeline", "Jump", "LossDrop", "geometry_timeline"]
+__all__ = [
+    "Coincidence", "GeometryTimeline", "Jump", "LossDrop", "WeightRecorder", "geometry_timeline",
+]  # fmt: skip
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -441,8 +444,6 @@ def _coincidence(
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return [_plain(item) for item in value.tolist()]
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | list):
+        return [_plain(item) for item in np.asarray(value).tolist()]
     return value if not isinstance(value, float) or np.isfinite(value) else None

@@ -117,7 +117,9 @@ ANALYSIS = set(MAY_IMPORT)
 MAY_IMPORT["classify"] = set(ANALYSIS)
 # Change points are found in curves, whatever they are; the timeline of a training names geometry.
 MAY_IMPORT["change_points"] = set()
+MAY_IMPORT["recording"] = {"errors", "weights"}
 MAY_IMPORT["dynamics"] = {
+    "recording",
     "errors",
     "gram",
     "interference",
