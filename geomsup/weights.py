@@ -33,7 +33,7 @@ from geomsup.weight_files import (
     read_matrix,
 )
 
-__all__ = ["ArrayInfo", "as_weights", "list_arrays", "load_arrays", "per_feature"]
+__all__ = ["ArrayInfo", "as_numbers", "as_weights", "list_arrays", "load_arrays", "per_feature"]
 
 # 2**53 + 1 is the first integer that float64 rounds.
 _LARGEST_EXACT_INTEGER = 2**53
@@ -156,6 +156,36 @@ def load_arrays(
         arrays[name] = np.array(_to_numpy(raw, shorten(name)), order="C")
         arrays[name].setflags(write=False)
     return arrays
+
+
+def as_numbers(value: object, name: str) -> _Array:
+    """Real numbers of any shape, from whatever `as_weights` takes but a file.
+
+    Parameters
+    ----------
+    value : array_like or torch.Tensor
+    name : str
+        What the message calls it.
+
+    Returns
+    -------
+    ndarray
+        Of booleans, integers or floats; it may share memory with ``value``.
+
+    Raises
+    ------
+    GeomsupError
+        If it cannot be read, or holds something else.
+
+    Examples
+    --------
+    >>> as_numbers([[1, 2], [3, 4]], "x").shape
+    (2, 2)
+    """
+    array = _to_numpy(value, name)
+    if array.dtype.kind not in "biuf":
+        raise GeomsupError(f"{name} must be real numbers, got an array of {array.dtype.name}")
+    return array
 
 
 def per_feature(

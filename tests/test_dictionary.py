@@ -298,11 +298,16 @@ def test_activations_are_read_as_weights_are(
     (expected,) = train_autoencoders(h, _short(), progress=False)
     (found,) = train_autoencoders(given, _short(), progress=False)
     assert _same(found, expected)
+    if isinstance(given, torch.Tensor):
+        (turned,) = train_autoencoders(given.T, _short(), progress=False, feature_axis=0)
+        assert _same(turned, expected)
     for name in ("encode", "reconstruct", "refitted"):
         assert np.array_equal(getattr(found, name)(given), getattr(expected, name)(h))
 
 
 def test_rows_may_be_features() -> None:
+    with pytest.raises(GeomsupError, match="feature_axis is about arrays"):
+        train_autoencoders(_pentagon(), _short(), feature_axis=0)
     W = _pentagon().W
     for turned in (W.T, torch.from_numpy(W.T.copy()).requires_grad_()):
         source = ToyActivations(turned, 0.1, feature_axis=0)  # type: ignore[arg-type]  # read

@@ -121,6 +121,7 @@ MAY_IMPORT["recording"] = {"errors", "weights"}
 MAY_IMPORT["dynamics"] = {
     "recording",
     "errors",
+    "weights",
     "gram",
     "interference",
     "report",

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError, GeomsupWarning, WeightsError
 from geomsup.training.data import RawUniforms, Sampler
 from geomsup.training.distributions import make_distribution
-from geomsup.weights import as_weights
+from geomsup.weights import as_numbers, as_weights
 
 __all__ = [
     "Activations",
@@ -109,8 +109,9 @@ class ToyActivations:
     def __post_init__(self, feature_axis: int) -> None:
         W = as_weights(self.W, feature_axis=feature_axis)
         try:
-            p = np.broadcast_to(np.asarray(self.feature_probability, dtype=float), W.shape[1:])
-        except (TypeError, ValueError):
+            given = as_numbers(self.feature_probability, "feature_probability")
+            p = np.broadcast_to(given.astype(np.float64), W.shape[1:])
+        except ValueError:
             raise GeomsupError(
                 f"feature_probability must be a number or one for each of the {W.shape[1]} features"
             ) from None
@@ -159,6 +160,8 @@ class GivenActivations:
     ----------
     values : array_like, torch.Tensor, str or path, of shape (n_samples, n_hidden)
         One activation in each *row*; whatever `geomsup.weights.as_weights` reads.
+    feature_axis : int, default -1
+        Axis of the dimensions: 0 if ``values`` has one activation in each column instead.
 
     Raises
     ------
@@ -173,9 +176,10 @@ class GivenActivations:
     """
 
     values: FloatArray
+    feature_axis: InitVar[int] = -1
 
-    def __post_init__(self) -> None:
-        values = as_rows(self.values)
+    def __post_init__(self, feature_axis: int) -> None:
+        values = as_rows(self.values, feature_axis)
         object.__setattr__(self, "values", values.astype(np.float32))
 
     @property
@@ -234,13 +238,13 @@ def _digest(*arrays: FloatArray | NDArray[np.float32]) -> str:
     return total.hexdigest()
 
 
-def as_rows(values: object) -> FloatArray:
+def as_rows(values: object, feature_axis: int = -1) -> FloatArray:
     """A table of activations as float64, one in each row, however many there are."""
     try:
         with warnings.catch_warnings():
             # There may well be fewer samples than dimensions.
             warnings.simplefilter("ignore", GeomsupWarning)
-            return as_weights(values)
+            return as_weights(values, feature_axis=feature_axis)
     except WeightsError as error:
         raise GeomsupError(
             "activations must be ToyActivations or an array of numbers of shape (n_samples, "
@@ -248,8 +252,13 @@ def as_rows(values: object) -> FloatArray:
         ) from error
 
 
-def as_activations(activations: object) -> Activations:
+def as_activations(activations: object, feature_axis: int = -1) -> Activations:
     """Toy activations as they are, anything else as a table of shape (n_samples, n_hidden)."""
-    if isinstance(activations, ToyActivations | GivenActivations):
-        return activations
-    return GivenActivations(activations)  # type: ignore[arg-type]  # checked there
+    if not isinstance(activations, ToyActivations | GivenActivations):
+        return GivenActivations(activations, feature_axis)  # type: ignore[arg-type]  # checked there
+    if feature_axis != -1:
+        raise GeomsupError(
+            f"feature_axis is about arrays, got it with {type(activations).__name__}; give it "
+            "when those are made"
+        )
+    return activations

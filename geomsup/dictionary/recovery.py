@@ -27,7 +27,7 @@ from geomsup.interference import represented_features
 from geomsup.report import GeometryReport
 from geomsup.training.environment import resolve_seed
 from geomsup.training.settings import brief, numbers
-from geomsup.weights import as_weights
+from geomsup.weights import as_numbers, as_weights
 
 __all__ = [
     "Recovery",
@@ -343,7 +343,9 @@ def loss_recovered(
     if nothing == best:
         raise GeomsupError("this model loses the same with and without its hidden activations")
     rebuild = dictionary.reconstruct if isinstance(dictionary, Autoencoder) else dictionary
-    rebuilt = np.asarray(rebuild(h.copy()))  # a copy, for whoever works in place
+    rebuilt = as_numbers(
+        rebuild(h.copy()), "what dictionary gives back"
+    )  # a copy, for whoever works in place
     if rebuilt.shape != h.shape:
         raise GeomsupError(
             f"dictionary must give activations of shape {h.shape} back, got {rebuilt.shape}"

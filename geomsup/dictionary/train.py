@@ -54,6 +54,7 @@ def train_autoencoders(
     seed: int | np.random.Generator | None = 0,
     progress: bool | None = None,
     *,
+    feature_axis: int = -1,
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_seconds: float = 30.0,
 ) -> tuple[Autoencoder, ...]:
@@ -71,6 +72,8 @@ def train_autoencoders(
         A non-negative integer fixes the result.
     progress : bool, optional
         Whether to show a progress bar.  None shows it in a terminal or a notebook.
+    feature_axis : int, default -1
+        Axis of the dimensions in given activations: 0 if each *column* is one activation.
     checkpoint : path, optional
         A ``.safetensors`` file in which everything that the training needs to go on is kept.  If
         it exists, the training goes on from there, and what comes out is the same, bit for bit,
@@ -113,7 +116,7 @@ def train_autoencoders(
     >>> bool(found.unexplained < 0.05)
     True
     """
-    source = as_activations(activations)
+    source = as_activations(activations, feature_axis)
     config = AutoencoderConfig() if config is None else config
     if not isinstance(config, AutoencoderConfig):
         raise GeomsupError(f"config must be an AutoencoderConfig, got {type(config).__name__}")
