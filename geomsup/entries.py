@@ -5,13 +5,13 @@ Files and nested dicts in memory are the same to whoever chooses a matrix out of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from geomsup.errors import WeightsError
 
-__all__ = ["ArrayInfo", "Entry", "Loaded", "nested_leaves"]
+__all__ = ["ArrayInfo", "Entry", "Loaded", "nested_leaves", "weight_candidates"]
 
 # A numpy array, or a tensor where a tensor was given.
 Loaded: TypeAlias = Any
@@ -61,6 +61,15 @@ class Entry:
     info: ArrayInfo
     load: Callable[[], Loaded]
     unpacked: int = 0
+
+
+def weight_candidates(infos: Iterable[ArrayInfo]) -> list[ArrayInfo]:
+    """Those that may be weights: what has two or more dimensions, stacks of matrices included.
+
+    Beside fractional numbers, whole ones are positions and masks, and are left out.
+    """
+    matrices = [info for info in infos if len(info.shape) >= 2]
+    return [info for info in matrices if info.is_fractional] or matrices
 
 
 def nested_leaves(content: object, leaf: type | tuple[type, ...]) -> Iterator[tuple[str, Any]]:

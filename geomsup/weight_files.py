@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from geomsup.entries import ArrayInfo, Entry, Loaded
+from geomsup.entries import ArrayInfo, Entry, Loaded, weight_candidates
 from geomsup.errors import GeomsupError, WeightsError, first_line, shorten
 from geomsup.file_formats import READERS
 
@@ -141,9 +141,7 @@ def _only_matrix(entries: Mapping[str, Entry]) -> tuple[str, None]:
     # Stacks count as well: a file of several trained models holds a 3-D W and a 2-D b, and
     # taking b for the weights would be the worst of guesses.
     infos = [entry.info for entry in entries.values()]
-    matrices = [info for info in infos if len(info.shape) >= 2]
-    # Beside weights, whole numbers are positions and masks.
-    candidates = [info for info in matrices if info.is_fractional] or matrices
+    candidates = weight_candidates(infos)
     if not candidates:
         raise WeightsError(
             f"expected a 2-D matrix, got only {listing(infos)}; save the weights themselves"

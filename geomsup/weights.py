@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from geomsup.entries import ArrayInfo, Entry, nested_leaves
+from geomsup.entries import ArrayInfo, Entry, nested_leaves, weight_candidates
 from geomsup.errors import GeomsupError, GeomsupWarning, WeightsError, first_line, shorten
 from geomsup.weight_files import (
     MAX_BYTES,
@@ -285,8 +285,7 @@ def _itself(array: Any) -> Any:
 
 
 def _choice_of(W: object, named: dict[str, Entry]) -> str:
-    infos = [entry.info for entry in named.values() if len(entry.info.shape) >= 2]
-    infos = [info for info in infos if info.is_fractional] or infos
+    infos = weight_candidates(entry.info for entry in named.values())
     holds = f"W: expected a matrix, got a {type(W).__name__} that holds {len(infos) or 'none'}"
     if not infos:
         return f"{holds}; pass the matrix itself"

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geomsup.entries import weight_candidates
 from geomsup.errors import GeomsupError
 from geomsup.weights import list_arrays
 
@@ -47,9 +48,10 @@ def load_run(path: str) -> TrainingRun:
 
 def stack_in(path: str, key: str | None) -> tuple[str, int] | None:
     """Name and length of the stack of matrices that ``key``, or the lack of one, points at."""
-    infos = [info for info in list_arrays(path) if len(info.shape) >= 2]
-    if key is not None:
-        infos = [info for info in infos if info.name == key]
+    listed = list_arrays(path)
+    infos = (
+        weight_candidates(listed) if key is None else [info for info in listed if info.name == key]
+    )
     if len(infos) != 1 or len(infos[0].shape) != 3 or 0 in infos[0].shape:
         return None
     return infos[0].name, infos[0].shape[0]
