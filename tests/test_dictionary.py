@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from geomsup.dictionary import (
     save_autoencoders,
     train_autoencoders,
 )
+from geomsup.dictionary import train as dictionary_train
 from geomsup.dictionary.activations import Purpose
 from geomsup.dictionary.model import AutoencoderBatch, keep_largest
 from geomsup.dictionary.state import SizeState
@@ -459,7 +461,8 @@ def test_what_no_training_of_autoencoders_writes_is_damage(
     path = tmp_path / "checkpoint.safetensors"
     kind = "AutoencoderCheckpoint"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SizeState, "step", lambda _: signal.raise_signal(signal.SIGINT))
+        # Asked to stop before the first step.
+        patch.setattr(dictionary_train, "stop_requests", lambda: nullcontext(lambda: True))
         with pytest.raises(KeyboardInterrupt):
             train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
     _, tensors, said = read_tensors(path, None, kind=kind)
