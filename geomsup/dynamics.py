@@ -9,6 +9,7 @@ then they are compared.
 from __future__ import annotations
 
 import html
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +20,16 @@ from numpy.typing import NDArray
 
 from geomsup.change_points import level_changes, steep_falls
 from geomsup.classify import classify_geometry
-from geomsup.errors import GeomsupError, GeomsupWarning, first_line
+from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.gram import dimensionality_of
 from geomsup.interference import checked_number
+from geomsup.recording import WeightRecorder
 from geomsup.report import GeometryReport
+from geomsup.weights import as_numbers, load_arrays
 
-__all__ = ["Coincidence", "GeometryTimeline", "Jump", "LossDrop", "geometry_timeline"]
+__all__ = [
+    "Coincidence", "GeometryTimeline", "Jump", "LossDrop", "WeightRecorder", "geometry_timeline",
+]  # fmt: skip
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -214,7 +219,7 @@ def geometry_timeline(
     ----------
     steps : array_like of shape (n_records,)
         Numbers of steps taken, ascending.
-    weights : array_like of shape (n_records, n_hidden, n_features)
+    weights : array_like, torch.Tensor or file, of shape (n_records, n_hidden, n_features)
         W at each record; columns are features.
     losses : array_like of shape (n_records,), optional
         Positive losses.  Without them there are no drops.
@@ -356,21 +361,15 @@ def _checked(
 
 
 def _numbers(values: object, name: str) -> FloatArray:
-    """A copy as floats; of tensors too, which may hang in a graph or have a dtype of their own."""
-    try:
-        if hasattr(values, "detach"):
-            values = values.detach().cpu().double().numpy()
-        array = np.asarray(values)
-        real = array.dtype.kind in "biuf"
-    # A foreign array may refuse in any way; numpy's own is a ValueError.
-    except Exception as error:
-        raise GeomsupError(
-            f"{name} must be an array of numbers, got a {type(values).__name__} that numpy cannot "
-            f"read ({first_line(error)})"
-        ) from error
-    if not real:
-        raise GeomsupError(f"{name} must be real numbers, got an array of {array.dtype.name}")
-    return np.array(array, dtype=np.float64)
+    """A copy as floats, of arrays, tensors, lists or a file with one array."""
+    if isinstance(values, str | os.PathLike):
+        arrays = load_arrays(values)
+        if len(arrays) != 1:
+            raise GeomsupError(
+                f"{name} must come from a file with one array, got {len(arrays)}; pass the array"
+            )
+        (values,) = arrays.values()
+    return np.array(as_numbers(values, name), dtype=np.float64)
 
 
 def _spacing(times: IntArray) -> FloatArray:
@@ -441,8 +440,6 @@ def _coincidence(
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return [_plain(item) for item in value.tolist()]
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | list):
+        return [_plain(item) for item in np.asarray(value).tolist()]
     return value if not isinstance(value, float) or np.isfinite(value) else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -19,9 +20,12 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, first_line
 from geomsup.interference import build_graph
 from geomsup.matching import ShapeMatch
+from geomsup.report_checks import check_report
+from geomsup.report_tables import table_of
+from geomsup.restoring import ByContent, restored
 from geomsup.sphere.compare import OptimaComparison
 
 __all__ = ["ComponentReport", "GeometryReport", "Unstructured"]
@@ -34,7 +38,7 @@ _MAX_ROWS = 40
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ComponentReport:
+class ComponentReport(ByContent):
     """A set of features that interfere with each other and hardly with any other.
 
     Attributes
@@ -152,26 +156,8 @@ class ComponentReport:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ComponentReport:
-        """Rebuild a component from :meth:`to_dict`."""
-        match, thomson = data["match"], data.get("thomson")
-        return cls(
-            features=tuple(data["features"]),
-            name=data["name"],
-            rank=data["rank"],
-            norms=_frozen(data["norms"]),
-            dimensionalities=_frozen(data["dimensionalities"]),
-            leakage=data["leakage"],
-            cohesion=data["cohesion"],
-            log_evidence=data["log_evidence"],
-            tightness=data["tightness"],
-            coherence=data["coherence"],
-            welch_bound=data["welch_bound"],
-            vertices=tuple(tuple(vertex) for vertex in data["vertices"]),
-            match=None if match is None else ShapeMatch.from_dict(match),
-            candidates=tuple(ShapeMatch.from_dict(item) for item in data["candidates"]),
-            irregular_probability=data["irregular_probability"],
-            thomson=None if thomson is None else OptimaComparison.from_dict(thomson),
-        )
+        """Rebuild a component from :meth:`to_dict`; raises `GeomsupError` if it is none."""
+        return restored(cls, data, "the component")
 
     def __str__(self) -> str:
         lines = [
@@ -240,11 +226,6 @@ class Unstructured:
         """Return the fields as a JSON-ready dictionary."""
         return {**self.__dict__, "features": list(self.features)}
 
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Unstructured:
-        """Rebuild it from :meth:`to_dict`."""
-        return cls(**{**data, "features": tuple(data["features"])})
-
     def __str__(self) -> str:
         return (
             f"{_counted(len(self.features), 'feature', 'features')} of rank {self.rank} in no "
@@ -256,7 +237,7 @@ class Unstructured:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class GeometryReport:
+class GeometryReport(ByContent):
     """The named geometry of a weight matrix.
 
     Attributes
@@ -337,26 +318,16 @@ class GeometryReport:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> GeometryReport:
-        """Rebuild a report from :meth:`to_dict`."""
+        """Rebuild a report from :meth:`to_dict`; raises `GeomsupError` if it is none."""
         try:
-            values = {item.name: data[item.name] for item in fields(cls)}
-            values["components"] = tuple(
-                ComponentReport.from_dict(item) for item in values["components"]
-            )
-            if values["unstructured"] is not None:
-                values["unstructured"] = Unstructured.from_dict(values["unstructured"])
-            for name in ("norms", "dimensionalities", "cosines"):
-                values[name] = _frozen(values[name])
-            values["represented"] = np.array(values["represented"], dtype=bool)
-            values["edges"] = np.array(values["edges"], dtype=np.intp).reshape(-1, 2)
-        except (KeyError, TypeError, ValueError) as error:
+            report = restored(cls, data, "the report")
+            check_report(report)
+        except GeomsupError as error:
             raise GeomsupError(
-                f"this is not a geometry report ({type(error).__name__}: {error}); "
-                "pass what GeometryReport.to_dict() or to_json() returned"
+                f"this is not a geometry report: {error}; pass what GeometryReport.to_dict() or "
+                "to_json() returned"
             ) from error
-        values["represented"].setflags(write=False)
-        values["edges"].setflags(write=False)
-        return cls(**values)
+        return report
 
     @classmethod
     def from_json(cls, text: str) -> GeometryReport:
@@ -365,9 +336,40 @@ class GeometryReport:
             data = json.loads(text)
         except (TypeError, ValueError, RecursionError) as error:
             raise GeomsupError(
-                f"this is not JSON ({error}); pass the text that to_json() returned"
+                f"this is not JSON ({first_line(error)}); pass the text that to_json() returned"
             ) from error
         return cls.from_dict(data)
+
+    def to_dataframe(self, rows: str = "components") -> Any:
+        """Return the report as a pandas DataFrame.
+
+        Parameters
+        ----------
+        rows : {"components", "features"}, default "components"
+            What a row stands for.  Angles are in radians; ``component`` counts from 0 in the
+            order of the report, and is empty for a feature in none.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed (``pip install 'geomsup[pandas]'``).
+        """
+        return table_of(self, rows).to_dataframe()
+
+    def to_csv(self, path: str | os.PathLike[str] | None = None, rows: str = "components") -> str:
+        """Return the table of :meth:`to_dataframe` as CSV text, and write it to `path` if given.
+
+        Examples
+        --------
+        >>> from geomsup import classify_geometry
+        >>> report = classify_geometry([[1, 0, 0], [0, 2, 0]])
+        >>> print(report.to_csv(rows="features").strip())
+        feature,norm,dimensionality,represented,component,name
+        0,1.0,1.0,True,0,monosemantic
+        1,2.0,1.0,True,1,monosemantic
+        2,0.0,0.0,False,,
+        """
+        return table_of(self, rows).to_csv(path)
 
     def _summary(self) -> str:
         return (
@@ -502,9 +504,3 @@ def _table(header: list[str], rows: list[list[str]]) -> list[str]:
         return "  ".join(cells).rstrip()
 
     return [line(header), "  ".join("─" * width for width in widths), *map(line, rows)]
-
-
-def _frozen(values: object) -> Array:
-    array = np.array(values, dtype=np.float64)
-    array.setflags(write=False)
-    return array

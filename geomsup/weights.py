@@ -15,16 +15,25 @@ import math
 import os
 import sys
 import warnings
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from geomsup.entries import ArrayInfo, Entry, nested_leaves, weight_candidates
 from geomsup.errors import GeomsupError, GeomsupWarning, WeightsError, first_line, shorten
-from geomsup.file_formats import ArrayInfo
-from geomsup.weight_files import list_arrays, read_arrays, read_matrix
+from geomsup.weight_files import (
+    MAX_BYTES,
+    chosen_matrix,
+    list_arrays,
+    listing,
+    read_arrays,
+    read_matrix,
+)
 
-__all__ = ["ArrayInfo", "as_weights", "list_arrays", "load_arrays", "per_feature"]
+__all__ = ["ArrayInfo", "as_numbers", "as_weights", "list_arrays", "load_arrays", "per_feature"]
 
 # 2**53 + 1 is the first integer that float64 rounds.
 _LARGEST_EXACT_INTEGER = 2**53
@@ -42,23 +51,33 @@ _Array: TypeAlias = npt.NDArray[Any]
 
 
 def as_weights(
-    W: object, *, feature_axis: int = -1, key: str | None = None
+    W: object,
+    *,
+    feature_axis: int = -1,
+    key: str | None = None,
+    max_bytes: int | None = MAX_BYTES,
 ) -> npt.NDArray[np.float64]:
     """A weight matrix as float64, with one column for each feature.
 
     Parameters
     ----------
-    W : array_like, torch.Tensor, str or path
+    W : array_like, torch.Tensor, str or path; torch.nn.Module or state dict with `key`
         A 2-D matrix of real numbers: a numpy array, a torch tensor (any device, any real dtype,
-        with or without gradient), nested lists, or a .npy, .npz, .pt, .pth or .safetensors file.
+        with or without gradient), nested lists, or a .npy, .npz, .pt, .pth, .bin, .ckpt or
+        .safetensors file. Of a module or a (nested) dict of arrays `key` names one.
     feature_axis : int, default -1
         The axis that counts the features: -1 or 1 when columns are features, as in the
         toy-model papers; 0 or -2 when rows are, as in SAE decoders and embedding tables.
     key : str, optional
-        Which array of a file to take. Without it the file must hold exactly one array of two or
-        more dimensions; vectors such as biases are passed over. ``"W[2]"`` takes instance 2 of a
-        stack ``W`` of shape (n_instances, n_hidden, n_features), unless the file holds an array
-        of that very name.
+        Which array of a file, a module or a dict to take. Without it a file must hold exactly
+        one array of two or more dimensions; vectors such as biases are passed over, and so are
+        whole numbers beside fractional ones. ``"W[2]"`` takes instance 2 of a stack ``W`` of shape
+        (n_instances, n_hidden, n_features), or what stands at place 2 of a list, unless there is
+        an array of that very name; ``"W[-1]"`` takes the last. The name of a dict or a list takes
+        the one matrix inside.
+    max_bytes : int or None, default 2**30
+        The most that a compressed array may take once it is unpacked and float64; None for any
+        size. Arrays that are not compressed are no larger than their file, and have no limit.
 
     Returns
     -------
@@ -86,11 +105,15 @@ def as_weights(
     features_are_rows = _features_are_rows(feature_axis)
     source, raw = "W", W
     if isinstance(W, (str, os.PathLike)):
-        source, raw = read_matrix(W, key)
+        source, raw = read_matrix(W, key, _checked_limit(max_bytes))
+    elif (named := _named_arrays(W)) is not None:
+        if key is None:
+            raise WeightsError(_choice_of(W, named))
+        source, raw = chosen_matrix(named, key)
     elif key is not None:
         raise WeightsError(
-            f"key={shorten(key)} names an array inside a file, but W is a {type(W).__name__}; "
-            "leave key out, or pass the path of the file"
+            f"key={shorten(key)} names an array inside a file, a module or a dict, but W is a "
+            f"{type(W).__name__}; leave key out, or pass the path of the file"
         )
     array = _checked(_to_numpy(raw, source), source)
     values = _to_float64(array.T if features_are_rows else array, source)
@@ -104,13 +127,18 @@ def as_weights(
     return values
 
 
-def load_arrays(path: str | os.PathLike[str]) -> dict[str, _Array]:
+def load_arrays(
+    path: str | os.PathLike[str], *, max_bytes: int | None = MAX_BYTES
+) -> dict[str, _Array]:
     """Every array of a weight file, by name.
 
     Parameters
     ----------
     path : str or path
-        A .npy, .npz, .pt, .pth or .safetensors file.
+        A .npy, .npz, .pt, .pth, .bin, .ckpt or .safetensors file.
+    max_bytes : int or None, default 2**30
+        The most that compressed arrays may take together once they are unpacked; None for any
+        size.
 
     Returns
     -------
@@ -124,10 +152,40 @@ def load_arrays(path: str | os.PathLike[str]) -> dict[str, _Array]:
         If the file or any array in it cannot be read without running code from it.
     """
     arrays = {}
-    for name, raw in read_arrays(path).items():
+    for name, raw in read_arrays(path, _checked_limit(max_bytes)).items():
         arrays[name] = np.array(_to_numpy(raw, shorten(name)), order="C")
         arrays[name].setflags(write=False)
     return arrays
+
+
+def as_numbers(value: object, name: str) -> _Array:
+    """Real numbers of any shape, from whatever `as_weights` takes but a file.
+
+    Parameters
+    ----------
+    value : array_like or torch.Tensor
+    name : str
+        What the message calls it.
+
+    Returns
+    -------
+    ndarray
+        Of booleans, integers or floats; it may share memory with ``value``.
+
+    Raises
+    ------
+    GeomsupError
+        If it cannot be read, or holds something else.
+
+    Examples
+    --------
+    >>> as_numbers([[1, 2], [3, 4]], "x").shape
+    (2, 2)
+    """
+    array = _to_numpy(value, name)
+    if array.dtype.kind not in "biuf":
+        raise GeomsupError(f"{name} must be real numbers, got an array of {array.dtype.name}")
+    return array
 
 
 def per_feature(
@@ -188,6 +246,50 @@ def _features_are_rows(feature_axis: object) -> bool:
         f"expected feature_axis -1 (columns are features) or 0 (rows are), got "
         f"{shorten(feature_axis)}"
     )
+
+
+def _checked_limit(max_bytes: object) -> int | None:
+    if max_bytes is None:
+        return None
+    whole = isinstance(max_bytes, (int, np.integer)) and not isinstance(max_bytes, bool)
+    if not whole or int(max_bytes) < 0:  # type: ignore[call-overload]  # an integer by now
+        raise GeomsupError(
+            f"max_bytes must be a number of bytes or None for no limit, got {shorten(max_bytes)}"
+        )
+    return int(max_bytes)  # type: ignore[call-overload, no-any-return]  # an integer by now
+
+
+def _named_arrays(W: object) -> dict[str, Entry] | None:
+    """The arrays of a module or a dict by name; None for anything else."""
+    torch = sys.modules.get("torch")
+    if isinstance(W, getattr(getattr(torch, "nn", None), "Module", ())):
+        W = dict(W.state_dict())  # type: ignore[attr-defined]  # a module has it
+    if not isinstance(W, Mapping):
+        return None
+    kinds = (np.ndarray, *([torch.Tensor] if torch is not None else []))
+    return {
+        name: Entry(
+            info=ArrayInfo(
+                name=name,
+                shape=tuple(array.shape),
+                dtype=str(array.dtype).removeprefix("torch."),
+            ),
+            load=partial(_itself, array),
+        )
+        for name, array in nested_leaves(dict(W), kinds)
+    }
+
+
+def _itself(array: Any) -> Any:
+    return array
+
+
+def _choice_of(W: object, named: dict[str, Entry]) -> str:
+    infos = weight_candidates(entry.info for entry in named.values())
+    holds = f"W: expected a matrix, got a {type(W).__name__} that holds {len(infos) or 'none'}"
+    if not infos:
+        return f"{holds}; pass the matrix itself"
+    return f"{holds}; pass one, or as_weights(W, key=…) with key one of {listing(infos)}"
 
 
 def _to_numpy(raw: object, source: str) -> _Array:

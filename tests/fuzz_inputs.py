@@ -8,8 +8,10 @@ consumes it asserts that every item ends in one of two ways: a GeomsupError or a
 from __future__ import annotations
 
 import io
+import json
 import pickle
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ import safetensors.torch
 import scipy.sparse
 import torch
 
-__all__ = ["bad_inputs", "mangled", "sound_files"]
+__all__ = ["SOUND", "bad_inputs", "damaged_files", "mangled", "sound_files", "written"]
 
 _DTYPES = [
     *"?bBhHiIlLqQefdgFDGOSUVMm",
@@ -79,16 +81,18 @@ def bad_inputs(seed: int, count: int, tmp_path: Path) -> Iterator[object]:
         path.unlink()
 
 
+def written(write: Callable[[io.BytesIO], object]) -> bytes:
+    """What a function writes into a file."""
+    buffer = io.BytesIO()
+    write(buffer)
+    return buffer.getvalue()
+
+
 def sound_files() -> dict[str, list[bytes]]:
     """Small valid files of every format, by suffix; pickled ones among them."""
     rng = np.random.default_rng(0)
     W = rng.standard_normal((3, 5))
     files: dict[str, list[bytes]] = {suffix: [] for suffix in _SUFFIX_WEIGHTS}
-
-    def written(write: Callable[[io.BytesIO], object]) -> bytes:
-        buffer = io.BytesIO()
-        write(buffer)
-        return buffer.getvalue()
 
     for array in (W, W.astype(">f4"), np.asfortranarray(W), W[None], W.astype(object), W > 0):
         files[".npy"].append(written(lambda f, a=array: np.save(f, a)))  # type: ignore[misc]  # the default binds the loop variable
@@ -150,6 +154,164 @@ def mangled(data: bytes, rng: np.random.Generator) -> bytes:
                     position = digits[rng.integers(len(digits))]
                     damaged[position : position + 1] = b"9" * length
     return bytes(damaged)
+
+
+_rng = np.random.default_rng(7)
+# What the files of `damaged_files` hold; no two arrays take equally many bytes.
+SOUND: dict[str, Any] = {
+    "W": _rng.standard_normal((3, 5)),
+    "V": _rng.standard_normal((4, 7)).astype("f4"),
+    "b": _rng.standard_normal(5),
+}
+
+
+def damaged_files(kind: str, seed: int, count: int) -> Iterator[bytes]:
+    """Yield `count` damaged files that held `SOUND` (.npy: its W); the same seed, the same files.
+
+    Records and whole files are cut, lengthened and exchanged in all formats, with headers and
+    checksums of archives made to fit or left as they were. Where checksums protect the bytes,
+    any of them is changed; elsewhere none is, because nothing can tell one number from another.
+
+    Parameters
+    ----------
+    kind : {".npy", ".npz", "deflated.npz", ".pt", "unsummed.pt", "old.pt", ".safetensors"}
+    """
+    rng = np.random.default_rng(seed)
+    sound = _sound_file(kind)
+    is_zip = kind in (".npz", "deflated.npz", ".pt", "unsummed.pt")
+    for _ in range(count):
+        ways: list[Callable[[bytes, np.random.Generator], bytes]] = [_cut, _grown, _taken_out]
+        if is_zip:
+            ways += [_resized_record, _resized_record, _resized_record]
+        if is_zip and kind != "unsummed.pt":
+            ways += [_flipped, _flipped, _inserted, _swapped_blocks]
+        if kind == ".safetensors":
+            ways += [_changed_header, _changed_header, _changed_header]
+        yield ways[rng.integers(len(ways))](sound, rng)
+
+
+def _sound_file(kind: str) -> bytes:
+    tensors = {name: torch.from_numpy(array) for name, array in SOUND.items()}
+    match kind:
+        case ".npy":
+            return written(lambda f: np.save(f, SOUND["W"]))
+        case ".npz":
+            return written(lambda f: np.savez(f, **SOUND))
+        case "deflated.npz":
+            return written(lambda f: np.savez_compressed(f, **SOUND))
+        case ".pt":
+            return written(lambda f: torch.save({"step": np.float64(3), **tensors}, f))
+        case "unsummed.pt":
+            torch.serialization.set_crc32_options(False)
+            try:
+                return written(lambda f: torch.save(tensors, f))
+            finally:
+                torch.serialization.set_crc32_options(True)
+        case "old.pt":
+            return written(lambda f: torch.save(tensors, f, _use_new_zipfile_serialization=False))
+        case _:
+            return safetensors.numpy.save(SOUND)
+
+
+def _cut(data: bytes, rng: np.random.Generator) -> bytes:
+    return data[: rng.integers(len(data))]
+
+
+def _grown(data: bytes, rng: np.random.Generator) -> bytes:
+    return data + rng.bytes(int(rng.integers(1, 100)))
+
+
+def _taken_out(data: bytes, rng: np.random.Generator) -> bytes:
+    start, length = rng.integers(len(data)), rng.integers(1, 60)
+    return data[:start] + data[start + length :]
+
+
+def _inserted(data: bytes, rng: np.random.Generator) -> bytes:
+    start = rng.integers(len(data))
+    return data[:start] + rng.bytes(int(rng.integers(1, 60))) + data[start:]
+
+
+def _flipped(data: bytes, rng: np.random.Generator) -> bytes:
+    changed = bytearray(data)
+    for _ in range(rng.integers(1, 4)):
+        changed[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
+    return bytes(changed)
+
+
+def _swapped_blocks(data: bytes, rng: np.random.Generator) -> bytes:
+    length = int(rng.integers(1, 64))
+    one, other = sorted(int(k) for k in rng.integers(0, len(data) - length, size=2))
+    changed = bytearray(data)
+    changed[one : one + length], changed[other : other + length] = (
+        data[other : other + length],
+        data[one : one + length],
+    )
+    return bytes(changed)
+
+
+def _resized_record(data: bytes, rng: np.random.Generator) -> bytes:
+    """An archive written anew, with valid checksums, one of whose records is another."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.infolist()
+        contents = [_raw(data, member) for member in members]
+    # torch's own notes, such as the version, do not bear on the weights.
+    weighty = [
+        k
+        for k, m in enumerate(members)
+        if m.filename.endswith((".npy", "data.pkl")) or "/data/" in m.filename
+    ]
+    k, other = (weighty[place] for place in rng.choice(len(weighty), size=2, replace=False))
+    names = [member.filename for member in members]
+    match rng.integers(4):
+        case 0:
+            contents[k] = contents[k][: rng.integers(len(contents[k]))]
+        case 1:
+            contents[k] += rng.bytes(int(rng.integers(1, 80)))
+        case 2 if not names[k].endswith(".npy"):
+            contents[k], contents[other] = contents[other], contents[k]
+        case _:
+            del names[k], contents[k], members[k]
+    how = members[0].compress_type
+
+    def rewrite(f: io.BytesIO) -> None:
+        with zipfile.ZipFile(f, "w", how) as archive:
+            for name, content in zip(names, contents, strict=True):
+                archive.writestr(name, content)
+
+    return written(rewrite)
+
+
+def _raw(data: bytes, member: zipfile.ZipInfo) -> bytes:
+    """A record without a look at its checksum, which may have been left out."""
+    at = member.header_offset
+    start = at + 30 + sum(int.from_bytes(data[at + k : at + k + 2], "little") for k in (26, 28))
+    stored = data[start : start + member.compress_size]
+    return stored if member.compress_type == zipfile.ZIP_STORED else zlib.decompress(stored, -15)
+
+
+def _changed_header(data: bytes, rng: np.random.Generator) -> bytes:
+    """A safetensors file with offsets, shapes or kinds of number that do not fit."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    name, other = (str(one) for one in rng.choice(list(SOUND), size=2, replace=False))
+    record = header[name]
+    step = int(rng.choice([-16, -8, -1, 1, 8, 16]))
+    match rng.integers(5):
+        case 0:
+            record["data_offsets"][rng.integers(2)] += step
+        case 1:
+            record["shape"][rng.integers(len(record["shape"]))] += int(rng.choice([-1, 1, 100]))
+        case 2:
+            header[name]["data_offsets"], header[other]["data_offsets"] = (
+                header[other]["data_offsets"],
+                header[name]["data_offsets"],
+            )
+        case 3:
+            record["dtype"] = str(rng.choice(["F16", "I8", "BOOL", "BF16"]))
+        case _:
+            record["data_offsets"] = [number + step for number in record["data_offsets"]]
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
 
 
 def _shape(rng: np.random.Generator) -> tuple[int, ...]:

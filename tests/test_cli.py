@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -224,6 +225,19 @@ class _Hostile:
         return Path.touch, (self.target,)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this platform")
+@pytest.mark.parametrize("verb", ["classify", "neurons", "verify"])
+def test_a_pipe_is_not_waited_for(verb: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.safetensors")
+    words = [verb, str(tmp_path / "x.safetensors"), *(["--p", "0.1"] if verb == "verify" else [])]
+    done = subprocess.run(
+        [*_COMMAND, *words], env=_environment(), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    assert "x.safetensors" in done.stderr
+
+
 @pytest.mark.parametrize("verb", ["classify", "inspect"])
 @pytest.mark.parametrize("legacy", [False, True])
 def test_a_hostile_file_does_not_execute(
@@ -328,6 +342,30 @@ def test_train_looks_at_the_target_before_training(tmp_path: Path, capsys: Captu
     assert main(["train", "--n-steps", "100000000", "--out", str(target)]) == 1
     assert time.perf_counter() - started < 10
     assert capsys.readouterr().err.startswith("geomsup: error: ")
+
+
+def test_train_writes_the_models_elsewhere_if_it_must(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = TrainingRun.save
+
+    def full(self: TrainingRun, path: Any) -> Path:
+        if Path(path).parent == tmp_path:
+            raise geomsup.GeomsupError(f"{path} cannot be written: no space left")
+        return save(self, path)
+
+    monkeypatch.setattr(TrainingRun, "save", full)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    words = ["train", "--n-instances", "2", "--n-steps", "20", "--batch-size", "8"]
+    assert main([*words, "--out", str(tmp_path / "run.safetensors")]) == 1
+    (saved,) = elsewhere.glob("*/run.safetensors")
+    assert len(TrainingRun.load(saved).losses) == 2
+    captured = capsys.readouterr()
+    assert "cannot be written: no space left" in captured.err
+    assert str(saved) in captured.err
+    assert f"saved to {saved}" in captured.out
 
 
 def test_train_keeps_models_and_checkpoint_apart(tmp_path: Path, capsys: Capture) -> None:

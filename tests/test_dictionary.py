@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +19,20 @@ from geomsup.dictionary import (
     AutoencoderConfig,
     ToyActivations,
     best_of_each,
+    load_autoencoders,
     planted_clusters,
+    recover_features,
+    save_autoencoders,
     train_autoencoders,
 )
+from geomsup.dictionary import train as dictionary_train
 from geomsup.dictionary.activations import Purpose
 from geomsup.dictionary.model import AutoencoderBatch, keep_largest
+from geomsup.dictionary.state import SizeState
 from geomsup.errors import GeomsupError
+from geomsup.training import ToyModelConfig, train
+from geomsup.training.storage import read_tensors, write_tensors
+from geomsup.weights import as_weights
 
 Array = NDArray[np.float64]
 FIELDS = ("decoder", "encoder", "bias", "centre", "firing", "power")
@@ -249,13 +261,215 @@ def test_the_streams_differ() -> None:
     [
         (np.zeros((10, 3)), "activations are all zero"),
         (np.ones(5), "of shape \\(n_samples, n_hidden\\)"),
-        ([[1.0, np.nan]], "activations must be finite"),
+        ([[1.0, np.nan]], "activations must be .* expected finite numbers, got 1 NaN"),
         ("many", "activations must be ToyActivations or an array"),
     ],
 )
 def test_activations_are_checked(activations: object, message: str) -> None:
     with pytest.raises(GeomsupError, match=message):
         train_autoencoders(activations, _short(), progress=False)
+
+
+def _as_npy(h: Array, folder: Path) -> object:
+    np.save(folder / "h.npy", h)
+    return folder / "h.npy"
+
+
+def _as_pt(h: Array, folder: Path) -> object:
+    torch.save({"h": torch.from_numpy(h)}, folder / "h.pt")
+    return str(folder / "h.pt")
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        lambda h, _: h.tolist(),
+        lambda h, _: torch.from_numpy(h).requires_grad_(),
+        lambda h, _: torch.from_numpy(h).bfloat16(),
+        lambda h, _: torch.from_numpy(h).half(),
+        _as_npy,
+        _as_pt,
+    ],
+)
+def test_activations_are_read_as_weights_are(
+    give: Callable[[Array, Path], object], tmp_path: Path
+) -> None:
+    # Numbers of eight bits, exact in every kind.
+    h = np.round(16 * _pentagon().sample(300, seed=1)) / 16
+    given = give(h, tmp_path)
+    (expected,) = train_autoencoders(h, _short(), progress=False)
+    (found,) = train_autoencoders(given, _short(), progress=False)
+    assert _same(found, expected)
+    if isinstance(given, torch.Tensor):
+        (turned,) = train_autoencoders(given.T, _short(), progress=False, feature_axis=0)
+        assert _same(turned, expected)
+    for name in ("encode", "reconstruct", "refitted"):
+        assert np.array_equal(getattr(found, name)(given), getattr(expected, name)(h))
+
+
+def test_rows_may_be_features() -> None:
+    with pytest.raises(GeomsupError, match="feature_axis is about arrays"):
+        train_autoencoders(_pentagon(), _short(), feature_axis=0)
+    W = _pentagon().W
+    for turned in (W.T, torch.from_numpy(W.T.copy()).requires_grad_()):
+        source = ToyActivations(turned, 0.1, feature_axis=0)  # type: ignore[arg-type]  # read
+        assert np.array_equal(source.W, W)
+        assert recover_features(W, turned, feature_axis=0).share == 1.0
+
+
+# ---------------------------------------------------------------------- files
+
+
+def test_autoencoders_are_saved_with_what_made_them(tmp_path: Path) -> None:
+    config = _short(n_latents=(3, 6), penalty=(0.1, 0.2))
+    found = train_autoencoders(_pentagon(), config, seed=7, progress=False)
+    path = save_autoencoders(tmp_path / "sae.safetensors", found)
+    again = load_autoencoders(path)
+    assert [one.to_dict() for one in again] == [one.to_dict() for one in found]
+    made = again[0].provenance
+    assert made["seed"] == 7
+    assert made["config"] == config.to_dict()
+    assert {"geomsup", "torch", "numpy", "python"} <= set(made)
+    assert np.array_equal(as_weights(path, key="3.decoder"), found[3].decoder)
+    assert path.read_bytes() == save_autoencoders(path, again).read_bytes()
+    assert load_autoencoders(save_autoencoders(path, found[1]))[0].to_dict() == found[1].to_dict()
+
+
+def test_files_of_autoencoders_are_checked(tmp_path: Path) -> None:
+    (found,) = train_autoencoders(_pentagon(), _short(), progress=False)
+    path = save_autoencoders(tmp_path / "sae.safetensors", found)
+    content = path.read_bytes()
+    place = content.index(found.decoder.tobytes())
+    path.write_bytes(content[:place] + b"\1" + content[place + 1 :])
+    with pytest.raises(GeomsupError, match="checksum does not fit"):
+        load_autoencoders(path)
+    with pytest.raises(GeomsupError, match="does not exist"):
+        load_autoencoders(tmp_path / "none.safetensors")
+    with pytest.raises(GeomsupError, match="no autoencoder to save"):
+        save_autoencoders(path, [])
+    with pytest.raises(GeomsupError, match="must be Autoencoders"):
+        save_autoencoders(path, [3])  # type: ignore[list-item]  # on purpose
+    with pytest.raises(GeomsupError, match=r"named \*\.safetensors"):
+        save_autoencoders(tmp_path / "sae.pt", found)
+    train(ToyModelConfig(n_instances=1, n_steps=2, batch_size=8)).save(path)
+    with pytest.raises(GeomsupError, match="holds no trained autoencoders"):
+        load_autoencoders(path)
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"decoder": [[1.0]]}, "its encoder must have shape"),
+        ({"sparsity": "much"}, "sparsity .* must be a finite number"),
+        ({"activation": "gelu"}, "activation must be one of relu, topk"),
+        ({"activation": "topk", "sparsity": 0.5}, "its k must lie in"),
+        ({"restart": 1.5}, "restart .* must be an integer"),
+    ]
+    for change, words in changes:
+        with pytest.raises(GeomsupError, match=f"not the entries of an Autoencoder: .*{words}"):
+            Autoencoder.from_dict({**found.to_dict(), **change})
+
+
+# ---------------------------------------------------------------------- checkpoints
+
+
+class _Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize("activation", ["relu", "topk"])
+@pytest.mark.parametrize("at", [7, 60, 95, 119])
+def test_what_goes_on_from_a_checkpoint_is_the_same(
+    at: int, activation: str, given: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = _pentagon().sample(200) if given else _pentagon()
+    config = _short(n_latents=(4, 7), activation=activation, k=(1, 2), n_restarts=2)
+    whole = train_autoencoders(source, config, seed=5, progress=False)
+    path = tmp_path / "checkpoint.safetensors"
+    take, n_steps = SizeState.step, 0
+
+    def dies(self: SizeState) -> None:
+        nonlocal n_steps
+        if n_steps == at:
+            raise _Killed
+        n_steps += 1
+        take(self)
+
+    def again() -> tuple[Autoencoder, ...]:
+        return train_autoencoders(
+            source, config, seed=5, progress=False, checkpoint=path, checkpoint_seconds=1e-9
+        )
+
+    monkeypatch.setattr(SizeState, "step", dies)
+    with pytest.raises(_Killed):
+        again()
+    # As many steps as are left, and not one more.
+    n_steps = at - (2 * config.n_steps - at)
+    for _ in range(2):
+        resumed = again()
+        assert [one.to_dict() for one in resumed] == [one.to_dict() for one in whole]
+        assert n_steps == at
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_ctrl_c_writes_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    take, n_steps = SizeState.step, 0
+
+    def interrupted(self: SizeState) -> None:
+        nonlocal n_steps
+        n_steps += 1
+        if n_steps == 30:
+            signal.raise_signal(signal.SIGINT)
+        take(self)
+
+    monkeypatch.setattr(SizeState, "step", interrupted)
+    words = r"after 30 of 60 steps; the same call goes on from .*checkpoint\.safetensors"
+    with pytest.raises(KeyboardInterrupt, match=words):
+        train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
+    (resumed,) = train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
+    assert n_steps == 60
+    (whole,) = train_autoencoders(_pentagon(), _short(), progress=False)
+    assert _same(resumed, whole)
+
+
+def test_checkpoints_of_other_autoencoders_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    train_autoencoders(_pentagon(), _short(), seed=1, progress=False, checkpoint=path)
+    other = ToyActivations(_pentagon().W, 0.2)
+    for source, config, seed, words in [
+        (_pentagon(), _short(), 2, "its seed is 1, not 2"),
+        (_pentagon(), _short(penalty=0.5), 1, r"its penalty is \[0.1\], not \[0.5\]"),
+        (other, _short(), 1, "its activations is"),
+    ]:
+        with pytest.raises(GeomsupError, match=f"belongs to another training: {words}"):
+            train_autoencoders(source, config, seed, False, checkpoint=path)
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(GeomsupError, match="checksum does not fit"):
+        train_autoencoders(_pentagon(), _short(), seed=1, progress=False, checkpoint=path)
+    with pytest.raises(GeomsupError, match="checkpoint_seconds must be a number above 0"):
+        train_autoencoders(_pentagon(), _short(), checkpoint=path, checkpoint_seconds=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("completed", 61), ("completed", True), ("random_state", {"words": [[1, 2]]}),
+     ("random_state", {}), ("random_state", None)],
+)  # fmt: skip
+def test_what_no_training_of_autoencoders_writes_is_damage(
+    name: str, value: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    kind = "AutoencoderCheckpoint"
+    with pytest.MonkeyPatch.context() as patch:
+        # Asked to stop before the first step.
+        patch.setattr(dictionary_train, "stop_requests", lambda: nullcontext(lambda: True))
+        with pytest.raises(KeyboardInterrupt):
+            train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
+    _, tensors, said = read_tensors(path, None, kind=kind)
+    said["under_way"][name] = value
+    write_tensors(path, tensors, said, kind=kind)
+    with pytest.raises(GeomsupError, match="is damaged"):
+        train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
 
 
 def test_other_arguments_are_checked() -> None:

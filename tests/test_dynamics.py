@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from geomsup import get_shape
 from geomsup.change_points import level_changes, steep_falls
-from geomsup.dynamics import geometry_timeline
+from geomsup.dynamics import WeightRecorder, geometry_timeline
 from geomsup.errors import GeomsupError
 from geomsup.plotting import plot_timeline
 
@@ -168,7 +169,7 @@ def _learned_in_turn() -> tuple[FloatArray, FloatArray]:
 def test_a_timeline_names_jumps_and_compares() -> None:
     weights, loss = _learned_in_turn()
     steps = np.arange(_T) * 10
-    timeline = geometry_timeline(steps, weights, loss, name_every=5)
+    timeline = geometry_timeline(steps, weights, loss, name_every=50)
     names = [name for name, _, _ in timeline.spans()]
     assert names[0] == "square, 1 dropped"
     assert names[-1] == "1 × pentagon"
@@ -211,7 +212,7 @@ def test_without_losses_there_are_no_drops() -> None:
 
 def test_pictures_are_drawn(tmp_path: Any) -> None:
     weights, loss = _learned_in_turn()
-    timeline = geometry_timeline(np.arange(_T), weights, loss, name_every=5)
+    timeline = geometry_timeline(np.arange(_T), weights, loss, name_every=50)
     for log_steps in (False, True):
         figure = plot_timeline(timeline, log_steps=log_steps, fig=Figure(layout="constrained"))
         assert figure.axes[0].get_ylabel() == "loss"
@@ -285,3 +286,88 @@ def test_records_at_equal_ratios_make_no_drops_of_their_own() -> None:
     timeline = geometry_timeline(steps, weights, (steps + 1.0) ** -0.3, name_every=0)
     assert len(timeline.loss_drops) <= 1
     assert all(drop.stop - drop.start > 1000 for drop in timeline.loss_drops)
+
+
+# ---------------------------------------------------------------------- a loop of one's own
+
+
+class _Model(torch.nn.Module):
+    """The ReLU-output model, with features in rows, as ``nn.Linear`` has them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = torch.nn.Linear(2, 5, bias=False)
+        self.bias = torch.nn.Parameter(torch.zeros(5))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        W = self.encoder.weight
+        return torch.relu(x @ W @ W.T + self.bias)
+
+
+def test_a_loop_of_ones_own_is_recorded() -> None:
+    torch.manual_seed(1)
+    model = _Model()
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    recorders = [
+        WeightRecorder(model.encoder.weight, every=10, feature_axis=0),
+        WeightRecorder(model, every=10, feature_axis=0, key="encoder.weight"),
+        WeightRecorder(lambda: model.encoder.weight.T, every=10),
+    ]
+    silent = WeightRecorder(model.encoder.weight, every=7, feature_axis=0)
+    kept, losses = [], []
+    for step in range(1001):
+        x = torch.rand(256, 5) * (torch.rand(256, 5) < 0.1)
+        loss = ((x - model(x)) ** 2).sum(1).mean()
+        for record in recorders:
+            record(step, loss)
+        silent(step)
+        if step % 10 == 0:
+            kept.append(model.encoder.weight.detach().double().numpy().T.copy())
+            losses.append(loss.item())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    for record in recorders:
+        assert np.array_equal(record.weights, kept)
+        assert record.losses is not None
+        assert record.losses.tolist() == losses
+        assert record.steps.tolist() == list(range(0, 1001, 10))
+    assert len(silent) == 143
+    assert silent.losses is None
+    record = recorders[0]
+    timeline = geometry_timeline(record.steps, record.weights, record.losses, name_every=50)
+    assert timeline.names[-1] == "1 × pentagon"
+    assert len(timeline.steps) == len(record) == 101
+    assert geometry_timeline(silent.steps, silent.weights, name_every=0).loss_drops == ()
+
+
+def test_recorders_refuse_what_cannot_be_followed() -> None:
+    W = torch.ones(2, 3)
+    for every in (0, -1, 2.5, True, "x"):
+        with pytest.raises(GeomsupError, match="every must be an integer of at least 1"):
+            WeightRecorder(W, every=every)  # type: ignore[arg-type]  # on purpose
+    record = WeightRecorder(W, every=2)
+    assert record.weights.shape == (0, 0, 0)
+    record(0, 1.0)
+    with pytest.raises(GeomsupError, match="steps must ascend, got 0 after 0"):
+        record(0, 1.0)
+    with pytest.raises(GeomsupError, match="the loss with each record or with none"):
+        record(2)
+    for loss in (float("nan"), "x", torch.ones(2)):
+        with pytest.raises(GeomsupError, match="loss must be a finite number"):
+            record(2, loss)
+    W[0, 0] = torch.nan
+    with pytest.raises(GeomsupError, match="expected finite numbers"):
+        record(2, 1.0)
+    # Between records nothing is looked at, and what was refused left nothing behind.
+    record(3)
+    assert len(record) == 1
+    W[0, 0] = 1.0
+    record(2, torch.tensor(0.5, requires_grad=True))
+    assert record.losses is not None
+    assert record.losses.tolist() == [1.0, 0.5]
+    shapes = iter([torch.ones(2, 3), torch.ones(2, 4)])
+    growing = WeightRecorder(lambda: next(shapes), every=1)
+    growing(0)
+    with pytest.raises(GeomsupError, match=r"keep their shape, \(2, 3\), got \(2, 4\)"):
+        growing(1)

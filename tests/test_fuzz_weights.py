@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzz_inputs import bad_inputs
+from fuzz_inputs import SOUND, bad_inputs, damaged_files
 
 from geomsup.errors import GeomsupError, GeomsupWarning
-from geomsup.weights import as_weights, list_arrays
+from geomsup.weights import as_weights, list_arrays, load_arrays
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -50,3 +50,38 @@ def test_listing_a_damaged_file_gives_names_or_a_geomsup_error(tmp_path: Path) -
             except GeomsupError:
                 continue
     assert listed > 25
+
+
+_KINDS = [".npy", ".npz", "deflated.npz", ".pt", "unsummed.pt", "old.pt", ".bin", ".safetensors"]
+
+
+def _read_damaged(kind: str, seed: int, count: int, folder: Path) -> Counter[str]:
+    """Hold every array of damaged files against what the sound file held."""
+    outcomes: Counter[str] = Counter()
+    path = folder / f"w.{kind.rsplit('.', 1)[-1]}"
+    for content in damaged_files(kind.replace(".bin", ".pt"), seed, count):
+        path.write_bytes(content)
+        try:
+            arrays = load_arrays(path)
+        except GeomsupError:
+            outcomes["refused"] += 1
+            continue
+        assert set(arrays) <= set(SOUND)
+        for name, array in arrays.items():
+            assert array.dtype == SOUND[name].dtype
+            assert np.array_equal(array, SOUND[name])
+        outcomes["right"] += 1
+    return outcomes
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_damaged_files_are_refused_or_read_rightly(kind: str, tmp_path: Path) -> None:
+    assert _read_damaged(kind, 0, 400, tmp_path)["refused"] > 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", _KINDS)
+def test_five_thousand_damaged_files_of_each_format(kind: str, tmp_path: Path) -> None:
+    outcomes = _read_damaged(kind, 1, 5000, tmp_path)
+    assert outcomes.total() == 5000
+    assert outcomes["refused"] > 2500

@@ -39,6 +39,7 @@ _TRAINING = [
     "evaluation",
     "records",
     "storage",
+    "checkpoints",
     "run",
     "diverged",
     "state",
@@ -50,9 +51,13 @@ _TRAINING = [
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "progress": {"errors"},
-    "file_formats": {"errors"},
-    "weight_files": {"errors", "file_formats"},
-    "weights": {"errors", "file_formats", "weight_files"},
+    "entries": {"errors"},
+    "zip_records": {"errors"},
+    "inert_pickles": {"errors"},
+    "torch_files": {"errors", "entries", "zip_records", "inert_pickles"},
+    "file_formats": {"errors", "entries", "zip_records", "torch_files"},
+    "weight_files": {"errors", "entries", "file_formats"},
+    "weights": {"errors", "entries", "weight_files"},
     "gram": {"errors", "weights"},
     "interference": {"errors", "weights", "gram"},
     "best_known": {"errors"},
@@ -97,14 +102,29 @@ MAY_IMPORT: dict[str, set[str]] = {
         "sphere.optimum",
     },
     "partition": {"errors", "interference", "matching", "matching.evidence"},
-    "report": {"errors", "shapes", "interference", "matching", "sphere.compare"},
+    "restoring": {"errors"},
+    "report_tables": {"errors"},
+    "report_checks": {"errors", "shapes"},
+    "report": {
+        "errors",
+        "shapes",
+        "interference",
+        "matching",
+        "sphere.compare",
+        "restoring",
+        "report_tables",
+        "report_checks",
+    },
 }
 ANALYSIS = set(MAY_IMPORT)
 MAY_IMPORT["classify"] = set(ANALYSIS)
 # Change points are found in curves, whatever they are; the timeline of a training names geometry.
 MAY_IMPORT["change_points"] = set()
+MAY_IMPORT["recording"] = {"errors", "weights"}
 MAY_IMPORT["dynamics"] = {
+    "recording",
     "errors",
+    "weights",
     "gram",
     "interference",
     "report",
@@ -131,6 +151,9 @@ MAY_IMPORT["dictionary"] = {
     "training.model",
     "training.optim",
     "training.environment",
+    "restoring",
+    "training.storage",
+    "training.checkpoints",
 }
 # So do mixtures of experts, which start where toy models start.
 MAY_IMPORT["experts"] = {

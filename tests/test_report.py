@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -11,6 +17,7 @@ import pytest
 from planted import planted, planted_sum
 
 from geomsup import GeometryReport, GeomsupError, classify_geometry
+from geomsup.errors import MissingExtraError
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +45,162 @@ def test_json_is_plain_and_strict(report: GeometryReport) -> None:
 def test_what_is_no_report_is_refused(text: str) -> None:
     with pytest.raises(GeomsupError, match="this is not"):
         GeometryReport.from_json(text)
+
+
+def _planted_reports() -> list[GeometryReport]:
+    rng = np.random.default_rng(3)
+    return [
+        classify_geometry(planted_sum(rng)[0]),
+        classify_geometry(planted("cube", 3, 0.1, rng)),
+        classify_geometry(planted("octahedron", 5, 0.0, rng)),
+        classify_geometry(rng.standard_normal((6, 17)), noise=0.2),
+        classify_geometry(np.eye(4)),
+        classify_geometry(np.zeros((2, 3))),
+    ]
+
+
+def test_reports_are_equal_after_json() -> None:
+    reports = _planted_reports()
+    for one in reports:
+        back = GeometryReport.from_json(one.to_json())
+        assert back == one
+        assert hash(back) == hash(one)
+        assert back.components == one.components
+        assert list(map(hash, back.components)) == list(map(hash, one.components))
+        assert back.edges.shape == one.edges.shape
+        assert not back.norms.flags.writeable
+        assert GeometryReport.from_dict(one.to_dict()) == one
+    assert len(set(reports)) == len(reports)
+    assert all((a == b) == (a is b) for a in reports for b in reports)
+    changed = reports[0].to_dict()
+    changed["components"][-1]["leakage"] += 1e-12
+    assert GeometryReport.from_dict(changed) != reports[0]
+    assert reports[0] != "a report"
+    assert reports[0].components[0] != reports[0]
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where every value of nested lists and dicts stands, of a long list its first two items."""
+    yield path
+    if isinstance(value, dict):
+        for key in value:
+            yield from _places(value[key], (*path, key))
+    elif isinstance(value, list):
+        for place in range(min(len(value), 2)):
+            yield from _places(value[place], (*path, place))
+
+
+# Entries that are derived from others, and not read.
+_DERIVED = {"counts", "multiplicities", "near_tie", "excess"}
+_NONSENSE: list[Any] = [10**400, -(2**70), 1e999, "x", None, True, {}, [[1], [2, 3]], [None], -3.5]
+
+
+def test_nonsense_in_any_place_is_refused_or_read(report: GeometryReport) -> None:
+    """One error for all, and what is read prints itself and goes to JSON again."""
+    text = report.to_json()
+    refused = 0
+    places = [path for path in _places(json.loads(text)) if path and not _DERIVED & set(path)]
+    rng = np.random.default_rng(0)
+    for number in rng.choice(len(places), size=100, replace=False):
+        data = json.loads(text)
+        target = data
+        *way, last = places[number]
+        for step in way:
+            target = target[step]
+        target[last] = _NONSENSE[rng.integers(len(_NONSENSE))]
+        try:
+            back = GeometryReport.from_json(json.dumps(data))
+        except GeomsupError:
+            refused += 1
+            continue
+        assert str(back)
+        assert back.graph.number_of_nodes() <= back.n_features
+        assert GeometryReport.from_json(back.to_json()) == back
+    assert refused > 80
+
+
+def test_a_missing_entry_is_named(report: GeometryReport) -> None:
+    for name in ("norms", "components", "rank", "noise", "interference_reason"):
+        data = report.to_dict()
+        del data[name]
+        with pytest.raises(GeomsupError, match=f"not a geometry report: the report lacks '{name}'"):
+            GeometryReport.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d.update(n_features=10**30), "its norms must have shape"),
+        (lambda d: d.update(rank=-1), "cannot have rank -1"),
+        (lambda d: d.update(rank=2.0), "rank of the report must be an integer, got 2.0"),
+        (lambda d: d.update(n_hidden=True), "n_hidden of the report must be an integer, got True"),
+        (lambda d: d["norms"].pop(), "its norms must have shape"),
+        (lambda d: d["norms"].__setitem__(0, float("nan")), "norms .* must be finite numbers"),
+        (lambda d: d["norms"].__setitem__(0, -1.0), "no norm below 0"),
+        (lambda d: d["edges"].__setitem__(0, [0, 2**70]), "edges .* must be an array of integers"),
+        (lambda d: d["edges"].__setitem__(0, [0, 999]), "its edges must join features"),
+        (lambda d: d["edges"].__setitem__(0, [0.5, 1]), "edges .* must be an array of integers"),
+        (lambda d: d["cosines"].__setitem__(0, 1.5), "its cosines must lie in"),
+        (lambda d: d["represented"].__setitem__(0, 1), "represented .* array of true and false"),
+        (lambda d: d["components"].append(d["components"][0]), "stand in two components"),
+        (lambda d: d["components"][0].update(name="pentagram"), "pentagram"),
+        (lambda d: d["components"][0].update(name=5), "name of an item .* must be text, got 5"),
+        (lambda d: d["components"][0].update(features=[0, 999]), "features of 0 …"),
+        (lambda d: d["components"][0].update(irregular_probability=1.5), "lie in \\[0, 1\\]"),
+        (lambda d: d["components"][0].update(vertices=[[0]]), "must share out its features"),
+        (lambda d: d["components"][0].update(match=3), "match .* must be a mapping, got 3"),
+        (lambda d: d["components"][0]["candidates"][0].update(rotation="x"), "rotation .* array"),
+        (lambda d: d["components"][0]["candidates"][0].pop("noise"), "lacks 'noise'"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    change: Callable[[dict[str, Any]], Any], words: str, report: GeometryReport
+) -> None:
+    data = report.to_dict()
+    change(data)
+    with pytest.raises(GeomsupError, match=f"this is not a geometry report: .*{words}"):
+        GeometryReport.from_dict(data)
+
+
+def test_csv_has_a_row_for_each_component_and_each_feature(
+    report: GeometryReport, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.csv"
+    text = report.to_csv(path)
+    assert path.read_text(encoding="utf-8") == text
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["name"] for row in rows] == [one.name for one in report.components]
+    for row, component in zip(rows, report.components, strict=True):
+        assert tuple(map(int, row["features"].split())) == component.features
+        assert float(row["leakage"]) == component.leakage
+        expected = "" if component.match is None else str(component.match.rms_angle)
+        assert row["rms_angle"] == expected
+    features = list(csv.DictReader(io.StringIO(report.to_csv(rows="features"))))
+    assert [float(row["norm"]) for row in features] == report.norms.tolist()
+    for number, component in enumerate(report.components):
+        assert {features[i]["component"] for i in component.features} == {str(number)}
+    with pytest.raises(GeomsupError, match="rows must be 'components' or 'features', got 'all'"):
+        report.to_csv(rows="all")
+    with pytest.raises(GeomsupError, match="cannot be written"):
+        report.to_csv(tmp_path / "no" / "report.csv")
+    assert classify_geometry(np.zeros((2, 3))).to_csv().startswith("name,n_features,")
+
+
+def test_data_frames(report: GeometryReport) -> None:
+    pd = pytest.importorskip("pandas")
+    frame = report.to_dataframe()
+    assert isinstance(frame, pd.DataFrame)
+    assert frame["name"].tolist() == [one.name for one in report.components]
+    assert frame["features"].tolist() == [one.features for one in report.components]
+    assert report.to_dataframe(rows="features")["norm"].tolist() == report.norms.tolist()
+
+
+def test_without_pandas_the_error_names_the_extra(
+    report: GeometryReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'geomsup\[pandas\]', or use to_csv"):
+        report.to_dataframe()
 
 
 def test_table_is_aligned(report: GeometryReport) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors
+import safetensors.numpy
 import torch
 
 import geomsup
@@ -415,3 +418,99 @@ def test_objectives_are_named() -> None:
         train(ToyModelConfig(), objective="guessed")
     with pytest.raises(GeomsupError, match="takes no checkpoint"):
         train(ToyModelConfig(), objective="exact", checkpoint="x.safetensors")
+
+
+# ---------------------------------------------------------------------- files
+
+
+def _part(target: Path, pid: int) -> Path:
+    return target.with_name(f".{target.name}.{pid}.part")
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    code = (
+        "import os, signal\n"
+        "from geomsup.training import ToyModelConfig, train\n"
+        "os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"train(ToyModelConfig.from_dict({_SMALL.to_dict()!r}), checkpoint={str(path)!r})"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(geomsup.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+    (orphan,) = tmp_path.iterdir()
+    assert orphan.suffix == ".part"
+    # A writer that lives is left alone, and so is what belongs to another file.
+    alive = _part(path, os.getppid())
+    others = _part(tmp_path / "other.safetensors", int(orphan.name.split(".")[-2]))
+    for file in (alive, others):
+        file.write_bytes(b"")
+    train(_SMALL, checkpoint=path)
+    assert {file.name for file in tmp_path.iterdir()} == {path.name, alive.name, others.name}
+
+
+@pytest.mark.parametrize("fails", ["always", "at first"])
+def test_a_full_disk_does_not_end_the_training(
+    fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    whole = train(_SMALL, seed=5)
+    n_calls = 0
+
+    def full(_file: int) -> None:
+        nonlocal n_calls
+        n_calls += 1
+        if fails == "always" or n_calls < 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.warns(GeomsupWarning) as caught:
+        run = train(_SMALL, seed=5, checkpoint=path, checkpoint_seconds=1e-9)
+    _assert_same(run, whole)
+    assert n_calls > 5
+    (warning,) = caught
+    assert "checkpoint could not be written" in str(warning.message)
+    assert "No space left on device" in str(warning.message)
+    assert [file.name for file in tmp_path.iterdir()] == ([] if fails == "always" else [path.name])
+
+
+@pytest.mark.parametrize("name", ["theta", "mean", "square", "history_losses", "record_theta"])
+def test_a_checkpoint_with_an_altered_number_is_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    train(dataclasses.replace(_SMALL, n_steps=20), checkpoint=path)
+    with safetensors.safe_open(path, framework="np") as file:
+        tensors = {key: file.get_tensor(key).copy() for key in file.keys()}  # noqa: SIM118  # no dict
+        metadata = file.metadata()
+    safetensors.numpy.save_file(tensors, path, metadata)
+    # Written by another library, but not changed.
+    train(dataclasses.replace(_SMALL, n_steps=20), checkpoint=path)
+    tensors[name].flat[0] *= 1 + 1e-6
+    tensors[name].flat[0] += 1e-30
+    safetensors.numpy.save_file(tensors, path, metadata)
+    with pytest.raises(GeomsupError, match="checksum does not fit"):
+        train(dataclasses.replace(_SMALL, n_steps=20), checkpoint=path)
+
+
+def test_an_altered_note_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    config = dataclasses.replace(_SMALL, n_steps=20)
+    train(config, checkpoint=path)
+    content = path.read_bytes()
+    place = content.index(b'words\\": [[') + len(b'words\\": [[')
+    digit = b"2" if content[place : place + 1] == b"1" else b"1"
+    path.write_bytes(content[:place] + digit + content[place + 1 :])
+    with pytest.raises(GeomsupError, match="checksum does not fit"):
+        train(config, checkpoint=path)
+
+
+def test_the_same_training_gives_the_same_bytes(tmp_path: Path) -> None:
+    contents = set()
+    for k in range(4):
+        path = tmp_path / f"{k}.safetensors"
+        run = train(_SMALL, seed=5, checkpoint=path)
+        contents.add((path.read_bytes(), run.save(tmp_path / "run.safetensors").read_bytes()))
+    assert len(contents) == 1
+    # And the field's library reads them.
+    tensors = safetensors.numpy.load_file(tmp_path / "run.safetensors")
+    assert np.array_equal(tensors["weights"], run.weights)
+    assert tensors["history_steps"].dtype == np.int64

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import collections
+import copy
+import datetime as dt
 import io
 import json
 import os
 import pickle
+import socket
 import struct
 import subprocess
 import sys
@@ -53,6 +58,8 @@ WRITERS = {
     ".npz": _save_npz,
     ".pt": _save_pt,
     ".pth": _save_pt,
+    ".bin": _save_pt,
+    ".ckpt": _save_pt,
     ".safetensors": _save_safetensors,
 }
 
@@ -222,7 +229,8 @@ BAD_ARRAYS = {
     "complex": ([[1j, 2.0]], "complex"),
     "objects": (np.array([[1, 2]], dtype=object), "Python objects"),
     "None": (None, "Python objects"),
-    "dict": ({"W": W}, "Python objects"),
+    "dict": ({"W": W}, r"got a dict that holds 1; .* one of 'W' \(2, 4\)"),
+    "dict without arrays": ({"W": [[1.0]]}, "got a dict that holds none"),
     "text": ([["1", "2"]], "text"),
     "bytes": (b"weights.npy", "text"),
     "records": (np.zeros((2, 2), dtype="f4,i2"), "structured"),
@@ -263,6 +271,13 @@ def test_the_largest_exact_integers_pass(value: int) -> None:
     assert as_weights([[value, 0]])[0, 0] == value
 
 
+def test_entries_whose_squares_vanish_are_refused() -> None:
+    with pytest.raises(WeightsError, match=r"above 1e-150, .* got at most 9.0e-151; rescale"):
+        as_weights([[9e-151, -1e-160, 0.0]])
+    assert as_weights([[1.1e-150, 0.0]])[0, 0] ** 2 > 0
+    assert not as_weights([[0.0, 0.0]]).any()
+
+
 def test_largest_norm_still_has_a_finite_square() -> None:
     values = as_weights(np.full((4, 5), 0.49e150))
     assert np.isfinite(values.T @ values).all()
@@ -296,7 +311,9 @@ def test_key_chooses_an_array_or_an_instance(several: Path) -> None:
         ("W[3]", r"more than 3 matrices .* got shape \(3, 2, 4\)"),
         ("b[0]", r"got shape \(2, 4\)"),
         ("scale", "1-D"),
-        ("W[-1]", "one of"),
+        ("W[-4]", r"more than 3 matrices .* got shape \(3, 2, 4\)"),
+        ("W[-0]", "one of"),
+        ("b[-1]", r"got shape \(2, 4\)"),
         ("W[01]", "one of"),
         ("W[ 1]", "one of"),
         ("W[1][0]", "one of"),
@@ -375,7 +392,7 @@ def test_bad_paths_are_refused(tmp_path: Path) -> None:
     for path, message in [
         (tmp_path / "folder.npy", "directory"),
         (tmp_path / "missing.npy", "does not exist"),
-        (tmp_path / "w.csv", r"ending in \.npy, \.npz, \.pt, \.pth, \.safetensors, got '\.csv'"),
+        (tmp_path / "w.csv", r"ending in \.npy, .*\.ckpt, \.safetensors, got '\.csv'"),
         (tmp_path / "w", "no suffix"),
         ("", "directory"),
         ("a\0b.npy", "path of a weight file|does not exist"),
@@ -388,10 +405,15 @@ def test_bad_paths_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this platform")
-def test_a_pipe_is_refused_without_waiting(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.npy")
-    with pytest.raises(WeightsError, match="regular file"):
-        as_weights(tmp_path / "pipe.npy")
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_what_is_no_regular_file_is_refused_without_waiting(suffix: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / f"pipe{suffix}")
+    (tmp_path / f"device{suffix}").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / f"socket{suffix}"))
+        for name in ("pipe", "device", "socket"):
+            with pytest.raises(WeightsError, match="regular file"):
+                as_weights(tmp_path / f"{name}{suffix}")
 
 
 @pytest.mark.parametrize("suffix", WRITERS)
@@ -409,7 +431,7 @@ MISLABELLED = [
     (suffix, other)
     for suffix in WRITERS
     for other in [*WRITERS, "text", "pickle", "empty"]
-    if suffix != other and {suffix, other} != {".pt", ".pth"}
+    if suffix != other and not {suffix, other} <= {".pt", ".pth", ".bin", ".ckpt"}
 ]
 
 
@@ -449,6 +471,91 @@ def test_hostile_files_are_never_executed(tmp_path: Path) -> None:
     assert canary.exists()
 
 
+def _archive(program: bytes) -> bytes:
+    """An archive of torch.save whose pickle is any program, beside the storage of a 2 × 2."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + program + b".")
+        archive.writestr("archive/byteorder", b"little")
+        archive.writestr("archive/data/0", bytes(32))
+        archive.writestr("archive/version", b"3\n")
+    return buffer.getvalue()
+
+
+def _text(text: str) -> bytes:
+    return b"X" + struct.pack("<I", len(text)) + text.encode()
+
+
+_STORAGE = (
+    b"(" + _text("storage") + b"ctorch\nDoubleStorage\n" + _text("0") + _text("cpu") + b"K\x04tQ"
+)
+_TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n("
+_PAIR, _STEPS, _BACK = b"K\x02K\x02\x86", b"K\x02K\x01\x86", b"J\xfe\xff\xff\xffK\x01\x86"
+_FOUR, _CANARY = b"K\x04", _text("open('CANARY', 'w')")
+
+# Programs that call, change or overflow something; some would make a file called CANARY.
+HOSTILE: dict[str, bytes] = {
+    "system": b"cposix\nsystem\n" + _text("touch CANARY") + b"\x85R",
+    "os.system": b"cos\nsystem\n" + _text("touch CANARY") + b"\x85R",
+    "eval": b"c__builtin__\neval\n" + _CANARY + b"\x85R",
+    "exec by protocol 4": b"\x8c\x08builtins\x8c\x04exec\x93" + _CANARY + b"\x85R",
+    "a dotted name": b"\x8c\x0bcollections\x8c\x14OrderedDict.__init__\x93",
+    "getattr": b"c__builtin__\ngetattr\n",
+    "a class made by INST": b"(" + _text("CANARY") + b"ipathlib\nPath\n",
+    "a class made by OBJ": b"(cpathlib\nPath\n" + _text("CANARY") + b"o",
+    "an extension": b"\x82\x01",
+    "a call of a tensor": _TENSOR + _STORAGE + b"K\x00" + _PAIR + _STEPS + b"\x89}tR" + b")R",
+    "a call of a dict": b"})R",
+    "a stand-in changed": b"ccollections\nOrderedDict\n}" + _text("make") + b"K\x01sb",
+    "a tensor changed": _TENSOR + _STORAGE + b"K\x00" + _PAIR + _STEPS + b"\x89}tR}b",
+    "a list filled like a dict": b"]K\x01K\x02s",
+    "arguments that are no tuple": b"ccollections\nOrderedDict\n]R",
+    "a codec": b"c_codecs\nencode\n(K\x01" + _text("rot13") + b"tR",
+    "memo at the end of memory": b"Kar\xff\xff\xff\xff" + b"j\x00\x00\x00\x01",
+    "text of 4 GB": b"X\xff\xff\xff\xff",
+    "bytes of 2**60": b"\x8e" + struct.pack("<Q", 2**60),
+    "a bytearray of 2**60": b"\x96" + struct.pack("<Q", 2**60),
+    "a frame of 2**60": b"\x95" + struct.pack("<Q", 2**60),
+    "a number of 2 GB": b"\x8b\xff\xff\xff\x7f",
+    "an array of 2**60": b"cnumpy\ndtype\n" + _text("V999999999") + b"\x85R",
+    "a key nested a hundred thousand times": b"}" + b")" + b"\x85" * 10**5 + b"K\x01s",
+    "a set of nested tuples": b"\x8f()" + b"\x85" * 10**5 + b"\x90",
+    "nested a hundred thousand times": b"]" * 10**5 + b"a" * (10**5 - 1),
+    "a view beyond its storage": _TENSOR + _STORAGE + b"K\x01" + _PAIR + _STEPS + b"\x89}tR",
+    "negative strides": _TENSOR + _STORAGE + b"K\x03" + _PAIR + _BACK + b"\x89}tR",
+    "a negative offset": _TENSOR + _STORAGE + b"J\xff\xff\xff\xff" + _PAIR + _STEPS + b"\x89}tR",
+    "strides that are too few": _TENSOR + _STORAGE + b"K\x00" + _PAIR + b"K\x01\x85\x89}tR",
+    "two counts of one storage": b"]" + _STORAGE + b"a" + _STORAGE.replace(_FOUR, b"K\x02") + b"a",
+    "a longer storage": b"]" + _STORAGE.replace(b"K\x04", b"K\x05") + b"a",
+    "a storage of another kind": b"]" + _STORAGE.replace(b"Double", b"Float") + b"a",
+    "a storage that is not there": b"]" + _STORAGE.replace(_text("0"), _text("1")) + b"a",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_pickles_do_nothing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "w.pt"
+    path.write_bytes(_archive(HOSTILE[name]))
+    tracemalloc.start()
+    try:
+        with pytest.raises(WeightsError, match=r"w\.pt"):
+            as_weights(path)
+        assert tracemalloc.get_traced_memory()[1] < 300e6
+    finally:
+        tracemalloc.stop()
+    assert [file.name for file in tmp_path.iterdir()] == ["w.pt"]
+
+
+def test_the_archive_of_the_hostile_pickles_is_sound(tmp_path: Path) -> None:
+    # Else they would be refused for something else.
+    program = _TENSOR + _STORAGE + b"K\x00" + _PAIR + _STEPS + b"\x89}tR"
+    (tmp_path / "w.pt").write_bytes(_archive(program))
+    assert not as_weights(tmp_path / "w.pt").any()
+
+
 def test_whole_modules_are_refused_with_the_cure(tmp_path: Path) -> None:
     torch.save(torch.nn.Linear(2, 3), tmp_path / "model.pt")
     with pytest.raises(WeightsError, match="state_dict") as caught:
@@ -458,9 +565,9 @@ def test_whole_modules_are_refused_with_the_cure(tmp_path: Path) -> None:
     assert "weights_only=False" not in str(caught.value)
 
 
-def _npy_header(shape: object) -> bytes:
+def _npy_header(shape: object, kind: str = "<f8") -> bytes:
     buffer = io.BytesIO()
-    header = {"descr": "<f8", "fortran_order": False, "shape": shape}
+    header = {"descr": kind, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(buffer, header)
     return buffer.getvalue()
 
@@ -512,6 +619,19 @@ def test_announced_sizes_allocate_nothing(name: str, tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("strides", [(1, 1), (0, 1), (1, 0)])
+def test_strides_that_overlap_need_the_bytes_of_their_shape(
+    strides: tuple[int, int], tmp_path: Path
+) -> None:
+    path = tmp_path / "w.pt"
+    enough = torch.arange(12.0).as_strided((3, 4), strides)
+    torch.save(enough, path)
+    assert np.array_equal(as_weights(path), enough.numpy())
+    torch.save(torch.arange(11.0).as_strided((3, 4), strides), path)
+    with pytest.raises(WeightsError, match=r"expected 48 bytes for tensor 'W', got only 44; save"):
+        as_weights(path)
+
+
 def test_a_damaged_member_fails_its_checksum(tmp_path: Path) -> None:
     path = tmp_path / "w.npz"
     np.savez(path, W=W)
@@ -520,6 +640,59 @@ def test_a_damaged_member_fails_its_checksum(tmp_path: Path) -> None:
     path.write_bytes(data[:position] + b"\x01" + data[position + 1 :])
     with pytest.raises(WeightsError, match="CRC"):
         as_weights(path)
+
+
+def test_a_record_of_another_length_than_its_pickle_says_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    torch.save({"W": torch.arange(12.0).double().reshape(3, 4), "V": torch.ones(2, 2)}, path)
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    sound = contents["w/data/0"]
+    for other in (sound[:48], sound[:95], sound + b"\0", sound * 2, b"", contents["w/data/1"]):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in {**contents, "w/data/0": other}.items():
+                archive.writestr(name, content)
+        words = rf"expected 96 bytes in record data/'0', got {len(other)}"
+        # Whichever of them is asked for: it is the file that is damaged.
+        for key in ("W", "V"):
+            with pytest.raises(WeightsError, match=words):
+                as_weights(path, key=key)
+
+
+def test_archives_that_contradict_themselves_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.npz"
+    np.savez(path, W=W, V=2 * W)
+    sound = path.read_bytes()
+    last = sound.rindex(b"V.npy")
+    for damaged, words in [
+        (sound.replace(b"V.npy", b"W.npy"), "two called 'W.npy'"),
+        (sound[:last] + b"X" + sound[last + 1 :], "contradicts the archive's directory"),
+    ]:
+        path.write_bytes(damaged)
+        with pytest.raises(WeightsError, match=words):
+            as_weights(path, key="W")
+    # Two names for one record; zipfile writes no such thing, so it is put together by hand.
+    archive: Any
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("W.npy", _npy_header((2, 2)) + bytes(32))
+        twin = copy.copy(archive.infolist()[0])
+        twin.filename = twin.orig_filename = "V.npy"
+        archive.filelist.append(twin)
+        archive._didModify = True
+    with pytest.raises(WeightsError, match="contradicts the archive's directory"):
+        list_arrays(path)
+    # One record inside another, with a sound header of its own.
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("V.npy", _npy_header((2, 2)) + bytes(32))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("W.npy", inner.getvalue())
+        twin = copy.copy(zipfile.ZipFile(inner).infolist()[0])
+        twin.header_offset = 30 + len("W.npy")
+        archive.filelist.append(twin)
+        archive._didModify = True
+    with pytest.raises(WeightsError, match="overlap"):
+        list_arrays(path)
 
 
 @pytest.mark.parametrize("share", [True, False])
@@ -554,6 +727,225 @@ def test_unsupported_safetensors_dtype_is_listed_but_not_read(tmp_path: Path) ->
     assert list_arrays(path)[0].shape == (2, 3)
     with pytest.raises(WeightsError, match="save them as float32"):
         as_weights(path)
+
+
+# --- what the files of others hold beside tensors -----------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_harmless_objects_beside_tensors_do_not_matter(protocol: int, tmp_path: Path) -> None:
+    path = tmp_path / "w.ckpt"
+    content = {
+        "args": argparse.Namespace(lr=1e-3, path=Path("data")),
+        "best": np.float64(0.5),
+        "step": np.int64(7),
+        "dtype": np.dtype("f4"),
+        "kind": torch.bfloat16,
+        "device": torch.device("cpu"),
+        "shape": torch.ones(2, 3).shape,
+        "seen": {1, 2},
+        "history": collections.defaultdict(list, {"loss": [0.1] * 1000}),
+        "when": dt.datetime(2020, 1, 1),
+        "counts": collections.Counter("aab"),
+        "ordered": collections.OrderedDict(a=1),
+        "nothing": None,
+        "model": {"W": torch.from_numpy(W)},
+    }
+    torch.save(content, path, pickle_protocol=protocol)
+    assert [info.name for info in list_arrays(path)] == ["model.W"]
+    assert np.array_equal(as_weights(path), W)
+
+
+@pytest.mark.parametrize("dtype", ["f8", ">f4", "f2", "i4"])
+@pytest.mark.parametrize(("zipped", "protocol"), [(False, 2), (True, 2), (True, 4), (True, 5)])
+def test_numpy_arrays_inside_torch_files_are_read(
+    zipped: bool, dtype: str, protocol: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "w.pt"
+    array = np.asfortranarray((4 * W).astype(dtype))
+    torch.save(
+        {"W": array, "step": np.float32(1)},
+        path,
+        pickle_protocol=protocol,
+        _use_new_zipfile_serialization=zipped,
+    )
+    assert list_arrays(path)[0].shape == (2, 4)
+    assert np.array_equal(as_weights(path), 4 * W)
+
+
+def test_arrays_of_objects_inside_torch_files_are_refused(tmp_path: Path) -> None:
+    torch.save({"W": np.array([[1, "x"]], dtype=object)}, tmp_path / "w.pt")
+    with pytest.raises(WeightsError, match="Python objects"):
+        as_weights(tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("wrap", [list, tuple])
+def test_lists_of_state_dicts_are_read(wrap: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    first, last = torch.from_numpy(W), torch.from_numpy(2 * W)
+    torch.save(wrap([{"enc": first, "b": first[0]}, {"enc": last, "b": last[0]}]), path)
+    names = [info.name for info in list_arrays(path)]
+    assert names == ["W[0].enc", "W[0].b", "W[1].enc", "W[1].b"]
+    for key in ("W[1].enc", "W[-1].enc", "W[1]", "W[-1]"):
+        assert np.array_equal(as_weights(path, key=key), 2 * W)
+    assert np.array_equal(as_weights(path, key="W[-2]"), W)
+    for key in ("W[-3]", "W[2]", "W[-0]", "W", "enc"):
+        with pytest.raises(WeightsError, match=r"'W\[0\]\.enc' \(2, 4\)"):
+            as_weights(path, key=key)
+    torch.save({"steps": wrap([first, last])}, path)
+    assert np.array_equal(as_weights(path, key="steps[-1]"), 2 * W)
+    torch.save({"steps": wrap([torch.stack([first, last]), first[0]])}, path)
+    assert np.array_equal(as_weights(path, key="steps[0][-1]"), 2 * W)
+
+
+def test_the_last_of_a_stack(several: Path) -> None:
+    assert np.array_equal(as_weights(several, key="W[-1]"), 3 * W)
+    assert np.array_equal(as_weights(several, key="W[-3]"), W)
+
+
+def test_whole_numbers_are_not_offered_beside_weights(tmp_path: Path) -> None:
+    path = tmp_path / "w.bin"
+    positions = torch.arange(6).reshape(1, 6)
+    torch.save({"position_ids": positions, "enc": torch.from_numpy(W)}, path)
+    assert np.array_equal(as_weights(path), W)
+    assert as_weights(path, key="position_ids").shape == (1, 6)
+    torch.save({"position_ids": positions, "a": torch.ones(2, 3), "b": torch.ones(2, 3)}, path)
+    with pytest.raises(WeightsError, match="2 candidates") as caught:
+        as_weights(path)
+    assert "position_ids" not in str(caught.value)
+    # Where there is nothing else, whole numbers are what is meant.
+    torch.save({"W": positions}, path)
+    assert as_weights(path).shape == (1, 6)
+
+
+@pytest.mark.filterwarnings("ignore:.*is deprecated. Please switch:DeprecationWarning")
+def test_torchscript_says_what_it_is(tmp_path: Path) -> None:
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 3)), tmp_path / "w.pt")
+    with pytest.raises(WeightsError, match=r"TorchScript archive.*torch\.jit\.load") as caught:
+        as_weights(tmp_path / "w.pt")
+    assert "compressed" not in str(caught.value)
+
+
+def test_modules_and_state_dicts_take_a_key() -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Embedding(5, 2))
+    module.register_buffer("position_ids", torch.arange(6).reshape(1, 6))
+    for given in (module, module.state_dict(), {"a": dict(module.state_dict())}):
+        with pytest.raises(WeightsError, match=r"that holds 2; .*weight' \(3, 2\), .*\(5, 2\)$"):
+            as_weights(given)
+    expected = module.state_dict()["1.weight"].double().numpy()
+    assert np.array_equal(as_weights(module, key="1.weight", feature_axis=0), expected.T)
+    nested = {"steps": [module.state_dict()], "W": W}
+    assert np.array_equal(as_weights(nested, key="W"), W)
+    assert as_weights(nested, key="steps[-1].1.weight", feature_axis=0).shape == (2, 5)
+    with pytest.raises(WeightsError, match="expected key= one of"):
+        as_weights(module, key="2.weight")
+    with pytest.raises(WeightsError, match="a ReLU that holds none"):
+        as_weights(torch.nn.ReLU())
+
+
+@pytest.mark.parametrize(
+    ("make", "cure"),
+    [
+        (lambda W: W.to_sparse(), r"W\.to_dense\(\)"),
+        (lambda W: torch.quantize_per_tensor(W.float(), 0.1, 0, torch.qint8), r"W\.dequantize\(\)"),
+        (lambda W: W.to("meta"), "meta device"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*quantized tensor creation functions:UserWarning")
+def test_tensors_without_plain_values_are_listed_but_not_read(
+    make: Callable[[Any], Any], cure: str, tmp_path: Path
+) -> None:
+    torch.save({"W": make(torch.from_numpy(W))}, tmp_path / "w.pt")
+    assert list_arrays(tmp_path / "w.pt")[0].shape == (2, 4)
+    with pytest.raises(WeightsError, match=cure):
+        as_weights(tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        torch.nn.Parameter,
+        lambda W: W.to(torch.float8_e5m2),
+        lambda W: (4 * W).to(torch.int16) / 4,
+        lambda W: W.T.contiguous().T,
+        lambda W: -torch.complex(W, W).conj().imag,
+        lambda W: torch.stack([W, W])[1],
+    ],
+)
+def test_every_kind_of_saved_tensor_is_read(make: Callable[[Any], Any], tmp_path: Path) -> None:
+    torch.save(make(torch.from_numpy(W)), tmp_path / "w.pt")
+    assert np.array_equal(as_weights(tmp_path / "w.pt"), W)
+
+
+def test_torch_files_are_read_without_torch(tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    torch.save({"W": torch.from_numpy(W).bfloat16()}, path)
+    code = (
+        f"import sys; from geomsup.weights import as_weights; as_weights({str(path)!r}); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# --- sizes --------------------------------------------------------------------------------------
+
+
+def test_compressed_arrays_have_a_limit_that_can_be_raised(tmp_path: Path) -> None:
+    path = tmp_path / "w.npz"
+    np.savez_compressed(path, W=np.zeros((10, 1000), dtype="f4"), b=np.zeros((10, 1000)))
+    assert list_arrays(path)[0].shape == (10, 1000)
+    # As float64; the header of the array is not worth counting.
+    words = r"at most 79,999 bytes in compressed arrays, got 80,000 once.*max_bytes=80000"
+    with pytest.raises(WeightsError, match=words):
+        as_weights(path, key="W", max_bytes=79_999)
+    assert as_weights(path, key="W", max_bytes=80_000).shape == (10, 1000)
+    assert as_weights(path, key="W", max_bytes=None).shape == (10, 1000)
+    with pytest.raises(WeightsError, match="got 120,256 once unpacked"):
+        load_arrays(path, max_bytes=100_000)
+    np.savez(path, W=np.zeros((10, 1000)))
+    assert as_weights(path, max_bytes=10).shape == (10, 1000)
+    for limit in (-1, True, 1.5, "1 GB"):
+        with pytest.raises(GeomsupError, match="max_bytes must be a number of bytes or None"):
+            as_weights(path, max_bytes=limit)  # type: ignore[arg-type]  # on purpose
+
+
+def test_a_real_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.npz"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
+        archive.open("W.npy", "w", force_zip64=True) as member,
+    ):
+        member.write(_npy_header((135, 1_000_000), "|b1"))
+        for _ in range(135):
+            member.write(bytes(1_000_000))
+    assert path.stat().st_size < 2e5
+    tracemalloc.start()
+    try:
+        with pytest.raises(WeightsError, match="got 1,080,000,000 once unpacked"):
+            as_weights(path)
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_of_many_arrays_is_opened_for_its_directory_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "many.npz"
+    arrays: dict[str, Any] = {f"a{k}": np.full((1, 2), k) for k in range(300)}
+    np.savez(path, **arrays)
+    opened = 0
+    original = zipfile.ZipFile.__init__
+
+    def counted(self: zipfile.ZipFile, *args: Any, **kwargs: Any) -> None:
+        nonlocal opened
+        opened += 1
+        original(self, *args, **kwargs)
+
+    monkeypatch.setattr(zipfile.ZipFile, "__init__", counted)
+    assert len(list_arrays(path)) == 300
+    assert load_arrays(path)["a299"].tolist() == [[299, 299]]
+    assert opened == 2
 
 
 # --- listing and loading ------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, shorten
-from geomsup.weights import as_weights
+from geomsup.weights import as_numbers, as_weights
 
 __all__ = ["Attack", "Target", "finite_numbers"]
 
@@ -153,12 +153,13 @@ class Target:
 
 def finite_numbers(name: str, value: object, shape: tuple[int, ...]) -> FloatArray:
     """A finite array of this shape, -1 for any length; importance may be a scalar."""
+    wrong = GeomsupError(f"{name} must be numbers, got {shorten(value)}")
     try:
-        array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError):
-        array = np.asarray(None)
-    if array.dtype.kind not in "iuf" or isinstance(value, np.ma.MaskedArray):
-        raise GeomsupError(f"{name} must be numbers, got {shorten(value)}")
+        array = as_numbers(value, name)
+    except GeomsupError:
+        raise wrong from None
+    if array.dtype.kind == "b" or isinstance(value, np.ma.MaskedArray):
+        raise wrong
     wanted = tuple(k if k >= 0 else "n_samples" for k in shape)
     fits = array.ndim == len(shape) and all(
         own in (k, own) if k < 0 else own == k for own, k in zip(array.shape, shape, strict=True)

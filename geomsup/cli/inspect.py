@@ -11,6 +11,7 @@ from typing import Any
 
 from geomsup.cli.arguments import VerbParser
 from geomsup.cli.output import complain, print_json, say, table
+from geomsup.entries import weight_candidates
 from geomsup.errors import GeomsupError, shorten
 from geomsup.weights import ArrayInfo, list_arrays
 
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """List the file."""
     infos = list_arrays(args.file)
     made_by = _run_record(args.file)
-    candidates = [info for info in infos if _is_matrix(info)]
+    candidates = [info for info in weight_candidates(infos) if _is_matrix(info)]
     if made_by is not None:
         candidates = [info for info in candidates if info.name == "weights"]
     alone = len(candidates) == 1

@@ -6,6 +6,7 @@ wants to see all of them.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.cli.output import UsageError
+from geomsup.entries import weight_candidates
 from geomsup.errors import GeomsupError, WeightsError
 from geomsup.weights import as_weights, list_arrays
 
@@ -25,7 +27,8 @@ __all__ = ["is_run", "load_matrix", "load_run", "model_of", "stack_in"]
 
 def is_run(path: str) -> bool:
     """Whether a file says of itself that ``TrainingRun.save`` wrote it."""
-    if Path(path).suffix.lower() != ".safetensors":
+    # A pipe would be waited for; whoever reads the file for good says what is wrong with it.
+    if Path(path).suffix.lower() != ".safetensors" or not os.path.isfile(path):
         return False
     from safetensors import SafetensorError, safe_open
 
@@ -56,11 +59,12 @@ def model_of(run: TrainingRun, instance: int) -> TrainedModel:
 
 def stack_in(path: str, key: str | None) -> tuple[str, int] | None:
     """Name and length of the stack of matrices that ``key``, or the lack of one, points at."""
-    infos = [info for info in list_arrays(path) if len(info.shape) >= 2]
     if key is None and is_run(path):
         key = "weights"
-    if key is not None:
-        infos = [info for info in infos if info.name == key]
+    listed = list_arrays(path)
+    infos = (
+        weight_candidates(listed) if key is None else [info for info in listed if info.name == key]
+    )
     if len(infos) != 1 or len(infos[0].shape) != 3 or 0 in infos[0].shape:
         return None
     return infos[0].name, infos[0].shape[0]

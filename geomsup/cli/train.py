@@ -8,13 +8,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import shlex
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geomsup.cli.arguments import VerbParser, one_or_all
-from geomsup.cli.output import UsageError, options_to_blame, print_json, say
+from geomsup.cli.output import UsageError, complain, options_to_blame, print_json, say
 from geomsup.errors import GeomsupError
+
+if TYPE_CHECKING:
+    from geomsup.training import TrainingRun
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -122,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
         objective=args.objective,
         checkpoint=args.checkpoint,
     )
-    saved = None if args.out is None else str(result.save(args.out))
+    saved = None if args.out is None else _saved(result, Path(args.out))
     rows = classified_models(result.model(k) for k in range(config.n_instances))
     if args.json:
         geometry = [row_dict(row) for row in rows]
@@ -137,9 +141,22 @@ def run(args: argparse.Namespace) -> int:
             # Neurons that fire have a basis of their own, and are read one by one.
             verb = "neurons" if config.hidden_activation == "relu" else "classify"
             say(f"saved to {saved}\nnext: geomsup {verb} {shlex.quote(saved)}")
+    if saved is not None and saved != args.out:
+        return 1
     # train() turns Ctrl-C into a shorter run; the work is kept, and the status tells.
     stopped = args.objective == "sampled" and result.completed_steps < config.n_steps
     return 130 if stopped else 0
+
+
+def _saved(result: TrainingRun, target: Path) -> str:
+    """Where the models were written; not at the target if that fails after all the training."""
+    try:
+        return str(result.save(target))
+    except GeomsupError as error:
+        elsewhere = Path(tempfile.mkdtemp(prefix="geomsup-")) / target.name
+        saved = str(result.save(elsewhere))
+        complain("warning", f"{error}; the models are in {saved} instead")
+        return saved
 
 
 def title_of(result: object) -> str:

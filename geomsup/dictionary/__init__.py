@@ -19,6 +19,7 @@ from geomsup.dictionary.activations import GivenActivations, ToyActivations
 from geomsup.dictionary.autoencoder import Autoencoder, best_of_each
 from geomsup.dictionary.clusters import PlantedClusters, planted_clusters
 from geomsup.dictionary.config import AutoencoderConfig
+from geomsup.dictionary.files import load_autoencoders, save_autoencoders
 from geomsup.dictionary.recovery import Recovery, agreement, loss_recovered, recover_features
 from geomsup.dictionary.splitting import SplittingTree, splitting_tree
 from geomsup.dictionary.train import train_autoencoders
@@ -33,9 +34,11 @@ __all__ = [
     "ToyActivations",
     "agreement",
     "best_of_each",
+    "load_autoencoders",
     "loss_recovered",
     "planted_clusters",
     "recover_features",
+    "save_autoencoders",
     "splitting_tree",
     "train_autoencoders",
 ]

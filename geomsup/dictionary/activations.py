@@ -7,21 +7,31 @@ between two of them is their settings and not the luck of their samples.
 
 from __future__ import annotations
 
+import hashlib
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from enum import IntEnum
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, GeomsupWarning, WeightsError
 from geomsup.training.data import RawUniforms, Sampler
 from geomsup.training.distributions import make_distribution
-from geomsup.weights import as_weights
+from geomsup.weights import as_numbers, as_weights
 
-__all__ = ["Activations", "GivenActivations", "Purpose", "ToyActivations", "as_activations"]
+__all__ = [
+    "Activations",
+    "Batches",
+    "GivenActivations",
+    "Purpose",
+    "ToyActivations",
+    "as_activations",
+    "as_rows",
+]
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Batch: TypeAlias = NDArray[np.float32]
@@ -40,6 +50,19 @@ class Purpose(IntEnum):
         return np.random.SeedSequence(seed, spawn_key=(int(self), *key))
 
 
+class Batches(Protocol):
+    """Batches of shape (n_hidden, size) without end, which can be put back to an earlier state."""
+
+    def __next__(self) -> Batch:
+        """The next batch."""
+
+    def state(self) -> dict[str, Any]:
+        """What `restore` needs to go on from here, ready for JSON."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state; raises KeyError, or Type-, Value- or RuntimeError, if it is none."""
+
+
 class Activations(Protocol):
     """Anything to train a dictionary on."""
 
@@ -47,8 +70,11 @@ class Activations(Protocol):
     def n_hidden(self) -> int:
         """Dimensions of an activation."""
 
-    def batches(self, size: int, seed: np.random.SeedSequence) -> Iterator[Batch]:
-        """Yield batches of shape (n_hidden, size) without end."""
+    def batches(self, size: int, seed: np.random.SeedSequence) -> Batches:
+        """Batches of shape (n_hidden, size) without end."""
+
+    def fingerprint(self) -> str:
+        """A text that differs between activations that differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +83,12 @@ class ToyActivations:
 
     Parameters
     ----------
-    W : array_like of shape (n_hidden, n_features)
+    W : array_like, torch.Tensor, str or path, of shape (n_hidden, n_features)
         Weights; columns are features.
     feature_probability : float or array-like of shape (n_features,), default 0.1
         Probability that a feature is not zero.
+    feature_axis : int, default -1
+        0 if the rows of ``W`` are features; they become columns.
 
     Raises
     ------
@@ -76,12 +104,14 @@ class ToyActivations:
 
     W: FloatArray
     feature_probability: FloatArray | float = 0.1
+    feature_axis: InitVar[int] = -1
 
-    def __post_init__(self) -> None:
-        W = as_weights(self.W)
+    def __post_init__(self, feature_axis: int) -> None:
+        W = as_weights(self.W, feature_axis=feature_axis)
         try:
-            p = np.broadcast_to(np.asarray(self.feature_probability, dtype=float), W.shape[1:])
-        except (TypeError, ValueError):
+            given = as_numbers(self.feature_probability, "feature_probability")
+            p = np.broadcast_to(given.astype(np.float64), W.shape[1:])
+        except ValueError:
             raise GeomsupError(
                 f"feature_probability must be a number or one for each of the {W.shape[1]} features"
             ) from None
@@ -95,21 +125,26 @@ class ToyActivations:
         """Dimensions of an activation."""
         return int(self.W.shape[0])
 
-    def features(self, size: int, seed: np.random.SeedSequence) -> Iterator[Batch]:
-        """Yield batches of inputs x, of shape (n_features, size), into the same memory."""
+    def sampler(self, size: int, seed: np.random.SeedSequence) -> Sampler:
+        """Inputs x, of shape (1, n_features, size)."""
         p = np.asarray(self.feature_probability)[None]
         distribution = make_distribution(p, upper=RawUniforms.upper)
-        sampler = Sampler(RawUniforms([seed], distribution.n_rows, size), distribution)
-        out = torch.empty((1, p.shape[1], size))
+        return Sampler(RawUniforms([seed], distribution.n_rows, size), distribution)
+
+    def features(self, size: int, seed: np.random.SeedSequence) -> Iterator[Batch]:
+        """Yield batches of inputs x, of shape (n_features, size), into the same memory."""
+        sampler, out = self.sampler(size, seed), torch.empty((1, self.W.shape[1], size))
         while True:
             sampler.draw(out)
             yield out[0].numpy()
 
-    def batches(self, size: int, seed: np.random.SeedSequence) -> Iterator[Batch]:
-        """Yield batches of shape (n_hidden, size) without end."""
-        W = self.W.astype(np.float32)
-        for x in self.features(size, seed):
-            yield W @ x
+    def batches(self, size: int, seed: np.random.SeedSequence) -> Batches:
+        """Batches of shape (n_hidden, size) without end."""
+        return _ToyBatches(self, size, seed)
+
+    def fingerprint(self) -> str:
+        """A text that differs between activations that differ."""
+        return _digest(self.W, np.asarray(self.feature_probability))
 
     def sample(self, n_samples: int, seed: int = 0) -> FloatArray:
         """Activations of shape (n_samples, n_hidden), as `GivenActivations` takes them."""
@@ -123,8 +158,10 @@ class GivenActivations:
 
     Parameters
     ----------
-    values : array_like of shape (n_samples, n_hidden)
-        One activation in each *row*.
+    values : array_like, torch.Tensor, str or path, of shape (n_samples, n_hidden)
+        One activation in each *row*; whatever `geomsup.weights.as_weights` reads.
+    feature_axis : int, default -1
+        Axis of the dimensions: 0 if ``values`` has one activation in each column instead.
 
     Raises
     ------
@@ -139,19 +176,10 @@ class GivenActivations:
     """
 
     values: FloatArray
+    feature_axis: InitVar[int] = -1
 
-    def __post_init__(self) -> None:
-        try:
-            values = np.asarray(self.values)
-        except (TypeError, ValueError, RuntimeError):
-            values = np.empty(0)
-        if values.ndim != 2 or values.dtype.kind not in "iuf" or not values.size:
-            raise GeomsupError(
-                "activations must be ToyActivations or an array of numbers of shape (n_samples, "
-                f"n_hidden), got {type(self.values).__name__} of shape {values.shape}"
-            )
-        if not np.isfinite(values).all():
-            raise GeomsupError("activations must be finite, got NaN or inf; drop those rows")
+    def __post_init__(self, feature_axis: int) -> None:
+        values = as_rows(self.values, feature_axis)
         object.__setattr__(self, "values", values.astype(np.float32))
 
     @property
@@ -159,16 +187,78 @@ class GivenActivations:
         """Dimensions of an activation."""
         return int(self.values.shape[1])
 
-    def batches(self, size: int, seed: np.random.SeedSequence) -> Iterator[Batch]:
-        """Yield batches of shape (n_hidden, size) without end."""
-        generator = np.random.default_rng(seed)
-        while True:
-            chosen = generator.integers(len(self.values), size=size)
-            yield np.ascontiguousarray(self.values[chosen].T, dtype=np.float32)
+    def batches(self, size: int, seed: np.random.SeedSequence) -> Batches:
+        """Batches of shape (n_hidden, size) without end."""
+        return _GivenBatches(self, size, seed)
+
+    def fingerprint(self) -> str:
+        """A text that differs between activations that differ."""
+        return _digest(self.values)
 
 
-def as_activations(activations: object) -> Activations:
-    """Toy activations as they are, anything else as an array of shape (n_samples, n_hidden)."""
-    if isinstance(activations, ToyActivations | GivenActivations):
-        return activations
-    return GivenActivations(activations)  # type: ignore[arg-type]  # checked there
+class _ToyBatches:
+    def __init__(self, source: ToyActivations, size: int, seed: np.random.SeedSequence) -> None:
+        self._W = source.W.astype(np.float32)
+        self._sampler = source.sampler(size, seed)
+        self._inputs = torch.empty((1, source.W.shape[1], size))
+
+    def __next__(self) -> Batch:
+        self._sampler.draw(self._inputs)
+        batch: Batch = self._W @ self._inputs[0].numpy()
+        return batch
+
+    def state(self) -> dict[str, Any]:
+        return self._sampler.source.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._sampler.source.restore(state)
+
+
+class _GivenBatches:
+    def __init__(self, source: GivenActivations, size: int, seed: np.random.SeedSequence) -> None:
+        self._values, self._size = source.values, size
+        self._generator = np.random.default_rng(seed)
+
+    def __next__(self) -> Batch:
+        chosen = self._generator.integers(len(self._values), size=self._size)
+        return np.ascontiguousarray(self._values[chosen].T, dtype=np.float32)
+
+    def state(self) -> dict[str, Any]:
+        return dict(self._generator.bit_generator.state)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._generator.bit_generator.state = state
+
+
+def _digest(*arrays: FloatArray | NDArray[np.float32]) -> str:
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(f"{array.shape} {array.dtype.str}".encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()
+
+
+def as_rows(values: object, feature_axis: int = -1) -> FloatArray:
+    """A table of activations as float64, one in each row, however many there are."""
+    try:
+        with warnings.catch_warnings():
+            # There may well be fewer samples than dimensions.
+            warnings.simplefilter("ignore", GeomsupWarning)
+            return as_weights(values, feature_axis=feature_axis)
+    except WeightsError as error:
+        raise GeomsupError(
+            "activations must be ToyActivations or an array of numbers of shape (n_samples, "
+            f"n_hidden); {error}"
+        ) from error
+
+
+def as_activations(activations: object, feature_axis: int = -1) -> Activations:
+    """Toy activations as they are, anything else as a table of shape (n_samples, n_hidden)."""
+    if not isinstance(activations, ToyActivations | GivenActivations):
+        return GivenActivations(activations, feature_axis)  # type: ignore[arg-type]  # checked there
+    if feature_axis != -1:
+        raise GeomsupError(
+            f"feature_axis is about arrays, got it with {type(activations).__name__}; give it "
+            "when those are made"
+        )
+    return activations

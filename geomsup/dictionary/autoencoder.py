@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.dictionary.activations import as_rows
+from geomsup.dictionary.config import ACTIVATIONS
 from geomsup.dictionary.model import keep_largest
 from geomsup.errors import GeomsupError
+from geomsup.restoring import restored
 
-__all__ = ["Autoencoder", "best_of_each", "check_autoencoders", "codes_of"]
+__all__ = ["ARRAYS", "Autoencoder", "best_of_each", "check_autoencoders", "codes_of"]
 
 FloatArray = NDArray[np.float64]
+
+# Fields that are arrays.
+ARRAYS = ("decoder", "encoder", "bias", "centre", "firing", "power")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,6 +59,8 @@ class Autoencoder:
         How often each latent is active, as a share of the samples.
     power : ndarray of shape (n_latents,)
         E z² of each latent.
+    provenance : dict
+        Seed, configuration and versions that made it; empty where they are not known.
     """
 
     decoder: FloatArray
@@ -69,9 +77,10 @@ class Autoencoder:
     l0: float
     firing: FloatArray
     power: FloatArray
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("decoder", "encoder", "bias", "centre", "firing", "power"):
+        for name in ARRAYS:
             array = np.array(getattr(self, name), dtype=np.float64)
             array.setflags(write=False)
             object.__setattr__(self, name, array)
@@ -91,7 +100,7 @@ class Autoencoder:
 
         Parameters
         ----------
-        activations : array_like of shape (n_samples, n_hidden)
+        activations : array_like, torch.Tensor, str or path, of shape (n_samples, n_hidden)
 
         Returns
         -------
@@ -102,8 +111,8 @@ class Autoencoder:
         GeomsupError
             If the activations have another number of dimensions.
         """
-        h = np.asarray(activations, dtype=np.float64)
-        if h.ndim != 2 or h.shape[1] != len(self.centre):
+        h = as_rows(activations)
+        if h.shape[1] != len(self.centre):
             raise GeomsupError(
                 f"activations must have shape (n_samples, {len(self.centre)}), got {h.shape}"
             )
@@ -131,7 +140,7 @@ class Autoencoder:
             lengths of any sign.
         """
         active = self.encode(activations) > 0.0
-        inputs = np.asarray(activations, dtype=np.float64) - self.centre
+        inputs = as_rows(activations) - self.centre
         sets, which = np.unique(active, axis=0, return_inverse=True)
         rebuilt = np.zeros_like(inputs)
         for k, latents in enumerate(sets):
@@ -142,22 +151,12 @@ class Autoencoder:
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as numbers, strings and nested lists, ready for JSON."""
-        return {
-            "activation": self.activation,
-            "sparsity": self.sparsity,
-            "restart": self.restart,
-            "loss": self.loss,
-            "error": self.error,
-            "unexplained": self.unexplained,
-            "gain": self.gain,
-            "l0": self.l0,
-            "decoder": self.decoder.tolist(),
-            "encoder": self.encoder.tolist(),
-            "bias": self.bias.tolist(),
-            "centre": self.centre.tolist(),
-            "firing": self.firing.tolist(),
-            "power": self.power.tolist(),
-        }
+        return {**self.notes(), **{name: getattr(self, name).tolist() for name in ARRAYS}}
+
+    def notes(self) -> dict[str, Any]:
+        """All fields but the arrays, ready for JSON."""
+        names = [item.name for item in fields(self) if item.name not in ARRAYS]
+        return {**{name: getattr(self, name) for name in names}, "provenance": {**self.provenance}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Autoencoder:
@@ -166,12 +165,14 @@ class Autoencoder:
         Raises
         ------
         GeomsupError
-            If an entry is missing or unknown.
+            If an entry is missing, or cannot be what it is called.
         """
         try:
-            return cls(**data)
-        except TypeError as error:
+            one = restored(cls, data, "the autoencoder")
+            _check(one)
+        except GeomsupError as error:
             raise GeomsupError(f"these are not the entries of an Autoencoder: {error}") from None
+        return one
 
     def __str__(self) -> str:
         kind = f"top {self.sparsity:.0f}" if self.activation == "topk" else f"L1 {self.sparsity:g}"
@@ -182,6 +183,21 @@ class Autoencoder:
         )
 
     __repr__ = __str__
+
+
+def _check(one: Autoencoder) -> None:
+    """Refuse parts that do not fit each other."""
+    if one.decoder.ndim != 2 or not one.decoder.size:
+        raise GeomsupError(f"its decoder must be a matrix, got shape {one.decoder.shape}")
+    m, n = one.decoder.shape
+    shapes = {"encoder": (m, n), "bias": (n,), "centre": (m,), "firing": (n,), "power": (n,)}
+    for name, shape in shapes.items():
+        if (got := getattr(one, name).shape) != shape:
+            raise GeomsupError(f"its {name} must have shape {shape}, got {got}")
+    if one.activation not in ACTIVATIONS:
+        raise GeomsupError(f"its activation must be one of {', '.join(ACTIVATIONS)}")
+    if one.activation == "topk" and not (1 <= one.sparsity <= n and one.sparsity % 1 == 0):
+        raise GeomsupError(f"its k must lie in 1 … {n}, got {one.sparsity:g}")
 
 
 def check_autoencoders(dictionaries: Sequence[object]) -> None:

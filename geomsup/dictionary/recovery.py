@@ -27,7 +27,7 @@ from geomsup.interference import represented_features
 from geomsup.report import GeometryReport
 from geomsup.training.environment import resolve_seed
 from geomsup.training.settings import brief, numbers, positive_integer
-from geomsup.weights import as_weights, per_feature
+from geomsup.weights import as_numbers, as_weights, per_feature
 
 __all__ = [
     "Recovery",
@@ -131,7 +131,11 @@ class Recovery:
 
 
 def recover_features(
-    dictionary: Autoencoder | object, W: object, *, threshold: float = 0.95
+    dictionary: Autoencoder | object,
+    W: object,
+    *,
+    threshold: float = 0.95,
+    feature_axis: int = -1,
 ) -> Recovery:
     """Match the latents of a dictionary with the true directions.
 
@@ -144,6 +148,8 @@ def recover_features(
         take no part.
     threshold : float, default 0.95
         Cosine from which a feature counts as recovered.
+    feature_axis : int, default -1
+        0 if the rows of ``W`` are features; a dictionary has its directions in columns.
 
     Returns
     -------
@@ -173,7 +179,7 @@ def recover_features(
     least = numbers("threshold", threshold)
     if least.ndim or not 0.0 < least <= 1.0:
         raise GeomsupError(f"threshold must lie above 0 and at most at 1, got {brief(threshold)}")
-    weights = as_weights(W)
+    weights = as_weights(W, feature_axis=feature_axis)
     norms = unit_columns(weights)[1]
     features = np.flatnonzero(represented_features(norms, n_hidden=len(weights)).mask)
     if not len(features):
@@ -355,7 +361,9 @@ def loss_recovered(
     if nothing == best:
         raise GeomsupError("this model loses the same with and without its hidden activations")
     rebuild = dictionary.reconstruct if isinstance(dictionary, Autoencoder) else dictionary
-    rebuilt = np.asarray(rebuild(h.copy()))  # a copy, for whoever works in place
+    rebuilt = as_numbers(
+        rebuild(h.copy()), "what dictionary gives back"
+    )  # a copy, for whoever works in place
     if rebuilt.shape != h.shape:
         raise GeomsupError(
             f"dictionary must give activations of shape {h.shape} back, got {rebuilt.shape}"

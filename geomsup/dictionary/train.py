@@ -9,7 +9,9 @@ toy models are too small to gain from more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,18 +23,27 @@ from tqdm.auto import tqdm
 from geomsup.dictionary.activations import Activations, Purpose, as_activations
 from geomsup.dictionary.autoencoder import Autoencoder, codes_of
 from geomsup.dictionary.config import AutoencoderConfig
+from geomsup.dictionary.files import autoencoders_of, parts_of
 from geomsup.dictionary.model import AutoencoderBatch
+from geomsup.dictionary.state import SizeState
 from geomsup.errors import GeomsupError
-from geomsup.training.environment import is_interactive, one_thread, resolve_seed
-from geomsup.training.optim import Adam
+from geomsup.training.checkpoints import Checkpoint, check_belongs
+from geomsup.training.environment import (
+    is_interactive,
+    one_thread,
+    resolve_seed,
+    stop_requests,
+    versions,
+)
+from geomsup.training.settings import positive_number
+from geomsup.training.storage import checked_target, read_tensors, write_tensors
 
 __all__ = ["train_autoencoders"]
 
 FloatArray = NDArray[np.float64]
+_KIND = "AutoencoderCheckpoint"
 # Samples by which scale, centre, firing and errors are measured.
 _MEASURED = 1 << 15
-# Relative to the mean encoder norm of living latents (Bricken et al. 2023, appendix).
-_RESAMPLED_NORM = 0.2
 # Steps of Weiszfeld's iteration for the geometric median; it converges linearly.
 _MEDIAN_STEPS = 50
 
@@ -42,20 +53,33 @@ def train_autoencoders(
     config: AutoencoderConfig | None = None,
     seed: int | np.random.Generator | None = 0,
     progress: bool | None = None,
+    *,
+    feature_axis: int = -1,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_seconds: float = 30.0,
 ) -> tuple[Autoencoder, ...]:
     """Train sparse autoencoders of several sizes and sparsities on the same activations.
 
     Parameters
     ----------
-    activations : ToyActivations, or array_like of shape (n_samples, n_hidden)
-        Hidden activations of a toy model, drawn afresh for each batch; or given ones, one in each
-        row, drawn with replacement.
+    activations : ToyActivations; or array_like, torch.Tensor, str or path
+        Hidden activations of a toy model, drawn afresh for each batch; or given ones of shape
+        (n_samples, n_hidden), one in each row, drawn with replacement: whatever
+        `geomsup.weights.as_weights` reads.
     config : AutoencoderConfig, optional
         Which autoencoders; the defaults if left out.
     seed : int, numpy.random.Generator or None, default 0
         A non-negative integer fixes the result.
     progress : bool, optional
         Whether to show a progress bar.  None shows it in a terminal or a notebook.
+    feature_axis : int, default -1
+        Axis of the dimensions in given activations: 0 if each *column* is one activation.
+    checkpoint : path, optional
+        A ``.safetensors`` file in which everything that the training needs to go on is kept.  If
+        it exists, the training goes on from there, and what comes out is the same, bit for bit,
+        as without the interruption (on the same machine).
+    checkpoint_seconds : float, default 30.0
+        How old it may become, in seconds.  Ctrl-C writes it once more before it ends the training.
 
     Returns
     -------
@@ -65,7 +89,13 @@ def train_autoencoders(
     Raises
     ------
     GeomsupError
-        If the activations cannot be used, are all zero, or the training diverges.
+        If the activations or the checkpoint cannot be used, the activations are all zero, or the
+        training diverges.
+
+    Warns
+    -----
+    GeomsupWarning
+        If a checkpoint cannot be written; the training then goes on.
 
     Notes
     -----
@@ -86,10 +116,12 @@ def train_autoencoders(
     >>> bool(found.unexplained < 0.05)
     True
     """
-    source = as_activations(activations)
+    source = as_activations(activations, feature_axis)
     config = AutoencoderConfig() if config is None else config
     if not isinstance(config, AutoencoderConfig):
         raise GeomsupError(f"config must be an AutoencoderConfig, got {type(config).__name__}")
+    every = positive_number("checkpoint_seconds", checkpoint_seconds)
+    kept = Checkpoint(None if checkpoint is None else checked_target(checkpoint), every)
     resolved = resolve_seed(seed)
     show_bar = is_interactive() if progress is None else progress
     with (
@@ -99,97 +131,109 @@ def train_autoencoders(
         tqdm(
             total=config.n_steps * len(config.sizes), disable=not show_bar, desc="autoencoders"
         ) as bar,
+        stop_requests() as must_stop,
     ):
-        measured = next(source.batches(_MEASURED, Purpose.EVALUATION.stream(resolved)))
-        scale = _scale(measured)
-        centre = _geometric_median(measured / scale)
-        found: list[Autoencoder] = []
-        for size in config.sizes:
-            batch = _train_size(source, config, size, resolved, scale, centre, bar)
-            found += _measured(batch, config, size, scale, measured)
-    return tuple(found)
+        training = _Training(source, config, resolved)
+        if kept.path is not None and kept.exists:
+            training.load(kept.path)
+        training.run(bar, kept, must_stop)
+    return tuple(training.found)
 
 
-def _train_size(
-    source: Activations,
-    config: AutoencoderConfig,
-    size: int,
-    seed: int,
-    scale: float,
-    centre: FloatArray,
-    bar: tqdm[Any],
-) -> AutoencoderBatch:
-    settings = [setting for setting in config.settings if setting[0] == size]
-    sparsities = np.array([sparsity for _, sparsity, _ in settings])
-    topk = config.activation == "topk"
-    batch = AutoencoderBatch(
-        source.n_hidden,
-        size,
-        config.batch_size,
-        np.zeros(len(settings)) if topk else sparsities,
-        tuple(int(k) for k in sparsities) if topk else None,
-    )
-    for k, (_, _, restart) in enumerate(settings):
-        generator = np.random.default_rng(Purpose.INITIAL_VALUES.stream(seed, size, restart))
-        directions = torch.from_numpy(_directions(generator, source.n_hidden, size))
-        batch.decoder[k] = directions
-        batch.encoder[k] = directions
-    batch.centre[:] = torch.from_numpy(centre)
+class _Training:
+    """All autoencoders of a configuration: those of finished sizes, and the size under way."""
 
-    samples = _scaled(source, config.batch_size, Purpose.BATCHES.stream(seed), scale)
-    optimisers = (
-        Adam(batch.theta, batch.gradient),
-        Adam(batch.centre, batch.centre_gradient),
-    )
-    for step in range(config.n_steps):
-        h = next(samples)
-        if config.resamples_at(step):
-            errors = batch.squared_errors(h).double().numpy()
-            for k, (_, _, restart) in enumerate(settings):
-                stream = Purpose.RESAMPLING.stream(seed, size, restart, step)
-                _resample(batch, k, ~batch.fired[k].numpy(), h.numpy(), errors[k], stream)
-            batch.fired.zero_()
-        batch.backward(h)
-        for optimiser in optimisers:
-            optimiser.step(config.learning_rate_at(step))
-        batch.normalise()
-        bar.update()
-    if not optimisers[0].is_finite().all():
-        raise GeomsupError(
-            f"autoencoders with {size} latents are no longer finite after {config.n_steps} steps; "
-            "try a smaller learning_rate"
-        )
-    return batch
+    def __init__(self, source: Activations, config: AutoencoderConfig, seed: int) -> None:
+        self.source, self.config, self.seed = source, config, seed
+        self.found: list[Autoencoder] = []
+        self.measured = next(source.batches(_MEASURED, Purpose.EVALUATION.stream(seed)))
+        self.scale = _scale(self.measured)
+        self.centre = _geometric_median(self.measured / self.scale)
+        self.state: SizeState | None = None
 
+    def run(self, bar: tqdm[Any], kept: Checkpoint, must_stop: Callable[[], bool]) -> None:
+        """Train size after size until all are done."""
+        config = self.config
+        while (state := self._next_size()) is not None:
+            before = config.n_steps * config.sizes.index(state.size)
+            while state.completed < config.n_steps:
+                bar.update(before + state.completed - bar.n)
+                if kept.is_due:
+                    self._check()
+                    kept.write(self.save)
+                if must_stop():
+                    self._check()
+                    kept.write(self.save)
+                    follows = f"; the same call goes on from {kept.path}" if kept.exists else ""
+                    raise KeyboardInterrupt(
+                        f"after {before + state.completed} of "
+                        f"{config.n_steps * len(config.sizes)} steps{follows}"
+                    )
+                state.step()
+            self._check()
+            provenance = {"seed": self.seed, "config": config.to_dict(), **versions()}
+            self.found += _measured(
+                state.batch, config, state.size, self.scale, self.measured, provenance
+            )
+            self.state = None
+        bar.update(config.n_steps * len(config.sizes) - bar.n)
+        kept.write(self.save)
 
-def _resample(
-    batch: AutoencoderBatch,
-    k: int,
-    dead: NDArray[np.bool_],
-    samples: NDArray[np.float32],
-    errors: FloatArray,
-    stream: np.random.SeedSequence,
-) -> None:
-    """Start dead latents of instance k again, towards samples that are reconstructed badly.
+    def _next_size(self) -> SizeState | None:
+        """The size under way, or the next one; None when all are done."""
+        n_done = len(self.found) * len(self.config.sizes) // len(self.config.settings)
+        if self.state is None and n_done < len(self.config.sizes):
+            size = self.config.sizes[n_done]
+            self.state = SizeState(
+                self.source, self.config, size, self.seed, self.scale, self.centre
+            )
+        return self.state
 
-    A sample is chosen with probability proportional to its squared loss (Bricken et al. 2023).
-    The optimiser keeps its moments: those of a latent without gradient have faded by then.
-    """
-    weights = errors**2
-    if not dead.any() or not weights.any():
-        return
-    generator = np.random.default_rng(stream)
-    chosen = generator.choice(len(errors), size=int(dead.sum()), p=weights / weights.sum())
-    towards = samples[:, chosen] - batch.centre[k, 0].numpy()[:, None]
-    norms = np.linalg.norm(towards, axis=0)
-    usable = norms > 0.0
-    latents = np.flatnonzero(dead)[usable]
-    directions = torch.from_numpy(towards[:, usable] / norms[usable])
-    living = batch.encoder[k].norm(dim=0)[torch.from_numpy(~dead)]
-    length = float(living.mean()) if len(living) else 1.0
-    batch.decoder[k][:, latents] = directions
-    batch.encoder[k][:, latents] = _RESAMPLED_NORM * length * directions
-    batch.bias[k][latents] = 0.0
+    def _check(self) -> None:
+        if self.state is not None and not self.state.is_finite():
+            raise GeomsupError(
+                f"autoencoders with {self.state.size} latents are no longer finite after "
+                f"{self.state.completed} steps; try a smaller learning_rate"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write all of it, or nothing; only between two steps."""
+        tensors, notes = parts_of(self.found)
+        said: dict[str, Any] = {**self._belongs_to(), "found": notes, "under_way": None}
+        if self.state is not None:
+            parts, said["under_way"] = self.state.parts()
+            tensors |= {f"under_way.{name}": array for name, array in parts.items()}
+        write_tensors(path, tensors, said, kind=_KIND)
+
+    def load(self, path: Path) -> None:
+        """Go on from a file of `save`; raises GeomsupError if it is damaged or of another."""
+        source, tensors, said = read_tensors(path, None, kind=_KIND)
+        check_belongs(said, self._belongs_to(), source)
+        try:
+            self.found = list(autoencoders_of(tensors, said["found"]))
+            if [(one.n_latents, one.sparsity, one.restart) for one in self.found] != list(
+                self.config.settings[: len(self.found)]
+            ):
+                raise ValueError("its autoencoders are not those of its configuration")
+            state = self._next_size()
+            if state is not None and said["under_way"] is not None:
+                parts = {
+                    name.removeprefix("under_way."): array
+                    for name, array in tensors.items()
+                    if name.startswith("under_way.")
+                }
+                state.take(parts, said["under_way"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise GeomsupError(
+                f"the checkpoint {source} is damaged ({error}); remove it to begin anew"
+            ) from error
+
+    def _belongs_to(self) -> dict[str, Any]:
+        return {
+            "config": self.config.to_dict(),
+            "seed": self.seed,
+            "activations": self.source.fingerprint(),
+        }
 
 
 def _measured(
@@ -198,6 +242,7 @@ def _measured(
     size: int,
     scale: float,
     measured: NDArray[np.float32],
+    provenance: Mapping[str, Any],
 ) -> Iterator[Autoencoder]:
     """The autoencoders in the units of the activations, measured on a sample."""
     h = measured.T.astype(np.float64)
@@ -231,6 +276,7 @@ def _measured(
             l0=float(firing.sum()),
             firing=firing,
             power=(codes**2).mean(axis=0),
+            provenance=provenance,
         )
 
 
@@ -249,16 +295,3 @@ def _geometric_median(samples: NDArray[np.float32]) -> FloatArray:
         weights = 1.0 / np.maximum(distances, 1e-6)
         point = (samples * weights).sum(axis=1) / weights.sum()
     return point
-
-
-def _directions(generator: np.random.Generator, n_hidden: int, size: int) -> FloatArray:
-    vectors: FloatArray = generator.standard_normal((n_hidden, size))
-    vectors /= np.linalg.norm(vectors, axis=0)
-    return vectors
-
-
-def _scaled(
-    source: Activations, size: int, seed: np.random.SeedSequence, scale: float
-) -> Iterator[torch.Tensor]:
-    for batch in source.batches(size, seed):
-        yield torch.from_numpy(batch / np.float32(scale))

@@ -9,7 +9,6 @@ samples are still those of the instance, but the batched products may round diff
 from __future__ import annotations
 
 import os
-import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.training.checkpoints import Checkpoint
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.diverged import TrainingDivergedError
 from geomsup.training.environment import (
@@ -99,7 +99,8 @@ def train(
     Warns
     -----
     GeomsupWarning
-        If Ctrl-C ended the training early.
+        If Ctrl-C ended the training early, or a checkpoint cannot be written, as on a full disk:
+        the training then goes on.
 
     Notes
     -----
@@ -159,10 +160,10 @@ def _train(
 ) -> TrainingRun:
     """Train the instances of these numbers, which need not be all of the configuration's."""
     state = TrainingState(config, seed, device, instances)
-    if checkpoint is not None and checkpoint.exists():
+    kept = Checkpoint(checkpoint, checkpoint_seconds)
+    if checkpoint is not None and kept.exists:
         state.load(checkpoint)
     record_at = set(config.record_steps())
-    saved = time.monotonic()
 
     with (
         tqdm(total=config.n_steps, disable=not show_bar, unit="step", desc="training") as bar,
@@ -172,11 +173,9 @@ def _train(
         try:
             while state.completed < config.n_steps and not must_stop():
                 step = state.completed
-                due = step % _CHECK_EVERY == 0 and time.monotonic() - saved >= checkpoint_seconds
-                if checkpoint is not None and due:
+                if step % _CHECK_EVERY == 0 and kept.is_due:
                     _check(state)
-                    state.save(checkpoint)
-                    saved = time.monotonic()
+                    kept.write(state.save)
                 if step in record_at:
                     state.record()
                 state.sampler.draw(state.model.samples)
@@ -191,17 +190,16 @@ def _train(
                 state.step()
             if checkpoint is not None and state.completed < config.n_steps:
                 _check(state)
-                state.save(checkpoint)
+                kept.write(state.save)
         except KeyboardInterrupt:
             # In the midst of a step: what a checkpoint would hold is not of one piece.
             pass
         bar.update(state.completed - bar.n)
     if state.completed < config.n_steps:
-        is_kept = checkpoint is not None and checkpoint.exists()
-        kept = f", and the same call goes on from {checkpoint}" if is_kept else ""
+        follows = f", and the same call goes on from {checkpoint}" if kept.exists else ""
         warnings.warn(
             f"training was interrupted after {state.completed} of {config.n_steps} steps; the "
-            f"run holds what was reached by then{kept}",
+            f"run holds what was reached by then{follows}",
             GeomsupWarning,
             stacklevel=3,
         )
@@ -210,7 +208,7 @@ def _train(
             state.record()
         if checkpoint is not None:
             _check(state)
-            state.save(checkpoint)
+            kept.write(state.save)
     return _finished(state)
 
 

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
+from geomsup.training.checkpoints import check_belongs
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.data import RawUniforms, Sampler, Stream, TorchUniforms, stream_seed
 from geomsup.training.distributions import make_distribution
@@ -138,13 +139,7 @@ class TrainingState:
             If it is damaged, or belongs to another training.
         """
         source, tensors, said = read_tensors(path, _TENSORS, kind=_KIND)
-        for name, mine in self._belongs_to().items():
-            if (theirs := said.get(name)) != mine:
-                raise GeomsupError(
-                    f"the checkpoint {source} belongs to another training: "
-                    f"{_difference(name, theirs, mine)}; name another file, or remove this one to "
-                    "begin anew"
-                )
+        check_belongs(said, self._belongs_to(), source)
         try:
             self._take(tensors, said)
         except (KeyError, TypeError, ValueError, RuntimeError, OverflowError) as error:
@@ -247,17 +242,3 @@ def _unzipped(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     steps = np.array([step for step, _ in notes], dtype=np.int64)
     return steps, np.array([losses for _, losses in notes]).reshape(len(notes), n_instances)
-
-
-def _difference(name: str, theirs: object, mine: object) -> str:
-    """The first setting that differs, in words."""
-    if isinstance(theirs, dict) and isinstance(mine, dict):
-        for setting, value in mine.items():
-            if theirs.get(setting) != value:
-                return f"its {setting} is {_short(theirs.get(setting))}, not {_short(value)}"
-    return f"its {name} is {_short(theirs)}, not {_short(mine)}"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,19 +1,22 @@
 """Named arrays with metadata in one safetensors file.
 
 safetensors because every reader of the field opens it and it cannot carry code. Writing is all or
-nothing; reading trusts nothing: whatever is wrong with a file, the answer is one `GeomsupError`.
+nothing, and the same content gives the same bytes; reading trusts nothing: whatever is wrong with a
+file, and be it one changed number, the answer is one `GeomsupError`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
-import safetensors.numpy
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, shorten
@@ -23,7 +26,15 @@ __all__ = ["checked_target", "read_tensors", "stated_integer", "write_tensors"]
 _FORMAT_VERSION = 2
 # Version 1 had no decoders and no trajectory; whoever reads says what is optional.
 _READABLE = (1, 2)
-_WORDS = {"TrainingRun": "training run", "Checkpoint": "checkpoint of a training"}
+_WORDS = {
+    "TrainingRun": "training run",
+    "Checkpoint": "checkpoint of a training",
+    "Autoencoders": "trained autoencoders",
+    "AutoencoderCheckpoint": "checkpoint of a training of autoencoders",
+}
+_DTYPES = {
+    "F64": "<f8", "F32": "<f4", "I64": "<i8", "U8": "|u1", "BOOL": "|b1",
+}  # fmt: skip
 
 
 def checked_target(path: str | os.PathLike[str]) -> Path:
@@ -38,6 +49,8 @@ def checked_target(path: str | os.PathLike[str]) -> Path:
     target = _as_path(path)
     if target.is_dir():
         raise GeomsupError(f"{target} is a directory; name a file in it, as in run.safetensors")
+    if target.exists() and not target.is_file():
+        raise GeomsupError(f"{target} is no regular file; name another")
     if target.suffix != ".safetensors":
         raise GeomsupError(f"such a file is named *.safetensors, got the file name {target.name!r}")
     if not target.parent.is_dir():
@@ -63,11 +76,11 @@ def write_tensors(
         that does not exist, or cannot be written.
     """
     target = checked_target(path)
-    text = json.dumps({"format_version": _FORMAT_VERSION, **metadata})
-    content = safetensors.numpy.save(dict(tensors), {"format": f"geomsup.{kind}", "geomsup": text})
+    content = _serialised(tensors, {"format_version": _FORMAT_VERSION, **metadata}, kind)
     # A reader, or a power cut, must never meet half a file.
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        _remove_orphans(target)
         with open(temporary, "wb") as file:
             file.write(content)
             file.flush()
@@ -80,9 +93,44 @@ def write_tensors(
     return target
 
 
+def _serialised(tensors: Mapping[str, NDArray[Any]], said: Mapping[str, Any], kind: str) -> bytes:
+    """A safetensors file with entries in a fixed order, which its own library leaves to chance.
+
+    Tensors follow each other without gaps, behind a header whose length is a multiple of eight.
+    """
+    codes = {dtype: code for code, dtype in _DTYPES.items()}
+    # Numbers of eight bytes first, so that all of them are aligned.
+    names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
+    arrays = {name: np.ascontiguousarray(tensors[name]) for name in names}
+    parts = [
+        (name, codes[array.dtype.newbyteorder("<").str], list(tensors[name].shape), array.tobytes())
+        for name, array in arrays.items()
+    ]
+    notes = json.dumps({**said, "sha256": _checksum(said, parts)})
+    header: dict[str, Any] = {"__metadata__": {"format": f"geomsup.{kind}", "geomsup": notes}}
+    begin = 0
+    for name, code, shape, content in parts:
+        end = begin + len(content)
+        header[name] = {"dtype": code, "shape": shape, "data_offsets": [begin, end]}
+        begin = end
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join([len(text).to_bytes(8, "little"), text, *(part[3] for part in parts)])
+
+
+def _checksum(said: Mapping[str, Any], parts: Iterable[tuple[str, str, list[int], bytes]]) -> str:
+    """SHA-256 over metadata and tensors, whatever their order in the file."""
+    total = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    for name, code, shape, content in sorted(parts, key=lambda part: part[0]):
+        # The lengths keep one field from running into the next.
+        total.update(f"\n{len(name)} {name} {code} {shape} {len(content)}\n".encode())
+        total.update(content)
+    return total.hexdigest()
+
+
 def read_tensors(
     path: str | os.PathLike[str],
-    dtypes: Mapping[str, str],
+    dtypes: Mapping[str, str] | None,
     *,
     kind: str,
     optional: Collection[str] = (),
@@ -93,8 +141,8 @@ def read_tensors(
     ----------
     path : str or path-like
         The file.
-    dtypes : mapping
-        Kind of number of each array, by the names of safetensors.
+    dtypes : mapping or None
+        Kind of number of each array, by the names of safetensors; None takes all that there are.
     kind : str
         What the file must hold, such as "TrainingRun".
     optional : collection of str
@@ -115,14 +163,17 @@ def read_tensors(
         found = "is a directory, not a file" if source.is_dir() else "does not exist"
         raise GeomsupError(f"{source} {found}; give the path of a file that geomsup wrote")
     try:
-        with safetensors.safe_open(source, framework="np") as file:
-            said = _parse(file.metadata() or {}, kind)
-            present = set(file.keys())
-            tensors = {
-                name: _read(file, name, present, dtype)
-                for name, dtype in dtypes.items()
-                if name in present or name not in optional
-            }
+        content = source.read_bytes()
+        # The library holds the header against the length of the file.
+        parts: dict[str, Any] = dict(safetensors.deserialize(content))  # type: ignore[no-untyped-call]  # of a library
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        said = _parse(header.get("__metadata__") or {}, kind, parts)
+        wanted = dtypes or {name: part["dtype"] for name, part in parts.items()}
+        tensors = {
+            name: _read(parts, name, dtype)
+            for name, dtype in wanted.items()
+            if name in parts or name not in optional
+        }
     except (safetensors.SafetensorError, OSError) as error:
         raise GeomsupError(f"{source} is no readable safetensors file: {error}") from error
     except GeomsupError as error:
@@ -138,7 +189,7 @@ def stated_integer(said: Mapping[str, Any], name: str) -> int:
     return number
 
 
-def _parse(metadata: Mapping[str, str], kind: str) -> dict[str, Any]:
+def _parse(metadata: Mapping[str, str], kind: str, found: Mapping[str, Any]) -> dict[str, Any]:
     if metadata.get("format") != f"geomsup.{kind}" or "geomsup" not in metadata:
         raise GeomsupError(
             "it lacks the metadata that geomsup writes with one; for weights from elsewhere use "
@@ -155,17 +206,25 @@ def _parse(metadata: Mapping[str, str], kind: str) -> dict[str, Any]:
             f"format version {_FORMAT_VERSION} is understood, got {said.get('format_version')!r}; "
             "update geomsup"
         )
+    # Files of earlier days have none.
+    if (checksum := said.pop("sha256", None)) is not None:
+        parts = [
+            (name, part["dtype"], part["shape"], bytes(part["data"]))
+            for name, part in found.items()
+        ]
+        if checksum != _checksum(said, parts):
+            raise GeomsupError("its checksum does not fit: it was damaged or changed")
     return said
 
 
-def _read(file: Any, name: str, present: set[str], dtype: str) -> NDArray[Any]:
-    if name not in present:
+def _read(found: Mapping[str, Any], name: str, dtype: str) -> NDArray[Any]:
+    if name not in found:
         raise GeomsupError(f"it has no tensor {name!r}")
-    # Asked before reading: some kinds have no NumPy equivalent to be read into.
-    if (got := file.get_slice(name).get_dtype()) != dtype:
-        raise GeomsupError(f"its tensor {name!r} must be of kind {dtype}, got {got}")
-    tensor: NDArray[Any] = file.get_tensor(name)
-    return tensor
+    part = found[name]
+    if part["dtype"] != dtype or dtype not in _DTYPES:
+        raise GeomsupError(f"its tensor {name!r} must be of kind {dtype}, got {part['dtype']}")
+    flat: NDArray[Any] = np.frombuffer(bytearray(part["data"]), dtype=_DTYPES[dtype])
+    return flat.reshape(part["shape"])
 
 
 def _as_path(path: str | os.PathLike[str]) -> Path:
@@ -173,6 +232,25 @@ def _as_path(path: str | os.PathLike[str]) -> Path:
         return Path(path).expanduser()
     except (TypeError, RuntimeError):
         raise GeomsupError(f"path must be a string or a path, got {shorten(path)}") from None
+
+
+def _remove_orphans(target: Path) -> None:
+    """Remove what writers of this file left that were killed; those that live are left alone."""
+    pattern = re.compile(re.escape(f".{target.name}.") + r"([0-9]{1,9})\.part")
+    for other in target.parent.iterdir():
+        match = pattern.fullmatch(other.name)
+        if match is not None and not _is_alive(int(match[1])):
+            _remove(other)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # there is one, of somebody else
+        return True
+    return True
 
 
 def _remove(path: Path) -> None:
