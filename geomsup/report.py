@@ -402,21 +402,27 @@ class GeometryReport(ByContent):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(text)}</th>" for text in _HEADER)
+        # A page outside a notebook has no style for tables of its own.
+        cell = 'style="border:1px solid #8888; padding:.2em .6em; text-align:left"'
+        head = "".join(f"<th {cell}>{html.escape(text)}</th>" for text in _HEADER)
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in row) + "</tr>"
+            "<tr>" + "".join(f"<td {cell}>{html.escape(text)}</td>" for text in row) + "</tr>"
             for row in self._rows()
         )
         title = html.escape(self._summary())
         if self.components:
             title += f"<br>found: {html.escape(self._found())}"
         notes = (
+            "" if self.unstructured is None else html.escape(f"unstructured: {self.unstructured}")
+        )
+        notes += "<br>" if notes else ""
+        notes += (
             f"represented: norm &gt; {self.norm_threshold:.4g} ({html.escape(self.norm_reason)})"
             f"<br>components: |cosine| ≥ {self.interference_threshold:.4f} "
             f"({html.escape(self.interference_reason)})"
         )
         return (
-            f"<p>{title}</p><table><thead><tr>{head}</tr></thead>"
+            f'<p>{title}</p><table style="border-collapse:collapse"><thead><tr>{head}</tr></thead>'
             f"<tbody>{body}</tbody></table><p><small>{notes}</small></p>"
         )
 
@@ -433,6 +439,8 @@ _HEADER = [
     "D",
     "norm",
     "leak",
+    "|cos| ≥",
+    "evidence",
     "Thomson",
     "runner-up",
     "features",
@@ -461,6 +469,8 @@ def _row(component: ComponentReport) -> list[str]:
         _spread(component.dimensionalities),
         _spread(component.norms),
         f"{100 * component.leakage:.1f}%",
+        "–" if component.n_vertices == 1 else f"{component.cohesion:.2f}",
+        "–" if component.n_vertices == 1 else f"{component.log_evidence:.0f}",
         _above(component.thomson),
         runner_up if component.n_vertices > 1 else "–",
         _shortened(component.features, 24),

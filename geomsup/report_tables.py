@@ -15,7 +15,8 @@ __all__ = ["Table", "table_of"]
 
 _COMPONENT = (
     "name n_features n_vertices rank probability rms_angle shape_measure dimensionality_min "
-    "dimensionality_max norm_min norm_max leakage cohesion log_evidence tightness coherence features"
+    "dimensionality_max norm_min norm_max leakage cohesion log_evidence tightness coherence "
+    "features"
 )
 _FEATURE = "feature norm dimensionality represented component name"
 
