@@ -30,7 +30,8 @@ IMAGES = {
     "sae_recovery": 1,
     "sae_splitting": 1,
 }
-_DPI = 70
+# Twice the width that the README shows them in, for screens with small pixels.
+_DPI = 120
 
 
 def main(names: list[str]) -> None:

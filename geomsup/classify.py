@@ -46,6 +46,11 @@ IntArray = NDArray[np.intp]
 
 # Larger components are not compared with optima: aligning them takes seconds.
 _MOST_COMPARED = 300
+# An axis with less than this share of the strongest one's singular value is rounding.
+_UNUSED = 1e-6
+# Directions with more than this share of their squared norm outside a span (sin² 20°) are not in
+# it, and their energy is none of a sphere of its dimension.
+_MOST_OUTSIDE = 0.117
 # Two vertices so close have an energy beyond comparison.
 _COINCIDENT_COSINE = 1.0 - 1e-9
 # The name goes to the shape that is likelier than all else together; otherwise "irregular".
@@ -286,7 +291,7 @@ def _component(
         match=match,
         candidates=result.candidates,
         irregular_probability=result.irregular_probability,
-        thomson=_beside_optimum(spanned),
+        thomson=None if match is not None and match.loose else _beside_optimum(directions, rank),
         directions=_frozen(spanned),
     )
 
@@ -297,18 +302,26 @@ def _in_own_span(directions: Array, rank: int) -> Array:
     return unit_columns((directions.T @ axes).T)[0].T
 
 
-def _beside_optimum(directions: Array) -> OptimaComparison | None:
-    """Compare with the table of Thomson optima, where it has a row and the energy is finite."""
-    n, dim = directions.shape
+def _beside_optimum(directions: Array, rank: int) -> OptimaComparison | None:
+    """Compare with the table of Thomson optima, where it has a row and the energy is finite.
+
+    The directions count as they are, with all axes that they use, not as their projections.
+    """
+    n = directions.shape[1]
     if not 1 < n <= _MOST_COMPARED:
         return None
-    optimum = recorded_optimum(n, dim)
-    cosines = directions @ directions.T
-    # Off the diagonal one means two equal vertices; on it, zero means none within the span.
-    apart = np.max(cosines - 2.0 * np.eye(len(cosines))) < _COINCIDENT_COSINE
-    if optimum is None or not apart or np.diag(cosines).min() < 0.5:
+    optimum = recorded_optimum(n, rank)
+    if optimum is None:
         return None
-    return compared_with(directions, optimum)
+    axes, singular, _ = np.linalg.svd(directions, full_matrices=False)
+    if (singular[rank:] ** 2).sum() > _MOST_OUTSIDE * n:
+        return None
+    used = max(rank, int(np.count_nonzero(singular > _UNUSED * singular[0])))
+    rows = unit_columns(axes[:, :used].T @ directions)[0].T
+    # Off the diagonal one means two equal vertices.
+    if np.max(rows @ rows.T - 2.0 * np.eye(n)) >= _COINCIDENT_COSINE:
+        return None
+    return compared_with(rows, optimum)
 
 
 def _tightness(own: Array, directions: Array, rank: int) -> float:

@@ -220,18 +220,36 @@ def merge_tree(units: Array) -> MergeTree:
     """
     n = units.shape[1]
     if n <= _DENSE_LIMIT:
-        # Shifted by one, because csgraph takes an explicit zero for a missing edge.
-        weights = 2.0 - np.minimum(np.abs(units.T @ units), 1.0)
-        np.fill_diagonal(weights, 0.0)
-        tree = minimum_spanning_tree(weights).tocoo()
+        pairs, heights = _spanning_tree(np.minimum(np.abs(units.T @ units), 1.0))
     else:
         edges = cosine_edges(units, _SPARSE_FLOOR)
+        # Shifted by one, because csgraph takes an explicit zero for a missing edge.
         edges.data = 2.0 - np.abs(edges.data)
         tree = minimum_spanning_tree(edges).tocoo()
-    heights = 2.0 - tree.data
+        pairs, heights = np.column_stack([tree.row, tree.col]), 2.0 - tree.data
     order = np.argsort(-heights, kind="stable")
-    pairs = np.column_stack([tree.row, tree.col]).astype(np.intp)
-    return MergeTree(n_vertices=n, heights=heights[order], edges=pairs[order].reshape(-1, 2))
+    edges_in_order = pairs[order].reshape(-1, 2).astype(np.intp)
+    return MergeTree(n_vertices=n, heights=heights[order], edges=edges_in_order)
+
+
+def _spanning_tree(strength: Array) -> tuple[IntArray, Array]:
+    """Return the edges of a maximum spanning tree of a dense symmetric matrix, and their weights.
+
+    Prim's algorithm, O(n²) for a complete graph: csgraph sorts all edges of one.
+    """
+    n = len(strength)
+    best, origin = strength[0].copy(), np.zeros(n, dtype=np.intp)
+    best[0] = -1.0
+    outside = np.ones(n, dtype=bool)
+    outside[0] = False
+    pairs, heights = np.empty((n - 1, 2), dtype=np.intp), np.empty(n - 1)
+    for k in range(n - 1):
+        nearest = int(best.argmax())
+        pairs[k], heights[k] = (origin[nearest], nearest), best[nearest]
+        outside[nearest], best[nearest] = False, -1.0
+        closer = outside & (strength[nearest] > best)
+        best[closer], origin[closer] = strength[nearest][closer], nearest
+    return pairs, heights
 
 
 def parallel_groups(units: Array) -> IntArray:

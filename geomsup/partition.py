@@ -18,7 +18,7 @@ as orthogonal as the noise of the two allows.  The partition with the greatest i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,15 @@ _ORTHOGONAL_SHARES: Array = np.array([0.0, 0.5, 0.9, 0.99, 0.999, 0.9999])
 # Log prior odds against a structure in a crowd: strangers form one by chance more easily than a
 # catalogue of a hundred shapes and all their sizes knows.
 _CROWD_COST = 4.0
+# Bins of |cosine| between single directions, each a twentieth of the least noise.
+_COSINE_BINS = 4000
+# A cut that leaves less than this share of any component's interference to the others, and whose
+# components all have a shape or fill their span evenly, leaves no crowd in which to look for more.
+_CLEAN = 0.1
+# An axis of a set stands out of noise if its directions have so much energy along it.
+_LEAST_AXIS = 0.3
+# Less log evidence than this is rounding.
+_NOTHING = 1e-9
 # So many directions that form no structure are still one irregular component, and more if their
 # Σcos² lies below that of independent ones by this many standard deviations.
 _FEW, _EVEN = 24, 5.0
@@ -130,6 +139,7 @@ class _Weighed:
     log_evidence: Array
     energies: Array
     axes: Array
+    shaped: bool
 
 
 def best_partition(units: Array, *, noise: float | None = None) -> Partition:
@@ -153,10 +163,13 @@ def best_partition(units: Array, *, noise: float | None = None) -> Partition:
     weigher = _Weigher(units, noise_grid(noise))
     tree = merge_tree(units)
     options = _cuts(weigher, tree)
-    crowd = _structures(weigher, candidate_sets(weigher.cosines, tree, weigher.background.dim))
+    best = max(options, key=lambda option: option.log_evidence)
+    crowd = None
+    if best.leakage > _CLEAN or not all(_is_whole(weigher, part) for part in best.members):
+        crowd = _structures(weigher, candidate_sets(weigher.cosines, tree, weigher.background.dim))
     if crowd is not None:
         options.append(crowd)
-    best = max(options, key=lambda option: option.log_evidence)
+        best = max(options, key=lambda option: option.log_evidence)
     parts, rest = _told_apart(weigher, best.members)
     return Partition(
         parts=parts,
@@ -192,25 +205,41 @@ def _told_apart(
     near to; so are many that share their space more evenly than chance has it.
     """
     leakages = 1 - 1 / (weigher.cosines**2).sum(axis=1)
-    kept: list[IntArray] = []
-    rest: list[IntArray] = []
-    for part in members:
-        alone = len(part) == 1
-        good = leakages[part[0]] <= MAX_LEAKAGE if alone else weigher.gain(part) > 0
-        (kept if good else rest).append(part)
-    left = np.sort(np.concatenate([*rest, np.empty(0, dtype=np.intp)])).astype(np.intp)
-    if 0 < len(left) <= _FEW or _evenness(weigher, left) > _EVEN:
+    kept = [
+        part
+        for part in members
+        if len(part) > 1
+        and (
+            weigher.gain(part) > _NOTHING
+            or weigher.weigh(part).shaped
+            # Few directions of which one leans on others are looked at together.
+            or (len(part) <= _FEW and leakages[part].max() > MAX_LEAKAGE)
+        )
+    ]
+    # A part without evidence is so many single directions.
+    inside = np.concatenate([*kept, np.empty(0, dtype=np.intp)])
+    singles = np.setdiff1d(np.arange(len(leakages)), inside)
+    alone = leakages[singles] <= MAX_LEAKAGE
+    kept += [np.array([single]) for single in singles[alone]]
+    left = singles[~alone]
+    if 0 < len(left) <= _FEW or _evenness(weigher, left, weigher.background.dim) > _EVEN:
         kept, left = [*kept, left], left[:0]
     return tuple(weigher.part(part) for part in kept), left
 
 
-def _evenness(weigher: _Weigher, members: IntArray) -> float:
+def _is_whole(weigher: _Weigher, members: IntArray) -> bool:
+    """Tell whether a component of an orthogonal sum has a shape, or fills its span evenly."""
+    weighed = weigher.weigh(members)
+    return weighed.shaped or _evenness(weigher, members, len(weighed.energies)) > _EVEN
+
+
+def _evenness(weigher: _Weigher, members: IntArray, m: int) -> float:
     """Return by how many standard deviations Σcos² lies below what independent directions have.
 
     cos² of two independent directions in R^m has mean 1/m and variance 2 (m - 1) / (m² (m + 2)),
     and those of all pairs are uncorrelated.
     """
-    n, m = len(members), weigher.background.dim
+    n = len(members)
     if n < 2 or m < 2:
         return 0.0
     n_pairs = n * (n - 1) / 2
@@ -229,19 +258,33 @@ class _Weigher:
         self.cosines: Array = units.T @ units
         self._known: dict[bytes, _Weighed] = {}
 
-    def weigh(self, members: IntArray) -> _Weighed:
-        """Weigh a set, given by ascending indices."""
+    def weigh(self, members: IntArray, *, floor: float = -np.inf) -> _Weighed:
+        """Weigh a set, given by ascending indices; below ``floor`` roughly will do."""
         key = members.tobytes()
         if key not in self._known:
-            self._known[key] = _weighed(self.units[:, members], self.background, self.sigma)
+            weighed = _weighed(self.units[:, members], self.background, self.sigma, floor=floor)
+            if len(members) > max(_FEW, len(self.cosines) / 2) and not weighed.shaped:
+                # Most of all directions without a shape are no structure but the background itself,
+                # whatever its spectrum.
+                weighed = replace(weighed, log_evidence=np.zeros(len(self.sigma)))
+            self._known[key] = weighed
         return self._known[key]
 
-    def gain(self, members: IntArray) -> float:
+    def gain(self, members: IntArray, *, floor: float = -np.inf) -> float:
         """Return the log evidence of a set over the background."""
-        return float(marginalise(self.weigh(members).log_evidence)) if len(members) > 1 else 0.0
+        if len(members) < 2:
+            return 0.0
+        return float(marginalise(self.weigh(members, floor=floor).log_evidence))
+
+    def rank(self, members: IntArray) -> int:
+        """Return how many axes of a set stand out of noise."""
+        inside = self.cosines[np.ix_(members, members)]
+        return int(np.count_nonzero(np.linalg.eigvalsh(inside) > _LEAST_AXIS))
 
     def part(self, members: IntArray) -> Part:
         """Describe a set."""
+        if len(members) == 1:
+            return Part(members=members, cohesion=1.0, log_evidence=0.0)
         inside = np.abs(self.cosines[np.ix_(members, members)])
         tree = minimum_spanning_tree(2.0 - np.minimum(inside, 1.0) - np.eye(len(members)))
         weakest = float(tree.data.max(initial=1.0))
@@ -274,10 +317,17 @@ def _cuts(weigher: _Weigher, tree: MergeTree) -> list[_Option]:
     # The last level is always weighed: one component, or what no edge of the tree joins.
     last = len(worst) - 1
     weighed = {*widest.tolist(), last}
-    options = []
+    options: list[_Option] = []
+    inside = np.zeros(tree.n_vertices)
     for k, (nodes, _, _) in enumerate(_levels(squares, tree)):
         if k in weighed:
             members = tuple(np.sort(node.members) for node in nodes.values())
+            for part in members:
+                # Shapes that fall short of the parts that it swallowed are of no interest.
+                gain = weigher.gain(part, floor=float(inside[part].sum()))
+                inside[part] = max(gain, inside[part].sum()) / len(part)
+            if options and _adds_nothing(weigher, members, options[-1].members):
+                continue
             option = _option(
                 weigher,
                 members,
@@ -288,6 +338,28 @@ def _cuts(weigher: _Weigher, tree: MergeTree) -> list[_Option]:
             )
             options += [option] if option is not None else []
     return options
+
+
+def _adds_nothing(
+    weigher: _Weigher, members: tuple[IntArray, ...], finer: tuple[IntArray, ...]
+) -> bool:
+    """Tell whether a part without a shape is made of shapes whose ranks add up to its own.
+
+    Shapes that lean on each other are still these shapes: they share no dimension.
+    """
+    home = np.empty(len(weigher.cosines), dtype=np.intp)
+    for k, part in enumerate(finer):
+        home[part] = k
+    for part in members:
+        inside = [finer[k] for k in np.unique(home[part])]
+        if len(inside) < 2 or weigher.weigh(part).shaped:
+            continue
+        shapes = [weigher.weigh(each) for each in inside if len(each) > 1]
+        ranks = sum(len(shape.energies) for shape in shapes)
+        named = len(shapes) == len(inside) and all(shape.shaped for shape in shapes)
+        if named and ranks == len(weigher.weigh(part).energies):
+            return True
+    return False
 
 
 def _structures(weigher: _Weigher, candidates: list[IntArray]) -> _Option | None:
@@ -304,9 +376,17 @@ def _structures(weigher: _Weigher, candidates: list[IntArray]) -> _Option | None
         if len(members) == n:
             continue
         ways = gammaln(n + 1) - gammaln(len(members) + 1) - gammaln(n - len(members) + 1)
-        gain = weigher.gain(members) - float(ways) - _CROWD_COST
+        cost = float(ways) + _CROWD_COST
         rivals = {int(other) for other in owner[members] if other >= 0}
-        if gain > sum(chosen[other][1] for other in rivals) and gain > 0:
+        # What spans as much as the structures inside it and the strangers beside them is no more
+        # than these together.
+        apart = sum(weigher.rank(chosen[other][0]) for other in rivals)
+        if rivals and weigher.rank(members) >= apart + int((owner[members] < 0).sum()):
+            continue
+        # A set without a shape is no reason to break up a larger one.
+        needed = sum(chosen[other][1] for other in rivals if weigher.weigh(chosen[other][0]).shaped)
+        gain = weigher.gain(members, floor=cost + needed) - cost
+        if gain > needed:
             for other in rivals:
                 owner[chosen.pop(other)[0]] = -1
             owner[members] = k
@@ -383,9 +463,12 @@ def _option(
         cosines = axes.T @ axes
         if not overlapping and _overlap(cosines, owner) > _MAX_OVERLAP:
             return None
-        total += _orthogonality(
+        orthogonality = _orthogonality(
             cosines, energies, owner, each, weigher.background.dim, weigher.sigma
         )
+        # Axes that depend on others are orthogonal to a third whenever these are: no new evidence.
+        excess = max(0, len(energies) - weigher.background.rank)
+        total += orthogonality - max(0.0, orthogonality) * min(1.0, 2 * excess / len(energies))
     return _Option(
         members=members,
         threshold=threshold,
@@ -395,15 +478,23 @@ def _option(
     )
 
 
-def _weighed(directions: Array, background: Background, sigma: Array) -> _Weighed:
+def _weighed(
+    directions: Array, background: Background, sigma: Array, *, floor: float = -np.inf
+) -> _Weighed:
     if directions.shape[1] == 1:
         # A single direction is the background itself.
-        return _Weighed(log_evidence=np.zeros(len(sigma)), energies=np.ones(1), axes=directions)
-    rank, log_evidence = structure_log_evidence(directions.T, background, sigma)
+        return _Weighed(
+            log_evidence=np.zeros(len(sigma)), energies=np.ones(1), axes=directions, shaped=True
+        )
+    rank, log_evidence, shaped = structure_log_evidence(
+        directions.T, background, sigma, floor=floor
+    )
     axes, singular, _ = np.linalg.svd(directions, full_matrices=False)
     energies = singular**2
     rank = min(rank, int(np.count_nonzero(energies > _LEAST_ENERGY * energies[0])))
-    return _Weighed(log_evidence=log_evidence, energies=energies[:rank], axes=axes[:, :rank])
+    return _Weighed(
+        log_evidence=log_evidence, energies=energies[:rank], axes=axes[:, :rank], shaped=shaped
+    )
 
 
 def orthogonal_within(
@@ -463,9 +554,12 @@ def _orthogonality(
     """Add up, over pairs of components, the evidence that they are orthogonal or not.
 
     ``each`` holds the log evidence of the components on the noise grid; a pair is judged at the
-    noise that its two components show.
+    noise that its two components show.  Single directions show none, and share what their
+    cosines with each other have: noise of its own for each pair would favour any way to put two
+    of them together.
     """
-    i, j = np.nonzero(owner[:, None] < owner[None, :])
+    single = (np.bincount(owner) == 1)[owner]
+    i, j = np.nonzero((owner[:, None] < owner[None, :]) & ~(single[:, None] & single[None, :]))
     factors = orthogonality_log_evidence(
         cosines[i, j],
         energies[i] * energies[j] / (energies[i] + energies[j]),
@@ -475,16 +569,30 @@ def _orthogonality(
     pair = owner[i] * len(each) + owner[j]
     order = np.argsort(pair, kind="stable")
     starts = np.flatnonzero(np.diff(pair[order], prepend=-1))
-    sums = np.add.reduceat(factors[order], starts, axis=0)
+    sums = np.add.reduceat(factors[order], starts, axis=0) if len(order) else factors
     first, second = np.divmod(pair[order][starts], len(each))
     noise = each[first] + each[second]
     noise = noise - log_sum(noise, axis=1)[:, None]
-    # Each pair is either orthogonal or independent; how often, the data themselves say.
+    judged = log_sum(_mixed(sums) + noise, axis=2).sum(axis=1)
+    alone = cosines[np.ix_(single, single)][np.triu_indices(int(single.sum()), 1)]
+    if len(alone):
+        # Their number grows with the square of the features, and their evidence knows |cos| alone.
+        counts, edges = np.histogram(np.abs(alone), bins=_COSINE_BINS, range=(0.0, 1.0))
+        filled = np.flatnonzero(counts)
+        centres = 0.5 * (edges[filled] + edges[filled + 1])
+        factors = orthogonality_log_evidence(
+            centres, np.full(len(centres), 0.5), dim=dim, sigma=sigma
+        )
+        judged += marginalise((counts[filled][:, None] * _mixed(factors)).sum(axis=1))
+    return float(log_sum(judged) - np.log(len(_ORTHOGONAL_SHARES)))
+
+
+def _mixed(factors: Array) -> Array:
+    """Return the log evidence of pairs that are orthogonal or independent, for each share."""
+    # How often a pair is orthogonal, the data themselves say.
     share = _ORTHOGONAL_SHARES[:, None, None]
     with np.errstate(divide="ignore"):
-        log_share = np.log(share)
-    mixed = log_sum(np.logaddexp(log_share + sums, np.log1p(-share)) + noise, axis=2)
-    return float(log_sum(mixed.sum(axis=1)) - np.log(len(_ORTHOGONAL_SHARES)))
+        return np.asarray(np.logaddexp(np.log(share) + factors, np.log1p(-share)))
 
 
 def _log_prior(sizes: list[int]) -> float:
@@ -498,7 +606,11 @@ def _log_prior(sizes: list[int]) -> float:
         return 0.0
     repeated = np.unique(sizes, return_counts=True)[1]
     ways = gammaln(sum(sizes) + 1) - gammaln(np.array(sizes) + 1).sum()
-    return float(gammaln(repeated + 1).sum() - ways) - _SPLIT_COST
+    alone = sizes.count(1)
+    # Structures beside as many strangers may have come together by chance, like those of a crowd.
+    crowded = len(sizes) > alone >= len(sizes) - alone
+    cost = _SPLIT_COST + (_CROWD_COST if crowded else 0.0)
+    return float(gammaln(repeated + 1).sum() - ways) - cost
 
 
 def _reason(options: list[_Option], best: _Option) -> str:

@@ -105,11 +105,18 @@ class ComponentReport:
 
     @property
     def label(self) -> str:
-        """The name as tables show it: "(×2)" for shared vertices, "(one ray)" for a shared ray."""
+        """The name as tables show it.
+
+        "(×2)" stands for shared vertices, "(one ray)" for a shared ray, and "(loose 65 %)" for a
+        shape that lies more than 20° off and has that share of the squared norm.
+        """
         multiple = max(self.multiplicities)
-        if multiple == 1:
-            return self.name
-        return f"{self.name} (one ray)" if self.n_vertices == 1 else f"{self.name} (×{multiple})"
+        text = self.name
+        if multiple > 1:
+            text += " (one ray)" if self.n_vertices == 1 else f" (×{multiple})"
+        if self.match is not None and self.match.loose:
+            text += f" (loose {100 * self.match.share:.0f} %)"
+        return text
 
     @property
     def near_tie(self) -> tuple[str, ...]:

@@ -186,3 +186,133 @@ def false_discovery_rate(trials: int, seed: int = 0) -> tuple[float, float]:
         named += bool(matches)
         confident += any(match.probability > 0.9 for match in matches)
     return confident / trials, named / trials
+
+
+def names_by_chance(trials: int, seed: int = 0) -> tuple[float, list[str]]:
+    """Part (e): how often independent directions get a name of two or more features.
+
+    2–14 directions, dimensions log-uniform between 2 and 2,048.
+    """
+    rng = np.random.default_rng([seed, 5])
+    named = []
+    for _ in range(trials):
+        n = int(rng.integers(2, 15))
+        dim = round(float(np.exp(rng.uniform(np.log(2), np.log(2048)))))
+        report = classify_geometry(random_directions(n, dim, rng))
+        found = [c.name for c in report.components if c.match and len(c.features) > 1]
+        named += [f"{n} in {dim}: {', '.join(found)}"] if found else []
+    return len(named) / trials, named
+
+
+def orthogonal_singles_accuracy(trials: int, seed: int = 0) -> tuple[float, list[str]]:
+    """Part (f): orthogonal features that each stand alone, by themselves and beside two shapes."""
+    failures = []
+    for k in range(trials):
+        rng = np.random.default_rng([seed, 6, k])
+        n = int(rng.integers(1, 65))
+        beside = bool(k % 2)
+        blocks = [get_shape(name).vertices.T for name in ("pentagon", "tetrahedron")] * beside
+        W = block_diagonal([*blocks, np.eye(n)])
+        W = noisy(random_orthogonal(len(W), rng) @ W, (0.0, 0.01)[k // 2 % 2], rng)
+        truth = {"monosemantic": n} | ({"pentagon": 1, "tetrahedron": 1} if beside else {})
+        if classify_geometry(W).counts() != truth:
+            failures.append(f"{n}{' beside shapes' if beside else ''}")
+    return 1 - len(failures) / trials, failures
+
+
+# Part (g): structures that no one threshold on |cosine| shows together, and their noises.
+TWO_SCALES: tuple[tuple[tuple[str, float], ...], ...] = (
+    (("pentagon", 0.01), ("cube", 0.05)),
+    (("digon", 0.0), ("digon", 0.0), ("digon", 0.0), ("5-simplex", 0.05)),
+    (("hexagon", 0.01), ("square antiprism", 0.05)),
+    (("triangle", 0.0), ("pentagon", 0.01), ("6-simplex", 0.03)),
+    (("heptagon", 0.0), ("tetrahedron", 0.08), ("cube", 0.02)),
+)
+
+
+def two_scales_accuracy(trials: int, seed: int = 0) -> tuple[float, list[int]]:
+    """Part (g): the share of matrices with tight and loose structures where all names are right."""
+    failures = []
+    for k in range(trials):
+        rng = np.random.default_rng([seed, 7, k])
+        kinds = TWO_SCALES[k % len(TWO_SCALES)]
+        blocks = [noisy(get_shape(name).vertices.T, sigma, rng) for name, sigma in kinds]
+        W = block_diagonal(blocks)
+        found = sorted(
+            c.name for c in classify_geometry(random_orthogonal(len(W), rng) @ W).components
+        )
+        if found != sorted(name for name, _ in kinds):
+            failures.append(k)
+    return 1 - len(failures) / trials, failures
+
+
+def block_diagonal(blocks: list[Array]) -> Array:
+    """Return matrices in orthogonal spaces."""
+    rows, columns = (sum(block.shape[axis] for block in blocks) for axis in (0, 1))
+    W = np.zeros((rows, columns))
+    row = column = 0
+    for block in blocks:
+        W[row : row + block.shape[0], column : column + block.shape[1]] = block
+        row, column = row + block.shape[0], column + block.shape[1]
+    return W
+
+
+def crowd(
+    name: str, others: int, rng: np.random.Generator, *, sigma: float = 0.01, dim: int = 64
+) -> tuple[Array, set[frozenset[int]]]:
+    """Return six copies of a shape among independent directions, and the columns of each."""
+    copies = [planted(name, dim, sigma, rng) for _ in range(6)]
+    size = copies[0].shape[1]
+    units = np.concatenate([*copies, random_directions(others, dim, rng)], axis=1)
+    order = rng.permutation(units.shape[1])
+    owner = order // size
+    return units[:, order], {frozenset(np.flatnonzero(owner == k).tolist()) for k in range(6)}
+
+
+def crowd_accuracy(name: str, others: int, trials: int, seed: int = 0) -> tuple[float, int]:
+    """Part (h): the share of shapes found in crowds, and how many false names there are."""
+    found = false = 0
+    for k in range(trials):
+        units, truth = crowd(name, others, np.random.default_rng([seed, 8, others, k]))
+        report = classify_geometry(units)
+        named = {(c.name, frozenset(c.features)) for c in report.components if c.match}
+        named = {(shape, features) for shape, features in named if len(features) > 1}
+        right = {(name, features) for features in truth}
+        found += len(named & right)
+        false += len(named - right)
+    return found / (6 * trials), false
+
+
+def reliability(trials: int, seed: int = 0) -> list[tuple[float, bool]]:
+    """Part (i): the probability of the likeliest shape, and whether it was planted.
+
+    A third of the trials are independent directions, for which no shape is right; the noise of the
+    others is log-uniform between .02 and .25, as the evidence expects it.
+    """
+    outcomes = []
+    for k in range(trials):
+        rng = np.random.default_rng([seed, 9, k])
+        name = SOLIDS[k % len(SOLIDS)]
+        dim = int(rng.integers(3, 7))
+        if k % 3 == 0:
+            W = random_directions(int(rng.integers(4, 13)), dim, rng)
+        else:
+            sigma = float(np.exp(rng.uniform(np.log(0.02), np.log(0.25))))
+            W = planted(name, dim, sigma, rng)
+        component = classify_geometry(W, interference_threshold=0.0).components[0]
+        if component.n_vertices > 2 and component.candidates:
+            best = component.candidates[0]
+            outcomes.append((best.probability, k % 3 != 0 and best.shape == name))
+    return outcomes
+
+
+def calibration_error(outcomes: list[tuple[float, bool]], bins: int = 10) -> float:
+    """Return the expected calibration error: mean |share right - mean probability| over bins."""
+    probability = np.array([p for p, _ in outcomes])
+    right = np.array([r for _, r in outcomes], dtype=np.float64)
+    label = np.minimum((probability * bins).astype(int), bins - 1)
+    gaps = [
+        np.count_nonzero(label == k) * abs(float((right - probability)[label == k].mean()))
+        for k in np.unique(label)
+    ]
+    return float(sum(gaps) / len(outcomes))

@@ -37,7 +37,7 @@ from geomsup import (
     feature_dimensionality,
     get_shape,
 )
-from geomsup.partition import best_cut
+from geomsup.partition import best_partition
 
 
 def names_of(report: GeometryReport) -> list[str]:
@@ -320,7 +320,7 @@ def test_a_cut_says_why() -> None:
 def test_a_cube_is_not_cut_into_digons() -> None:
     for sigma in (0.0, 0.1):
         W = planted("cube", 3, sigma, np.random.default_rng(0))
-        assert best_cut(W).reason.startswith("1 component of total rank 3")
+        assert best_partition(W).reason.startswith("1 component of total rank 3")
 
 
 @pytest.mark.slow

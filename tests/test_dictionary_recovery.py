@@ -283,6 +283,51 @@ def test_chance_is_the_quantile_of_random_directions(rng: np.random.Generator) -
     assert np.mean(cosines > chance_cosine(12)) == pytest.approx(0.01, abs=0.003)
 
 
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ((0, 5), "n_hidden must be an integer of at least 1"),
+        ((2.5, 5), "n_hidden must be an integer"),
+        (("2", 5), "n_hidden must be an integer"),
+        ((2, 0), "n_latents must be an integer of at least 1"),
+        ((2, 5, 1.5), r"threshold must lie in \[-1, 1\]"),
+        ((2, 5, float("nan")), "threshold must lie in"),
+        ((2, 5, None), "threshold must be a number"),
+    ],
+)
+def test_chance_share_refuses(words: tuple[Any, ...], complaint: str) -> None:
+    with pytest.raises(GeomsupError, match=complaint):
+        chance_share(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ((0,), "n_hidden must be an integer of at least 1"),
+        ((-3,), "n_hidden must be"),
+        ((True,), "n_hidden must be"),
+        ((3, -0.1), r"probability must lie in \[0, 1\]"),
+        ((3, 2), "probability must lie in"),
+        ((3, "x"), "probability must be a number"),
+    ],
+)
+def test_chance_cosine_refuses(words: tuple[Any, ...], complaint: str) -> None:
+    with pytest.raises(GeomsupError, match=complaint):
+        chance_cosine(*words)
+
+
+def test_chance_at_the_ends() -> None:
+    # In three dimensions the cosine is uniform in [-1, 1].
+    for cosine in (-1.0, -0.5, 0.0, 0.9, 1.0):
+        assert chance_share(3, 1, cosine) == pytest.approx((1.0 - cosine) / 2.0)
+        assert chance_cosine(3, (1.0 - cosine) / 2.0) == pytest.approx(cosine)
+    # On a line a direction is the feature's own or its opposite.
+    assert chance_share(1, 1) == 0.5
+    assert chance_share(1, 3) == 0.875
+    assert chance_share(1, 3, -1) == 1.0
+    assert chance_cosine(1) == 1.0
+
+
 def test_chance_share_is_that_of_random_dictionaries(rng: np.random.Generator) -> None:
     found = [
         recover_features(rng.standard_normal((3, 15)), [[1.0], [0.0], [0.0]], threshold=0.9).share

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from geomsup import get_shape
 from geomsup.experiments import Trainer, dimensionality, energy_levels, uniform
 from geomsup.experiments.census import census_of, component_counts, feature_shares
+from geomsup.gram import feature_dimensionality
 from geomsup.plotting.figures import draw_experiment
 
 FloatArray = NDArray[np.float64]
@@ -48,6 +49,37 @@ def test_the_census_counts_components() -> None:
     census = census_of(W[None])
     assert component_counts(census.names, census.components) == {"triangle": 1, "digon": 2}
     assert feature_shares(census.names[0]) == pytest.approx({"digon": 4 / 7, "triangle": 3 / 7})
+
+
+@pytest.mark.parametrize(
+    ("names", "level"),
+    [
+        (["monosemantic"] * 8, 1.0),
+        (["digon"] * 4, 0.5),
+        (["pentagon"], 0.4),
+        (["tetrahedron", "tetrahedron"], 0.75),
+    ],
+)
+def test_names_and_dimensionalities_are_of_one_matrix(names: list[str], level: float) -> None:
+    """A fog of many weak features has no part in a shape, nor in the D_i of its features."""
+    rng = np.random.default_rng(0)
+    W = _sum(*names, n_features=100)
+    stored = np.flatnonzero(np.linalg.norm(W, axis=0))
+    fog = rng.normal(size=(len(W), 100 - len(stored)))
+    W[:, len(stored) :] = 0.3 * fog / np.linalg.norm(fog, axis=0)
+    assert feature_dimensionality(W)[stored].max() < 0.8 * level  # what the whole matrix says
+    result = _result([W], [3.0])
+    report = dimensionality.report_of(result, 0)
+    assert {component.name for component in report.components} == set(names)
+    assert np.flatnonzero(report.represented).tolist() == stored.tolist()
+    assert report.dimensionalities[stored] == pytest.approx(level)
+    (series,) = uniform.all_series([result])
+    assert dimensionality.stored_dimensionalities(series) == pytest.approx(level)
+    # The census goes by the norms that the classifier keeps; names and D_i are of the same ones.
+    census = census_of(W[None])
+    kept = census.names[0] != ""
+    assert census.dimensionalities[0, kept] == pytest.approx(feature_dimensionality(W[:, kept]))
+    assert not census.dimensionalities[0, ~kept].any()
 
 
 def test_stickiness_is_longer_than_on_a_straight_line() -> None:

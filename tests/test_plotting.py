@@ -51,7 +51,7 @@ from geomsup.plotting import (
     plot_report,
 )
 from geomsup.plotting.canvas import drawn_legend
-from geomsup.plotting.labels import spread
+from geomsup.plotting.labels import point_labels, spread
 from geomsup.plotting.wireframe import wireframe
 from geomsup.theory import FamilyLosses, phase_diagram
 
@@ -127,6 +127,7 @@ def empty() -> tuple[Array, GeometryReport]:
     W = np.zeros((2, 3))
     report = GeometryReport(
         components=(),
+        unstructured=None,
         composite=None,
         norms=np.zeros(3),
         dimensionalities=np.zeros(3),
@@ -663,6 +664,21 @@ def test_spread_keeps_to_its_range() -> None:
     np.testing.assert_allclose(moved, [9.5, 8.5, 0.5])
     # Three labels of length 1 in a range of 2 stick out on both sides alike.
     np.testing.assert_allclose(spread(np.zeros(3), np.ones(3), 0.0, 2.0), [0, 1, 2])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_labels_of_points_keep_off_each_other_and_off_the_points(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    # Pairs of points, so near that labels on the same side would lie on the other's.
+    centres = np.stack(np.meshgrid(np.arange(4.0), np.arange(4.0)), axis=-1).reshape(-1, 2)
+    points = np.concatenate([centres, centres + rng.uniform(-0.12, 0.12, centres.shape)])
+    _, ax = plt.subplots(figsize=(6, 5), layout="constrained")
+    ax.plot(*points.T, "o", markersize=3)
+    ax.margins(0.12)
+    names = [f"{k}×4" for k in range(len(points))]
+    point_labels(ax, [(x, y) for x, y in points], names, ["black"] * len(points), size=6)
+    assert_apart(ax, "point")
+    assert words(ax, "point") == names
 
 
 # --- everything ---------------------------------------------------------------------------------

@@ -9,8 +9,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sphinx.errors import ExtensionError
-
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -37,6 +35,8 @@ def _check(app: Sphinx, error: Exception | None) -> None:
     examples = (Path(app.srcdir) / app.config.sphinx_gallery_conf["examples_dirs"][0]).resolve()
     bare = pages_without_pictures(Path(app.outdir), examples)
     if bare:
+        from sphinx.errors import ExtensionError
+
         raise ExtensionError(f"these pages of the gallery show no picture: {', '.join(bare)}")
 
 

@@ -2,11 +2,17 @@
 
 The usual way is a script from another host, which a page read offline does not get.  docutils
 brings a translator from LaTeX to MathML; it only has to be handed to Sphinx as a renderer.
+
+The translator takes an accent for a limit: the subscript of W with a hat would stand under the W,
+as the index of a sum does.  What it makes of accents is put right here.
 """
 
 from __future__ import annotations
 
+import html
+import re
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 from docutils import nodes
 from docutils.utils.math import MathError
@@ -18,6 +24,10 @@ if TYPE_CHECKING:
     from sphinx.writers.html5 import HTML5Translator
 
 _LOGGER = logging.getLogger(__name__)
+
+# HTML's names of characters, which are not XML's; "&lt;" and the like stay.
+_ENTITY = re.compile(r"&(?!(?:lt|gt|amp|quot|apos);)\w+;")
+_NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 
 
 def _inline(translator: HTML5Translator, node: nodes.math) -> None:
@@ -32,10 +42,26 @@ def _block(translator: HTML5Translator, node: nodes.math_block) -> None:
 
 def _mathml(node: nodes.Element, *, as_block: bool) -> str:
     try:
-        return str(tex2mathml(node.astext(), as_block=as_block))
+        return beside_accents(str(tex2mathml(node.astext(), as_block=as_block)))
     except MathError as error:
         _LOGGER.warning("cannot translate %r: %s", node.astext(), error, location=node)
         return f"<code>{node.astext()}</code>"
+
+
+def beside_accents(mathml: str) -> str:
+    """Put subscripts of accented letters beside them: ``munderover`` becomes ``msub``."""
+    ET.register_namespace("", _NAMESPACE)
+    root = ET.fromstring(_ENTITY.sub(lambda match: html.unescape(match[0]), mathml))
+    for element in list(root.iter(f"{{{_NAMESPACE}}}munderover")):
+        base, below, above = element
+        # The index of a sum has its place under it.
+        if base.tag.endswith("}mo") or not above.tag.endswith("}mo"):
+            continue
+        accented = ET.Element(f"{{{_NAMESPACE}}}mover", accent="true")
+        accented.extend([base, above])
+        element[:] = [accented, below]
+        element.tag = f"{{{_NAMESPACE}}}msub"
+    return ET.tostring(root, encoding="unicode")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -26,8 +26,8 @@ from geomsup.gram import unit_columns
 from geomsup.interference import represented_features
 from geomsup.report import GeometryReport
 from geomsup.training.environment import resolve_seed
-from geomsup.training.settings import brief, numbers
-from geomsup.weights import as_weights
+from geomsup.training.settings import brief, numbers, positive_integer
+from geomsup.weights import as_weights, per_feature
 
 __all__ = [
     "Recovery",
@@ -217,16 +217,34 @@ def chance_share(n_hidden: int, n_latents: int, threshold: float = 0.95) -> floa
     In few dimensions that is no small number, and a share of recovered features means little
     without it.
 
+    Parameters
+    ----------
+    n_hidden, n_latents : int
+        Dimensions, and random directions in them.
+    threshold : float, default 0.95
+        Cosine from which on two directions match, in [-1, 1].
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    GeomsupError
+        If a number is out of range.
+
     Examples
     --------
     >>> from geomsup.dictionary.recovery import chance_share
     >>> round(chance_share(2, 10), 2), round(chance_share(5, 40), 2)
     (0.66, 0.07)
     """
-    half = 0.5 * (n_hidden - 1)
-    # (1 + cos)/2 of two uniform directions follows Beta(half, half).
-    near = float(beta.sf(0.5 * (1.0 + threshold), half, half)) if n_hidden > 1 else 0.5
-    return 1.0 - (1.0 - near) ** n_latents
+    m, n = positive_integer("n_hidden", n_hidden), positive_integer("n_latents", n_latents)
+    cosine = float(per_feature(threshold, "threshold", 1, low=-1, high=1)[0])
+    half = 0.5 * (m - 1)
+    # (1 + cos)/2 of two uniform directions follows Beta(half, half); on a line it is 0 or 1.
+    near = float(beta.sf(0.5 * (1.0 + cosine), half, half)) if m > 1 else (0.5, 1.0)[cosine <= -1]
+    return 1.0 - (1.0 - near) ** n
 
 
 def agreement(dictionaries: Sequence[Autoencoder]) -> float:

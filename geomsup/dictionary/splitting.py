@@ -29,8 +29,8 @@ from geomsup.dictionary.autoencoder import Autoencoder, check_autoencoders
 from geomsup.dictionary.recovery import cosines_between
 from geomsup.errors import GeomsupError
 from geomsup.training.environment import resolve_seed
-from geomsup.training.settings import whole_number
-from geomsup.weights import as_weights
+from geomsup.training.settings import positive_integer, whole_number
+from geomsup.weights import as_weights, per_feature
 
 __all__ = ["SplittingTree", "chance_cosine", "splitting_tree"]
 
@@ -333,7 +333,23 @@ def splitting_tree(
 def chance_cosine(n_hidden: int, probability: float = _CHANCE) -> float:
     """Cosine that two random directions exceed with this probability.
 
-    (1 + cos)/2 of two uniform directions in m dimensions follows Beta((m − 1)/2, (m − 1)/2).
+    (1 + cos)/2 of two uniform directions in m dimensions follows Beta((m − 1)/2, (m − 1)/2); on a
+    line the cosine is 1 or −1, and what is returned is 1.
+
+    Parameters
+    ----------
+    n_hidden : int
+    probability : float
+        In [0, 1].
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    GeomsupError
+        If a number is out of range.
 
     Examples
     --------
@@ -341,10 +357,12 @@ def chance_cosine(n_hidden: int, probability: float = _CHANCE) -> float:
     >>> round(chance_cosine(3, 0.25), 12)  # in three dimensions the cosine is uniform
     0.5
     """
-    if n_hidden < 2:
+    m = positive_integer("n_hidden", n_hidden)
+    share = float(per_feature(probability, "probability", 1, low=0, high=1)[0])
+    if m == 1:
         return 1.0
-    half = 0.5 * (n_hidden - 1)
-    return float(2.0 * beta.ppf(1.0 - probability, half, half) - 1.0)
+    half = 0.5 * (m - 1)
+    return float(2.0 * beta.ppf(1.0 - share, half, half) - 1.0)
 
 
 def _by_parent(parents: IntArray) -> Iterator[tuple[int, IntArray]]:

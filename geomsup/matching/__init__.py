@@ -1,8 +1,8 @@
 """From directions to a named shape, with evidence.
 
 Read ``match`` first: it is the whole argument.  ``candidates`` says which shapes compete and in
-which order, ``fitting`` and ``alignment`` lay one of them over the data, ``evidence`` weighs it against the
-``background``.
+which order, ``fitting`` and ``alignment`` lay one of them over the data, ``evidence`` weighs it
+against the ``background``.
 """
 
 from geomsup.matching.background import Background, background_of

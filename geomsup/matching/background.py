@@ -2,9 +2,10 @@
 
 How many dimensions the background has is read from the Gram matrix, never from the number of rows,
 so that zero rows, a rotation or an embedding into a larger space change nothing.  More directions
-than dimensions fill their space, and its dimension is their rank.  Fewer are independent vectors
-whatever the space, and their cosines tell in how many dimensions unrelated directions would be as
-nearly orthogonal as they are.
+than dimensions fill their space, and its dimension is their rank, or less where they lean on some
+axes more than on others: independent directions have cos² = 1/m on average.  Fewer are independent
+vectors whatever the space, and their cosines tell in how many dimensions unrelated directions would
+be as nearly orthogonal as they are.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ Array = NDArray[np.float64]
 
 # An axis along which all directions together have less than the least noise is not filled.
 _UNFILLED = float(NOISE_GRID[0])
+# Directions fill their space unevenly if their mean cos² is this many times 1/rank.  A crowd with
+# structures in it stays below; embeddings and clusters reach ten and more.
+_ANISOTROPIC = 1.5
 # The most dimensions that a space is ever taken to have: more than any network's residual stream.
 LARGEST_DIM = 16384
 # Ratio of neighbouring dimensions in a geometric grid.
@@ -40,10 +44,14 @@ class Background:
         the dimension in which independent directions are likeliest to have their cosines.
     largest : int
         The most dimensions that noise may have: ``dim`` where the directions fill the space.
+    n_directions, rank : int
+        How many directions the matrix has, and how many axes they fill.
     """
 
     dim: int
     largest: int
+    n_directions: int
+    rank: int
 
 
 def background_of(units: Array) -> Background:
@@ -65,18 +73,25 @@ def background_of(units: Array) -> Background:
     True
     >>> angles = 2 * np.pi * np.arange(5) / 5
     >>> background_of(np.array([np.cos(angles), np.sin(angles), 0 * angles]))
-    Background(dim=2, largest=2)
+    Background(dim=2, largest=2, n_directions=5, rank=2)
     """
     n_vertices = units.shape[1]
+    if not n_vertices:
+        return Background(dim=1, largest=1, n_directions=0, rank=0)
     small = units @ units.T if len(units) < n_vertices else units.T @ units
     energies = np.maximum(np.linalg.eigvalsh(small), 0.0)
     rank = max(1, int(np.count_nonzero(energies > _UNFILLED**2)))
     if rank < n_vertices:
-        return Background(dim=rank, largest=rank)
+        # Σ_ij cos² is the sum of the squared energies, and its diagonal has n of it.
+        mean_square = float((energies**2).sum() - n_vertices) / (n_vertices * (n_vertices - 1))
+        dim = max(2, round(1 / mean_square)) if mean_square * rank > _ANISOTROPIC else rank
+        dim = min(dim, rank)
+        return Background(dim=dim, largest=dim, n_directions=n_vertices, rank=rank)
     log_det = float(np.log(energies).sum())
     dims = dimensions_between(n_vertices, LARGEST_DIM)
     densities = [gram_log_density(log_det, n_vertices, dim) for dim in dims]
-    return Background(dim=dims[int(np.argmax(densities))], largest=LARGEST_DIM)
+    likeliest = dims[int(np.argmax(densities))]
+    return Background(dim=likeliest, largest=LARGEST_DIM, n_directions=n_vertices, rank=n_vertices)
 
 
 def log_determinant(singular_values: Array, n_vertices: int, dim: int) -> float:

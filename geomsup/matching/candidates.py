@@ -1,8 +1,10 @@
 """The shapes that compete for a given number of directions, and in which order to try them.
 
 Laying a shape over data costs far more than ruling it out.  The sorted inner products bound its
-residual from below, min ‖X - R V_P‖ ≥ ‖sort(G) - sort(G′)‖ / (‖X‖₂ + ‖V‖₂), and the bound
-gives the best evidence that the shape can hope for; all candidates are judged in one go.
+residual from below, min ‖X - R V_P‖ ≥ ‖sort(G) - sort(G′)‖ / (‖X‖₂ + ‖V‖₂), and so do the singular
+values, min ‖X - R V_P‖² ≥ Σ (s_k - s′_k)² (Mirsky 1960, "Symmetric gauge functions and unitarily
+invariant norms").  The better bound gives the best evidence that the shape can hope for; all
+candidates are judged in one go.
 """
 
 from __future__ import annotations
@@ -17,19 +19,20 @@ from geomsup.matching.evidence import NOISE_GRID, log_sum, marginalise
 from geomsup.matching.fitting import (
     Fit,
     PreparedShape,
+    Setting,
     Settings,
     lay,
     prepared,
     shape_log_ratio,
 )
-from geomsup.shapes import list_shapes
+from geomsup.shapes import Shape, list_shapes
 
-__all__ = ["CandidateSet", "candidate_set"]
+__all__ = ["MAX_VERTICES", "CandidateSet", "candidate_set"]
 
 Array = NDArray[np.float64]
 
 # Nothing in the catalogue has more vertices, bar polygons and simplices nobody has seen learned.
-_MAX_VERTICES = 600
+MAX_VERTICES = 600
 # A shape whose best conceivable evidence is e^-12 of the leader's is not worth laying over.
 _HOPELESS = 12.0
 # Shapes that trained toy models are known to form (Elhage et al. 2022, "The Geometry of
@@ -37,6 +40,8 @@ _HOPELESS = 12.0
 # bipyramid belongs there too, but arrives as two orthogonal components.
 _SEEN_IN_TRAINING = frozenset(["digon", "triangle", "tetrahedron", "pentagon", "square antiprism"])
 _SEEN_WEIGHT = 8.0
+# A figure that has lost a vertex is rarer than a whole one.
+_VACANT_WEIGHT = 0.25
 
 
 class CandidateSet:
@@ -46,39 +51,47 @@ class CandidateSet:
         self.shapes = shapes
         self.n_vertices = n_vertices
         self.dim = dim
-        weights = np.array(
-            [_SEEN_WEIGHT if s.shape.name in _SEEN_IN_TRAINING else 1.0 for s in shapes]
-        )
+        weights = np.array([_weight(s.shape) for s in shapes])
         self.log_prior: Array = np.log(weights / weights.sum()) if shapes else weights
         # Between the values of a family's parameter the bound can be a little lower.
         self._slack = np.array([1.0 if s.shape.family is None else 0.8 for s in shapes])
         self._spreads = np.array([s.spread for s in shapes])
         self._starts = np.cumsum([0, *(len(s.stack) for s in shapes)])[:-1]
-        self._flawless: dict[int, Array] = {}
+        self._flawless: dict[tuple[int, float], Array] = {}
 
     @cached_property
     def _sorted_grams(self) -> Array:
         return np.concatenate([s.sorted_grams for s in self.shapes])
 
-    def _best_ratio(self, dim: int, sigma: Array) -> Array:
-        """Return the log ratio of a fit without residual in R^dim, shape (n_shapes, n_sigma)."""
-        if sigma is NOISE_GRID and dim in self._flawless:
-            return self._flawless[dim]
+    @cached_property
+    def _singular_values(self) -> Array:
+        """Singular values of all vertex matrices, padded with zeros to as many as vertices."""
+        values = [np.linalg.svd(s.stack, compute_uv=False) for s in self.shapes]
+        return np.concatenate(
+            [np.pad(v, ((0, 0), (0, self.n_vertices - v.shape[1]))) for v in values]
+        )
+
+    def _best_ratio(self, space: Setting, sigma: Array) -> Array:
+        """Return the log ratio of a fit without residual there, shape (n_shapes, n_sigma)."""
+        key = (space.dim, space.loosest)
+        if sigma is NOISE_GRID and key in self._flawless:
+            return self._flawless[key]
         best = np.array(
             [
                 shape_log_ratio(
                     residual=0.0,
                     singular_values=np.full(s.shape.dim, self.n_vertices / s.shape.dim),
                     n_vertices=self.n_vertices,
-                    dim=dim,
+                    dim=space.dim,
                     symmetry_order=s.shape.symmetry_order,
                     sigma=sigma,
+                    loosest=space.loosest,
                 )
                 for s in self.shapes
             ]
         ).reshape(len(self.shapes), len(sigma))
         if sigma is NOISE_GRID:
-            self._flawless[dim] = best
+            self._flawless[key] = best
         return best
 
     def least_residuals(self, cloud: Cloud) -> Array:
@@ -88,8 +101,13 @@ class CandidateSet:
         gaps = ((self._sorted_grams - cloud.sorted_gram) ** 2).sum(axis=1)
         nearest = np.minimum.reduceat(gaps, self._starts)
         # Each off-diagonal inner product stands twice in the Gram matrix.
-        bound = 2 * nearest / (cloud.singular_values[0] + self._spreads) ** 2
-        return np.asarray(self._slack * bound)
+        by_products = 2 * nearest / (cloud.singular_values[0] + self._spreads) ** 2
+        own = np.zeros(self._singular_values.shape[1])
+        kept = cloud.singular_values[: len(own)]
+        own[: len(kept)] = kept
+        by_axes = ((self._singular_values - own) ** 2).sum(axis=1)
+        by_axes = np.minimum.reduceat(by_axes, self._starts)
+        return np.asarray(self._slack * np.maximum(by_products, by_axes))
 
     def lay(
         self,
@@ -113,7 +131,7 @@ class CandidateSet:
         at_least : int
             Shapes to lay over however hopeless they are.
         floor : float
-            Log evidence, over the background, of another explanation that they have to keep up with.
+            Log evidence over the background of another explanation, to keep up with.
         composites : bool
             Whether orthogonal sums of other shapes take part.
 
@@ -123,9 +141,7 @@ class CandidateSet:
         """
         if not self.shapes:
             return []
-        flawless = log_sum(
-            np.array([s.log_ratio + self._best_ratio(s.dim, sigma) for s in settings])
-        )
+        flawless = log_sum(np.array([s.log_ratio + self._best_ratio(s, sigma) for s in settings]))
         penalty = 0.5 * self.least_residuals(cloud)[:, None] / sigma**2
         hopes = marginalise(flawless - penalty)
         fits: list[tuple[int, Fit]] = []
@@ -142,10 +158,17 @@ class CandidateSet:
         return fits
 
 
+def _weight(shape: Shape) -> float:
+    """Return how much a shape is expected, relative to others."""
+    if shape.vacant_of is not None:
+        return _VACANT_WEIGHT
+    return _SEEN_WEIGHT if shape.name in _SEEN_IN_TRAINING else 1.0
+
+
 @lru_cache(maxsize=1024)
 def candidate_set(n_vertices: int, dim: int) -> CandidateSet:
     """Return the shapes with n_vertices vertices in at most dim dimensions."""
-    if n_vertices > _MAX_VERTICES:
+    if n_vertices > MAX_VERTICES:
         return CandidateSet((), n_vertices, dim)
     names = [s.name for s in list_shapes(n_vertices=n_vertices) if s.dim <= dim]
     return CandidateSet(tuple(prepared(name) for name in names), n_vertices, dim)

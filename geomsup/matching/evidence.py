@@ -18,9 +18,9 @@ the number of its rows says nothing.  Independent directions live in q dimension
 and q is marginalised like σ: over the subspaces in which the directions lie up to noise, and over
 all dimensions that are large enough for them.
 
-Functions return natural logarithms of densities on the product of N unit spheres in Rᵐ, on
-the grid ``NOISE_GRID`` of σ values, over which σ is marginalised with a log-uniform prior; or, where
-they say so, their ratio to the *background*, independent uniform directions in Rᵐ.
+Functions return natural logarithms of densities on the product of N unit spheres in Rᵐ, or, where
+they say so, of their ratio to the *background*, independent uniform directions in Rᵐ; on the grid
+``NOISE_GRID`` of σ values, over which σ is marginalised with a log-uniform prior.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from scipy.special import gammaln, ive, multigammaln
 
 __all__ = [
     "NOISE_GRID",
+    "evenness_log_ratio",
     "generic_log_evidence",
     "gram_log_density",
     "log_sphere",
@@ -53,10 +54,13 @@ Array = NDArray[np.float64]
 NOISE_GRID: Array = np.geomspace(0.005, 0.25, 20)
 NOISE_GRID.setflags(write=False)
 
-# Least share of its squared norm that a direction has along its ideal vertex (cos² of 45°).  At
-# greater noise all other axes together have more of it, and in many dimensions a shape plus noise
-# *is* the uniform distribution: its evidence would tie with that of independent directions.
-_LEAST_SHARE = 0.5
+# Least share of its squared norm that a direction has along its ideal vertex, on average: as much
+# as the best laid pentagon has by chance in many dimensions (rank / vertices).  At greater noise a
+# shape plus noise becomes the uniform distribution, and ties with independent directions.
+_LEAST_SHARE = 0.4
+
+# Ranks that are weighed: those after the widest gaps between singular values.
+_MOST_RANKS = 12
 
 _LOG_2PI = float(np.log(2 * np.pi))
 # √(ν² + κ²) from which Debye's expansion of I_ν(κ) is taken; below it the series is cheap.
@@ -132,7 +136,7 @@ def loosest_noise(dim: int) -> float:
     """Return the noise per tangent axis in R^dim beyond which a shape explains too little.
 
     There the mean resultant length ρ = I_(m/2)(κ) / I_(m/2-1)(κ) of von Mises–Fisher noise has
-    ρ² = 1/2: half of the squared norm lies along the ideal vertex (Mardia & Jupp 2000, section 9.3,
+    ρ² = .4, the share of the squared norm along the ideal vertex (Mardia & Jupp 2000, section 9.3,
     with the bound ρ ≈ (√(κ² + ν²) - ν)/κ, ν = (m - 1)/2, of Amos 1974).
     """
     order = 0.5 * (dim - 1)
@@ -167,9 +171,13 @@ def gram_log_density(log_det: float, n_vertices: int, dim: int) -> float:
     >>> round(float(np.exp(gram_log_density(0.0, 2, 3))), 12)  # cosines in space are uniform
     0.5
     """
+    return _log_gram_constant(n_vertices, dim) + 0.5 * (dim - n_vertices - 1) * log_det
+
+
+@cache
+def _log_gram_constant(n_vertices: int, dim: int) -> float:
     half = 0.5 * dim
-    constant = n_vertices * gammaln(half) - multigammaln(half, n_vertices)
-    return float(constant + 0.5 * (dim - n_vertices - 1) * log_det)
+    return float(n_vertices * gammaln(half) - multigammaln(half, n_vertices))
 
 
 def generic_log_evidence(points: Array, *, dim: int, sigma: Array) -> tuple[Array, Array]:
@@ -187,8 +195,8 @@ def generic_log_evidence(points: Array, *, dim: int, sigma: Array) -> tuple[Arra
     Returns
     -------
     ranks : ndarray of shape (n_ranks,)
-        The ranks r < min(N, m) considered, 1 not among them, because distinct directions on one
-        line are a digon.  Where r is as large, nothing is constrained.
+        The ranks r < min(N, m) considered, at most twelve of them, and never 1, because distinct
+        directions on one line are a digon.  Where r is as large, nothing is constrained.
     log_evidence : ndarray of shape (n_ranks, n_sigma)
 
     Notes
@@ -200,8 +208,14 @@ def generic_log_evidence(points: Array, *, dim: int, sigma: Array) -> tuple[Arra
     """
     n_vertices, n_axes = points.shape
     ranks = np.arange(2, min(n_vertices, dim, n_axes + 1))
-    kappa = 1 / sigma**2
     squares = points**2
+    if len(ranks) > _MOST_RANKS:
+        # A rank shows as a gap between singular values.
+        energy = squares.sum(axis=0) + 1e-12
+        energy = np.append(energy, 1e-12)
+        gaps = energy[ranks - 1] / energy[ranks]
+        ranks = np.sort(ranks[np.argsort(-gaps, kind="stable")[:_MOST_RANKS]])
+    kappa = 1 / sigma**2
     inside = np.sqrt(np.clip(np.cumsum(squares, axis=1), 1e-12, 1.0))
     log_evidence = np.empty((len(ranks), len(sigma)))
     for row, r in enumerate(ranks):
@@ -264,6 +278,40 @@ def paired_log_evidence(points: Array, *, dim: int, sigma: Array) -> Array | Non
     half = n_vertices // 2
     ways = gammaln(n_vertices + 1) - gammaln(half + 1) - half * math.log(2)
     return np.asarray(pairs.sum(axis=0) - ways)
+
+
+def evenness_log_ratio(points: Array, sigma: Array) -> Array:
+    """Return the evidence that directions fill their space evenly, over independent ones.
+
+    Learned features that form no figure still share their space evenly: Σ x xᵀ = (N/q) I, a tight
+    frame up to noise.  Held only against independent directions, the figure whose vertices are
+    spread best would look certain for any of them.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_vertices, q)
+        Unit rows that span R^q.
+    sigma : ndarray of shape (n_sigma,)
+        Noise scales in radians.
+
+    Returns
+    -------
+    ndarray of shape (n_sigma,)
+
+    Notes
+    -----
+    The traceless part of Σ x xᵀ has q(q + 1)/2 - 1 components, nearly normal.  The mean of its
+    squared length is N(1 - 1/q) for independent directions and 2Nσ²(q - 1) for a tight frame with
+    noise.
+    """
+    n_vertices, dim = points.shape
+    n_components = dim * (dim + 1) / 2 - 1
+    frame = points.T @ points - np.eye(dim) * n_vertices / dim
+    length2 = float((frame**2).sum())
+    free = n_vertices * (1 - 1 / dim) / n_components
+    noisy = np.minimum(2 * n_vertices * sigma**2 * (dim - 1) / n_components, free)
+    result: Array = 0.5 * (length2 * (1 / free - 1 / noisy) + n_components * np.log(free / noisy))
+    return result
 
 
 def orthogonality_log_evidence(cosine: Array, stiffness: Array, *, dim: int, sigma: Array) -> Array:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.matching.alignment import Alignment, Cloud, Template, align, fit_rotation
-from geomsup.matching.evidence import log_sphere, log_sum, loosest_noise, shape_log_evidence
+from geomsup.matching.evidence import log_sphere, log_sum, shape_log_evidence
 from geomsup.shapes import Shape, get_shape
 
 __all__ = ["Fit", "PreparedShape", "Setting", "Settings", "lay", "prepared", "shape_log_ratio"]
@@ -35,12 +35,14 @@ _POLISH_STEPS = (0.02, 0.001)
 class Setting(NamedTuple):
     """A space in which directions and their noise may live.
 
-    ``dim`` is its dimension q, and ``log_ratio`` the log density of directions that are independent
-    there, over that of the background.
+    ``dim`` is its dimension q, ``log_ratio`` the log density of directions that are independent
+    there, over that of the background, and ``loosest`` the noise per tangent axis beyond which no
+    shape is to be seen.
     """
 
     dim: int
     log_ratio: float
+    loosest: float
 
 
 Settings = tuple[Setting, ...]
@@ -258,6 +260,7 @@ def _evidence(
             dim=setting.dim,
             symmetry_order=shape.symmetry_order,
             sigma=sigma,
+            loosest=setting.loosest,
             parameter_curvature=curvature,
             parameter_range=width,
         )
@@ -274,13 +277,14 @@ def shape_log_ratio(
     dim: int,
     symmetry_order: int,
     sigma: Array,
+    loosest: float,
     parameter_curvature: float = 0.0,
     parameter_range: float = 0.0,
 ) -> Array:
     """Return the evidence for a shape over that of independent directions in the same space.
 
-    Parameters and shape of the result are those of :func:`shape_log_evidence`; noise at which the
-    shape explains less than all else together has no evidence.
+    Parameters and shape of the result are those of :func:`shape_log_evidence`; noise above
+    ``loosest`` has no evidence.
     """
     result = n_vertices * log_sphere(dim) + shape_log_evidence(
         residual=residual,
@@ -292,5 +296,5 @@ def shape_log_ratio(
         parameter_curvature=parameter_curvature,
         parameter_range=parameter_range,
     )
-    result[..., sigma > loosest_noise(dim)] = -np.inf
+    result[..., sigma > loosest] = -np.inf
     return result

@@ -16,22 +16,26 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import pdtrc
 
 from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.gram import direction_rows
 from geomsup.matching.alignment import Cloud, aligned
 from geomsup.matching.background import (
+    LARGEST_DIM,
     Background,
     background_of,
     dimensions_between,
     log_determinant,
 )
-from geomsup.matching.candidates import candidate_set
+from geomsup.matching.candidates import MAX_VERTICES, candidate_set
 from geomsup.matching.evidence import (
+    evenness_log_ratio,
     generic_log_evidence,
     gram_log_density,
     log_sphere,
     log_sum,
+    loosest_noise,
     marginalise,
     noise_grid,
     paired_log_evidence,
@@ -45,6 +49,18 @@ Array = NDArray[np.float64]
 # Prior share of antipodal pairs on unrelated axes among irregular arrangements: too small to
 # compete with a noisy octahedron, large enough against a cross-polytope that does not fit at all.
 _PAIRED_SHARE = 0.005
+# Directions that keep to a subspace are clean: noise beyond this within it is no noise but another
+# arrangement.
+_LOOSEST_WITHIN = 0.1
+# Prior share of tight frames: enough against a figure that fits badly, too little against one that
+# is noisy.
+_EVEN_SHARE = 0.02
+# A name whose root mean square angle is larger (20°) is loose: its vertices are a hint.
+_LOOSE = float(np.radians(20.0))
+# Deviations of cosines that differ by less than these shares of their spread are systematic if
+# chance has so many once in a thousand times; at a spread below .02 a figure is the shape for
+# every purpose.
+_FINENESS, _SURPRISE, _CLEAN = (50.0, 5000.0), 1e-3, 0.02
 # A space e^-8 times as likely as the likeliest adds next to nothing to a shape.
 _NEGLIGIBLE = 8.0
 
@@ -61,6 +77,8 @@ class ShapeMatch:
         Vertices of the shape and dimension of its span.
     rms_angle : float
         Root mean square angle between a direction and its vertex, in radians.
+    share : float
+        Share of the squared norm that lies along the ideal vertices, the mean cos² of these angles.
     shape_measure : float
         Continuous shape measure in [0, 100], 0 for a perfect fit: 100 (1 - (Σs/N)²) with s the
         singular values of the Procrustes problem.
@@ -88,6 +106,7 @@ class ShapeMatch:
     n_vertices: int
     dim: int
     rms_angle: float
+    share: float
     shape_measure: float
     noise: float
     probability: float
@@ -100,6 +119,11 @@ class ShapeMatch:
     parameter: float | None = None
     landmarks: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def loose(self) -> bool:
+        """Whether the directions lie more than 20° (root mean square) from their vertices."""
+        return self.rms_angle > _LOOSE
+
     def ideal_directions(self) -> Array:
         """Return the vertices laid over the data, shape (n_hidden, n_vertices), in data order."""
         ideal: Array = self.rotation @ self.vertices[list(self.permutation)].T
@@ -107,7 +131,7 @@ class ShapeMatch:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a JSON-ready dictionary."""
-        result = dict(self.__dict__)
+        result = {**self.__dict__, "loose": self.loose}
         result["permutation"] = list(self.permutation)
         result["rotation"] = self.rotation.tolist()
         result["vertices"] = self.vertices.tolist()
@@ -117,7 +141,7 @@ class ShapeMatch:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ShapeMatch:
         """Rebuild a match from :meth:`to_dict`."""
-        fields = dict(data)
+        fields = {name: value for name, value in data.items() if name != "loose"}
         fields["permutation"] = tuple(fields["permutation"])
         fields["rotation"] = _frozen(np.array(fields["rotation"], dtype=np.float64))
         fields["vertices"] = _frozen(np.array(fields["vertices"], dtype=np.float64))
@@ -131,6 +155,8 @@ class ShapeMatch:
             f"{self.shape}: probability {self.probability:.3f}, "
             f"rms angle {np.degrees(self.rms_angle):.2f}°, shape measure {self.shape_measure:.3g}"
         )
+        if self.loose:
+            text += f" (loose: {100 * self.share:.0f} % of the squared norm along its vertices)"
         if self.parameter is not None:
             text += f", {self.parameter_name} {np.degrees(self.parameter):.2f}°"
         return text if self.chirality is None else f"{text}, {self.chirality}-handed"
@@ -214,8 +240,8 @@ def match_directions(
 
 
 def structure_log_evidence(
-    directions: Array, background: Background, sigma: Array
-) -> tuple[int, Array]:
+    directions: Array, background: Background, sigma: Array, *, floor: float = -np.inf
+) -> tuple[int, Array, bool]:
     """Return the most probable rank of some directions and their evidence over the background.
 
     Parameters
@@ -226,22 +252,42 @@ def structure_log_evidence(
         The independent directions that they are held against.
     sigma : ndarray of shape (n_sigma,)
         Noise scales in radians.
+    floor : float
+        Log evidence of interest: shapes that cannot reach it are not laid over.
 
     Returns
     -------
     rank : int
     log_evidence : ndarray of shape (n_sigma,)
-        log of p(directions | σ) over the density of the background, the catalogue and "irregular"
-        weighed by their priors.  Composites of orthogonal factors are left out: their factors
-        speak for themselves.
+        log of p(directions) over the density of the background, the catalogue and "irregular"
+        weighed by their priors, spread over σ as the likeliest of them has it.  Composites of
+        orthogonal factors are left out: their factors
+        speak for themselves.  Where directions are more nearly orthogonal than the background has
+        it, its place is taken by independent directions in as many dimensions as that takes:
+        otherwise any set of them would look like a simplex.
+    shaped : bool
+        Whether a shape of the catalogue is likelier than "irregular" and all other shapes.
     """
-    weighed = _weighed(Cloud(directions), background, sigma, composites=False)
+    cloud = Cloud(directions)
+    weighed = _weighed(cloud, background, sigma, composites=False, least=floor)
     rank = weighed.generic_rank
     log_weights = marginalise(weighed.log_terms)
     best = int(np.argmax(log_weights))
     if best > 0:
         rank = weighed.fits[best - 1].shape.dim
-    return rank, log_sum(weighed.log_terms)
+    # What the noise is, the likeliest explanation tells: its rank goes with it.
+    total = log_sum(log_weights) - _orthogonality(cloud, background)
+    return rank, weighed.log_terms[best] - log_weights[best] + total, best > 0
+
+
+def _orthogonality(cloud: Cloud, background: Background) -> float:
+    """Return what speaks for directions that stand each alone, in nats over the background."""
+    n, dim = cloud.n_vertices, background.dim
+    if n > dim:
+        return 0.0
+    log_det = log_determinant(cloud.singular_values, n, dim)
+    densities = [gram_log_density(log_det, n, q) for q in dimensions_between(dim, LARGEST_DIM)]
+    return max(densities) - densities[0]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -261,6 +307,7 @@ def _weighed(
     *,
     at_least: int = 0,
     composites: bool = True,
+    least: float = -np.inf,
 ) -> _Weighed:
     """Weigh shapes and "irregular", as ratios to the background.
 
@@ -269,10 +316,18 @@ def _weighed(
     """
     n = cloud.n_vertices
     largest = background.largest if composites else background.dim
-    spaces = _spaces(cloud, background, sigma, largest)
+    spaces, by_noise = _spaces(cloud, background, sigma, largest)
+    spaces = _with_prior(spaces, background)
     ratios = np.array([space.log_ratio for space in spaces])
     best = int(np.argmax(ratios))
-    irregular = ratios
+    # Noise is measured where the directions are whole.
+    whole = [space for space in spaces if space.dim >= min(n, background.dim)]
+    likely = ratios > ratios.max() - 2 * _NEGLIGIBLE
+    even = [
+        _evenness(cloud, space, sigma) if near else 0.0
+        for space, near in zip(spaces, likely, strict=True)
+    ]
+    irregular = ratios + np.array(even)
     if composites:
         paired = paired_log_evidence(cloud.points, dim=background.dim, sigma=sigma)
         if paired is not None:
@@ -282,58 +337,135 @@ def _weighed(
     terms: dict[str, Array] = {}
     fits: dict[str, Fit] = {}
     log_prior: dict[str, float] = {}
-    leader = floor
-    for seen, settings in _views(cloud, spaces, floor):
+    leader = max(floor, least)
+    for seen, settings in _views(cloud, spaces):
         contenders = candidate_set(n, min(settings[0].dim, seen.dim))
         for k, fit in contenders.lay(
             seen, sigma, settings, at_least=at_least, floor=leader, composites=composites
         ):
             leader = max(leader, float(marginalise(fit.log_evidence)))
             name = fit.shape.name
+            term = fit.log_evidence + _systematic(fit, seen)
             log_prior.setdefault(name, float(contenders.log_prior[k]))
             if name in terms:
-                terms[name] = np.logaddexp(terms[name], fit.log_evidence)
+                terms[name] = np.logaddexp(terms[name], term)
             else:
-                terms[name], fits[name] = fit.log_evidence, fit
-    prior = _generic_prior(n, part=not composites)
-    count = np.log(len(ratios))
-    log_irregular = np.full(len(sigma), np.log(prior) + log_sum(irregular) - count)
-    shares = [np.log1p(-prior) + log_prior[name] - count + terms[name] for name in fits]
+                terms[name], fits[name] = term, fit
+    prior = _generic_prior(n, part=n < background.n_directions)
+    log_irregular = np.full(len(sigma), np.log(prior) + log_sum(irregular))
+    if best < len(by_noise):
+        log_irregular = log_irregular + by_noise[best] - marginalise(by_noise[best])
+    shares = [np.log1p(-prior) + log_prior[name] + terms[name] for name in fits]
     return _Weighed(
         fits=list(fits.values()),
         log_terms=np.array([log_irregular, *shares]),
         generic_rank=min(spaces[best].dim, n, background.dim),
-        dim=spaces[best].dim,
+        dim=max(whole, key=lambda space: space.log_ratio).dim,
     )
 
 
-def _spaces(cloud: Cloud, background: Background, sigma: Array, largest: int) -> list[Setting]:
+def _systematic(fit: Fit, cloud: Cloud) -> float:
+    """Return what speaks against noise as the reason for the residuals, a log probability ≤ 0.
+
+    The cosines of a clean figure that the catalogue lacks deviate from those of a shape alike:
+    where two of these are equal, so are two of its own.  Noise would hardly let so many
+    deviations coincide.
+    """
+    if cloud.n_vertices < 3:
+        return 0.0
+    ideal = fit.vertices[fit.alignment.permutation]
+    i, j = np.triu_indices(cloud.n_vertices, 1)
+    expected = (ideal @ ideal.T)[i, j]
+    deviation = (cloud.directions @ cloud.directions.T)[i, j] - expected
+    spread = float(np.sqrt(np.mean(deviation**2)))
+    if spread < _CLEAN:
+        return 0.0
+    order = np.lexsort([deviation, expected.round(6)])
+    classes = np.split(deviation[order], np.flatnonzero(np.diff(expected[order].round(6))) + 1)
+    n_pairs = sum(len(part) * (len(part) - 1) // 2 for part in classes)
+    least = 0.0
+    for fineness in _FINENESS:
+        # Sorted values: how many later ones lie within the width of each.
+        ends = [np.searchsorted(part, part + spread / fineness, side="right") for part in classes]
+        near = sum(int((end - np.arange(1, len(end) + 1)).sum()) for end in ends)
+        # Two normal deviations differ by less than their spread over k with probability 1/(k √π).
+        by_chance = n_pairs / (fineness * np.sqrt(np.pi))
+        tail = float(pdtrc(near - 1, by_chance)) if near else 1.0
+        least = min(least, float(np.log(max(tail, 1e-300) / _SURPRISE)))
+    return least
+
+
+def _spaces(
+    cloud: Cloud, background: Background, sigma: Array, largest: int
+) -> tuple[list[Setting], Array]:
     """Return the spaces in which the directions may be independent, with log ratios.
 
-    Subspaces that they leave by noise alone come first, then all spaces large enough for them.
+    Subspaces that they leave by noise alone come first, and their evidence at each noise beside
+    them; then all spaces large enough for them.
     """
     n, dim = cloud.n_vertices, background.dim
+    if n > MAX_VERTICES:
+        # Nothing so large has a name, and in real weights the spectrum of a crowd is its rank.
+        return [Setting(dim, 0.0, loosest_noise(dim))], np.empty((0, len(sigma)))
     ranks, densities = generic_log_evidence(cloud.points, dim=dim, sigma=sigma)
     within = marginalise(densities) + n * log_sphere(dim) if len(ranks) else np.empty(0)
-    spaces = [Setting(int(r), float(value)) for r, value in zip(ranks, within, strict=True)]
+    spaces = [
+        Setting(int(r), float(value), _LOOSEST_WITHIN)
+        for r, value in zip(ranks, within, strict=True)
+    ]
     if n > dim or n == largest or n == 1:
-        return [*spaces, Setting(dim, 0.0)]
+        return [*spaces, Setting(dim, 0.0, loosest_noise(dim))], densities
     log_det = log_determinant(cloud.singular_values, n, dim)
     reference = gram_log_density(log_det, n, dim)
     dims = {*dimensions_between(n, dim), *dimensions_between(dim, max(dim, largest))}
-    return spaces + [Setting(q, gram_log_density(log_det, n, q) - reference) for q in sorted(dims)]
+    spaces += [
+        Setting(q, gram_log_density(log_det, n, q) - reference, loosest_noise(q))
+        for q in sorted(dims)
+    ]
+    return spaces, densities
 
 
-def _views(
-    cloud: Cloud, spaces: list[Setting], floor: float
-) -> list[tuple[Cloud, tuple[Setting, ...]]]:
+def _with_prior(spaces: list[Setting], background: Background) -> list[Setting]:
+    """Return the spaces with their prior probabilities in the log ratios.
+
+    Where the directions of a matrix fill their space, half of the prior is on that.
+    """
+    n_spaces = len(spaces)
+    filled = background.dim == background.largest and n_spaces > 1
+    return [
+        space._replace(
+            log_ratio=space.log_ratio
+            - np.log(
+                2 * (1 if space.dim == background.dim else n_spaces - 1) if filled else n_spaces
+            )
+        )
+        for space in spaces
+    ]
+
+
+def _evenness(cloud: Cloud, space: Setting, sigma: Array) -> float:
+    """Return what an even spread over a space adds to independent directions there."""
+    n, dim = cloud.n_vertices, space.dim
+    # One more direction than dimensions is a tight frame as a simplex alone.
+    if dim < 2 or not dim + 2 <= n <= MAX_VERTICES:
+        return 0.0
+    inside = cloud.points[:, :dim]
+    lengths = np.linalg.norm(inside, axis=1, keepdims=True)
+    if lengths.min() == 0 or inside.shape[1] < dim:
+        return 0.0
+    even = float(marginalise(evenness_log_ratio(inside / lengths, sigma)))
+    return float(np.logaddexp(np.log1p(-_EVEN_SHARE), np.log(_EVEN_SHARE) + even))
+
+
+def _views(cloud: Cloud, spaces: list[Setting]) -> list[tuple[Cloud, tuple[Setting, ...]]]:
     """Return the directions as each kind of space shows them, with the spaces worth a look.
 
     In a subspace that the directions leave by noise their projections count; all spaces that are
     large enough show the directions themselves.
     """
     n = cloud.n_vertices
-    worth = [space for space in spaces if space.log_ratio > floor - _NEGLIGIBLE]
+    least = max(space.log_ratio for space in spaces) - _NEGLIGIBLE
+    worth = [space for space in spaces if space.log_ratio > least]
     last = min(n, spaces[-1].dim)
     whole = tuple(space for space in worth if space.dim >= last) or (spaces[-1],)
     views = [(cloud, whole)]
@@ -399,7 +531,7 @@ def match_shape(directions: object, shape: str | Shape, *, feature_axis: int = 0
         )
     cloud = Cloud(points)
     dim = background_of(cloud.directions.T).dim
-    settings = (Setting(dim, 0.0),)
+    settings = (Setting(dim, 0.0, loosest_noise(dim)),)
     # The vertices that were given count, not those that the catalogue has under their name.
     ready = PreparedShape(shape) if isinstance(shape, Shape) else prepared(named.name)
     fit = lay(ready, cloud, noise_grid(None), settings)
@@ -429,6 +561,7 @@ def _as_match(fit: Fit, cloud: Cloud, dim: int, probability: float) -> ShapeMatc
         n_vertices=cloud.n_vertices,
         dim=rank,
         rms_angle=float(np.sqrt(np.mean(angles**2))),
+        share=float(np.mean(np.cos(angles) ** 2)),
         shape_measure=float(100 * max(0.0, 1 - overlap**2)),
         noise=float(np.sqrt(np.sum(angles**2) / freedom)) if freedom > 0 else 0.0,
         probability=probability,
@@ -456,8 +589,8 @@ def _generic_prior(n_vertices: int, *, part: bool) -> float:
     and two or three of them are easily like a digon or a triangle by chance.  As a part of a matrix
     that was chosen for its interference, they hardly form anything else.
     """
-    few = {2: 0.2, 3: 0.1} if part else {2: 0.7, 3: 0.6}
-    return few.get(n_vertices, 0.5)
+    few = {2: 0.2, 3: 0.1} if part else {2: 0.7, 3: 0.35}
+    return few.get(n_vertices, 0.35 if n_vertices < 9 else 0.7)
 
 
 def _frozen(array: Array) -> Array:

@@ -4,6 +4,7 @@ A label wants to stand beside what it names; where two want the same place, all 
 least total square, which is isotonic regression on the positions less the room each label takes.
 A thin line leads from the label to its place.  The places are worked out whenever the figure
 is drawn, because titles, colour bars and layout engines change the axes after the labels are made.
+Labels of points inside the axes take the side of their point on which they cover the least.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.backend_bases import RendererBase
     from matplotlib.transforms import Affine2D
 
-__all__ = ["margin_labels", "spread"]
+__all__ = ["margin_labels", "point_labels", "spread"]
 
 Array = NDArray[np.float64]
 
@@ -38,6 +39,10 @@ _LEAD = 14.0
 # Labels below the axes stay horizontal while none has to move by more than this share of the axes.
 _FARTHEST = 0.1
 _WRAP = 18
+# Where a label of a point may stand, the usual sides first: half its size and a gap in these
+# directions.
+_SIDES = ((1, 1), (-1, 1), (1, -1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1))
+_GAP = 5.0
 
 
 def spread(positions: Array, rooms: Array, low: float = -np.inf, high: float = np.inf) -> Array:
@@ -164,3 +169,51 @@ def margin_labels(
                 "relpos": {"left": (1, 0.5), "right": (0, 0.5), "bottom": (0.5, 1)}[side],
             },
         )
+
+
+def point_labels(
+    ax: Axes,
+    points: Sequence[tuple[float, float]],
+    texts: Sequence[str],
+    colors: Sequence[str],
+    *,
+    size: float = _LARGEST,
+) -> None:
+    """Write a label at each point, on a side where it covers no other point and no other label.
+
+    To be called last: the limits of the axes must be final.  Where every side is taken, the one is
+    chosen on which the label covers the least.
+    """
+    if not texts:
+        return
+    width, height = axes_size(ax)
+    places = ax.transAxes.inverted().transform(
+        ax.transData.transform(np.array(points, dtype=float))
+    )
+    places = places * (width, height)
+    dots = np.column_stack([places - 0.6 * _GAP, places + 0.6 * _GAP])
+    boxes: list[Array] = []
+    for k, (text, color) in enumerate(zip(texts, colors, strict=True)):
+        half = np.array([text_width(text, size) + 4.0, _LINE_HEIGHT * size]) / 2
+        taken = np.array([*np.delete(dots, k, axis=0), *boxes])
+        moves = [np.multiply(side, half + _GAP * (0.5 if all(side) else 0.9)) for side in _SIDES]
+        tried = [np.concatenate([places[k] + m - half, places[k] + m + half]) for m in moves]
+        best = int(np.argmin([_covered(box, taken) for box in tried]))
+        boxes.append(tried[best])
+        ax.annotate(
+            text,
+            points[k],
+            xytext=tuple(moves[best]),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=size,
+            color=color,
+            gid="point",
+        )
+
+
+def _covered(box: Array, others: Array) -> float:
+    """Area of a box (left, bottom, right, top) that lies on others."""
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    return float(np.prod(np.maximum(sides, 0.0), axis=1).sum())

@@ -66,6 +66,7 @@ _NAMED = {
     "octahedron": "#117733",
     "cube": "#C23B75",
     "icosahedron": "#6B4C9A",
+    "other shapes": "#8C6D31",
     "irregular": IRREGULAR,
     "unstructured": UNSTRUCTURED,
     "dropped": DROPPED,

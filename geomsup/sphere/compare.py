@@ -269,8 +269,9 @@ def compared_with(
 
     Parameters
     ----------
-    points : ndarray of shape (n_points, dim)
-        Unit rows, no two of them equal.
+    points : ndarray of shape (n_points, d)
+        Unit rows, no two of them equal, as they are: noise may lead them out of the optimum's
+        dimension, d ≥ dim.
     optimum : BestKnown
     s : float or "log"
     thorough : bool
@@ -281,7 +282,7 @@ def compared_with(
     -------
     OptimaComparison
     """
-    n, dim = points.shape
+    n, dim = optimum.points.shape
     own, least = float(energy(points, s)), optimum.energy
     own_angle = float(smallest_angle(optimum.points)) if n > 1 else math.pi
     # A quick comparison stops at what is near; a thorough one looks for the best.
@@ -300,7 +301,7 @@ def compared_with(
         verdict = "optimum"
     elif is_equal and rms_angle > _RIGID:
         verdict = "tie"
-    elif own < least and not is_equal:
+    elif own < least and not is_equal and points.shape[1] == dim:
         verdict = "lower than the best known"
     else:
         near = rms_angle <= _NEAR_SHARE * own_angle

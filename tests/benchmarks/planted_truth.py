@@ -18,10 +18,16 @@ from planted import (
     EIGHT,
     FIVE,
     SOLIDS,
+    calibration_error,
+    crowd_accuracy,
     false_discovery_rate,
     mixed_rank_accuracy,
+    names_by_chance,
+    orthogonal_singles_accuracy,
+    reliability,
     solids_accuracy,
     sums_accuracy,
+    two_scales_accuracy,
 )
 
 from geomsup import GeomsupWarning, get_shape
@@ -29,6 +35,9 @@ from geomsup import GeomsupWarning, get_shape
 # Shapes with at most eight vertices, all fifteen; by noise in radians per tangent axis.
 SOLID_TARGETS = {0.05: (1.0, 0.0), 0.1: (0.99, 0.975), 0.15: (0.95, 0.92)}
 EIGHT_TARGET, FIVE_TARGET, SUMS_TARGET, DISCOVERY_LIMIT = 0.97, 0.90, 0.99, 0.01
+CHANCE_LIMIT, TWO_SCALES_TARGET, CROWD_TARGET, CALIBRATION_LIMIT = 0.01, 0.98, 0.9, 0.02
+# Other directions in the crowds.
+CROWDS = {"digon": (32, 80, 192, 512), "pentagon": (32, 80, 192, 512), "tetrahedron": (32, 80)}
 
 
 def main() -> int:
@@ -43,6 +52,11 @@ def main() -> int:
         _mixed_ranks(options.trials, options.seed),
         _sums(2 * options.trials, options.seed),
         _random(10 * options.trials, options.seed),
+        _chance(20 * options.trials, options.seed),
+        _singles(options.trials, options.seed),
+        _two_scales(options.trials, options.seed),
+        _crowds(max(1, options.trials // 10), options.seed),
+        _reliability(10 * options.trials, options.seed),
     ]
     print(
         f"\n{time.perf_counter() - start:.0f} s; {'all targets met' if all(verdicts) else 'MISSED'}"
@@ -96,6 +110,58 @@ def _random(trials: int, seed: int) -> bool:
     )
     print(f"    limit {DISCOVERY_LIMIT}; named at all in {named:.4f}")
     return confident <= DISCOVERY_LIMIT
+
+
+def _chance(trials: int, seed: int) -> bool:
+    share, named = names_by_chance(trials, seed)
+    print(f"\n(e) 2–14 independent directions in 2–2,048 dimensions: {share:.4f} of {trials} named")
+    print(f"    limit {CHANCE_LIMIT}; {'; '.join(named) or 'none'}")
+    return share <= CHANCE_LIMIT
+
+
+def _singles(trials: int, seed: int) -> bool:
+    share, failures = orthogonal_singles_accuracy(trials, seed)
+    print(f"\n(f) 1–64 orthogonal features, alone and beside shapes: all right in {share:.4f}")
+    print(f"    of {trials}; failures: {', '.join(failures) or 'none'}")
+    return not failures
+
+
+def _two_scales(trials: int, seed: int) -> bool:
+    share, failures = two_scales_accuracy(trials, seed)
+    print(f"\n(g) tight and loose structures together: all right in {share:.4f} of {trials}")
+    print(f"    target {TWO_SCALES_TARGET}; failures: {failures or 'none'}")
+    return share >= TWO_SCALES_TARGET
+
+
+def _crowds(trials: int, seed: int) -> bool:
+    print(f"\n(h) six of a kind among others in 64 dimensions, σ = .01, {trials} crowds each\n")
+    verdict, n_false, n_crowds = True, 0, 0
+    for name, sizes in CROWDS.items():
+        for others in sizes:
+            share, false = crowd_accuracy(name, others, trials, seed)
+            print(f"{name:14s} {others:4d} others  found {share:.3f}  false names {false}")
+            verdict &= share >= CROWD_TARGET
+            n_false, n_crowds = n_false + false, n_crowds + trials
+    print(f"    target {CROWD_TARGET}; {n_false} false names in {n_crowds} crowds, limit 1 in 100")
+    return verdict and n_false <= max(1, n_crowds // 100)
+
+
+def _reliability(trials: int, seed: int) -> bool:
+    outcomes = reliability(trials, seed)
+    error = calibration_error(outcomes)
+    print(
+        f"\n(i) probability of the likeliest shape against how often it is right, {trials} trials\n"
+    )
+    for low in (k / 10 for k in range(10)):
+        inside = [
+            (p, right) for p, right in outcomes if low <= p < low + 0.1 or p == low + 0.1 == 1
+        ]
+        if inside:
+            mean = sum(p for p, _ in inside) / len(inside)
+            share = sum(right for _, right in inside) / len(inside)
+            print(f"{mean:6.3f}  {share:6.3f}  {'#' * round(40 * share):40s}  {len(inside)}")
+    print(f"    expected calibration error {error:.4f}, limit {CALIBRATION_LIMIT}")
+    return error <= CALIBRATION_LIMIT
 
 
 if __name__ == "__main__":

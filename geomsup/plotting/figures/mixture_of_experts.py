@@ -15,6 +15,7 @@ from geomsup.experiments.routed_models import (
     comparisons,
     dense_curve,
 )
+from geomsup.plotting.labels import point_labels
 from geomsup.plotting.style import DROPPED, INK, PALETTE, SEQUENTIAL
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ def draw(results: Sequence[Result]) -> Figure:
 
 def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) -> None:
     """Loss over the features that a dimension holds."""
+    places: list[tuple[float, float]] = []
+    texts: list[str] = []
+    colors: list[str] = []
     for number, result in enumerate(results):
         mixtures = [one for one in comparisons(result) if one.data == data]
         sizes, losses, held = dense_curve(result, data)
@@ -57,10 +61,9 @@ def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) ->
         ax.plot(held, losses, "-", color=DROPPED, lw=1.5, zorder=1)
         ax.plot(held, losses, "D", color=INK, markersize=4.5, label=label)
         if number == 0:
-            for size, loss, features in zip(sizes, losses, held, strict=True):
-                ax.annotate(
-                    str(size), (features, loss), (4, 4), textcoords="offset points", fontsize=8
-                )
+            places += zip(held, losses, strict=True)
+            texts += map(str, sizes)
+            colors += [INK] * len(sizes)
         labelled: set[str] = set()
         for one in mixtures:
             place = gates.index(one.gate)
@@ -77,15 +80,9 @@ def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) ->
                 label=GATES[one.gate] if new else None,
             )
             if number == 0:
-                ax.annotate(
-                    f"{one.n_experts}×{result.n_hidden[one.row]}",
-                    (one.held, one.loss),
-                    (5, 4) if place == 0 else (-7, -3),
-                    textcoords="offset points",
-                    ha="left" if place == 0 else "right",
-                    fontsize=8,
-                    color=color,
-                )
+                places.append((one.held, one.loss))
+                texts.append(f"{one.n_experts}×{result.n_hidden[one.row]}")
+                colors.append(color)
     ax.set_xlabel("features held per dimension")
     ax.set_ylabel("loss")
     ax.set_ylim(bottom=0.0)
@@ -99,6 +96,7 @@ def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) ->
         title_fontsize=8,
         alignment="left",
     )
+    point_labels(ax, places, texts, colors)
 
 
 def _experts(ax: Axes, result: Result, data: str, gate: str) -> None:
