@@ -417,7 +417,7 @@ def test_the_thomson_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert json.loads(capsys.readouterr().out)["name"] == "16-cell"
     assert main(["thomson", "7", "--points"]) == 0
     assert len(capsys.readouterr().out.splitlines()) > 12
-    assert main(["thomson", "3", "--dim", "1"]) == 1
+    assert main(["thomson", "3", "--dim", "1"]) == 2
     for words in (["thomson", "0"], ["thomson", "4", "--riesz", "-1"], ["thomson", "4", "--dim"]):
         assert main(words) == 2
     assert main(["thomson", "9", "--dim", "4", "--plot", str(picture)]) == 2

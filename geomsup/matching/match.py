@@ -61,6 +61,9 @@ _LOOSE = float(np.radians(20.0))
 # chance has so many once in a thousand times; at a spread below .02 a figure is the shape for
 # every purpose.
 _FINENESS, _SURPRISE, _CLEAN = (50.0, 5000.0), 1e-3, 0.02
+# No more is charged for them than this: a shape that is deformed evenly, as on the way from cube
+# to square antiprism, is still that shape while it is near.
+_MOST_SYSTEMATIC = 8.0
 # A space e^-8 times as likely as the likeliest adds next to nothing to a shape.
 _NEGLIGIBLE = 8.0
 
@@ -371,7 +374,7 @@ def _systematic(fit: Fit, cloud: Cloud) -> float:
     where two of these are equal, so are two of its own.  Noise would hardly let so many
     deviations coincide.
     """
-    if cloud.n_vertices < 3:
+    if cloud.n_vertices < 4:
         return 0.0
     ideal = fit.vertices[fit.alignment.permutation]
     i, j = np.triu_indices(cloud.n_vertices, 1)
@@ -392,7 +395,7 @@ def _systematic(fit: Fit, cloud: Cloud) -> float:
         by_chance = n_pairs / (fineness * np.sqrt(np.pi))
         tail = float(pdtrc(near - 1, by_chance)) if near else 1.0
         least = min(least, float(np.log(max(tail, 1e-300) / _SURPRISE)))
-    return least
+    return max(least, -_MOST_SYSTEMATIC)
 
 
 def _spaces(
