@@ -25,12 +25,12 @@ from geomsup.interference import (
 )
 from geomsup.matching import Background, MatchResult, ShapeMatch, match_directions
 from geomsup.matching.evidence import NOISE_GRID
+from geomsup.orthogonality import orthogonal_within
 from geomsup.partition import (
     MAX_LEAKAGE,
     Part,
     Partition,
     best_partition,
-    orthogonal_within,
     partition_by,
 )
 from geomsup.report import ComponentReport, GeometryReport, Unstructured

@@ -73,7 +73,7 @@ def neighbour_pairs(cosines: Array, dim: int) -> IntArray:
     share = min(1.0, _CHANCE_NEIGHBOURS / max(n - 1, 1))
     least = 0.0 if dim < 2 else float(np.sqrt(1 - betaincinv((dim - 1) / 2, 0.5, share)))
     strength = np.abs(cosines)
-    np.fill_diagonal(strength, 0.0)
+    np.fill_diagonal(strength, -1.0)
     n_nearest = min(_NEAREST, n - 1)
     nearest = np.argpartition(-strength, n_nearest - 1, axis=1)[:, :n_nearest]
     rows = np.repeat(np.arange(n), n_nearest)

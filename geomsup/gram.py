@@ -26,7 +26,6 @@ __all__ = [
     "GramSummary",
     "cosine_matrix",
     "dimensionality_of",
-    "direction_rows",
     "feature_dimensionality",
     "feature_norms",
     "gram_matrix",
@@ -317,10 +316,7 @@ def welch_bound(n_vectors: int, dim: int) -> float:
     for name, value in (("n_vectors", n_vectors), ("dim", dim)):
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         if not whole or value < 0:
-            raise GeomsupError(
-                f"expected {name} as a whole number from 0 on, got {shorten(value)}; pass the "
-                "number of vectors and the dimension of their span"
-            )
+            raise GeomsupError(f"expected {name} as a whole number ≥ 0, got {shorten(value)}")
     if dim == 0 or n_vectors <= dim:
         return 0.0
     return float(np.sqrt((n_vectors - dim) / (dim * (n_vectors - 1))))
@@ -384,36 +380,6 @@ def unit_columns(weights: Array) -> tuple[Array, Array]:
     again = np.linalg.norm(units, axis=0)
     units /= np.where(again > 0, again, 1.0)
     return units, norms
-
-
-def direction_rows(directions: object, *, feature_axis: int = 0) -> Array:
-    """Return directions given in any form as unit rows, shape (n_directions, dim).
-
-    Parameters
-    ----------
-    directions : array_like, torch.Tensor, str or path
-        Whatever :func:`geomsup.weights.as_weights` accepts, of any lengths but zero.
-    feature_axis : int, default 0
-        The axis that counts directions; points on a sphere are rows by custom.
-
-    Raises
-    ------
-    WeightsError, GeomsupError
-        If it is no finite matrix, or a direction has no length.
-
-    Examples
-    --------
-    >>> direction_rows([[3.0, 4.0], [0.0, 2.0], [-1.0, 0.0]])
-    array([[ 0.6,  0.8],
-           [ 0. ,  1. ],
-           [-1. ,  0. ]])
-    """
-    units, norms = unit_columns(as_weights(directions, feature_axis=feature_axis))
-    if not norms.all():
-        raise GeomsupError(
-            f"expected directions of non-zero length, got zero at {int(np.argmin(norms))}; drop it"
-        )
-    return np.ascontiguousarray(units.T)
 
 
 def coherence_of_units(units: Array) -> float:

@@ -25,6 +25,7 @@ from geomsup.interference import build_graph
 from geomsup.matching import ShapeMatch
 from geomsup.report_checks import check_report
 from geomsup.report_tables import table_of
+from geomsup.report_text import HEADER, aligned_table, counted, row_of, shortened
 from geomsup.restoring import ByContent, restored
 from geomsup.sphere.compare import OptimaComparison
 
@@ -161,10 +162,10 @@ class ComponentReport(ByContent):
 
     def __str__(self) -> str:
         lines = [
-            f"{self.name}: {_counted(len(self.features), 'feature', 'features')} on "
-            f"{_counted(self.n_vertices, 'vertex', 'vertices')}, "
+            f"{self.name}: {counted(len(self.features), 'feature', 'features')} on "
+            f"{counted(self.n_vertices, 'vertex', 'vertices')}, "
             f"rank {self.rank}",
-            f"  features        {_shortened(self.features, 60)}",
+            f"  features        {shortened(self.features, 60)}",
             f"  norms           {self.norms.min():.4f} – {self.norms.max():.4f}",
             f"  dimensionality  {self.dimensionalities.min():.4f} – "
             f"{self.dimensionalities.max():.4f}",
@@ -190,7 +191,7 @@ class ComponentReport(ByContent):
         return f"<pre>{html.escape(str(self))}</pre>"
 
     def __repr__(self) -> str:
-        return f"<ComponentReport: {self.name}, features {_shortened(self.features, 40)}>"
+        return f"<ComponentReport: {self.name}, features {shortened(self.features, 40)}>"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,7 +229,7 @@ class Unstructured:
 
     def __str__(self) -> str:
         return (
-            f"{_counted(len(self.features), 'feature', 'features')} of rank {self.rank} in no "
+            f"{counted(len(self.features), 'feature', 'features')} of rank {self.rank} in no "
             f"structure: mean cos² {self.mean_square_cosine:.3g} (independent directions "
             f"{self.chance_square_cosine:.3g}), largest |cosine| {self.coherence:.3f}, "
             f"participation ratio {self.participation_ratio:.1f}, "
@@ -387,10 +388,10 @@ class GeometryReport(ByContent):
     def __str__(self) -> str:
         lines = [self._summary()]
         if self.components:
-            lines += [f"found: {self._found()}", "", *_table(_HEADER, self._rows())]
+            lines += [f"found: {self._found()}", "", *aligned_table(HEADER, self._rows())]
         if len(self.components) > _MAX_ROWS:
             left_out = len(self.components) - _MAX_ROWS
-            lines.append(f"… and {_counted(left_out, 'more component', 'more components')}")
+            lines.append(f"… and {counted(left_out, 'more component', 'more components')}")
         if self.unstructured is not None:
             lines += ["", f"unstructured: {self.unstructured}"]
         lines += [
@@ -404,7 +405,7 @@ class GeometryReport(ByContent):
     def _repr_html_(self) -> str:
         # A page outside a notebook has no style for tables of its own.
         cell = 'style="border:1px solid #8888; padding:.2em .6em; text-align:left"'
-        head = "".join(f"<th {cell}>{html.escape(text)}</th>" for text in _HEADER)
+        head = "".join(f"<th {cell}>{html.escape(text)}</th>" for text in HEADER)
         body = "".join(
             "<tr>" + "".join(f"<td {cell}>{html.escape(text)}</td>" for text in row) + "</tr>"
             for row in self._rows()
@@ -427,90 +428,4 @@ class GeometryReport(ByContent):
         )
 
     def _rows(self) -> list[list[str]]:
-        return [_row(component) for component in self.components[:_MAX_ROWS]]
-
-
-_HEADER = [
-    "name",
-    "n",
-    "rank",
-    "P",
-    "rms angle",
-    "D",
-    "norm",
-    "leak",
-    "|cos| ≥",
-    "evidence",
-    "Thomson",
-    "runner-up",
-    "features",
-]
-
-
-def _row(component: ComponentReport) -> list[str]:
-    match = component.match
-    others = [m for m in component.candidates if match is None or m.shape != match.shape]
-    runner_up = f"{others[0].shape} {others[0].probability:.2f}" if others else "–"
-    irregular = component.irregular_probability
-    if (
-        match is not None
-        and component.n_vertices > 1
-        and (not others or irregular > others[0].probability)
-    ):
-        runner_up = f"irregular {irregular:.2f}"
-    probability = irregular if match is None else match.probability
-    angle = "–" if match is None else f"{np.degrees(match.rms_angle):.2f}°"
-    return [
-        component.label,
-        str(len(component.features)),
-        str(component.rank),
-        "–" if component.n_vertices == 1 else f"{probability:.3f}",
-        "–" if component.n_vertices == 1 else angle,
-        _spread(component.dimensionalities),
-        _spread(component.norms),
-        f"{100 * component.leakage:.1f}%",
-        "–" if component.n_vertices == 1 else f"{component.cohesion:.2f}",
-        "–" if component.n_vertices == 1 else f"{component.log_evidence:.0f}",
-        _above(component.thomson),
-        runner_up if component.n_vertices > 1 else "–",
-        _shortened(component.features, 24),
-    ]
-
-
-def _above(thomson: OptimaComparison | None) -> str:
-    """Energy above the best known, in per cent."""
-    if thomson is None:
-        return "–"
-    return "optimum" if thomson.verdict == "optimum" else f"{100 * thomson.excess:+.2f}%"
-
-
-def _counted(n: int, one: str, many: str) -> str:
-    return f"{n} {one if n == 1 else many}"
-
-
-def _spread(values: Array) -> str:
-    low, high = f"{values.min():.3f}", f"{values.max():.3f}"
-    return low if low == high else f"{low}–{high}"
-
-
-def _shortened(features: tuple[int, ...], width: int) -> str:
-    text = " ".join(str(i) for i in features)
-    if len(text) <= width:
-        return text
-    kept = text[: width - 2].rsplit(" ", 1)[0]
-    return f"{kept} …"
-
-
-def _table(header: list[str], rows: list[list[str]]) -> list[str]:
-    """Lay out columns: numbers flush right, the first and the last column flush left."""
-    widths = [max(len(row[k]) for row in [header, *rows]) for k in range(len(header))]
-    flush_left = {0, len(header) - 2, len(header) - 1}
-
-    def line(row: list[str]) -> str:
-        cells = [
-            text.ljust(width) if k in flush_left else text.rjust(width)
-            for k, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        return "  ".join(cells).rstrip()
-
-    return [line(header), "  ".join("─" * width for width in widths), *map(line, rows)]
+        return [row_of(component) for component in self.components[:_MAX_ROWS]]

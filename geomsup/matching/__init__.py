@@ -11,8 +11,8 @@ from geomsup.matching.match import (
     ShapeMatch,
     match_directions,
     match_shape,
-    structure_log_evidence,
 )
+from geomsup.matching.posterior import structure_log_evidence
 
 __all__ = [
     "Background",

@@ -25,8 +25,9 @@ Array = NDArray[np.float64]
 # An axis along which all directions together have less than the least noise is not filled.
 _UNFILLED = float(NOISE_GRID[0])
 # Directions fill their space unevenly if their mean cos² is this many times 1/rank.  A crowd with
-# structures in it stays below; embeddings and clusters reach ten and more.
-_ANISOTROPIC = 1.5
+# structures in it stays below; embeddings and clusters reach ten and more.  Of fewer directions
+# than this the structures themselves decide the mean.
+_ANISOTROPIC, _MANY = 1.5, 100
 # The most dimensions that a space is ever taken to have: more than any network's residual stream.
 LARGEST_DIM = 16384
 # Ratio of neighbouring dimensions in a geometric grid.
@@ -82,16 +83,27 @@ def background_of(units: Array) -> Background:
     energies = np.maximum(np.linalg.eigvalsh(small), 0.0)
     rank = max(1, int(np.count_nonzero(energies > _UNFILLED**2)))
     if rank < n_vertices:
-        # Σ_ij cos² is the sum of the squared energies, and its diagonal has n of it.
-        mean_square = float((energies**2).sum() - n_vertices) / (n_vertices * (n_vertices - 1))
-        dim = max(2, round(1 / mean_square)) if mean_square * rank > _ANISOTROPIC else rank
-        dim = min(dim, rank)
+        dim = _leaned_on(energies, rank)
         return Background(dim=dim, largest=dim, n_directions=n_vertices, rank=rank)
     log_det = float(np.log(energies).sum())
     dims = dimensions_between(n_vertices, LARGEST_DIM)
     densities = [gram_log_density(log_det, n_vertices, dim) for dim in dims]
-    likeliest = dims[int(np.argmax(densities))]
-    return Background(dim=likeliest, largest=LARGEST_DIM, n_directions=n_vertices, rank=n_vertices)
+    return Background(
+        dim=_leaned_on(energies, dims[int(np.argmax(densities))]),
+        largest=LARGEST_DIM,
+        n_directions=n_vertices,
+        rank=rank,
+    )
+
+
+def _leaned_on(energies: Array, dim: int) -> int:
+    """Return ``dim``, or less where many directions lean on some axes more than on others."""
+    n = round(float(energies.sum()))
+    if n < _MANY:
+        return dim
+    # Σ_ij cos² is the sum of the squared energies, and its diagonal has n of it.
+    mean_square = float((energies**2).sum() - n) / (n * (n - 1))
+    return max(2, round(1 / mean_square)) if mean_square * dim > _ANISOTROPIC else dim
 
 
 def log_determinant(singular_values: Array, n_vertices: int, dim: int) -> float:
