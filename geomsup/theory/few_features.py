@@ -135,11 +135,17 @@ def _step(level: _Level, weight: FloatArray, p: FloatArray, is_own: BoolArray) -
     near, far = level.values[..., :half, :], level.values[..., half:, :]
 
     far1 = _shifted(far, 1)
-    slope = (far1 - _shifted(near, 1)) * inverse  # ∫ S_q(c + a u) du
+    # ∫ S_q(c + a u) du, and ∫ u S_q, ∫ u² S_q below; their limits where the weight is zero.
+    absent = weight == 0.0
+    slope = np.where(absent, near, (far1 - _shifted(near, 1)) * inverse)
     plain = (1.0 - p) * near + p * slope
     once_inner = far1 - _shifted(slope, 1)
-    once = p * inverse * once_inner  # ∫ u S_q(c + a u) du, by parts
-    twice = p * inverse * (far1[0, 0] - 2.0 * inverse * _shifted(once_inner[0, 0], 1))
+    once = p * np.where(absent, near / 2.0, inverse * once_inner)  # by parts
+    twice = p * np.where(
+        absent,
+        near[0, 0] / 3.0,
+        inverse * (far1[0, 0] - 2.0 * inverse * _shifted(once_inner[0, 0], 1)),
+    )
 
     values = np.empty((near.shape[0] + 1, *near.shape[1:]))
     values[:-1, 0] = plain[:, 0]
@@ -152,9 +158,9 @@ def _step(level: _Level, weight: FloatArray, p: FloatArray, is_own: BoolArray) -
     near, far = bound[..., :half, :], bound[..., half:, :]
     size = np.abs(inverse)
     far1 = _shifted(far, 1)
-    slope = (far1 + _shifted(near, 1)) * size
+    slope = np.where(absent, near, (far1 + _shifted(near, 1)) * size)
     plain = (1.0 - p) * near + p * slope
-    own = p * size * (far1[0] + _shifted(slope[0], 1))
+    own = p * np.where(absent, near[0], size * (far1[0] + _shifted(slope[0], 1)))
     errors = np.stack([plain[0], np.where(is_own, own, plain[1])])
     return _Level(values, errors, level.moments)
 

@@ -51,12 +51,14 @@ def row_terms(
         Error that the importance-weighted sum of the rows' losses may have, relative to that sum.
         Where it cannot be reached the errors returned say so.
     """
+    # Where p = 0 the feature is never there: its weight must not widen the range of s, nor come to
+    # stand among the weights that are zero.
+    a = np.where(p > 0.0, a, 0.0)
     low = b + np.minimum(a, 0.0).sum(1)
     high = b + np.maximum(a, 0.0).sum(1)
     is_open = low >= 0.0
     is_dead = (high <= 0.0) & ~is_open
-    # Where p = 0 the feature is never there, whatever its weight.
-    counts = (a != 0.0) & (p > 0.0)
+    counts = a != 0.0
     counts[np.arange(len(own)), own] = True
     is_few = ~is_open & ~is_dead & (counts.sum(1) <= MOST_FEATURES)
     is_many = ~(is_open | is_dead | is_few)
@@ -92,7 +94,7 @@ def _put(into: RowTerms, which: NDArray[np.bool_], terms: RowTerms) -> None:
 def _few(a: FloatArray, b: FloatArray, own: IndexArray, p: FloatArray) -> RowTerms:
     """Sort each row by weight, leave out the features that have none, and put them back."""
     rows = np.arange(len(own))
-    size = np.where(p > 0.0, np.abs(a), 0.0)
+    size = np.abs(a)
     # A row's own feature stays even when its weight is zero: first among the zeros.
     last = np.ones(a.shape, dtype=bool)
     last[rows, own] = False
