@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize_scalar
 
 from geomsup.errors import GeomsupError, shorten
 from geomsup.shapes import get_shape
@@ -50,6 +50,7 @@ _NEWTON_NORMS = (0.5, 0.75, 1.0)
 _MOST_NEWTON = 30
 _MOST_NORM2 = 2.0
 _N_GRID = 400  # points on which the sparse limit is looked at before it is refined
+_N_MEMBERS = 33  # members of a family among which the best is looked for before it is refined
 _OBTUSE = 1e-12  # cosines up to here count as not positive
 
 
@@ -182,7 +183,8 @@ def sparse_limit(shape: str) -> SparseLimit:
     Parameters
     ----------
     shape : str
-        A name of the catalogue whose vertices are all equivalent, such as ``"pentagon"``.
+        A name of the catalogue whose vertices are all equivalent, such as ``"pentagon"``.  The free
+        parameter of a family is optimised too.
 
     Returns
     -------
@@ -216,12 +218,40 @@ def sparse_limit(shape: str) -> SparseLimit:
             f"expected a shape whose vertices are all equivalent, got {shorten(found.name)}; use "
             "symmetric_optimum at a small feature_probability"
         )
-    k, others = found.n_vertices, profiles[0, :-1]
+    family = found.family
+    if family is None:
+        return _limit_of(found.name, found.gram)
+
+    # The free parameter of a family is part of what is best.
+    def member(value: float) -> SparseLimit:
+        vertices = family.build(value)
+        return _limit_of(found.name, vertices @ vertices.T)
+
+    def cost(value: float) -> tuple[int, float]:
+        limit = member(value)
+        return -limit.order, limit.coefficient
+
+    low, high = family.bounds
+    grid = np.linspace(low, high, _N_MEMBERS)
+    at = min(range(len(grid)), key=lambda index: cost(float(grid[index])))
+    order = member(float(grid[at])).order
+    polished = minimize_scalar(
+        lambda value: member(value).coefficient if member(value).order == order else np.inf,
+        bounds=(float(grid[max(at - 1, 0)]), float(grid[min(at + 1, len(grid) - 1)])),
+        method="bounded",
+        options={"xatol": 1e-10},
+    )
+    return min(member(float(polished.x)), member(float(grid[at])), key=lambda x: x.coefficient)
+
+
+def _limit_of(name: str, gram: FloatArray) -> SparseLimit:
+    """The limit for one arrangement of equivalent vertices, by its cosines."""
+    k, others = len(gram), np.sort(gram[0])[:-1]
     positive = others[others > _OBTUSE]
     if not positive.size:
         d = -others
         pairs = float(np.sum(d**2 / 3.0 - d**3 / 6.0))
-        return SparseLimit(shape=found.name, order=2, coefficient=k * pairs, norm2=1.0, bias=0.0)
+        return SparseLimit(shape=name, order=2, coefficient=k * pairs, norm2=1.0, bias=0.0)
 
     def parts(y: float) -> tuple[float, float, float]:
         """q = 1 − y + κ, r = 2κ − y(1 − y) and h."""
@@ -243,6 +273,4 @@ def sparse_limit(shape: str) -> SparseLimit:
     y = float(brentq(slope, low, high, xtol=1e-15)) if slope(low) < 0.0 < slope(high) else low
     q, r, loss = parts(y)
     norm2 = (1.0 - r / (2.0 * q)) / (1.0 - y)
-    return SparseLimit(
-        shape=found.name, order=1, coefficient=k * loss, norm2=norm2, bias=-norm2 * y
-    )
+    return SparseLimit(shape=name, order=1, coefficient=k * loss, norm2=norm2, bias=-norm2 * y)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from geomsup.progress import bar
 from geomsup.report import GeometryReport
 from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem, batch_losses
+from geomsup.theory.starts import composed_starts, moved_starts
 
 __all__ = ["BestConfiguration", "LocalMinimum", "best_configuration", "configuration_name"]
 
@@ -30,6 +31,8 @@ FloatArray = NDArray[np.float64]
 # Losses closer than this, relative, belong to one minimum; descents end far closer than that.
 _SAME_LOSS, _SAME_SMALL_LOSS = 1e-8, 1e-12
 _MOST_PARAMETERS = 2000
+# Minima from which moves are tried, moves in a round, and rounds.
+_MOVED_FROM, _MOST_MOVES, _MOST_ROUNDS = 1, 24, 4
 _GRADIENT_TOL = 1e-12
 # Descents that stopped at a larger gradient, relative to the loss, are not called minima; and
 # where the loss vanishes, at a larger one than can be told from rounding.
@@ -44,7 +47,8 @@ class LocalMinimum:
     ----------
     loss : float
     share : float
-        Share of all starts that ended here.
+        Share of the random starts that ended here; 0 for what only a composition of shapes or a
+        move from another minimum has found.
     name : str
         For example ``"pentagon"`` or ``"digon + digon, 1 dropped"``.
     W : ndarray of shape (n_hidden, n_features)
@@ -182,7 +186,9 @@ def best_configuration(
 
     Notes
     -----
-    BFGS on :func:`expected_loss`, all starts in one batch.  That no lower minimum exists is not
+    BFGS on :func:`expected_loss`, all starts in one batch: random ones, and compositions of
+    catalogue shapes with the important features first.  From the best minima features are then
+    dropped, revived and exchanged as long as that leads lower.  That no lower minimum exists is not
     proved; the share of starts that found the best one says how hard it was to find.
 
     Examples
@@ -204,9 +210,31 @@ def best_configuration(
     scale = rng.uniform(0.3, 1.3, size=(count, 1, 1))
     W = rng.normal(size=(count, m, n)) * scale / np.sqrt(m)
     b = rng.normal(scale=0.2, size=(count, n)) - 0.1
-    starts = np.concatenate([W.reshape(count, -1), b], axis=1)
-    with bar(count, "searching", "start", progress) as arrived:
-        return minima_from(starts, m, problem, arrived)
+    random = np.concatenate([W.reshape(count, -1), b], axis=1)
+    composed = composed_starts(n, m, problem.importance.reshape(-1), rng)
+    with bar(count + len(composed), "searching", "start", progress) as arrived:
+        found = minima_from(np.concatenate([random, composed]), m, problem, arrived, n_random=count)
+    return _moved(found, m, problem, rng)
+
+
+def _moved(
+    found: BestConfiguration, n_hidden: int, problem: Problem, rng: np.random.Generator
+) -> BestConfiguration:
+    """Move from the best minima to others until none of the moves leads lower."""
+    importance = problem.importance.reshape(-1)
+    for _ in range(_MOST_ROUNDS):
+        best = found.minima[:_MOVED_FROM]
+        near = [moved_starts(each.W, each.b, importance, rng) for each in best]
+        try:
+            other = minima_from(np.concatenate(near)[:_MOST_MOVES], n_hidden, problem, n_random=0)
+        except GeomsupError:  # none of them converged: nothing is known to be lower
+            return found
+        lower = other.loss < (1.0 - _SAME_LOSS) * found.loss - _SAME_SMALL_LOSS
+        if not lower:
+            return found
+        new = [each for each in other.minima if each.loss < (1.0 - _SAME_LOSS) * found.loss]
+        found = replace(found, minima=(*new, *found.minima))
+    return found
 
 
 def minima_from(
@@ -214,9 +242,15 @@ def minima_from(
     n_hidden: int,
     problem: Problem,
     arrived: Callable[[int], None] | None = None,
+    *,
+    n_random: int | None = None,
 ) -> BestConfiguration:
-    """The distinct minima that descents from given points reach."""
+    """The distinct minima that descents from given points reach.
+
+    The first ``n_random`` of them, all by default, are those of which shares are taken.
+    """
     n = problem.n_features
+    counted = len(starts) if n_random is None else n_random
     normal, size = problem.normalised()
     loss = packed_loss(n_hidden, normal)
     ends = descend(loss, starts, gradient_tol=_GRADIENT_TOL, arrived=arrived)
@@ -252,7 +286,7 @@ def minima_from(
         minima.append(
             LocalMinimum(
                 loss=float(size * ends.value[group[0]]),
-                share=len(group) / len(starts),
+                share=sum(index < counted for index in group) / max(counted, 1),
                 name=configuration_name(report),
                 W=W,
                 b=b,
@@ -260,7 +294,7 @@ def minima_from(
             )
         )
     return BestConfiguration(
-        minima=tuple(minima), n_starts=len(starts), n_converged=int(converged.sum())
+        minima=tuple(minima), n_starts=counted, n_converged=int(converged[:counted].sum())
     )
 
 
