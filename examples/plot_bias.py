@@ -16,6 +16,7 @@ the answer for the ReLU model too?
 import matplotlib.pyplot as plt
 import numpy as np
 
+from geomsup.plotting import name_color
 from geomsup.theory import best_configuration, expected_loss, symmetric_optimum
 
 rng = np.random.default_rng(0)
@@ -51,7 +52,8 @@ print(f"one arrow reversed: loss {expected_loss(triangle.W * signs, b, 1.0).loss
 p = np.linspace(0.01, 1.0, 34)
 fig, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
 for size, shape in ((2, "digon"), (3, "triangle"), (5, "pentagon")):
-    ax.plot(p, [symmetric_optimum(shape, size, x).bias for x in p], label=shape)
+    bias = [symmetric_optimum(shape, size, x).bias for x in p]
+    ax.plot(p, bias, label=shape, color=name_color(shape))
 ax.plot(p, p / 2, color="0.6", linestyle=":", label="dropped feature, p/2")
 ax.axhline(0.0, color="0.6", linewidth=0.8)
 ax.set(xlabel="feature probability $p = 1 - S$", ylabel="best bias $b_i$", xlim=(0, 1))

@@ -316,7 +316,7 @@ def welch_bound(n_vectors: int, dim: int) -> float:
     for name, value in (("n_vectors", n_vectors), ("dim", dim)):
         whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
         if not whole or value < 0:
-            raise GeomsupError(f"expected {name} as a whole number ≥ 0, got {shorten(value)}")
+            raise GeomsupError(f"expected {name} as a whole number from 0 on, got {shorten(value)}")
     if dim == 0 or n_vectors <= dim:
         return 0.0
     return float(np.sqrt((n_vectors - dim) / (dim * (n_vectors - 1))))

@@ -53,6 +53,9 @@ _HEIGHT_IN_GAP = 0.25
 # A cut that leaves less than this share of any component's interference to the others, and whose
 # components all have a shape or fill their span evenly, leaves no crowd in which to look for more.
 _CLEAN = 0.1
+# A single direction that shares more of its interference than this is not alone: it has less than
+# .8 of a dimension to itself.
+_ALONE = 0.2
 # Less log evidence than this is rounding.
 _NOTHING = 1e-9
 # Directions that form no structure are one irregular component if they are few, and if they are
@@ -190,13 +193,13 @@ def _told_apart(
             weigher.gain(part) > _NOTHING
             or weigher.weigh(part).shaped
             # Few directions of which one leans on others are looked at together.
-            or (len(part) <= FEW and leakages[part].max() > MAX_LEAKAGE)
+            or (len(part) <= FEW and leakages[part].max() > _ALONE)
         )
     ]
     # A part without evidence is so many single directions.
     inside = np.concatenate([*kept, np.empty(0, dtype=np.intp)])
     singles = np.setdiff1d(np.arange(len(leakages)), inside)
-    alone = leakages[singles] <= MAX_LEAKAGE
+    alone = leakages[singles] <= _ALONE
     kept += [np.array([single]) for single in singles[alone]]
     left = singles[~alone]
     if 0 < len(left) <= FEW or _evenness(weigher, left, weigher.background.dim) > _EVEN:

@@ -142,7 +142,7 @@ def log_prior(sizes: list[int]) -> float:
     ways = gammaln(sum(sizes) + 1) - gammaln(np.array(sizes) + 1).sum()
     alone = sizes.count(1)
     # Structures beside as many strangers may have come together by chance, like those of a crowd.
-    crowded = len(sizes) > alone >= len(sizes) - alone
+    crowded = len(sizes) > alone >= max(2, len(sizes) - alone)
     cost = _SPLIT_COST + (CROWD_COST if crowded else 0.0)
     return float(gammaln(repeated + 1).sum() - ways) - cost
 

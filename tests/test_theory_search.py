@@ -1,4 +1,4 @@
-"""Searches that random starts alone would lose, limits of families, and features that are absent."""
+"""Searches that random starts alone would lose, limits of families, and absent features."""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ class Census:
     Attributes
     ----------
     names : ndarray of str
-        Name of the component that the feature belongs to; empty for a dropped feature.
+        Name of the component that the feature belongs to, "unstructured" if it belongs to none;
+        empty for a dropped feature.
     components : ndarray of int
         Number of that component within its model; -1 for a dropped feature.
     ranks : ndarray of int
@@ -66,6 +67,11 @@ def census_of(weights: FloatArray) -> Census:
             names[k, inside] = component.name
             components[k, inside] = number
             ranks[k, inside] = component.rank
+        if report.unstructured is not None:
+            inside = list(report.unstructured.features)
+            names[k, inside] = "unstructured"
+            components[k, inside] = len(report.components)
+            ranks[k, inside] = report.unstructured.rank
     return Census(
         names=names.astype(np.str_),
         components=components,
