@@ -272,9 +272,7 @@ def _component(
     result = match_directions(
         directions.T, background=background, noise=noise, max_candidates=max_candidates
     )
-    # Left-overs of a larger matrix that are put side by side were told from nothing.
-    told = len(on_vertex) in (1, background.n_directions) or part.log_evidence > 0
-    match = _carried(result, leakage) if told and not _is_shared_ray(on_vertex) else None
+    match = None if part.left_over or _is_shared_ray(on_vertex) else _carried(result, leakage)
     rank = match.dim if match else result.generic_rank
     spanned = _in_own_span(directions, rank)
     return ComponentReport(

@@ -18,7 +18,7 @@ as orthogonal as the noise of the two allows.  The partition with the greatest i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,12 +68,14 @@ class Part:
     """Directions that belong together.
 
     ``cohesion`` is the least |cosine| at which they hang together, and ``log_evidence`` what speaks
-    for them over independent directions, in nats.
+    for them over independent directions, in nats.  A part that is ``left_over`` has only been put
+    together for a reader to look at.
     """
 
     members: IntArray
     cohesion: float
     log_evidence: float
+    left_over: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -202,9 +204,11 @@ def _told_apart(
     alone = leakages[singles] <= _ALONE
     kept += [np.array([single]) for single in singles[alone]]
     left = singles[~alone]
+    parts = [_part(weigher, part) for part in kept]
     if 0 < len(left) <= FEW or _evenness(weigher, left, weigher.background.dim) > _EVEN:
-        kept, left = [*kept, left], left[:0]
-    return tuple(_part(weigher, part) for part in kept), left
+        several = 1 < len(left) < len(leakages)
+        parts, left = [*parts, replace(_part(weigher, left), left_over=several)], left[:0]
+    return tuple(parts), left
 
 
 def _is_whole(weigher: Weigher, members: IntArray) -> bool:
