@@ -41,7 +41,7 @@ _HOPELESS = 12.0
 _SEEN_IN_TRAINING = frozenset(["digon", "triangle", "tetrahedron", "pentagon", "square antiprism"])
 _SEEN_WEIGHT = 8.0
 # A figure that has lost a vertex is rarer than a whole one.
-_VACANT_WEIGHT = 0.1
+_VACANT_WEIGHT = 0.02
 
 
 class CandidateSet:

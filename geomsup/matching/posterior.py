@@ -161,5 +161,5 @@ def _generic_prior(n_vertices: int, *, part: bool) -> float:
     and two or three of them are easily like a digon or a triangle by chance.  As a part of a matrix
     that was chosen for its interference, they hardly form anything else.
     """
-    few = {2: 0.2, 3: 0.1} if part else {2: 0.7, 3: 0.35}
-    return few.get(n_vertices, 0.35 if n_vertices < 9 else 0.8)
+    few = {2: 0.2, 3: 0.1} if part else {2: 0.7, 3: 0.3}
+    return few.get(n_vertices, 0.3 if n_vertices < 9 else 0.8)
