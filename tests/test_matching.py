@@ -57,7 +57,7 @@ def test_every_shape_is_recognised_in_its_own_and_in_more_dimensions(shape: str)
     for m in (dim, dim + 3):
         result = match_directions(planted(shape, m, 0.02, rng).T)
         assert result.candidates[0].shape == shape
-        assert result.candidates[0].probability > 0.9
+        assert result.candidates[0].probability > (0.5 if get_shape(shape).vacant_of else 0.9)
         if get_shape(shape).n_vertices >= 4:
             assert result.candidates[0].noise == pytest.approx(0.02, rel=0.7)
 
