@@ -148,7 +148,8 @@ def expected_loss(
     Raises
     ------
     ToleranceError
-        If the error bound stays above ``tol`` times the loss (and above rounding).  Many features
+        If the truncation error stays above ``tol`` times the loss (and above rounding); rounding
+        itself, which can exceed it for rare features, is in ``error_bound`` alone.  Many features
         whose weights differ by several orders of magnitude are the hard case.
     GeomsupError
         If the input is not finite, of the wrong length, or out of range.
