@@ -73,8 +73,9 @@ def test_the_sparse_limit_of_polygons(
 @pytest.mark.parametrize("shape", ["pentagon", "hexagon", "square antiprism", "icosahedron"])
 def test_exact_losses_approach_the_sparse_limit(shape: str) -> None:
     # The loss at the limit's norm and bias is p·coefficient + O(p²): one formula against another.
-    limit, n = sparse_limit(shape), get_shape(shape).n_vertices
-    W = np.sqrt(limit.norm2) * get_shape(shape).vertices.T
+    limit, n, family = sparse_limit(shape), get_shape(shape).n_vertices, get_shape(shape).family
+    vertices = family.build(limit.parameter) if family else get_shape(shape).vertices
+    W = np.sqrt(limit.norm2) * vertices.T
     excess = [
         abs(expected_loss(W, limit.bias, p).loss / (p * limit.coefficient) - 1)
         for p in (1e-3, 1e-4)

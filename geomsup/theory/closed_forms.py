@@ -7,7 +7,7 @@ arrangements of unit vectors without bias that the paper's theoretical phase dia
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -155,6 +155,9 @@ class SparseLimit:
         Of the sum over the features of the shape.
     norm2, bias : float
         |W_i|² and b_i in the limit.
+    parameter : float or None
+        The best free parameter, to be given to the ``family`` of the shape; None where the shape
+        has none.
     """
 
     shape: str
@@ -162,6 +165,7 @@ class SparseLimit:
     coefficient: float
     norm2: float
     bias: float
+    parameter: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON."""
@@ -169,9 +173,11 @@ class SparseLimit:
 
     def __str__(self) -> str:
         power = "p" if self.order == 1 else f"p^{self.order}"
+        family = get_shape(self.shape).family
+        free = f", {family.parameter} {self.parameter:.6g}" if family else ""
         return (
             f"{self.shape} as p → 0: loss {self.coefficient:.12g} {power}, "
-            f"|W|² {self.norm2:.12g}, b {self.bias:.12g}"
+            f"|W|² {self.norm2:.12g}, b {self.bias:.12g}{free}"
         )
 
     __repr__ = __str__
@@ -225,7 +231,7 @@ def sparse_limit(shape: str) -> SparseLimit:
     # The free parameter of a family is part of what is best.
     def member(value: float) -> SparseLimit:
         vertices = family.build(value)
-        return _limit_of(found.name, vertices @ vertices.T)
+        return replace(_limit_of(found.name, vertices @ vertices.T), parameter=value)
 
     def cost(value: float) -> tuple[int, float]:
         limit = member(value)
