@@ -273,7 +273,8 @@ def _extended_moments(
     n_powers = moments.shape[3]
     r = np.arange(n_powers, dtype=np.float64)[:, None]
     flip = weight < 0.0
-    scale = np.cumprod(np.vstack([np.ones_like(weight), np.abs(weight) / r[1:]]), axis=0)
+    steps = np.vstack([np.ones_like(weight), np.abs(weight) / r[1:]])
+    scale = np.asarray(np.cumprod(steps, axis=0), dtype=np.float64)
     away = scale * np.where(flip | (r == 0.0), 1.0 - p, 0.0)
     plain = scale * p / (r + 1.0)
     once = scale * p * np.where(flip, 1.0 / ((r + 1.0) * (r + 2.0)), 1.0 / (r + 2.0))

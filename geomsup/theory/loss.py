@@ -29,8 +29,9 @@ _EPS = float(np.finfo(np.float64).eps)
 # Importances and biases far inside the range of float64, so that squares and sums stay there.
 _LARGEST = 1e100
 _MOST_FEATURES = 4000
-# Losses below this share of the zero output's are no more than a product of two roundings.
-_NOTHING = 1e-28
+# Errors below this share of the zero output's loss are no errors: where an answer is nearly perfect
+# the Gram matrix is not known well enough for more.
+_NOTHING = 1e-18
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -154,9 +155,10 @@ def expected_loss(
     Raises
     ------
     ToleranceError
-        If ``error_bound`` stays above ``tol`` times the loss; where the loss is less than 1e-28 of
-        that of the zero output, it counts as zero.  Many features whose weights differ by several
-        orders of magnitude are the hard case.
+        If ``error_bound`` stays above ``tol`` times the loss, and above 1e-18 of the loss of the
+        zero output, which counts as nothing.  Hard cases are many features whose weights differ by
+        several orders of magnitude, and, for rounding, more than a hundred features at the default
+        ``tol``.
     GeomsupError
         If the input is not finite, of the wrong length, or out of range.
 
@@ -164,7 +166,9 @@ def expected_loss(
     -----
     Up to eight features with weight in a row: a recursion over the corners of the data's box that
     is exact to rounding.  More features: a Fourier series of the ReLU with the characteristic
-    function of the data, whose truncation error is bounded; O(n² K) for K terms.
+    function of the data, whose truncation error is bounded; O(n² K) for K terms.  Inputs with at
+    most two active features are integrated apart where features are rare, and always beside the
+    series, so that a loss of the order of p² keeps its relative accuracy.
 
     The model and its data are those of Elhage et al. 2022, "Toy Models of Superposition".
 
@@ -218,7 +222,6 @@ def matrix_of(W: object) -> FloatArray:
 def _evaluate(W: FloatArray, b: FloatArray, problem: Problem, tol: float) -> ExpectedLoss:
     rows = _rows_of(W[None], b[None], problem, tol, bounds=True)
     loss, bound = float(rows.losses.sum()), rows.error_bound
-    # Beside a perfect answer no error is relatively small.
     nothing = _NOTHING * float(problem.zero_output_loss)
     if bound > tol * loss + nothing:
         reached = f"{bound / loss:.1e}" if loss > 0 else "none"

@@ -133,18 +133,21 @@ def _many(
     own_p = p[np.arange(len(own)), own]
     weight = max(float(importance.sum()), 1e-300)
     size = known + float(np.sum(importance * own_p)) / 3.0
-    terms, plan, n_gradient = None, None, 0
+
+    terms, n_gradient, slope = None, 0, GRADIENT_SLACK * _ROUGH
     for goal in (_ROUGH, tol):
-        slope = GRADIENT_SLACK * goal
-        if terms is not None and plan is not None:
-            slope = min(slope, _WORST_GRADIENT)
+        if terms is not None:
             error = float(importance @ terms.truncation)
             size = max(known + float(importance @ terms.loss) - error, 0.1 * error)
-            if error <= tol * size and plan.n_gradient_terms(slope, own_p) <= n_gradient:
-                break
-        allowed = 0.9 * goal * size
+            # A term whose share is lost in rounding is not worth summing.
+            goal = max(goal, float(importance @ terms.rounding) / size)
+            slope = min(GRADIENT_SLACK * goal, _WORST_GRADIENT)
+        allowed = 0.8 * goal * size
         plan = plan_series(a, b, own, p, 0.1 * allowed / weight)
-        n_gradient = plan.n_gradient_terms(slope, own_p)
+        n_needed = plan.n_gradient_terms(slope, own_p)
+        if terms is not None and error <= goal * size and n_needed <= n_gradient:
+            break
+        n_gradient = n_needed
         n_terms = max(plan.n_terms(0.9 * allowed, importance), n_gradient)
         terms = series_terms(a, b, own, p, plan, n_terms, n_gradient)
     assert terms is not None

@@ -52,8 +52,10 @@ GRADIENT_SLACK = 2000.0
 _MOST_GRADIENT_TERMS = 1 << 13
 # Above this many features the pairs cost more than the terms that they save.
 _MOST_FOR_PAIRS = 64
+# Off by so much are ρ₂/2, in units of s², and ρ₀ where |s| > H.
+BEYOND_SQUARE, BEYOND_SIGN = 0.5, 2.0
 # Where inputs with many active features are less common than this, no difference is taken …
-_RARE = 0.05
+_RARE = 0.3
 # … nor where a feature is so nearly certain that the odds overflow.
 _CERTAIN = 1.0 - 1e-9
 # Complex numbers in one array of a block of work: what a processor's cache holds several of.
@@ -101,7 +103,8 @@ class Plan:
 
     def n_terms(self, allowed: float, importance: FloatArray) -> int:
         """Fewest odd terms whose weighted tails stay within `allowed`, or the most there are."""
-        return _shortest(self.tails[: len(_USABLE)] @ importance, allowed)
+        tails: FloatArray = self.tails[: len(_USABLE)] @ importance
+        return _shortest(tails, allowed)
 
     def n_gradient_terms(self, tol: float, own_p: FloatArray) -> int:
         """Odd terms after which the gradient of every row is good to `tol` times its p_own."""
@@ -123,8 +126,9 @@ class Plan:
 
     def slope(self, n_terms: int) -> FloatArray:
         """Bound on the truncation error of each component of a row's gradient."""
-        bound: FloatArray = self.beyond_slope
-        return bound + self.slopes[int(np.searchsorted(_LENGTHS, n_terms))]
+        tail = self.slopes[int(np.searchsorted(_LENGTHS, n_terms))]
+        bound: FloatArray = self.beyond_slope + tail
+        return bound
 
 
 def _shortest(tails: FloatArray, allowed: float) -> int:
@@ -155,8 +159,8 @@ def _half_periods(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """A half period H for each row, and bounds on the errors that |s| > H commits.
 
-    There the periodic extensions of ρ₂, ρ₁ and ρ₀ are off by at most 2.25 s², 2|s| and 2, so the
-    row's loss by at most 1.125 s² + 2|s| and a component of its gradient by 2|s| + 2; and
+    There the periodic extensions of ρ₂, ρ₁ and ρ₀ are off by at most s², |s| and 2, so the row's
+    loss by at most s²/2 + |s| and a component of its gradient by |s| + 2; and
     s² ≤ H² e^{θ(|s| − H)}, |s| ≤ H e^{θ(|s| − H)} for θ ≥ 2/H.
     """
     low = b + np.minimum(a, 0.0).sum(1)
@@ -174,13 +178,13 @@ def _half_periods(
             )
             tail = np.minimum(tail, both - theta * H)
         chance = np.exp(np.minimum(tail, 0.0))
-        error = (1.125 * H**2 + 2.0 * H) * chance
+        error = (BEYOND_SQUARE * H**2 + H) * chance
         better = (error <= allowed) & (tail < 0.0)
         if not better.any():
             break
         half_period = np.where(better, H, half_period)
         beyond = np.where(better, error, beyond)
-        slope = np.where(better, (2.0 * H + 2.0) * chance, slope)
+        slope = np.where(better, (H + BEYOND_SIGN) * chance, slope)
     return half_period, beyond, slope
 
 
