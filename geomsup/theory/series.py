@@ -54,8 +54,9 @@ _MOST_GRADIENT_TERMS = 1 << 13
 _MOST_FOR_PAIRS = 64
 # Off by so much are ρ₂/2, in units of s², and ρ₀ where |s| > H.
 BEYOND_SQUARE, BEYOND_SIGN = 0.5, 2.0
-# Where inputs with many active features are less common than this, no difference is taken …
-_RARE = 0.3
+# No difference is taken where inputs with many active features are less common than this times
+# n (n + 24): its rounding, over all rows, could reach 1e-11 of their share of the loss …
+_RARE = 4e-5
 # … nor where a feature is so nearly certain that the odds overflow.
 _CERTAIN = 1.0 - 1e-9
 # Complex numbers in one array of a block of work: what a processor's cache holds several of.
@@ -267,7 +268,9 @@ def series_terms(
     """
     most = plan.most_active
     many = moments_of_many(a, b, own, p, most)
-    by_difference = (many.chance >= _RARE) & (p.max(axis=1) <= _CERTAIN)
+    n = a.shape[1]
+    common = many.chance >= min(_RARE * n * (n + 24.0), 0.5)
+    by_difference = common & (p.max(axis=1) <= _CERTAIN)
     parts = _Parts.blank(a.shape)
     for which, way in ((~by_difference, False), (by_difference, True)):
         if which.any():
