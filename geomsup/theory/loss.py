@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, GeomsupWarning, ToleranceError, shorten
+from geomsup.theory.moments import RowTerms
 from geomsup.theory.rows import row_terms
 from geomsup.weights import as_weights, per_feature
 
@@ -28,6 +29,9 @@ _EPS = float(np.finfo(np.float64).eps)
 # Importances and biases far inside the range of float64, so that squares and sums stay there.
 _LARGEST = 1e100
 _MOST_FEATURES = 4000
+# Errors below this share of the zero output's loss are no errors: where an answer is nearly perfect
+# the Gram matrix is not known well enough for more.
+_NOTHING = 1e-18
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,11 +86,13 @@ class ExpectedLoss:
     grad_W : ndarray of shape (n_hidden, n_features)
     grad_b : ndarray of shape (n_features,)
         Derivatives of the loss.  The loss is continuously differentiable except where W_i = 0 and
-        b_i = 0; there it is the derivative towards larger b_i.  Exact to rounding for up to eight
-        features; beyond, as many terms of the series are summed as the default `tol` needs for
-        about eight digits of the largest component, but their error is not bounded.
+        b_i = 0; there it is the derivative towards larger b_i.
     error_bound : float
         The true loss lies within this distance of `loss`: truncation and rounding, bounded.
+    gradient_bound : float
+        Every component of `grad_W` and `grad_b` lies within this distance of the true derivative.
+        It is rounding for up to eight features with weight in a row; beyond, `tol` sets how many
+        terms of the series are summed.
     tol : float
         Relative error that was asked for.
     """
@@ -96,6 +102,7 @@ class ExpectedLoss:
     grad_W: FloatArray
     grad_b: FloatArray
     error_bound: float
+    gradient_bound: float
     tol: float
 
     def to_dict(self) -> dict[str, Any]:
@@ -148,9 +155,10 @@ def expected_loss(
     Raises
     ------
     ToleranceError
-        If the truncation error stays above ``tol`` times the loss (and above rounding); rounding
-        itself, which can exceed it for rare features, is in ``error_bound`` alone.  Many features
-        whose weights differ by several orders of magnitude are the hard case.
+        If ``error_bound`` stays above ``tol`` times the loss, and above 1e-18 of the loss of the
+        zero output, which counts as nothing.  Hard cases are many features whose weights differ by
+        several orders of magnitude, and, for rounding, more than a hundred features at the default
+        ``tol``.
     GeomsupError
         If the input is not finite, of the wrong length, or out of range.
 
@@ -158,7 +166,9 @@ def expected_loss(
     -----
     Up to eight features with weight in a row: a recursion over the corners of the data's box that
     is exact to rounding.  More features: a Fourier series of the ReLU with the characteristic
-    function of the data, whose truncation error is bounded; O(n² K) for K terms.
+    function of the data, whose truncation error is bounded; O(n² K) for K terms.  Inputs with at
+    most two active features are integrated apart where features are rare, and always beside the
+    series, so that a loss of the order of p² keeps its relative accuracy.
 
     The model and its data are those of Elhage et al. 2022, "Toy Models of Superposition".
 
@@ -210,23 +220,27 @@ def matrix_of(W: object) -> FloatArray:
 
 
 def _evaluate(W: FloatArray, b: FloatArray, problem: Problem, tol: float) -> ExpectedLoss:
-    losses, grad_W, grad_b, truncation, rounding = _rows_of(W[None], b[None], problem, tol)
-    loss, bound = float(losses.sum()), float(truncation + rounding)
-    if truncation > tol * loss + rounding:
+    rows = _rows_of(W[None], b[None], problem, tol, bounds=True)
+    loss, bound = float(rows.losses.sum()), rows.error_bound
+    nothing = _NOTHING * float(problem.zero_output_loss)
+    if bound > tol * loss + nothing:
         reached = f"{bound / loss:.1e}" if loss > 0 else "none"
+        cure = "many weights of very different size make the series converge slowly"
+        if rows.truncation < 0.5 * bound:
+            cure = "float64 rounds that much where a loss is so small"
         raise ToleranceError(
             f"the loss is {loss:.6g} within {bound:.1e}, a relative error of {reached}, and "
-            f"tol={shorten(tol)} was asked for; pass a larger tol. Many weights of very different "
-            "size make the series converge slowly"
+            f"tol={shorten(tol)} was asked for; pass a larger tol: {cure}"
         )
-    for array in (losses, grad_W, grad_b):
+    for array in (rows.losses, rows.grad_W, rows.grad_b):
         array.setflags(write=False)
     return ExpectedLoss(
         loss=loss,
-        per_feature=losses[0],
-        grad_W=grad_W[0],
-        grad_b=grad_b[0],
+        per_feature=rows.losses[0],
+        grad_W=rows.grad_W[0],
+        grad_b=rows.grad_b[0],
         error_bound=bound,
+        gradient_bound=rows.gradient_bound,
         tol=tol,
     )
 
@@ -248,37 +262,71 @@ def batch_losses(
     tuple of ndarray
         Losses (n_models,), gradients in W and in b.
     """
-    losses, grad_W, grad_b, _, _ = _rows_of(W, b, problem, tol)
-    return losses.sum(1), grad_W, grad_b
+    rows = _rows_of(W, b, problem, tol, bounds=False)
+    return rows.losses.sum(1), rows.grad_W, rows.grad_b
 
 
-def _rows_of(
-    W: FloatArray, b: FloatArray, problem: Problem, tol: float
-) -> tuple[FloatArray, FloatArray, FloatArray, float, float]:
-    """Losses per feature, gradients, and the bounds on truncation and rounding, of a batch."""
-    n_models, n_hidden, n = W.shape
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Rows:
+    """All rows of a batch; the bounds are meant for a batch of one."""
+
+    losses: FloatArray  # (n_models, n_features)
+    grad_W: FloatArray
+    grad_b: FloatArray
+    truncation: float
+    error_bound: float
+    gradient_bound: float
+
+
+def _rows_of(W: FloatArray, b: FloatArray, problem: Problem, tol: float, *, bounds: bool) -> _Rows:
+    """Losses per feature, gradients, and the bounds on their errors, of a batch."""
+    n_models, _, n = W.shape
     gram = np.matmul(W.transpose(0, 2, 1), W)
     own = np.tile(np.arange(n), n_models)
     importance = np.broadcast_to(problem.importance, b.shape).reshape(-1)
-    own_p = np.broadcast_to(problem.p, b.shape).reshape(-1)
     p = np.broadcast_to(np.atleast_2d(problem.p)[:, None, :], (n_models, n, n)).reshape(-1, n)
-    terms = row_terms(gram.reshape(-1, n), b.reshape(-1), own, p, importance, tol)
-    grad_a, grad_b = terms.gradient()
-    losses = np.maximum(importance * terms.loss(own_p), 0.0)  # below zero there is only rounding
-    pull = (importance[:, None] * grad_a).reshape(n_models, n, n)
+    terms = row_terms(gram.reshape(-1, n), b.reshape(-1), own, p, importance, tol, bounds=bounds)
+    losses = np.maximum(importance * terms.loss, 0.0)  # below zero there is only rounding
+    pull = (importance[:, None] * terms.grad_a).reshape(n_models, n, n)
     # L depends on W through G_ij = W_i·W_j, each row i of G being the weights of output i.
     grad_W = np.matmul(W, pull + pull.transpose(0, 2, 1))
+    truncation = rounding = slope = 0.0
+    if bounds:
+        truncation = float(importance @ terms.truncation)
+        rounding, slope = _bounds(W[0], pull[0], p, importance, gram[0], terms)
+    return _Rows(
+        losses=losses.reshape(n_models, n),
+        grad_W=grad_W,
+        grad_b=(importance * terms.grad_b).reshape(n_models, n),
+        truncation=truncation,
+        error_bound=truncation + rounding,
+        gradient_bound=slope,
+    )
 
+
+def _bounds(
+    W: FloatArray,
+    pull: FloatArray,
+    p: FloatArray,
+    importance: FloatArray,
+    gram: FloatArray,
+    terms: RowTerms,
+) -> tuple[float, float]:
+    """Bounds on the rounding of one model's loss, and on all errors of its gradient."""
+    m, n = W.shape
     # G is known up to the rounding of its scalar products; to first and second order in that.
     size = np.abs(W)
-    slack = _EPS * (n_hidden + 2.0) * np.matmul(size.transpose(0, 2, 1), size)
-    moved = (importance * slack.sum(2).reshape(-1) ** 2).sum() + (np.abs(pull) * slack).sum()
-    summed = (n + 4.0) * _EPS * (importance * (own_p + terms.relu2 + 2 * terms.own_relu)).sum()
-    summed += (importance * terms.rounding).sum()
-    return (
-        losses.reshape(n_models, n),
-        grad_W,
-        (importance * grad_b).reshape(n_models, n),
-        float((importance * terms.truncation).sum()),
-        float(moved + summed),
-    )
+    slack = _EPS * (m + 2.0) * (size.T @ size)
+    spread = (slack * np.sqrt(p / 3.0)).sum(1)
+    moved = 2.0 * (importance * spread**2).sum() + (np.abs(pull) * slack).sum()
+    summed = n * _EPS * (importance * terms.loss).sum()
+    rounding = float(moved + summed + importance @ terms.rounding)
+
+    # Where the own feature is active the kink moves by no more than the slack over its weight.
+    own_p, weight = np.diag(p), np.diag(gram)
+    kink = np.divide(slack.sum(1), weight, out=np.ones_like(weight), where=weight > 0.0)
+    of_rows = terms.slope + 2.0 * spread + 2.0 * own_p * np.minimum(kink, 1.0)
+    of_rows *= importance
+    both = np.abs(pull) + np.abs(pull).T
+    of_W = size @ (of_rows[:, None] + of_rows) + (m + n + 4.0) * _EPS * (size @ both)
+    return rounding, float(max(of_W.max(), of_rows.max()))

@@ -8,7 +8,7 @@ whose length is chosen from its own error bound.
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,10 @@ IndexArray = NDArray[np.intp]
 _ROUGH = 1e-3
 # However large the tolerance of the loss, a gradient is asked to be this good, relative to p.
 _WORST_GRADIENT = 1e-5
+# Up to so many features the recursion takes over where the series converges too slowly: it costs
+# up to 2¹² corners a row then, but is exact.
+_MOST_FOR_RECURSION = 12
+_SLOW_LOSS, _SLOW_GRADIENT = 1e-10, 1e-7
 
 
 def row_terms(
@@ -35,8 +39,10 @@ def row_terms(
     p: FloatArray,
     importance: FloatArray,
     tol: float,
+    *,
+    bounds: bool = True,
 ) -> RowTerms:
-    """The six expectations of every row.
+    """The loss and gradient of every row.
 
     Parameters
     ----------
@@ -50,48 +56,48 @@ def row_terms(
     tol : float
         Error that the importance-weighted sum of the rows' losses may have, relative to that sum.
         Where it cannot be reached the errors returned say so.
+    bounds : bool
+        Whether rounding is bounded wherever that costs time.
     """
     # Where p = 0 the feature is never there: its weight must not widen the range of s, nor come to
     # stand among the weights that are zero.
     a = np.where(p > 0.0, a, 0.0)
+    own_p = p[np.arange(len(own)), own]
     low = b + np.minimum(a, 0.0).sum(1)
     high = b + np.maximum(a, 0.0).sum(1)
     is_open = low >= 0.0
     is_dead = (high <= 0.0) & ~is_open
     counts = a != 0.0
     counts[np.arange(len(own)), own] = True
-    is_few = ~is_open & ~is_dead & (counts.sum(1) <= MOST_FEATURES)
+    n_counts = counts.sum(1)
+    is_few = ~is_open & ~is_dead & (n_counts <= MOST_FEATURES)
     is_many = ~(is_open | is_dead | is_few)
+    unsure = is_many & (n_counts <= _MOST_FOR_RECURSION)
+    if unsure.any():
+        which = (a[unsure], b[unsure], own[unsure], p[unsure])
+        plan = plan_series(*which, _SLOW_LOSS * float(own_p[unsure].min()))
+        slow = ~plan.converges(_SLOW_LOSS, _SLOW_GRADIENT, own_p[unsure])
+        is_few[np.flatnonzero(unsure)[slow]] = True
+        is_many &= ~is_few
 
-    terms = _blank(a)
-    for which, route in ((is_open, open_terms), (is_few, _few)):
-        if which.any():
-            _put(terms, which, route(a[which], b[which], own[which], p[which]))
+    terms = RowTerms.blank(a.shape)
+    terms.loss[is_dead] = own_p[is_dead] / 3.0
+    if is_open.any():
+        terms.put(is_open, open_terms(a[is_open], b[is_open], own[is_open], p[is_open]))
+    # Rows with as many corners go together: the most expensive ones are few.
+    for count in np.unique(np.maximum(n_counts[is_few], MOST_FEATURES)):
+        which = is_few & (np.maximum(n_counts, MOST_FEATURES) == count)
+        terms.put(which, _few(a[which], b[which], own[which], p[which], bounds))
     if is_many.any():
-        known = np.sum((importance * terms.loss(p[np.arange(len(own)), own]))[~is_many])
+        known = float(np.sum((importance * terms.loss)[~is_many]))
         many = _many(
             a[is_many], b[is_many], own[is_many], p[is_many], importance[is_many], known, tol
         )
-        _put(terms, is_many, many)
+        terms.put(is_many, many)
     return terms
 
 
-def _blank(a: FloatArray) -> RowTerms:
-    """Zero everywhere, which is what a dead row has."""
-    return RowTerms(
-        **{
-            field.name: np.zeros(a.shape if field.name in ("x_relu", "own_x_open") else len(a))
-            for field in fields(RowTerms)
-        }
-    )
-
-
-def _put(into: RowTerms, which: NDArray[np.bool_], terms: RowTerms) -> None:
-    for field in fields(RowTerms):
-        getattr(into, field.name)[which] = getattr(terms, field.name)
-
-
-def _few(a: FloatArray, b: FloatArray, own: IndexArray, p: FloatArray) -> RowTerms:
+def _few(a: FloatArray, b: FloatArray, own: IndexArray, p: FloatArray, bounds: bool) -> RowTerms:
     """Sort each row by weight, leave out the features that have none, and put them back."""
     rows = np.arange(len(own))
     size = np.abs(a)
@@ -103,21 +109,12 @@ def _few(a: FloatArray, b: FloatArray, own: IndexArray, p: FloatArray) -> RowTer
     n_kept = max(int((size > 0.0).sum(1).max()), int(place.max()) + 1)
     order = order[:, :n_kept]
     kept = few_feature_terms(
-        np.take_along_axis(a, order, 1), b, place, np.take_along_axis(p, order, 1)
+        np.take_along_axis(a, order, 1), b, place, np.take_along_axis(p, order, 1), bounds=bounds
     )
-    # What has no weight is independent of s: E x_j f(s) = (p_j / 2) E f(s).
-    x_relu = 0.5 * p * kept.relu[:, None]
-    own_x_open = 0.5 * p * kept.own_open[:, None]
-    np.put_along_axis(x_relu, order, kept.x_relu, 1)
-    np.put_along_axis(own_x_open, order, kept.own_x_open, 1)
-    scalars = {name: getattr(kept, name) for name in ("relu2", "relu", "own_relu", "own_open")}
-    return RowTerms(
-        **scalars,
-        x_relu=x_relu,
-        own_x_open=own_x_open,
-        truncation=kept.truncation,
-        rounding=kept.rounding,
-    )
+    # What has no weight is independent of s and d: E x_j f = (p_j / 2) E f.
+    grad_a = 0.5 * p * kept.grad_b[:, None]
+    np.put_along_axis(grad_a, order, kept.grad_a, 1)
+    return replace(kept, grad_a=grad_a)
 
 
 def _many(
@@ -136,18 +133,21 @@ def _many(
     own_p = p[np.arange(len(own)), own]
     weight = max(float(importance.sum()), 1e-300)
     size = known + float(np.sum(importance * own_p)) / 3.0
-    terms, plan, n_gradient = None, None, 0
+
+    terms, n_gradient, slope = None, 0, GRADIENT_SLACK * _ROUGH
     for goal in (_ROUGH, tol):
-        slope = GRADIENT_SLACK * goal
-        if terms is not None and plan is not None:
-            slope = min(slope, _WORST_GRADIENT)
+        if terms is not None:
             error = float(importance @ terms.truncation)
-            size = max(known + float(importance @ terms.loss(own_p)) - error, 0.1 * error)
-            if error <= tol * size and plan.n_gradient_terms(slope) <= n_gradient:
-                break
-        allowed = 0.9 * goal * size
+            size = max(known + float(importance @ terms.loss) - error, 0.1 * error)
+            # A term whose share is lost in rounding is not worth summing.
+            goal = max(goal, float(importance @ terms.rounding) / size)
+            slope = min(GRADIENT_SLACK * goal, _WORST_GRADIENT)
+        allowed = 0.8 * goal * size
         plan = plan_series(a, b, own, p, 0.1 * allowed / weight)
-        n_gradient = plan.n_gradient_terms(slope)
+        n_needed = plan.n_gradient_terms(slope, own_p)
+        if terms is not None and error <= goal * size and n_needed <= n_gradient:
+            break
+        n_gradient = n_needed
         n_terms = max(plan.n_terms(0.9 * allowed, importance), n_gradient)
         terms = series_terms(a, b, own, p, plan, n_terms, n_gradient)
     assert terms is not None

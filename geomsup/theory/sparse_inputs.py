@@ -1,172 +1,132 @@
-"""The share of an expectation that comes from inputs with at most two active features.
+"""The share of a loss and its gradient that comes from inputs with at most two active features.
 
-These inputs are what a Fourier series represents worst, and what can be integrated exactly at
-once: with two uniform coordinates every integrand here is a cubic between the lines on which
-s = 0 crosses the edges, so two Gauss-Legendre nodes a piece give its integral to rounding.
-
-The integrands are what a Fourier series of period 2H leaves over (see
-:mod:`geomsup.theory.series`): s|s| − Hs, |s| − H/2 and sgn(s).
+These inputs are what a Fourier series represents worst, all that there is where features are rare,
+and what can be integrated exactly at once: with two uniform coordinates every integrand here is a
+cubic between the lines on which s = 0 crosses the edges, so two Gauss-Legendre nodes a piece give
+its integral to rounding.  The loss is a sum of squares and keeps its relative accuracy however
+small it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SeriesParts", "SparseInputs"]
+from geomsup.theory.counts import only_these_present
+from geomsup.theory.moments import RowTerms, residual_of
+
+__all__ = ["sparse_terms"]
 
 FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
 
+_EPS = float(np.finfo(np.float64).eps)
 # Gauss-Legendre nodes on [0, 1]; both weights are 1/2.
 _NODES = (0.5 - np.sqrt(1.0 / 12.0), 0.5 + np.sqrt(1.0 / 12.0))
-# Feature probabilities closer to one leave (almost) no input without the feature.
-_CERTAIN = 1.0 - 1e-9
+# Rounded operations behind one value of the integrand.
+_OPERATIONS = 16.0
 # Numbers in one block of pairs.
 _BLOCK = 1 << 20
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SeriesParts:
-    """Expectations of ρ₂ = s|s| − Hs, ρ₁ = |s| − H/2 and ρ₀ = sgn(s), alone and with factors."""
+def sparse_terms(
+    a: FloatArray, b: FloatArray, own: IndexArray, p: FloatArray, most_active: int
+) -> RowTerms:
+    """The share of the inputs with at most `most_active` (1 or 2) active features.
 
-    rho2: FloatArray  # (n_rows,)
-    rho1: FloatArray  # (n_rows,)
-    own_rho0: FloatArray  # (n_rows,)
-    x_rho1: FloatArray  # (n_rows, n_features)
-    own_x_rho0: FloatArray  # (n_rows, n_features)
-
-    def __add__(self, other: SeriesParts) -> SeriesParts:
-        return SeriesParts(
-            **{name: getattr(self, name) + getattr(other, name) for name in vars(self)}
-        )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class SparseInputs:
-    """Which inputs count as sparse, and their probabilities q₀·Π r_j, r_j = p_j / (1 − p_j).
-
-    ``most_active`` is 2, 1 or, where a feature is always active, −1: no input is sparse.
+    Shapes as in :func:`geomsup.theory.rows.row_terms`.
     """
-
-    most_active: int
-    none_active: FloatArray  # (n_rows,) q₀
-    odds: FloatArray  # (n_rows, n_features) r
-
-    @classmethod
-    def of(cls, p: FloatArray, most_active: int) -> SparseInputs:
-        """Sparse inputs of rows whose feature probabilities are the rows of `p`."""
-        if np.any(p > _CERTAIN):
-            none = np.zeros(len(p))
-            return cls(most_active=-1, none_active=none, odds=np.zeros_like(p))
-        return cls(
-            most_active=most_active,
-            none_active=np.prod(1.0 - p, axis=1),
-            odds=p / (1.0 - p),
+    n_rows, n = a.shape
+    total = _share(a, b, own, p, np.empty((1, 0), dtype=np.intp))
+    total += _share(a, b, own, p, np.arange(n)[:, None])
+    if most_active == 2 and n > 1:
+        pairs = np.stack(np.triu_indices(n, 1), axis=1)
+        height = max(1, _BLOCK // len(pairs))
+        blocks = [slice(start, start + height) for start in range(0, n_rows, height)]
+        parts = [_share(a[r], b[r], own[r], p[r], pairs) for r in blocks]
+        total += RowTerms(
+            **{name: np.concatenate([getattr(x, name) for x in parts]) for name in vars(parts[0])}
         )
+    return total
 
-    def rows(self, which: slice) -> SparseInputs:
-        """The same for some of the rows."""
-        return SparseInputs(
-            most_active=self.most_active,
-            none_active=self.none_active[which],
-            odds=self.odds[which],
-        )
 
-    def total(self, y: Any) -> Any:  # real or complex, like y
-        """Σ over sparse inputs of Π y_j over their active features, without q₀.
+def _share(
+    a: FloatArray, b: FloatArray, own: IndexArray, p: FloatArray, which: NDArray[np.intp]
+) -> RowTerms:
+    """The share of the inputs in which exactly the features of a row of `which` are active."""
+    n_rows, n = a.shape
+    k = which.shape[1]
+    chance = only_these_present(p, which)
+    residual, _ = residual_of(a, b, own)
+    slopes = [a[:, which[:, i]] for i in range(k)]
+    residuals = [residual[:, which[:, i]] for i in range(k)]
+    is_own = [own[:, None] == which[:, i] for i in range(k)]
+    size = sum((np.abs(r) for r in residuals), np.abs(b)[:, None])
+    loss, grad_b = np.zeros_like(chance), np.zeros_like(chance)
+    error, slope = np.zeros_like(chance), np.zeros_like(chance)
+    grad_a = [np.zeros_like(chance) for _ in range(k)]
+    for x, s, weight in _pieces(b[:, None], slopes):
+        weight = weight * chance
+        own_x = sum((np.where(mine, u, 0.0) for mine, u in zip(is_own, x, strict=True)), 0.0)
+        d = sum((r * u for r, u in zip(residuals, x, strict=True)), -b[:, None])
+        is_open = s >= 0.0
+        left = np.where(is_open, d, own_x)
+        loss += weight * left**2
+        error += weight * np.abs(left) * size
+        pull = weight * np.where(is_open, d, 0.0)
+        grad_b += pull
+        slope += weight * is_open
+        for total, u in zip(grad_a, x, strict=True):
+            total += u * pull
+    slope *= size
+    if k:
+        # Where the kink lies is known to rounding; beyond it the gradient lacks x_own ≤ 1.
+        steepest = np.max([np.abs(value) for value in slopes], axis=0)
+        reach = np.abs(b)[:, None] + k * steepest
+        ratio = np.divide(reach, steepest, out=np.zeros_like(reach), where=steepest > 0.0)
+        slope += chance * np.any(is_own, axis=0) * np.minimum(ratio, 1.0 / _EPS)
+    per_feature = np.zeros((n, n_rows))
+    for i in range(k):
+        np.add.at(per_feature, which[:, i], grad_a[i].T)
+    return RowTerms(
+        loss=loss.sum(1),
+        grad_a=-2.0 * per_feature.T,
+        grad_b=-2.0 * grad_b.sum(1),
+        truncation=np.zeros(n_rows),
+        rounding=_EPS * (2.0 * _OPERATIONS * error + (_OPERATIONS + n) * loss).sum(1),
+        slope=2.0 * _EPS * (_OPERATIONS + n) * slope.sum(1),
+    )
 
-        `y` has shape (n_rows, n_features, …); the second axis is summed over.
-        """
-        if self.most_active < 0:
-            return np.zeros_like(y[:, 0])
-        first = y.sum(1)
-        if self.most_active == 1:
-            return 1.0 + first
-        return 1.0 + first + 0.5 * (first**2 - (y * y).sum(1))
 
-    def others(self, y: Any) -> Any:
-        """For each feature j: the same sum over the other features, when j is active too."""
-        if self.most_active < 0:
-            return np.zeros_like(y)
-        if self.most_active == 1:
-            return np.ones_like(y)
-        return 1.0 + (y.sum(1, keepdims=True) - y)
+def _pieces(
+    s0: FloatArray, slopes: list[FloatArray]
+) -> Iterator[tuple[list[FloatArray], FloatArray, FloatArray]]:
+    """Nodes x, values s and weights of a rule on the unit cube that is split at the kink."""
+    if not slopes:
+        yield [], s0, np.ones_like(s0)
+    elif len(slopes) == 1:
+        for u, s, w in _split(s0, slopes[0], (_crossing(s0, slopes[0]),)):
+            yield [u], s, w
+    else:
+        first, second = slopes
+        cuts = (_crossing(s0, second), _crossing(s0 + first, second))
+        for v, s, outer in _split(s0, second, (np.minimum(*cuts), np.maximum(*cuts))):
+            for u, value, inner in _split(s, first, (_crossing(s, first),)):
+                yield [u, v], value, outer * inner
 
-    def others_of(self, y: Any, which: NDArray[np.intp]) -> Any:
-        """`others` for one feature of each row."""
-        mine = y[np.arange(len(y)), which]
-        if self.most_active < 0:
-            return np.zeros_like(mine)
-        return np.ones_like(mine) if self.most_active == 1 else 1.0 + (y.sum(1) - mine)
 
-    def expectations(
-        self, a: FloatArray, b: FloatArray, own: NDArray[np.intp], half_period: FloatArray
-    ) -> SeriesParts:
-        """The sparse inputs' share of each expectation, exactly."""
-        n_rows, n = a.shape
-        rows = np.arange(n_rows)
-        rho2, rho1, own_rho0 = np.zeros(n_rows), np.zeros(n_rows), np.zeros(n_rows)
-        x_rho1, own_x_rho0 = np.zeros((n_rows, n)), np.zeros((n_rows, n))
-        if self.most_active < 0:
-            return SeriesParts(
-                rho2=rho2, rho1=rho1, own_rho0=own_rho0, x_rho1=x_rho1, own_x_rho0=own_x_rho0
-            )
-        H, q0 = half_period, self.none_active
-        rho2 += q0 * (b * np.abs(b) - H * b)
-        rho1 += q0 * (np.abs(b) - 0.5 * H)
-
-        one = q0[:, None] * self.odds
-        for u, s, w in _pieces(b[:, None], a):
-            w = w * one
-            size = np.abs(s)
-            rho2 += (w * (s * size - H[:, None] * s)).sum(1)
-            rest = w * (size - 0.5 * H[:, None])
-            rho1 += rest.sum(1)
-            x_rho1 += u * rest
-            signed = (w * u * np.sign(s))[rows, own]
-            own_rho0 += signed
-            own_x_rho0[rows, own] += signed * u[rows, own]
-        if self.most_active < 2:
-            return SeriesParts(
-                rho2=rho2, rho1=rho1, own_rho0=own_rho0, x_rho1=x_rho1, own_x_rho0=own_x_rho0
-            )
-
-        first, second = np.triu_indices(n, 1)
-        block = max(1, _BLOCK // max(len(first), 1))
-        for start in range(0, n_rows, block):
-            r = slice(start, start + block)
-            weight = one[r][:, first] * self.odds[r][:, second]
-            period = H[r, None]
-            per_first, per_second = np.zeros_like(weight), np.zeros_like(weight)
-            for v, u, s, w in _pair_pieces(b[r, None], a[r][:, first], a[r][:, second]):
-                w = w * weight
-                size = np.abs(s)
-                rho2[r] += (w * (s * size - period * s)).sum(1)
-                rest = w * (size - 0.5 * period)
-                rho1[r] += rest.sum(1)
-                per_first += u * rest
-                per_second += v * rest
-            for j in range(n - 1):
-                # The pairs (j, j + 1 …) stand together.
-                at = slice(j * n - j * (j + 1) // 2, (j + 1) * n - (j + 1) * (j + 2) // 2)
-                x_rho1[r, j] += per_first[:, at].sum(1)
-                x_rho1[r, j + 1 :] += per_second[:, at]
-
-        own_a = a[rows, own][:, None]
-        weight = q0[:, None] * self.odds[rows, own][:, None] * self.odds
-        weight[rows, own] = 0.0
-        for v, u, s, w in _pair_pieces(b[:, None], np.broadcast_to(own_a, a.shape), a):
-            signed = weight * w * u * np.sign(s)
-            own_rho0 += signed.sum(1)
-            own_x_rho0[rows, own] += (signed * u).sum(1)
-            own_x_rho0 += signed * v
-        return SeriesParts(
-            rho2=rho2, rho1=rho1, own_rho0=own_rho0, x_rho1=x_rho1, own_x_rho0=own_x_rho0
-        )
+def _split(
+    s0: FloatArray, slope: FloatArray, cuts: tuple[FloatArray, ...]
+) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+    """Nodes, values s0 + slope·u and weights on [0, 1], cut into pieces."""
+    edges = (np.zeros_like(cuts[0]), *cuts, np.ones_like(cuts[0]))
+    for low, high in pairwise(edges):
+        for node in _NODES:
+            u = low + node * (high - low)
+            yield u, s0 + slope * u, 0.5 * (high - low)
 
 
 def _crossing(s0: FloatArray, slope: FloatArray) -> FloatArray:
@@ -175,25 +135,3 @@ def _crossing(s0: FloatArray, slope: FloatArray) -> FloatArray:
         -s0, slope, out=np.ones(np.broadcast_shapes(s0.shape, slope.shape)), where=slope != 0.0
     )
     return np.clip(u, 0.0, 1.0)
-
-
-def _pieces(s0: FloatArray, slope: FloatArray) -> Iterator[tuple[FloatArray, ...]]:
-    """Nodes u, values s and weights of a rule on [0, 1] that is split at the kink."""
-    cut = _crossing(s0, slope)
-    for start, width in ((0.0, cut), (cut, 1.0 - cut)):
-        for node in _NODES:
-            u = start + node * width
-            yield u, s0 + slope * u, 0.5 * width
-
-
-def _pair_pieces(
-    b: FloatArray, first: FloatArray, second: FloatArray
-) -> Iterator[tuple[FloatArray, ...]]:
-    """Nodes (v, u), values b + first·u + second·v and weights on the unit square."""
-    cuts = (_crossing(b, second), _crossing(b + first, second))
-    low, high = np.minimum(*cuts), np.maximum(*cuts)
-    for start, width in ((0.0, low), (low, high - low), (high, 1.0 - high)):
-        for node in _NODES:
-            v = start + node * width
-            for u, s, w in _pieces(b + second * v, first):
-                yield v, u, s, 0.5 * width * w
