@@ -15,8 +15,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
 from math import factorial, prod
+from typing import TypeAlias
 
 Row = Sequence[Fraction]
+Number: TypeAlias = float | Fraction
 
 
 def _corner_sum(a: Row, active: tuple[int, ...], c: Fraction, q: int) -> Fraction:
@@ -56,10 +58,10 @@ def exact_row_loss(a: Row, b: Fraction, own: int, p: Row) -> Fraction:
 
 
 def exact_losses(
-    W: Sequence[Sequence[float]],
-    b: Sequence[float],
-    p: Sequence[float],
-    importance: Sequence[float],
+    W: Sequence[Sequence[Number]],
+    b: Sequence[Number],
+    p: Sequence[Number],
+    importance: Sequence[Number],
 ) -> list[Fraction]:
     """Every feature's exact loss, importance included; W has n_hidden rows."""
     rows = [[Fraction(w) for w in row] for row in W]

@@ -74,7 +74,10 @@ def test_the_sparse_limit_of_polygons(
 def test_exact_losses_approach_the_sparse_limit(shape: str) -> None:
     # The loss at the limit's norm and bias is p·coefficient + O(p²): one formula against another.
     limit, n, family = sparse_limit(shape), get_shape(shape).n_vertices, get_shape(shape).family
-    vertices = family.build(limit.parameter) if family else get_shape(shape).vertices
+    vertices = get_shape(shape).vertices
+    if family is not None:
+        assert limit.parameter is not None
+        vertices = family.build(limit.parameter)
     W = np.sqrt(limit.norm2) * vertices.T
     excess = [
         abs(expected_loss(W, limit.bias, p).loss / (p * limit.coefficient) - 1)
