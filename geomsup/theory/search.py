@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,12 @@ FloatArray = NDArray[np.float64]
 # Losses closer than this, relative, belong to one minimum; descents end far closer than that.
 _SAME_LOSS, _SAME_SMALL_LOSS = 1e-8, 1e-12
 _MOST_PARAMETERS = 2000
-# Minima from which moves are tried, moves in a round, and rounds.
-_MOVED_FROM, _MOST_MOVES, _MOST_ROUNDS = 1, 24, 4
+# Random starts come in batches of this many; one that agrees with the compositions is the last.
+_BATCH = 20
+# Minima from which moves are tried and rounds; moves in a round, the steps after which they are
+# compared, and those that are then descended to the end.
+_MOVED_FROM, _MOST_ROUNDS = 2, 6
+_MOST_MOVES, _ROUGH_STEPS, _MOST_FINISHED = 60, 40, 6
 _GRADIENT_TOL = 1e-12
 # Descents that stopped at a larger gradient, relative to the loss, are not called minima; and
 # where the loss vanishes, at a larger one than can be told from rounding.
@@ -88,8 +92,9 @@ class BestConfiguration:
     minima : tuple of LocalMinimum
         Lowest loss first.
     n_starts : int
+        Random starts that were used.
     n_converged : int
-        Starts that ended where the gradient vanishes; the others are in no minimum's share.
+        Random starts that ended where the gradient vanishes; the others are in no minimum's share.
     """
 
     minima: tuple[LocalMinimum, ...]
@@ -169,7 +174,9 @@ def best_configuration(
     feature_probability : float or array_like of shape (n_features,)
     importance : float or array_like of shape (n_features,), default 1.0
     n_starts : int, default 100
-        Random starts, descended side by side.
+        The most random starts.  They are descended side by side in batches of 20, and a batch in
+        which one ends in the lowest minimum known is the last, if compositions of catalogue shapes
+        end there too.
     seed : int, numpy Generator or None, default 0
     progress : bool, optional
         Whether to show a progress bar.  None shows it in a terminal or a notebook.
@@ -186,10 +193,11 @@ def best_configuration(
 
     Notes
     -----
-    BFGS on :func:`expected_loss`, all starts in one batch: random ones, and compositions of
-    catalogue shapes with the important features first.  From the best minima features are then
-    dropped, revived and exchanged as long as that leads lower.  That no lower minimum exists is not
-    proved; the share of starts that found the best one says how hard it was to find.
+    BFGS on :func:`expected_loss`, many starts side by side: compositions of catalogue shapes, each
+    at its symmetric optimum with the important features first, and random ones.  From the best
+    minima features are then dropped, revived, exchanged and merged as long as that leads lower.
+    That no lower minimum exists is not proved; the share of starts that found the best one says how
+    hard it was to find.
 
     Examples
     --------
@@ -211,91 +219,173 @@ def best_configuration(
     W = rng.normal(size=(count, m, n)) * scale / np.sqrt(m)
     b = rng.normal(scale=0.2, size=(count, n)) - 0.1
     random = np.concatenate([W.reshape(count, -1), b], axis=1)
-    composed = composed_starts(n, m, problem.importance.reshape(-1), rng)
+    pool = _Pool(m, problem)
+    composed = composed_starts(m, problem, rng)
     with bar(count + len(composed), "searching", "start", progress) as arrived:
-        found = minima_from(np.concatenate([random, composed]), m, problem, arrived, n_random=count)
-    return _moved(found, m, problem, rng)
-
-
-def _moved(
-    found: BestConfiguration, n_hidden: int, problem: Problem, rng: np.random.Generator
-) -> BestConfiguration:
-    """Move from the best minima to others until none of the moves leads lower."""
-    importance = problem.importance.reshape(-1)
-    for _ in range(_MOST_ROUNDS):
-        best = found.minima[:_MOVED_FROM]
-        near = [moved_starts(each.W, each.b, importance, rng) for each in best]
-        try:
-            other = minima_from(np.concatenate(near)[:_MOST_MOVES], n_hidden, problem, n_random=0)
-        except GeomsupError:  # none of them converged: nothing is known to be lower
-            return found
-        lower = other.loss < (1.0 - _SAME_LOSS) * found.loss - _SAME_SMALL_LOSS
-        if not lower:
-            return found
-        new = [each for each in other.minima if each.loss < (1.0 - _SAME_LOSS) * found.loss]
-        found = replace(found, minima=(*new, *found.minima))
-    return found
-
-
-def minima_from(
-    starts: FloatArray,
-    n_hidden: int,
-    problem: Problem,
-    arrived: Callable[[int], None] | None = None,
-    *,
-    n_random: int | None = None,
-) -> BestConfiguration:
-    """The distinct minima that descents from given points reach.
-
-    The first ``n_random`` of them, all by default, are those of which shares are taken.
-    """
-    n = problem.n_features
-    counted = len(starts) if n_random is None else n_random
-    normal, size = problem.normalised()
-    loss = packed_loss(n_hidden, normal)
-    ends = descend(loss, starts, gradient_tol=_GRADIENT_TOL, arrived=arrived)
-    steepest = np.abs(ends.gradient).max(1)
-    converged = steepest <= np.maximum(_CONVERGED * ends.value, _CONVERGED_SMALL)
-    if not converged.any():
-        raise GeomsupError(
-            f"none of {len(starts)} starts converged; raise n_starts, or check the importances"
-        )
-    lowest = ends.value[converged].min()
-    if np.any(ends.value[~converged] < (1.0 - 1e-6) * lowest - _SAME_SMALL_LOSS):
-        warnings.warn(
-            "a start that did not converge went below every minimum found, so the best may be "
-            "missing; very rare features make the loss too stiff",
-            GeomsupWarning,
-            stacklevel=4,
-        )
-    order = np.flatnonzero(converged)[np.argsort(ends.value[converged], kind="stable")]
-    groups: list[list[int]] = []
-    for index in order:
-        last = ends.value[groups[-1][0]] if groups else -np.inf
-        if ends.value[index] - last <= max(_SAME_LOSS * ends.value[index], _SAME_SMALL_LOSS):
-            groups[-1].append(int(index))
-        else:
-            groups.append([int(index)])
-    minima = []
-    for group in groups:
-        x = ends.x[group[0]]
-        W, b = x[: n_hidden * n].reshape(n_hidden, n), x[n_hidden * n :]
-        W.setflags(write=False)
-        b.setflags(write=False)
-        report = geometry_of(W)
-        minima.append(
-            LocalMinimum(
-                loss=float(size * ends.value[group[0]]),
-                share=sum(index < counted for index in group) / max(counted, 1),
-                name=configuration_name(report),
-                W=W,
-                b=b,
-                report=report,
+        pool.add(composed, arrived)
+        of_families = pool.lowest
+        for first in range(0, count, _BATCH):
+            batch = random[first : first + _BATCH]
+            reached = pool.add(
+                batch, lambda done, so_far=len(pool.x): arrived(so_far + done), counted=True
             )
+            if _agree(of_families, pool.lowest) and _agree(reached, pool.lowest):
+                break
+    _move(pool, rng)
+    return pool.minima()
+
+
+def _agree(loss: float, other: float) -> bool:
+    """Whether two losses of the normalised problem belong to one minimum."""
+    return bool(abs(loss - other) <= max(_SAME_LOSS * max(loss, other), _SAME_SMALL_LOSS))
+
+
+class _Pool:
+    """Where the descents of a search ended, so far."""
+
+    def __init__(self, n_hidden: int, problem: Problem) -> None:
+        self.n_hidden, self.problem = n_hidden, problem
+        normal, self.size = problem.normalised()
+        self.loss = packed_loss(n_hidden, normal)
+        # In units of features: a descent in W and b themselves is slow in unimportant ones.
+        weight = normal.importance * normal.p
+        root = np.sqrt(np.where(weight > 0.0, weight / max(weight.max(), 1e-300), 1.0))
+        self.unit = 1.0 / np.tile(root, n_hidden + 1)
+        self.x = np.empty((0, len(self.unit)))
+        self.value = np.empty(0)
+        self.converged = np.empty(0, dtype=bool)
+        self.counted = np.empty(0, dtype=bool)
+
+    def add(
+        self,
+        starts: FloatArray,
+        arrived: Callable[[int], None] | None = None,
+        *,
+        counted: bool = False,
+    ) -> float:
+        """Descend from some starts; the lowest loss that they reach.
+
+        Shares are taken of those that are `counted`.
+        """
+        x, value, gradient = self._descended(starts, arrived)
+        steepest = np.abs(gradient).max(1)
+        converged = steepest <= np.maximum(_CONVERGED * value, _CONVERGED_SMALL)
+        self.x = np.concatenate([self.x, x])
+        self.value = np.concatenate([self.value, value])
+        self.converged = np.concatenate([self.converged, converged])
+        self.counted = np.concatenate([self.counted, np.full(len(x), counted)])
+        return float(value[converged].min(initial=np.inf))
+
+    def promising(self, starts: FloatArray) -> FloatArray:
+        """Those starts that a few steps bring lowest, after these steps.
+
+        Starts of the same loss are taken for the same but for symmetry.
+        """
+        value, _ = self.loss(starts)
+        _, distinct = np.unique(np.round(value, 9), return_index=True)
+        x, value, _ = self._descended(starts[distinct[:_MOST_MOVES]], max_steps=_ROUGH_STEPS)
+        return x[np.argsort(value, kind="stable")[:_MOST_FINISHED]]
+
+    def _descended(
+        self,
+        starts: FloatArray,
+        arrived: Callable[[int], None] | None = None,
+        max_steps: int = 2000,
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        def in_units(y: FloatArray) -> tuple[FloatArray, FloatArray]:
+            value, gradient = self.loss(self.unit * y)
+            return value, self.unit * gradient
+
+        ends = descend(
+            in_units,
+            starts / self.unit,
+            gradient_tol=_GRADIENT_TOL,
+            max_steps=max_steps,
+            arrived=arrived,
         )
-    return BestConfiguration(
-        minima=tuple(minima), n_starts=counted, n_converged=int(converged[:counted].sum())
-    )
+        return self.unit * ends.x, ends.value, ends.gradient / self.unit
+
+    @property
+    def lowest(self) -> float:
+        """Lowest loss of a minimum so far, of the normalised problem."""
+        return float(self.value[self.converged].min(initial=np.inf))
+
+    def groups(self) -> list[list[int]]:
+        """Numbers of the descents that ended in each distinct minimum, lowest first."""
+        at = np.flatnonzero(self.converged)
+        groups: list[list[int]] = []
+        for index in at[np.argsort(self.value[at], kind="stable")].tolist():
+            if groups and _agree(self.value[groups[-1][0]], self.value[index]):
+                groups[-1].append(index)
+            else:
+                groups.append([index])
+        return groups
+
+    def unpacked(self, index: int) -> tuple[FloatArray, FloatArray]:
+        """W and b of one of the ends."""
+        x, n = self.x[index], self.problem.n_features
+        return x[: self.n_hidden * n].reshape(self.n_hidden, n), x[self.n_hidden * n :]
+
+    def minima(self) -> BestConfiguration:
+        """The distinct minima, named."""
+        if not self.converged.any():
+            raise GeomsupError(
+                f"none of {len(self.x)} starts converged; raise n_starts, or check the importances"
+            )
+        if np.any(self.value[~self.converged] < (1.0 - 1e-6) * self.lowest - _SAME_SMALL_LOSS):
+            warnings.warn(
+                "a start that did not converge went below every minimum found, so the best may be "
+                "missing; very rare features make the loss too stiff",
+                GeomsupWarning,
+                stacklevel=4,
+            )
+        n_counted = int(self.counted.sum())
+        minima = []
+        for group in self.groups():
+            W, b = self.unpacked(group[0])
+            W.setflags(write=False)
+            b.setflags(write=False)
+            report = geometry_of(W)
+            minima.append(
+                LocalMinimum(
+                    loss=float(self.size * self.value[group[0]]),
+                    share=int(self.counted[group].sum()) / max(n_counted, 1),
+                    name=configuration_name(report),
+                    W=W,
+                    b=b,
+                    report=report,
+                )
+            )
+        return BestConfiguration(
+            minima=tuple(minima),
+            n_starts=n_counted,
+            n_converged=int(np.sum(self.converged & self.counted)),
+        )
+
+
+def _move(pool: _Pool, rng: np.random.Generator) -> None:
+    """Move from the best minima to others until none of the moves leads lower."""
+    left: set[int] = set()
+    for _ in range(_MOST_ROUNDS):
+        lowest = pool.lowest
+        from_here = [group for group in pool.groups()[:_MOVED_FROM] if left.isdisjoint(group)]
+        if not from_here:
+            return
+        left.update(*from_here)
+        starts = [
+            moved_starts(*pool.unpacked(group[0]), pool.problem.importance, rng)
+            for group in from_here
+        ]
+        pool.add(pool.promising(np.concatenate(starts)))
+        if _agree(lowest, pool.lowest):
+            return
+
+
+def minima_from(starts: FloatArray, n_hidden: int, problem: Problem) -> BestConfiguration:
+    """The distinct minima that descents from given points reach."""
+    pool = _Pool(n_hidden, problem)
+    pool.add(starts, counted=True)
+    return pool.minima()
 
 
 def _spread(values: FloatArray) -> str:

@@ -1,8 +1,9 @@
 """Where a search starts besides at random: compositions of the catalogue, and moves from minima.
 
 Random starts rarely find a heptagon, and with unequal importances they seldom put the right
-features on it.  So compositions of shapes that fit are starts, the important features on them
-first; and from the best minimum some features are dropped, revived, or trade places.
+features on it.  So compositions of shapes that fit are starts, each shape at its symmetric optimum
+and the important features on them first; and from the best minima features are dropped, revived,
+merged, or trade places.
 """
 
 from __future__ import annotations
@@ -13,28 +14,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.shapes import Shape, list_shapes
+from geomsup.theory.families import best_factor
+from geomsup.theory.loss import Problem
 
 __all__ = ["composed_starts", "moved_starts"]
 
 FloatArray = NDArray[np.float64]
 
 # Compositions that use the most features come first, and only so many are tried.
-_MOST_COMPOSITIONS = 16
+_MOST_COMPOSITIONS = 32
 # Shapes that share a dimension count beyond this are left to random starts.
 _MOST_DIM = 4
-# Norm and bias of a feature that leans on others, and norm of a dropped one.
-_NORM, _BIAS, _DROPPED = 1.15, -0.2, 0.05
+# What a dropped feature keeps of its weights, so that it can come back.
+_DROPPED = 0.05
 
 
-def composed_starts(
-    n_features: int, n_hidden: int, importance: FloatArray, rng: np.random.Generator
-) -> FloatArray:
+def composed_starts(n_hidden: int, problem: Problem, rng: np.random.Generator) -> FloatArray:
     """Return starts from orthogonal sums of catalogue shapes, packed as (W, b) in rows.
 
     Parameters
     ----------
-    n_features, n_hidden : int
-    importance : ndarray of shape (n_features,)
+    n_hidden : int
+    problem : Problem
         More important features are put on a shape first, larger shapes last.
     rng : Generator
         For the small weights of dropped features.
@@ -42,40 +43,52 @@ def composed_starts(
     Returns
     -------
     ndarray of shape (n_starts, n_features · (n_hidden + 1))
+
+    Notes
+    -----
+    Norms and biases are those of the shape's symmetric optimum among equals: it depends on the
+    shape and p only, so a search finds each shape once, and what importances change is little
+    beside what a descent does anyway.
     """
-    by_importance = np.argsort(-importance, kind="stable")
+    n = problem.n_features
+    by_importance = np.argsort(-problem.importance, kind="stable")
+    p = float(np.median(problem.p))
     shapes = [
         shape
         for shape in list_shapes()
         if shape.dim <= min(n_hidden, _MOST_DIM)
-        and shape.n_vertices <= n_features
+        and shape.n_vertices <= n
         and not shape.factors
         and shape.vacant_of is None
     ]
     sums = sorted(
-        _sums(shapes, n_features, n_hidden),
-        key=lambda parts: (-sum(p.n_vertices for p in parts), len(parts)),
+        _sums(shapes, n, n_hidden),
+        key=lambda parts: (-sum(part.n_vertices for part in parts), len(parts)),
     )
     rows = []
     for parts in sums[:_MOST_COMPOSITIONS]:
-        W = _DROPPED * rng.standard_normal((n_hidden, n_features))
-        b = np.zeros(n_features)
+        W = _DROPPED * rng.standard_normal((n_hidden, n))
+        b = 0.5 * problem.p
         row = column = 0
         for shape in sorted(parts, key=lambda part: part.n_vertices / part.dim):
             columns = by_importance[column : column + shape.n_vertices]
-            leans = (shape.gram - np.eye(shape.n_vertices)).max() > 1e-9
+            best = best_factor(shape.name, p, (1.0,) * shape.n_vertices)
             W[:, columns] = 0.0
-            W[row : row + shape.dim, columns] = (_NORM if leans else 1.0) * shape.vertices.T
-            b[columns] = _BIAS if leans else 0.0
+            W[row : row + shape.dim, columns] = best.W
+            b[columns] = best.b
             row, column = row + shape.dim, column + shape.n_vertices
         rows.append(np.concatenate([W.ravel(), b]))
-    return np.array(rows).reshape(len(rows), n_features * (n_hidden + 1))
+    return np.array(rows).reshape(len(rows), n * (n_hidden + 1))
 
 
 def moved_starts(
     W: FloatArray, b: FloatArray, importance: FloatArray, rng: np.random.Generator
 ) -> FloatArray:
-    """Return starts near a minimum: one feature dropped or revived, or two that trade places.
+    """Return starts near a minimum.
+
+    One feature dropped; one revived, in a random direction or against a kept one; two that matter
+    differently in each other's place; or two merged, the less important in the direction of the
+    other.
 
     Parameters
     ----------
@@ -87,22 +100,29 @@ def moved_starts(
     -------
     ndarray of shape (n_starts, n_features · (n_hidden + 1))
     """
-    m, n = W.shape
+    n = W.shape[1]
     norms = np.linalg.norm(W, axis=0)
+    kept = norms > 0.5 * norms.max()
     rows = []
+
+    def put(feature: int, column: FloatArray, bias: float) -> None:
+        moved, biases = W.copy(), b.copy()
+        moved[:, feature], biases[feature] = column, bias
+        rows.append(np.concatenate([moved.ravel(), biases]))
+
     for i in range(n):
-        moved, bias = W.copy(), b.copy()
-        if norms[i] > 0.5 * norms.max():
-            moved[:, i] = _DROPPED * rng.standard_normal(m)
-            bias[i] = 0.0
+        if kept[i]:
+            put(i, _DROPPED * W[:, i], 0.0)
         else:
-            direction = rng.standard_normal(m)
-            moved[:, i] = direction / np.linalg.norm(direction)
-            bias[i] = _BIAS
-        rows.append(np.concatenate([moved.ravel(), bias]))
+            direction = rng.standard_normal(len(W))
+            put(i, direction / np.linalg.norm(direction), float(b.min()))
     for i in range(n):
-        for j in range(i + 1, n):
-            if importance[i] != importance[j]:
+        for j in range(n):
+            if i != j and kept[j] and not kept[i]:
+                put(i, -W[:, j], float(b[j]))
+            elif i != j and kept[j] and (importance[i], -i) < (importance[j], -j):
+                put(i, W[:, j], float(b[j]))
+            if i < j and importance[i] != importance[j]:
                 order = np.arange(n)
                 order[[i, j]] = j, i
                 rows.append(np.concatenate([W[:, order].ravel(), b[order]]))
