@@ -12,7 +12,8 @@ verdicts do not depend on the axes, as they would with a diagonal scaling.
 
 The Hessian is put together from those of the rows, because differences in W would mix them: an
 error of one part in 1e5 in an important row would bury all that an unimportant one has.  The loss
-of row i depends on W through G_i· alone, so with J_i = ∂(G_i·, b_i)/∂(W, b), which is known exactly,
+of row i depends on W through G_i· alone, so with the Jacobian J_i of (G_i·, b_i) in (W, b), which
+is known exactly,
 
     H = Σ_i J_iᵀ R_i J_i + (P + Pᵀ) ⊗ 1,   P_ij = ∂L/∂G_ij,
 
@@ -138,7 +139,7 @@ class Neighbourhood:
         self.mean = self._spectrum(0.5 * (rows[0] + rows[1]))
         steepest = np.maximum(np.maximum(rows[0], rows[1])[:, -1, -1], self.unit)
         self.slope = self._slope(steepest)
-        self.metric = Metric(W, problem, steepest)
+        self.metric = self._metric(steepest)
 
     @property
     def n_flat(self) -> int:
@@ -171,7 +172,8 @@ class Neighbourhood:
         )
         of_gram, of_b = terms.gradient()
         both = importance[:, None] * np.concatenate([of_gram, of_b[:, None]], axis=1)
-        return both.reshape(size, n, n + 1)
+        packed: FloatArray = both.reshape(size, n, n + 1)
+        return packed
 
     def _row_hessians(self, slopes: FloatArray, step: float) -> FloatArray:
         """R_i of every row, by differences towards one side: (n, n + 1, n + 1)."""
@@ -244,10 +246,13 @@ class Neighbourhood:
             hessian += jacobian.T @ rows[i] @ jacobian
         return hessian
 
+    def _metric(self, bias_curvature: FloatArray) -> Metric:
+        return Metric(self.W, self.problem, np.maximum(self.unit, bias_curvature))
+
     def _spectrum(self, rows: FloatArray) -> Spectrum:
         # On the side of a kink on which an output is active without any input, its bias has a
         # curvature of I_i, far beyond I_i p_i; what has it would drown what has not.
-        metric = Metric(self.W, self.problem, np.maximum(self.unit, rows[:, -1, -1]))
+        metric = self._metric(rows[:, -1, -1])
         there = np.concatenate([np.tile(self.present, self.m), self.present])
         hessian = metric.divided(metric.divided(self._hessian(rows)).T)
         hessian = 0.5 * (hessian + hessian.T) * np.outer(there, there)

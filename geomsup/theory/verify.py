@@ -261,8 +261,8 @@ def verify_optimum(
     sides of a kink where there is one, on the evidence of the Hessian (differences of the exact
     gradient, from both sides) and of descents from pushed copies.  It is numerical evidence at
     double precision, not a proof.  A feature that is never there (p_i = 0) or does not matter
-    (I_i = 0) has no minimum of its own to be in: it counts where it disturbs others, in the gradient
-    and in the descents, but flat directions are looked for among the others.
+    (I_i = 0) has no minimum of its own to be in: it counts where it disturbs others, in the
+    gradient and in the descents, but flat directions are looked for among the others.
 
     Examples
     --------
