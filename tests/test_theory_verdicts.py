@@ -171,3 +171,12 @@ def test_a_verdict_carries_norms_and_biases_of_the_best_known() -> None:
     assert verdict.to_dict()["best_b"] == verdict.best_b.tolist()
     assert f"|W_i| {norm:.6g}" in str(verdict)
     assert f"b_i   {bias:.6g}"[:12] in str(verdict)
+
+
+def test_what_is_flat_on_one_side_only_is_degenerate() -> None:
+    # Turned away from a feature that is practically never there, the other loses p_1 p_2: beyond
+    # double precision.  Turned towards it, it disturbs it.
+    verdict = judged(np.eye(2), 0.0, [1e-15, 0.1])
+    assert verdict.verdict == "degenerate minimum"
+    assert verdict.zero_modes > verdict.expected_zero_modes
+    assert judged(np.eye(2), 0.0, [1e-9, 0.1]).verdict == "local minimum"
