@@ -10,6 +10,7 @@ from exact_loss import exact_losses
 
 from geomsup import list_shapes
 from geomsup.theory import best_configuration, expected_loss, sparse_limit, symmetric_optimum
+from geomsup.theory.loss import Problem
 from geomsup.theory.starts import composed_starts, moved_starts
 
 
@@ -41,20 +42,47 @@ def test_compositions_find_the_heptagon_that_random_starts_miss(n_starts: int) -
 
 def test_important_features_come_first_in_a_composition() -> None:
     importance = np.array([0.1, 1.0, 0.5, 0.2])
-    starts = composed_starts(4, 1, importance, np.random.default_rng(0))
+    problem = Problem.of(4, 0.1, importance)
+    starts = composed_starts(1, problem, np.random.default_rng(0))
     digon = starts[0, :4]
     assert sorted(np.flatnonzero(np.abs(digon) > 0.5).tolist()) == [1, 2]
+    best = symmetric_optimum("digon", 2, 0.1)
+    assert np.abs(digon[[1, 2]]) == pytest.approx(np.sqrt(best.norm2))
+    assert starts[0, 4:] == pytest.approx([0.05, best.bias, best.bias, 0.05])
 
 
-def test_moves_drop_revive_and_exchange() -> None:
+def test_moves_drop_revive_merge_and_exchange() -> None:
     W = np.array([[1.0, -1.0, 0.0]])
-    equal = moved_starts(W, np.zeros(3), np.ones(3), np.random.default_rng(0))
-    assert equal.shape == (3, 6)
-    assert abs(equal[0, 0]) < 0.5
-    assert abs(equal[2, 2]) == pytest.approx(1.0)
-    unequal = moved_starts(W, np.zeros(3), np.array([1.0, 0.5, 0.1]), np.random.default_rng(0))
-    assert len(unequal) == 6
-    assert unequal[4, :3].tolist() == [0.0, -1.0, 1.0]
+    equal = moved_starts(W, np.zeros(3), np.ones(3), np.random.default_rng(0))[:, :3].tolist()
+    assert [0.05, -1.0, 0.0] in equal  # dropped
+    assert [1.0, -1.0, -1.0] in equal  # revived against the first
+    assert [1.0, -1.0, 1.0] in equal  # and against the second
+    assert [1.0, 1.0, 0.0] in equal  # merged: the later of two equals moves
+    assert [-1.0, -1.0, 0.0] not in equal
+    assert [-1.0, 1.0, 0.0] not in equal  # nothing to exchange
+    importance = np.array([0.5, 1.0, 0.1])
+    unequal = moved_starts(W, np.zeros(3), importance, np.random.default_rng(0))[:, :3].tolist()
+    assert [-1.0, -1.0, 0.0] in unequal  # the less important moves
+    assert [1.0, 1.0, 0.0] not in unequal
+    assert [-1.0, 1.0, 0.0] in unequal
+    assert [0.0, -1.0, 1.0] in unequal
+
+
+def test_a_search_stops_when_compositions_and_random_starts_agree() -> None:
+    easy = best_configuration(2, 1, 0.1, n_starts=100)
+    assert easy.n_starts == 25
+    assert easy.name == "digon"
+    assert easy.n_converged <= easy.n_starts
+    # Shares are of the starts that were used.
+    assert sum(minimum.share for minimum in easy.minima) == pytest.approx(easy.n_converged / 25)
+    again = best_configuration(2, 1, 0.1, n_starts=100)
+    assert again.to_dict() == easy.to_dict()
+    assert best_configuration(2, 1, 0.1, n_starts=7).n_starts == 7
+
+
+@pytest.mark.slow
+def test_a_search_goes_on_while_random_starts_miss_what_compositions_find() -> None:
+    assert best_configuration(7, 2, 0.01, n_starts=40).n_starts == 40
 
 
 @pytest.mark.parametrize("name", ["square antiprism", "pentagonal antiprism", "triangular prism"])

@@ -41,8 +41,8 @@ def add_arguments(parser: VerbParser) -> None:
         type=float,
         default=1e-6,
         metavar="T",
-        help="gradient norm, relative to the loss of the zero output, below which a point counts "
-        "as critical (default: 1e-6)",
+        help="gradient norm in units of each feature, about the error of W and b, below which a "
+        "point counts as critical (default: 1e-6)",
     )
     parser.add_data()
 

@@ -31,8 +31,9 @@ FloatArray = NDArray[np.float64]
 # Losses closer than this, relative, belong to one minimum; descents end far closer than that.
 _SAME_LOSS, _SAME_SMALL_LOSS = 1e-8, 1e-12
 _MOST_PARAMETERS = 2000
-# Random starts come in batches of this many; one that agrees with the compositions is the last.
-_BATCH = 20
+# Random starts come in batches, each so many times as large as all before it; a batch that agrees
+# with the compositions is the last.
+_FIRST_BATCH, _GROWTH = 25, 3
 # Minima from which moves are tried and rounds; moves in a round, the steps after which they are
 # compared, and those that are then descended to the end.
 _MOVED_FROM, _MOST_ROUNDS = 2, 6
@@ -174,9 +175,9 @@ def best_configuration(
     feature_probability : float or array_like of shape (n_features,)
     importance : float or array_like of shape (n_features,), default 1.0
     n_starts : int, default 100
-        The most random starts.  They are descended side by side in batches of 20, and a batch in
-        which one ends in the lowest minimum known is the last, if compositions of catalogue shapes
-        end there too.
+        The most random starts.  They come in batches of 25, 75, 300 and so on, and a batch in which
+        one ends in the lowest minimum known is the last, if a composition of catalogue shapes ends
+        there too.
     seed : int, numpy Generator or None, default 0
     progress : bool, optional
         Whether to show a progress bar.  None shows it in a terminal or a notebook.
@@ -222,21 +223,31 @@ def best_configuration(
     pool = _Pool(m, problem)
     composed = composed_starts(m, problem, rng)
     with bar(count + len(composed), "searching", "start", progress) as arrived:
-        pool.add(composed, arrived)
-        of_families = pool.lowest
-        for first in range(0, count, _BATCH):
-            batch = random[first : first + _BATCH]
-            reached = pool.add(
-                batch, lambda done, so_far=len(pool.x): arrived(so_far + done), counted=True
-            )
-            if _agree(of_families, pool.lowest) and _agree(reached, pool.lowest):
+        # A batch costs less than its parts, so the compositions are in the first.
+        batch = np.concatenate([composed, random[:_FIRST_BATCH]])
+        first, used = len(composed), len(batch) - len(composed)
+        pool.add(batch, arrived, n_counted=used)
+        of_families = pool.lowest_of(slice(0, first))
+        while used < count:
+            of_batch = pool.lowest_of(slice(first, None))
+            if _agree(of_families, pool.lowest) and _agree(of_batch, pool.lowest):
                 break
+            first = len(pool.x)
+            batch = random[used : (1 + _GROWTH) * used]
+            pool.add(batch, _after(first, arrived), n_counted=len(batch))
+            used += len(batch)
     _move(pool, rng)
     return pool.minima()
 
 
+def _after(so_far: int, arrived: Callable[[int], None]) -> Callable[[int], None]:
+    return lambda done: arrived(so_far + done)
+
+
 def _agree(loss: float, other: float) -> bool:
     """Whether two losses of the normalised problem belong to one minimum."""
+    if not np.isfinite(loss + other):
+        return False
     return bool(abs(loss - other) <= max(_SAME_LOSS * max(loss, other), _SAME_SMALL_LOSS))
 
 
@@ -261,20 +272,17 @@ class _Pool:
         starts: FloatArray,
         arrived: Callable[[int], None] | None = None,
         *,
-        counted: bool = False,
-    ) -> float:
-        """Descend from some starts; the lowest loss that they reach.
-
-        Shares are taken of those that are `counted`.
-        """
+        n_counted: int = 0,
+    ) -> None:
+        """Descend from some starts; shares are taken of the last `n_counted` of them."""
         x, value, gradient = self._descended(starts, arrived)
         steepest = np.abs(gradient).max(1)
         converged = steepest <= np.maximum(_CONVERGED * value, _CONVERGED_SMALL)
         self.x = np.concatenate([self.x, x])
         self.value = np.concatenate([self.value, value])
         self.converged = np.concatenate([self.converged, converged])
-        self.counted = np.concatenate([self.counted, np.full(len(x), counted)])
-        return float(value[converged].min(initial=np.inf))
+        counted = np.arange(len(x)) >= len(x) - n_counted
+        self.counted = np.concatenate([self.counted, counted])
 
     def promising(self, starts: FloatArray) -> FloatArray:
         """Those starts that a few steps bring lowest, after these steps.
@@ -308,7 +316,11 @@ class _Pool:
     @property
     def lowest(self) -> float:
         """Lowest loss of a minimum so far, of the normalised problem."""
-        return float(self.value[self.converged].min(initial=np.inf))
+        return self.lowest_of(slice(None))
+
+    def lowest_of(self, which: slice) -> float:
+        """Lowest loss of the minima that these descents reached, of the normalised problem."""
+        return float(self.value[which][self.converged[which]].min(initial=np.inf))
 
     def groups(self) -> list[list[int]]:
         """Numbers of the descents that ended in each distinct minimum, lowest first."""
@@ -384,7 +396,7 @@ def _move(pool: _Pool, rng: np.random.Generator) -> None:
 def minima_from(starts: FloatArray, n_hidden: int, problem: Problem) -> BestConfiguration:
     """The distinct minima that descents from given points reach."""
     pool = _Pool(n_hidden, problem)
-    pool.add(starts, counted=True)
+    pool.add(starts, n_counted=len(starts))
     return pool.minima()
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.theory.curvature import Neighbourhood
 from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem, checked_bias, expected_loss, matrix_of
 from geomsup.theory.search import (
@@ -32,13 +33,12 @@ __all__ = ["Escape", "OptimumVerdict", "verify_optimum"]
 
 FloatArray = NDArray[np.float64]
 
-_STEP = 1e-5  # of the differences that make the Hessian
-_KINK = 1e-2  # relative difference between one-sided Hessians that no smooth loss shows
-_FLAT = 1e-6  # relative to the largest eigenvalue, or absolute where all are small
 _SHORT = 0.01  # a step that does not leave the neighbourhood, relative to the largest parameter
-_SMALLEST_GAIN = 1e-10  # relative to the loss; what is less may be rounding
+# A gain beyond so much of the loss, and of the loss of the zero output, is no rounding.
+_GAIN, _ROUNDING = 1e-11, 64.0 * float(np.finfo(np.float64).eps)
 _PUSHES = (1e-3, 1e-2)
 _N_PUSHED = 24
+_MOST_LISTED = 12
 _LOWER = 1e-8  # relative to the loss; descents agree far more closely
 
 
@@ -57,7 +57,9 @@ class Escape:
     descended_loss : float
         Loss of the minimum that a descent from there reaches …
     descended_name : str
-        … and its name.
+        … its name …
+    descended_W, descended_b : ndarray
+        … and its weights and biases.
     """
 
     direction_W: FloatArray
@@ -66,6 +68,8 @@ class Escape:
     loss: float
     descended_loss: float
     descended_name: str
+    descended_W: FloatArray
+    descended_b: FloatArray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -78,14 +82,18 @@ class OptimumVerdict:
         "not critical", "saddle", "local minimum" or "degenerate minimum".
     name : str
         The configuration, named by ``classify_geometry``.
+    W, b : ndarray
+        The configuration itself.
     loss, error_bound : float
     gradient_norm, gradient_tol : float
-        Norm of the gradient, and the norm below which the point counts as critical.
+        How far the gradient is from vanishing, in units of features (see
+        :func:`verify_optimum`), and the size below which the point counts as critical.
     eigenvalues : ndarray
-        Of the Hessian in (W, b), ascending; where the loss has a kink, of the average of the
-        two one-sided Hessians.
+        Of the Hessian in (W, b), ascending and in units of features, without those features that
+        are never there or have no importance; where the loss has a kink, of the average of the two
+        one-sided Hessians.
     zero_modes : int
-        Eigenvalues that vanish.
+        Eigenvalues that vanish, on the side that has more of them.
     expected_zero_modes : int
         Rotations of W that change it, and biases of dead outputs (nothing depends on them).
     kinked : bool
@@ -98,6 +106,8 @@ class OptimumVerdict:
 
     verdict: str
     name: str
+    W: FloatArray
+    b: FloatArray
     loss: float
     error_bound: float
     gradient_norm: float
@@ -109,11 +119,15 @@ class OptimumVerdict:
     escape: Escape | None
     best: BestConfiguration
 
-    def _best(self) -> tuple[float, str]:
-        known = [(self.loss, self.name), (self.best.loss, self.best.name)]
-        if self.escape is not None:
-            known.append((self.escape.descended_loss, self.escape.descended_name))
-        return min(known, key=lambda pair: pair[0])
+    def _best(self) -> tuple[float, str, FloatArray, FloatArray]:
+        best, way = self.best, self.escape
+        known = [
+            (self.loss, self.name, self.W, self.b),
+            (best.loss, best.name, best.W, best.b),
+        ]
+        if way is not None:
+            known.append((way.descended_loss, way.descended_name, way.descended_W, way.descended_b))
+        return min(known, key=lambda each: each[0])
 
     @property
     def best_known(self) -> float:
@@ -124,6 +138,22 @@ class OptimumVerdict:
     def best_name(self) -> str:
         """Name of the configuration that has the lowest loss known."""
         return self._best()[1]
+
+    @property
+    def best_W(self) -> FloatArray:
+        """Weights of the configuration that has the lowest loss known."""
+        return self._best()[2]
+
+    @property
+    def best_norms(self) -> FloatArray:
+        """Norms |W_i| of the configuration that has the lowest loss known."""
+        norms: FloatArray = np.linalg.norm(self.best_W, axis=0)
+        return norms
+
+    @property
+    def best_b(self) -> FloatArray:
+        """Biases of the configuration that has the lowest loss known."""
+        return self._best()[3]
 
     @property
     def gap(self) -> float:
@@ -152,6 +182,8 @@ class OptimumVerdict:
             "escape": escape,
             "best_known": self.best_known,
             "best_name": self.best_name,
+            "best_norms": self.best_norms.tolist(),
+            "best_b": self.best_b.tolist(),
             "gap": self.gap,
         }
 
@@ -159,8 +191,9 @@ class OptimumVerdict:
         lines = [
             f"{self.verdict}: {self.name}",
             f"loss       {self.loss:.12g} ± {self.error_bound:.1g}",
-            f"gradient   {self.gradient_norm:.2e} (critical below {self.gradient_tol:.0e})",
-            f"curvature  {self.eigenvalues[0]:.4g} … {self.eigenvalues[-1]:.4g}, "
+            f"gradient   {self.gradient_norm:.2e} in units of features (critical below "
+            f"{self.gradient_tol:.0e})",
+            f"curvature  {_ends(self.eigenvalues)}, "
             f"{self.zero_modes} zero modes ({self.expected_zero_modes} from rotations and dead "
             f"outputs){', kinked' if self.kinked else ''}",
         ]
@@ -175,6 +208,8 @@ class OptimumVerdict:
             )
         else:
             lines.append(f"best known {self.best_known:.12g}: nothing lower was found")
+        lines.append(f"           |W_i| {_listed(self.best_norms)}")
+        lines.append(f"           b_i   {_listed(self.best_b)}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -199,9 +234,12 @@ def verify_optimum(
     b : float or array_like of shape (n_features,)
     feature_probability, importance : float or array_like of shape (n_features,)
     gradient_tol : float, default 1e-6
-        Norm of the gradient below which a point counts as critical, relative to Σ I_i p_i / 3, the
-        loss of the zero output.  Numbers copied with few digits do not pass; the escape then says
-        which optimum is near.
+        Below which a point counts as critical.  What is compared with it is about the error of W
+        and b: the gradient in each W_i and b_i, divided by the curvature that this feature can have
+        (I_i p_i for its own output, and what it and others interfere), so that a slope counts as
+        much in an unimportant or rare feature as in any other; or the share of the loss that a
+        Newton step would gain, if that is more.  Numbers copied with few digits do not pass; the
+        escape then says which optimum is near.
     n_starts : int, default 100
         Starts of the search for the best known loss.
     seed : int, numpy Generator or None, default 0
@@ -222,7 +260,9 @@ def verify_optimum(
     "local minimum" means strict up to rotations of W and the biases of dead outputs, on both
     sides of a kink where there is one, on the evidence of the Hessian (differences of the exact
     gradient, from both sides) and of descents from pushed copies.  It is numerical evidence at
-    double precision, not a proof.
+    double precision, not a proof.  A feature that is never there (p_i = 0) or does not matter
+    (I_i = 0) has no minimum of its own to be in: it counts where it disturbs others, in the
+    gradient and in the descents, but flat directions are looked for among the others.
 
     Examples
     --------
@@ -248,101 +288,90 @@ def verify_optimum(
         progress=progress,
     )
 
-    x = np.concatenate([weights.ravel(), bias])
-    probe = _Probe(x, m, problem)
-    forward, backward = probe.one_sided_hessians()
-    spectra = [np.linalg.eigvalsh(h) for h in (0.5 * (forward + backward), forward, backward)]
-    size = max(1.0, *(float(np.abs(values).max()) for values in spectra))
-    flat = [int(np.sum(np.abs(values) <= _FLAT * size)) for values in spectra]
-    kinked = bool(np.abs(forward - backward).max() > _KINK * size)
-    expected = _rotation_modes(weights) + _dead_outputs(weights, bias)
-    gradient = np.concatenate([exact.grad_W.ravel(), exact.grad_b])
-    norm = float(np.linalg.norm(gradient))
-
-    if norm > tolerance * probe.size:
+    probe = _Probe(weights, bias, problem)
+    near = probe.near
+    if probe.slope > tolerance:
         verdict = "not critical"
-        escape = probe.way_down([-gradient], allowance=0.0) or probe.rolled()
+        escape = probe.way_down(-near.gradient[None]) or probe.rolled()
     else:
-        directions = probe.candidates(forward, backward)
-        escape = probe.way_down(directions, allowance=2.0 * norm / probe.size) or probe.pushed(rng)
+        escape = probe.way_down(probe.candidates()) or probe.pushed(rng)
         if escape is not None:
             verdict = "saddle"
         else:
-            verdict = "local minimum" if max(flat) <= expected else "degenerate minimum"
-    eigenvalues = np.asarray(probe.size * spectra[0], dtype=np.float64)
+            verdict = "degenerate minimum" if near.n_flat else "local minimum"
+    eigenvalues = near.mean.values
     eigenvalues.setflags(write=False)
     return OptimumVerdict(
         verdict=verdict,
         name=configuration_name(geometry_of(weights)),
+        W=weights,
+        b=bias,
         loss=exact.loss,
         error_bound=exact.error_bound,
-        gradient_norm=norm,
-        gradient_tol=tolerance * probe.size,
+        gradient_norm=probe.slope,
+        gradient_tol=tolerance,
         eigenvalues=eigenvalues,
-        zero_modes=flat[0],
-        expected_zero_modes=expected,
-        kinked=kinked,
+        zero_modes=near.n_flat + near.mean.n_symmetric,
+        expected_zero_modes=len(near.symmetries),
+        kinked=near.kinked,
         escape=escape,
         best=best,
     )
 
 
-def _rotation_modes(W: FloatArray) -> int:
-    """Dimension of the orbit of W under rotations: m(m−1)/2 less those that fix its span."""
-    m = W.shape[0]
-    free = m - int(np.linalg.matrix_rank(W))
-    moving: int = m * (m - 1) // 2 - free * (free - 1) // 2
-    return moving
+def _ends(eigenvalues: FloatArray) -> str:
+    """Least and largest; none where no feature is ever there."""
+    return f"{eigenvalues[0]:.4g} … {eigenvalues[-1]:.4g}" if eigenvalues.size else "none"
 
 
-def _dead_outputs(W: FloatArray, b: FloatArray) -> int:
-    """Outputs that are zero for every input, strictly so."""
-    highest = b + np.maximum(W.T @ W, 0.0).sum(1)
-    return int(np.count_nonzero(highest < 0.0))
+def _listed(values: FloatArray) -> str:
+    """One number where all are the same; otherwise each, or their range where they are many."""
+    words = [f"{value:.6g}" for value in values]
+    if len(set(words)) == 1:
+        return words[0]
+    if len(words) > _MOST_LISTED:
+        return f"{values.min():.6g} … {values.max():.6g}"
+    return ", ".join(words)
 
 
 class _Probe:
     """The neighbourhood of one point, seen through batched exact losses.
 
     Everything in here is for the normalised problem, in which the zero output has loss one; `size`
-    is its loss in the problem as given.
+    is its loss in the problem as given.  Descents run in units of features, x + M^(−1/2) y: in W
+    and b themselves the slope of an unimportant feature would end below every tolerance.
     """
 
-    def __init__(self, x: FloatArray, n_hidden: int, problem: Problem) -> None:
-        self.x, self.n_hidden = x, n_hidden
+    def __init__(self, W: FloatArray, b: FloatArray, problem: Problem) -> None:
         self.problem, size = problem.normalised()
         self.size = float(size)
-        self.function = packed_loss(n_hidden, self.problem, 1e-12)
-        value, gradient = self.function(x[None])
-        self.value, self.gradient = float(value[0]), gradient[0]
-        self.scale = max(float(np.abs(x).max()), 0.1)
+        self.n_hidden = len(W)
+        self.x = np.concatenate([W.ravel(), b])
+        self.near = Neighbourhood(W, b, self.problem)
+        self.function = packed_loss(self.n_hidden, self.problem, 1e-12)
+        self.value = float(self.function(self.x[None])[0][0])
+        self.scale = max(float(np.abs(self.x).max()), 0.1)
+        self.rounding = _GAIN * self.value + _ROUNDING
+        # Where the loss itself is small, so are the slopes that matter.
+        promised = max(self.near.left_over - self.rounding, 0.0) / max(self.value, self.rounding)
+        self.slope = max(self.near.slope, promised)
 
-    def one_sided_hessians(self) -> tuple[FloatArray, FloatArray]:
-        """Forward and backward differences of the gradient, symmetrised."""
-        steps = _STEP * self.scale * np.eye(len(self.x))
-        sides = []
-        for sign in (1.0, -1.0):
-            _, gradients = self.function(self.x + sign * steps)
-            rows = (gradients - self.gradient) / (sign * _STEP * self.scale)
-            sides.append(0.5 * (rows + rows.T))
-        return sides[0], sides[1]
-
-    def candidates(self, forward: FloatArray, backward: FloatArray) -> list[FloatArray]:
+    def candidates(self) -> FloatArray:
         """Directions of least curvature, of each side and of their mean, both ways."""
-        found = []
-        for hessian in (0.5 * (forward + backward), forward, backward):
-            _, vectors = np.linalg.eigh(hessian)
-            for column in vectors.T[: max(4, len(self.x) // 4)]:
-                found += [column, -column]
-        return found
+        count = max(4, len(self.x) // 4)
+        spectra = (self.near.mean, *self.near.sides)
+        found = np.concatenate([spectrum.directions[:count] for spectrum in spectra])
+        return np.concatenate([found, -found])
 
-    def way_down(self, directions: list[FloatArray], *, allowance: float) -> Escape | None:
+    def way_down(self, directions: FloatArray) -> Escape | None:
         """The direction, among those given, along which a short straight step gains most.
 
-        A gain counts beyond `allowance` times the step: what a gradient left over by rounding
-        gains is no way out of a critical point.
+        At a critical point a gain counts beyond twice what the gradient promises: what rounding
+        has left over is no way out.
         """
-        units = np.array([d / max(float(np.linalg.norm(d)), 1e-300) for d in directions])
+        if not len(directions):
+            return None
+        units = directions / np.maximum(np.linalg.norm(directions, axis=1), 1e-300)[:, None]
         steps = self.scale * np.logspace(-6, 0, 25)
         points = self.x + steps[:, None, None] * units
         values, _ = self.function(points.reshape(-1, len(self.x)))
@@ -354,29 +383,39 @@ class _Probe:
         short = int(np.searchsorted(steps, _SHORT * self.scale))
         falling = ~np.logical_or.accumulate(rising, axis=0)
         falling &= values[short] < self.value - noise
-        gains = np.where(falling, self.value - values - allowance * steps[:, None], 0.0)
+        gains = np.where(falling, self.value - values, 0.0)
         at, which = np.unravel_index(int(np.argmax(gains)), gains.shape)
-        if gains[at, which] <= _SMALLEST_GAIN * max(self.value, 1e-3):
+        if gains[at, which] <= self.rounding:
             return None
         return self._escape(units[which], float(steps[at]), float(values[at, which]))
 
     def rolled(self) -> Escape | None:
         """Descend from the point itself."""
-        ends = descend(self.function, self.x[None], gradient_tol=1e-11, max_steps=300)
-        return (
-            self._reached(ends.x[0], float(ends.value[0])) if ends.value[0] < self.value else None
-        )
+        x, value = self._descended(self.x[None], max_steps=300)
+        return self._reached(x[0], float(value[0])) if value[0] < self.value else None
 
     def pushed(self, rng: np.random.Generator) -> Escape | None:
         """Push the point a little in random directions and descend."""
+        least = self.rounding + 2.0 * self.near.left_over
         for push in _PUSHES:
-            noise = rng.normal(size=(_N_PUSHED, len(self.x)))
+            noise = self.near.pushes(rng.normal(size=(_N_PUSHED, len(self.x))))
             noise *= push * self.scale / np.linalg.norm(noise, axis=1, keepdims=True)
-            ends = descend(self.function, self.x + noise, gradient_tol=1e-9, max_steps=300)
-            lowest = int(np.argmin(ends.value))
-            if ends.value[lowest] < self.value - _LOWER * max(self.value, 1e-3):
-                return self._reached(ends.x[lowest], float(ends.value[lowest]))
+            x, value = self._descended(self.x + noise, max_steps=300)
+            lowest = int(np.argmin(value))
+            if value[lowest] < self.value - least:
+                return self._reached(x[lowest], float(value[lowest]))
         return None
+
+    def _descended(self, x: FloatArray, max_steps: int) -> tuple[FloatArray, FloatArray]:
+        metric = self.near.metric
+
+        def in_units(y: FloatArray) -> tuple[FloatArray, FloatArray]:
+            value, gradient = self.function(metric.divided(y))
+            return value, metric.divided(gradient)
+
+        start = metric.multiplied(x)
+        ends = descend(in_units, start, gradient_tol=1e-11, max_steps=max_steps)
+        return metric.divided(ends.x), ends.value
 
     def _reached(self, x: FloatArray, value: float) -> Escape:
         way = x - self.x
@@ -384,15 +423,16 @@ class _Probe:
         return self._escape(way / length, length, value)
 
     def _escape(self, direction: FloatArray, step: float, value: float) -> Escape:
-        start = (self.x + step * direction)[None]
-        descended = descend(self.function, start, gradient_tol=1e-11, max_steps=1000)
+        x, lowest = self._descended((self.x + step * direction)[None], max_steps=1000)
         cut = self.n_hidden * self.problem.n_features
-        W = descended.x[0, :cut].reshape(self.n_hidden, -1)
+        W, b = x[0, :cut].reshape(self.n_hidden, -1), x[0, cut:]
         return Escape(
             direction_W=direction[:cut].reshape(self.n_hidden, -1),
             direction_b=direction[cut:],
             step=step,
             loss=self.size * value,
-            descended_loss=self.size * float(descended.value[0]),
+            descended_loss=self.size * float(lowest[0]),
             descended_name=configuration_name(geometry_of(W)),
+            descended_W=W,
+            descended_b=b,
         )
