@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.errors import ToleranceError
 from geomsup.theory.curvature import Neighbourhood
 from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem, checked_bias, expected_loss, matrix_of
@@ -39,6 +40,7 @@ _GAIN, _ROUNDING = 1e-11, 64.0 * float(np.finfo(np.float64).eps)
 _PUSHES = (1e-3, 1e-2)
 _N_PUSHED = 24
 _MOST_LISTED = 12
+_ROUGHEST = 1e-3  # error of a gradient that allows no verdict, relative to the zero output's loss
 _LOWER = 1e-8  # relative to the loss; descents agree far more closely
 
 
@@ -254,6 +256,8 @@ def verify_optimum(
     ------
     GeomsupError
         If the input is not usable; see :func:`expected_loss`.
+    ToleranceError
+        If the loss, or the gradient, cannot be computed well enough for a verdict.
 
     Notes
     -----
@@ -277,6 +281,13 @@ def verify_optimum(
     problem = Problem.of(n, feature_probability, importance)
     tolerance = float(per_feature(gradient_tol, "gradient_tol", 1, low=1e-13, high=1.0)[0])
     exact = expected_loss(weights, bias, problem.p, problem.importance)
+    if exact.gradient_bound > _ROUGHEST * float(problem.zero_output_loss):
+        raise ToleranceError(
+            f"expected a gradient known to {_ROUGHEST:g} of the loss of the zero output "
+            f"({problem.zero_output_loss:.3g}), got one within {exact.gradient_bound:.1e}; many "
+            "weights of very different size make its series converge slowly: leave out features of "
+            "tiny weight"
+        )
     rng = checked_rng(seed)
     best = best_configuration(
         n,
