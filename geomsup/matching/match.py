@@ -291,8 +291,9 @@ def _as_match(fit: Fit, cloud: Cloud, dim: int, probability: float) -> ShapeMatc
     angles = 2 * np.arcsin(np.clip(chords / 2, 0, 1))
     rank = fit.shape.dim
     family = fit.shape.family
-    overlap = 1 - best.residual / (2 * cloud.n_vertices)
-    off = max(0.0, 1 - overlap**2)
+    # 1 - ĉ for the mean cosine ĉ = Σs/N; from chords, which keep the digits of a tight fit.
+    missing = float(np.mean(chords**2)) / 2
+    off = missing * (2 - missing)
     return ShapeMatch(
         shape=fit.shape.name,
         n_vertices=cloud.n_vertices,
