@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from scipy.stats import ortho_group
 
 from geomsup import classify_geometry, get_shape, match_shape
+from geomsup.matching.candidates import candidate_set
+from geomsup.matching.evidence import NOISE_GRID
+from geomsup.matching.posterior import _generic_prior
 
 Array = NDArray[np.float64]
 
@@ -322,7 +325,7 @@ def reliability(trials: int, seed: int = 0, *, noise: str = "geodesic") -> list[
     """Part (i): the probability of the likeliest shape, and whether it was planted.
 
     A third of the trials are independent directions, for which no shape is right; the noise of the
-    others is log-uniform between .02 and .25, as the evidence expects it.
+    others is log-uniform between .02 and .25.
     """
     outcomes = []
     for k in range(trials):
@@ -334,11 +337,34 @@ def reliability(trials: int, seed: int = 0, *, noise: str = "geodesic") -> list[
         else:
             sigma = float(np.exp(rng.uniform(np.log(0.02), np.log(0.25))))
             W = planted(name, dim, sigma, rng, noise=noise)
-        component = classify_geometry(W, interference_threshold=0.0).components[0]
-        if component.n_vertices > 2 and component.candidates:
-            best = component.candidates[0]
-            outcomes.append((best.probability, k % 3 != 0 and best.shape == name))
+        outcomes += _outcome(W, name if k % 3 else None)
     return outcomes
+
+
+def reliability_by_prior(trials: int, seed: int = 0) -> list[tuple[float, bool]]:
+    """Part (i) with worlds drawn from the priors: "irregular", the shapes, and the noise."""
+    outcomes = []
+    for k in range(trials):
+        rng = np.random.default_rng([seed, 11, k])
+        n, dim = int(rng.integers(4, 13)), int(rng.integers(3, 7))
+        if rng.random() < _generic_prior(n, part=False):
+            outcomes += _outcome(random_directions(n, dim, rng), None)
+            continue
+        contenders = candidate_set(n, dim)
+        drawn = rng.choice(len(contenders.shapes), p=np.exp(contenders.log_prior))
+        name = contenders.shapes[drawn].shape.name
+        sigma = float(np.exp(rng.uniform(*np.log(NOISE_GRID[[0, -1]]))))
+        outcomes += _outcome(planted(name, dim, sigma, rng), name)
+    return outcomes
+
+
+def _outcome(W: Array, truth: str | None) -> list[tuple[float, bool]]:
+    """The probability of the likeliest shape and whether it is right; nothing for two vertices."""
+    component = classify_geometry(W, interference_threshold=0.0).components[0]
+    if component.n_vertices <= 2 or not component.candidates:
+        return []
+    best = component.candidates[0]
+    return [(best.probability, best.shape == truth)]
 
 
 def calibration_error(outcomes: list[tuple[float, bool]], bins: int = 10) -> float:

@@ -27,6 +27,7 @@ from planted import (
     noise_ratio,
     orthogonal_singles_accuracy,
     reliability,
+    reliability_by_prior,
     solids_accuracy,
     sums_accuracy,
     two_scales_accuracy,
@@ -38,8 +39,12 @@ from geomsup import GeomsupWarning, get_shape, list_shapes
 SOLID_TARGETS = {0.05: (1.0, 0.0), 0.1: (0.99, 0.975), 0.15: (0.95, 0.92)}
 EIGHT_TARGET, FIVE_TARGET, SUMS_TARGET, DISCOVERY_LIMIT = 0.97, 0.90, 0.99, 0.01
 CHANCE_LIMIT, TWO_SCALES_TARGET, CROWD_TARGET = 0.01, 0.98, 0.9
-# Calibration error, for noise as the evidence expects it, and for other noise.
-CALIBRATION_LIMIT, OTHER_CALIBRATION_LIMIT = 0.02, 0.025
+# Calibration error for each kind of noise, and for worlds drawn from the priors.
+CALIBRATION_LIMITS = {
+    **dict.fromkeys(NOISES, 0.025),
+    "geodesic": 0.02,
+    "worlds drawn from the priors": 0.01,
+}
 # Ranges of planted noise, and how far the estimate of its square may be off.
 NOISE_LIMITS = {(0.02, 0.08): 0.03, (0.08, 0.15): 0.03, (0.15, 0.2): 0.08, (0.2, 0.26): 0.08}
 # Other directions in the crowds.
@@ -158,9 +163,13 @@ def _reliability(trials: int, seed: int) -> bool:
         f"\n(i) probability of the likeliest shape and how often it is right, {trials} trials each"
     )
     verdict = True
-    for noise in NOISES:
-        outcomes = reliability(trials, seed, noise=noise)
-        print(f"\n    noise {noise}")
+    for kind, limit in CALIBRATION_LIMITS.items():
+        outcomes = (
+            reliability(trials, seed, noise=kind)
+            if kind in NOISES
+            else reliability_by_prior(trials, seed)
+        )
+        print(f"\n    {kind}")
         for low in (k / 10 for k in range(10)):
             inside = [
                 (p, right) for p, right in outcomes if low <= p < low + 0.1 or p == low + 0.1 == 1
@@ -170,7 +179,6 @@ def _reliability(trials: int, seed: int) -> bool:
                 share = sum(right for _, right in inside) / len(inside)
                 print(f"{mean:6.3f}  {share:6.3f}  {'#' * round(40 * share):40s}  {len(inside)}")
         error = calibration_error(outcomes)
-        limit = CALIBRATION_LIMIT if noise == "geodesic" else OTHER_CALIBRATION_LIMIT
         print(f"    expected calibration error {error:.4f}, limit {limit}")
         verdict &= error <= limit
     return verdict
