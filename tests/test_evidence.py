@@ -72,7 +72,9 @@ def test_rotation_volume_of_one_axis_is_a_bessel_function(dim: int) -> None:
     np.testing.assert_allclose(_log_rotation_volume(stiffness[:, None], dim), exact, atol=0.06)
 
 
-@pytest.mark.parametrize(("dim", "stiffness"), [(3, (1.0, 2.0, 4.0)), (5, (3.0, 4.0))])
+@pytest.mark.parametrize(
+    ("dim", "stiffness"), [(3, (1.0, 2.0, 4.0)), (5, (3.0, 4.0)), (4, (1.4, 1.8, 2.2, 2.6))]
+)
 def test_rotation_volume_against_monte_carlo(dim: int, stiffness: tuple[float, ...]) -> None:
     turns = ortho_group.rvs(dim, size=60_000, random_state=1)
     diagonal = np.einsum("kii->ki", turns)[:, : len(stiffness)]
@@ -81,6 +83,23 @@ def test_rotation_volume_against_monte_carlo(dim: int, stiffness: tuple[float, .
     exact = math.log(weights.mean())
     approximate = float(_log_rotation_volume(np.array(stiffness), dim))
     assert approximate == pytest.approx(exact, abs=0.09 + 4 * error)
+
+
+@pytest.mark.parametrize("stiffness", [0.5, 2.0, 5.0, 20.0, 100.0, 1e4])
+def test_rotation_volume_of_frames_that_fill_their_space(stiffness: float) -> None:
+    # Turns of the plane have trace 2 cos t, its mirrors 0; turns of space 1 + 2 cos t with density
+    # (1 - cos t)/π on [0, π], and its improper ones minus that.
+    x = 2 * stiffness
+    plane = math.log(0.5 * (ive(0, x) + math.exp(-x)))
+    mirrored = quad(
+        lambda t: (1 - np.cos(t)) / np.pi * np.exp(-stiffness * (4 + 2 * np.cos(t))), 0, np.pi
+    )[0]
+    space = math.log(0.5 * (ive(0, x) - ive(1, x) + mirrored))
+    assert _log_rotation_volume(np.full(2, stiffness), 2) == pytest.approx(plane, abs=0.06)
+    assert _log_rotation_volume(np.full(3, stiffness), 3) == pytest.approx(space, abs=0.2)
+    if stiffness > 1e3:
+        assert _log_rotation_volume(np.full(2, stiffness), 2) == pytest.approx(plane, abs=1e-3)
+        assert _log_rotation_volume(np.full(3, stiffness), 3) == pytest.approx(space, abs=2e-3)
 
 
 def test_shape_evidence_against_the_exact_integral_for_a_digon() -> None:
