@@ -213,3 +213,40 @@ def test_starts_are_pairs_of_whom_chance_has_three() -> None:
 def test_two_digons_are_two_until_they_lean(cosine: float, n_parts: int) -> None:
     units = noisy(leaning_digons(cosine), 0.01, np.random.default_rng(0))
     assert len(classify_geometry(units).components) == n_parts
+
+
+@pytest.mark.parametrize(
+    ("name", "least_dim"), [("triangle", 6), ("pentagon", 6), ("tetrahedron", 9), ("cube", 9)]
+)
+def test_spans_grow_to_a_third_of_the_dimensions(name: str, least_dim: int) -> None:
+    # Beyond that, strangers lie in them by chance.
+    vertices = get_shape(name).vertices
+    cosines = vertices @ vertices.T
+    start = np.array([[0, 1]])
+    for dim in range(3, 14):
+        sizes = {len(found) for found in _grown(cosines, start, dim)}
+        assert (len(vertices) in sizes) == (dim >= least_dim)
+
+
+def spread_evenly(units: np.ndarray, wanted: float) -> np.ndarray:
+    """Move directions towards a tight frame, so that evenness is as wanted."""
+    low, high = 0.0, 1.0
+    left, singular, _ = np.linalg.svd(units, full_matrices=False)
+    for _ in range(50):
+        share = 0.5 * (low + high)
+        moved = left @ np.diag(singular**-share) @ left.T @ units
+        moved /= np.linalg.norm(moved, axis=0)
+        weigher = Weigher(moved, NOISE_GRID)
+        reached = _evenness(weigher, np.arange(moved.shape[1]), len(moved))
+        low, high = (share, high) if reached < wanted else (low, share)
+    return np.asarray(moved)
+
+
+@pytest.mark.parametrize(("evenness", "together"), [(4.8, False), (5.2, True)])
+def test_many_directions_are_one_component_if_they_are_even(
+    evenness: float, together: bool
+) -> None:
+    units = spread_evenly(random_directions(60, 12, np.random.default_rng(0)), evenness)
+    partition = best_partition(units)
+    sizes = sorted(len(part.members) for part in partition.parts)
+    assert (sizes, len(partition.rest)) == (([60], 0) if together else ([], 60))
