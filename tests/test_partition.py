@@ -137,21 +137,39 @@ def test_pairs_are_judged_at_the_noise_that_both_show() -> None:
     assert found == pytest.approx(expected)
 
 
-def test_single_directions_share_one_noise() -> None:
+@pytest.mark.parametrize("shown", [0, 1])
+def test_the_noise_of_a_pair_is_what_agrees_with_both(shown: int) -> None:
+    # The first part has no preference, or the second has none; the other knows its noise.
+    sigma, dim = np.array([0.02, 0.2]), 50
+    for known in (0, 1):
+        each = np.zeros((2, 2))
+        each[known, 1 - shown] = -1e3
+        energies, owner = np.array([2.0, 1.0, 1.0]), np.array([0, 1, 1])
+        cosines = np.array([[1.0, 0.05, 0.0], [0.05, 1.0, 0.0], [0.0, 0.0, 1.0]])
+        found = pairs_log_evidence(cosines, energies, owner, each, dim, sigma)
+        alone = pairs_log_evidence(cosines, energies, owner, np.zeros((2, 1)), dim, sigma[[shown]])
+        assert found == pytest.approx(alone)
+
+
+@pytest.mark.parametrize("sigma", [np.array([0.02]), np.array([0.1]), NOISE_GRID])
+def test_single_directions_share_one_noise(sigma: np.ndarray) -> None:
     # Each axis has energy 1: v = 2σ².  The mean over the noise is taken once, for all three pairs.
-    dim = 30
+    dim, values = 30, (0.01, 0.02, 0.03)
     cosines = np.eye(3)
-    for (i, j), value in zip(combinations(range(3), 2), (0.01, 0.02, 0.03), strict=True):
+    for (i, j), value in zip(combinations(range(3), 2), values, strict=True):
         cosines[i, j] = cosines[j, i] = value
     shares = np.array([0.0, 0.5, 0.9, 0.99, 0.999, 0.9999])
-    factors = np.zeros((3, len(NOISE_GRID)))
-    for k, value in enumerate((0.01, 0.02, 0.03)):
-        variance = 2 * NOISE_GRID**2
-        factors[k] = 0.5 * np.log(1 / dim / variance) - 0.5 * value**2 * (1 / variance - dim)
+    variance = 2 * sigma**2
+    factors = np.array(
+        [
+            0.5 * np.log(1 / dim / variance) - 0.5 * value**2 * (1 / variance - dim)
+            for value in values
+        ]
+    )
     mixed = 1 - shares[:, None, None] + shares[:, None, None] * np.exp(factors)
     expected = math.log(mixed.prod(axis=1).mean())
     found = pairs_log_evidence(
-        cosines, np.ones(3), np.arange(3), np.zeros((3, len(NOISE_GRID))), dim, NOISE_GRID
+        cosines, np.ones(3), np.arange(3), np.zeros((3, len(sigma))), dim, sigma
     )
     # Cosines are rounded to bins of .00025.
     assert found == pytest.approx(expected, abs=0.03)
