@@ -271,3 +271,34 @@ def test_many_directions_are_one_component_if_they_are_even(
     partition = best_partition(units)
     sizes = sorted(len(part.members) for part in partition.parts)
     assert (sizes, len(partition.rest)) == (([60], 0) if together else ([], 60))
+
+
+@pytest.mark.parametrize(("n_leaning", "kept"), [(0, 1.0), (1, 0.75), (2, 0.5555555555555556)])
+def test_axes_that_depend_on_others_prove_no_orthogonality(n_leaning: int, kept: float) -> None:
+    # Seven orthogonal digons, and such as lean on the first two: of n axes k are in excess, and
+    # 2k/n of the evidence for orthogonality is taken back.
+    lean = [[0.6, 0.8], [0.5, -np.sqrt(0.75)]][:n_leaning]
+    axes = np.eye(7, 7 + n_leaning)
+    for k, (first, second) in enumerate(lean):
+        axes[:2, 7 + k] = first, second
+    n = axes.shape[1]
+    units = noisy(np.hstack([axes, -axes]), 0.005, np.random.default_rng(0))
+    weigher = Weigher(units, NOISE_GRID)
+    members = tuple(np.array([k, n + k]) for k in range(n))
+    option = weighed_partition(
+        weigher, members, threshold=0.9, leakage=0.0, log_prior=0.0, overlapping=True
+    )
+    assert option is not None
+    parts = [weigher.weigh(part) for part in members]
+    principal = np.concatenate([part.axes for part in parts], axis=1)
+    orthogonality = pairs_log_evidence(
+        principal.T @ principal,
+        np.concatenate([part.energies for part in parts]),
+        np.arange(n),
+        np.array([part.log_evidence for part in parts]),
+        weigher.background.dim,
+        NOISE_GRID,
+    )
+    assert orthogonality > 20
+    gains = sum(weigher.gain(part) for part in members)
+    assert option.log_evidence - gains == pytest.approx(kept * orthogonality)
