@@ -13,7 +13,7 @@ from geomsup import get_shape
 from geomsup.matching.alignment import Cloud
 from geomsup.matching.background import Background
 from geomsup.matching.deviation import systematic_deviation
-from geomsup.matching.evidence import log_sphere, loosest_noise, noise_grid
+from geomsup.matching.evidence import evenness_log_ratio, log_sphere, loosest_noise, noise_grid
 from geomsup.matching.fitting import Setting, lay, prepared
 from geomsup.matching.posterior import _irregular
 
@@ -68,3 +68,23 @@ def test_an_evenly_stretched_cube_is_no_noisy_cube(stretch: float, charged: bool
     assert (spread > 0.02) == charged
     # At most eight nats are charged.
     assert deviation_of("cube", points) == (-8.0 if charged else 0.0)
+
+
+@pytest.mark.parametrize("name", ["icosahedron", "cube", "24-cell"])
+@pytest.mark.parametrize("sigma", [0.02, 0.08])
+def test_evenness_is_held_against_what_chance_and_noise_leave(name: str, sigma: float) -> None:
+    # At Σ x xᵀ = (N/q) I the ratio of two normal densities in q(q + 1)/2 - 1 dimensions is that of
+    # their variances to half that power; both are counted here.
+    vertices = get_shape(name).vertices
+    n, dim = vertices.shape
+    rng = np.random.default_rng(0)
+
+    def uneven(units: Array) -> float:
+        frame = units @ units.T - np.eye(dim) * n / dim
+        return float((frame**2).sum())
+
+    free = np.mean([uneven(random_directions(n, dim, rng)) for _ in range(2000)])
+    tight = np.mean([uneven(noisy(vertices.T, sigma, rng)) for _ in range(2000)])
+    n_components = dim * (dim + 1) / 2 - 1
+    (found,) = evenness_log_ratio(vertices, np.array([sigma]))
+    assert found == pytest.approx(0.5 * n_components * np.log(free / tight), rel=0.03)
