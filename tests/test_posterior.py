@@ -14,8 +14,9 @@ from geomsup.matching.alignment import Cloud
 from geomsup.matching.background import Background
 from geomsup.matching.deviation import systematic_deviation
 from geomsup.matching.evidence import evenness_log_ratio, log_sphere, loosest_noise, noise_grid
-from geomsup.matching.fitting import Setting, lay, prepared
+from geomsup.matching.fitting import PreparedShape, Setting, lay, prepared
 from geomsup.matching.posterior import _irregular
+from geomsup.shapes import Shape
 
 
 @pytest.mark.parametrize("n_pairs", [2, 3, 5])
@@ -88,3 +89,34 @@ def test_evenness_is_held_against_what_chance_and_noise_leave(name: str, sigma: 
     n_components = dim * (dim + 1) / 2 - 1
     (found,) = evenness_log_ratio(vertices, np.array([sigma]))
     assert found == pytest.approx(0.5 * n_components * np.log(free / tight), rel=0.03)
+
+
+@pytest.mark.parametrize("name", ["square antiprism", "pentagonal prism"])
+def test_a_family_is_the_mean_of_its_members(name: str) -> None:
+    # Half of the prior is uniform over the bounds, here summed up member by member; half is on the
+    # default and the landmarks.
+    sigma = np.array([0.05])
+    shape = get_shape(name)
+    family = shape.family
+    assert family is not None
+    low, high = family.bounds
+    truth = 0.4 * low + 0.6 * high
+    points = noisy(family.build(truth).T, sigma[0], np.random.default_rng(1)).T
+    settings = (Setting(3, 0.0, loosest_noise(3)),)
+
+    def member(value: float) -> float:
+        own = Shape(
+            name="member",
+            vertices=family.build(value),
+            symmetry_order=shape.symmetry_order,
+            source="made here",
+        )
+        return float(lay(PreparedShape(own), Cloud(points), sigma, settings).log_evidence[0])
+
+    values = np.linspace(max(low, truth - 0.12), min(high, truth + 0.12), 25)
+    each = np.array([member(value) for value in values])
+    anywhere = np.exp(each).sum() * (values[1] - values[0]) / (high - low)
+    known = sorted({family.default, *family.landmarks.values()})
+    singled_out = np.mean(np.exp([member(value) for value in known]))
+    found = lay(prepared(name), Cloud(points), sigma, settings).log_evidence[0]
+    assert found == pytest.approx(np.log(0.5 * anywhere + 0.5 * singled_out), abs=0.1)
