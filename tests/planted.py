@@ -6,11 +6,16 @@ deviation ``sigma`` (radians) on each of the m - 1 tangent axes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ortho_group
 
-from geomsup import classify_geometry, get_shape
+from geomsup import classify_geometry, get_shape, match_shape
+from geomsup.matching.candidates import candidate_set
+from geomsup.matching.evidence import NOISE_GRID
+from geomsup.matching.posterior import _generic_prior
 
 Array = NDArray[np.float64]
 
@@ -73,19 +78,52 @@ def random_directions(n: int, dim: int, rng: np.random.Generator) -> Array:
 
 def noisy(units: Array, sigma: float, rng: np.random.Generator) -> Array:
     """Move each unit column along a geodesic by a Gaussian tangent step."""
-    step = sigma * rng.standard_normal(units.shape)
-    step -= units * (units * step).sum(axis=0)
+    return moved(units, sigma * rng.standard_normal(units.shape))
+
+
+def moved(units: Array, step: Array) -> Array:
+    """Move each unit column along a geodesic by the tangent part of a step."""
+    step = step - units * (units * step).sum(axis=0)
     length = np.linalg.norm(step, axis=0)
     safe = np.where(length > 0, length, 1.0)
     return np.asarray(np.cos(length) * units + np.sin(length) * step / safe)
 
 
-def planted(name: str, dim: int, sigma: float, rng: np.random.Generator) -> Array:
+def added_to_unequal_norms(units: Array, sigma: float, rng: np.random.Generator) -> Array:
+    """Give the columns norms from 1/2 to 3/2 and add Gaussian noise to each entry."""
+    norms = rng.uniform(0.5, 1.5, units.shape[1])
+    return np.asarray(units * norms + sigma * rng.standard_normal(units.shape))
+
+
+def anisotropic(units: Array, sigma: float, rng: np.random.Generator) -> Array:
+    """Move the columns by Gaussian steps four times as long along one axis as along another."""
+    scales = np.geomspace(1.0, 0.25, len(units))
+    scales *= sigma / np.sqrt(np.mean(scales**2))
+    return moved(units, scales[:, None] * rng.standard_normal(units.shape))
+
+
+def heavy_tailed(units: Array, sigma: float, rng: np.random.Generator) -> Array:
+    """Move the columns by steps of Student's t with three degrees of freedom, variance 3."""
+    return moved(units, sigma / np.sqrt(3.0) * rng.standard_t(3.0, units.shape))
+
+
+# What may happen to planted directions; the evidence expects the first.
+NOISES: dict[str, Callable[[Array, float, np.random.Generator], Array]] = {
+    "geodesic": noisy,
+    "added to unequal norms": added_to_unequal_norms,
+    "anisotropic": anisotropic,
+    "heavy-tailed": heavy_tailed,
+}
+
+
+def planted(
+    name: str, dim: int, sigma: float, rng: np.random.Generator, *, noise: str = "geodesic"
+) -> Array:
     """Return a shape, turned, shuffled and with noise, as columns of shape (dim, n_vertices)."""
     vertices = get_shape(name).vertices
     vertices = vertices[rng.permutation(len(vertices))]
     units = random_orthogonal(dim, rng)[:, : vertices.shape[1]] @ vertices.T
-    return noisy(units, sigma, rng)
+    return NOISES[noise](units, sigma, rng)
 
 
 def planted_sum(
@@ -283,27 +321,50 @@ def crowd_accuracy(name: str, others: int, trials: int, seed: int = 0) -> tuple[
     return found / (6 * trials), false
 
 
-def reliability(trials: int, seed: int = 0) -> list[tuple[float, bool]]:
+def reliability(trials: int, seed: int = 0, *, noise: str = "geodesic") -> list[tuple[float, bool]]:
     """Part (i): the probability of the likeliest shape, and whether it was planted.
 
     A third of the trials are independent directions, for which no shape is right; the noise of the
-    others is log-uniform between .02 and .25, as the evidence expects it.
+    others is log-uniform between .02 and .25.
     """
     outcomes = []
     for k in range(trials):
         rng = np.random.default_rng([seed, 9, k])
-        name = SOLIDS[k % len(SOLIDS)]
+        name = SOLIDS[k // 3 % len(SOLIDS)]
         dim = int(rng.integers(3, 7))
         if k % 3 == 0:
             W = random_directions(int(rng.integers(4, 13)), dim, rng)
         else:
             sigma = float(np.exp(rng.uniform(np.log(0.02), np.log(0.25))))
-            W = planted(name, dim, sigma, rng)
-        component = classify_geometry(W, interference_threshold=0.0).components[0]
-        if component.n_vertices > 2 and component.candidates:
-            best = component.candidates[0]
-            outcomes.append((best.probability, k % 3 != 0 and best.shape == name))
+            W = planted(name, dim, sigma, rng, noise=noise)
+        outcomes += _outcome(W, name if k % 3 else None)
     return outcomes
+
+
+def reliability_by_prior(trials: int, seed: int = 0) -> list[tuple[float, bool]]:
+    """Part (i) with worlds drawn from the priors: "irregular", the shapes, and the noise."""
+    outcomes = []
+    for k in range(trials):
+        rng = np.random.default_rng([seed, 11, k])
+        n, dim = int(rng.integers(4, 13)), int(rng.integers(3, 7))
+        if rng.random() < _generic_prior(n, part=False):
+            outcomes += _outcome(random_directions(n, dim, rng), None)
+            continue
+        contenders = candidate_set(n, dim)
+        drawn = rng.choice(len(contenders.shapes), p=np.exp(contenders.log_prior))
+        name = contenders.shapes[drawn].shape.name
+        sigma = float(np.exp(rng.uniform(*np.log(NOISE_GRID[[0, -1]]))))
+        outcomes += _outcome(planted(name, dim, sigma, rng), name)
+    return outcomes
+
+
+def _outcome(W: Array, truth: str | None) -> list[tuple[float, bool]]:
+    """The probability of the likeliest shape and whether it is right; nothing for two vertices."""
+    component = classify_geometry(W, interference_threshold=0.0).components[0]
+    if component.n_vertices <= 2 or not component.candidates:
+        return []
+    best = component.candidates[0]
+    return [(best.probability, best.shape == truth)]
 
 
 def calibration_error(outcomes: list[tuple[float, bool]], bins: int = 10) -> float:
@@ -316,3 +377,23 @@ def calibration_error(outcomes: list[tuple[float, bool]], bins: int = 10) -> flo
         for k in np.unique(label)
     ]
     return float(sum(gaps) / len(outcomes))
+
+
+def noise_ratio(names: list[str], low: float, high: float, trials: int, seed: int = 0) -> float:
+    """Part (j): estimated over planted σ², of shapes in their own dimension whose name is given.
+
+    Pooled over degrees of freedom, and over what the steps happened to be: their mean square is σ²
+    but for chance, which an estimate cannot know.
+    """
+    estimated = stepped = 0.0
+    for k, name in enumerate(names):
+        shape = get_shape(name)
+        n, m = shape.n_vertices, shape.dim
+        for trial in range(trials):
+            rng = np.random.default_rng([seed, 10, round(1000 * low), k, trial])
+            sigma = float(rng.uniform(low, high))
+            units = noisy(shape.vertices.T, sigma, rng)
+            cosines = (units * shape.vertices.T).sum(axis=0)
+            stepped += float((np.arccos(np.clip(cosines, -1, 1)) ** 2).sum()) / (n * (m - 1)) * n
+            estimated += match_shape(units.T, name).noise ** 2 * n
+    return estimated / stepped

@@ -7,6 +7,7 @@ Mardia & Jupp (2000), "Directional Statistics", section 9.3.
 from __future__ import annotations
 
 import math
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from geomsup.matching.evidence import (
     marginalise,
     noise_grid,
     orthogonality_log_evidence,
+    paired_log_evidence,
     shape_log_evidence,
 )
 
@@ -70,7 +72,9 @@ def test_rotation_volume_of_one_axis_is_a_bessel_function(dim: int) -> None:
     np.testing.assert_allclose(_log_rotation_volume(stiffness[:, None], dim), exact, atol=0.06)
 
 
-@pytest.mark.parametrize(("dim", "stiffness"), [(3, (1.0, 2.0, 4.0)), (5, (3.0, 4.0))])
+@pytest.mark.parametrize(
+    ("dim", "stiffness"), [(3, (1.0, 2.0, 4.0)), (5, (3.0, 4.0)), (4, (1.4, 1.8, 2.2, 2.6))]
+)
 def test_rotation_volume_against_monte_carlo(dim: int, stiffness: tuple[float, ...]) -> None:
     turns = ortho_group.rvs(dim, size=60_000, random_state=1)
     diagonal = np.einsum("kii->ki", turns)[:, : len(stiffness)]
@@ -79,6 +83,23 @@ def test_rotation_volume_against_monte_carlo(dim: int, stiffness: tuple[float, .
     exact = math.log(weights.mean())
     approximate = float(_log_rotation_volume(np.array(stiffness), dim))
     assert approximate == pytest.approx(exact, abs=0.09 + 4 * error)
+
+
+@pytest.mark.parametrize("stiffness", [0.5, 2.0, 5.0, 20.0, 100.0, 1e4])
+def test_rotation_volume_of_frames_that_fill_their_space(stiffness: float) -> None:
+    # Turns of the plane have trace 2 cos t, its mirrors 0; turns of space 1 + 2 cos t with density
+    # (1 - cos t)/π on [0, π], and its improper ones minus that.
+    x = 2 * stiffness
+    plane = math.log(0.5 * (ive(0, x) + math.exp(-x)))
+    mirrored = quad(
+        lambda t: (1 - np.cos(t)) / np.pi * np.exp(-stiffness * (4 + 2 * np.cos(t))), 0, np.pi
+    )[0]
+    space = math.log(0.5 * (ive(0, x) - ive(1, x) + mirrored))
+    assert _log_rotation_volume(np.full(2, stiffness), 2) == pytest.approx(plane, abs=0.06)
+    assert _log_rotation_volume(np.full(3, stiffness), 3) == pytest.approx(space, abs=0.2)
+    if stiffness > 1e3:
+        assert _log_rotation_volume(np.full(2, stiffness), 2) == pytest.approx(plane, abs=1e-3)
+        assert _log_rotation_volume(np.full(3, stiffness), 3) == pytest.approx(space, abs=2e-3)
 
 
 def test_shape_evidence_against_the_exact_integral_for_a_digon() -> None:
@@ -101,6 +122,62 @@ def test_shape_evidence_against_the_exact_integral_for_a_digon() -> None:
     log_norm = math.log(kappa / (2 * math.pi)) - kappa - math.log1p(-math.exp(-2 * kappa))
     log_sinh = length - math.log(2) + math.log1p(-math.exp(-2 * length)) - math.log(length)
     assert ours == pytest.approx(2 * log_norm + log_sinh, abs=0.06)
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.1, 0.2])
+@pytest.mark.parametrize("name", ["triangle", "square", "pentagon"])
+def test_shape_evidence_against_the_exact_integral_for_polygons(name: str, sigma: float) -> None:
+    # In the plane the integral over rotations is a Bessel function, for each order of the vertices
+    # and either hand: p = 1/N! Σ_π ½ Σ_± C(κ)^N I₀(κ |Σ z_k w̄_π(k)|) with complex z and w.
+    kappa = 1 / sigma**2
+    vertices = get_shape(name).vertices
+    n = len(vertices)
+    points = noisy(vertices.T, sigma, np.random.default_rng(1)).T
+    z, w = points @ [1, 1j], vertices @ [1, 1j]
+    orders = np.array(list(permutations(range(n))))
+    reach = kappa * np.abs(np.concatenate([w[orders] @ z, w.conj()[orders] @ z]))
+    terms = np.log(ive(0, reach)) + reach - n * kappa
+    exact = log_sum(terms) - math.log(len(terms)) - n * math.log(2 * math.pi * ive(0, kappa))
+    symmetry_order = get_shape(name).symmetry_order
+    fits = align(Cloud(points), Template(vertices, symmetry_order=symmetry_order))
+    each = shape_log_evidence(
+        residual=np.array([fit.residual for fit in fits]),
+        singular_values=np.array([fit.singular_values for fit in fits]),
+        n_vertices=n,
+        dim=2,
+        symmetry_order=symmetry_order,
+        sigma=np.array([sigma]),
+    )
+    assert log_sum(each)[0] == pytest.approx(exact, abs=0.06)
+
+
+@pytest.mark.parametrize("n_pairs", [2, 3, 4])
+@pytest.mark.parametrize("sigma", [0.02, 0.1])
+def test_paired_evidence_against_the_exact_integral(n_pairs: int, sigma: float) -> None:
+    # As for a digon, C(κ)² sinh(κ|x - y|) / (κ|x - y|) for each pair; which of the (2n - 1)!!
+    # pairings it is, nobody knows before.
+    rng = np.random.default_rng(n_pairs)
+    axes = random_orthogonal(5, rng)[:n_pairs, :3] + 2 * np.eye(n_pairs, 3)
+    axes = (axes if n_pairs < 4 else np.vstack([np.eye(3), np.ones((1, 3))])).T
+    axes = axes / np.linalg.norm(axes, axis=0)
+    points = noisy(np.hstack([axes, -axes]), sigma, rng).T
+    kappa = 1 / sigma**2
+    length = kappa * np.linalg.norm(points[:n_pairs] - points[n_pairs:], axis=1)
+    log_norm = math.log(kappa / (2 * math.pi)) - kappa - math.log1p(-math.exp(-2 * kappa))
+    log_sinh = length - math.log(2) + np.log1p(-np.exp(-2 * length)) - np.log(length)
+    pairings = math.prod(range(1, 2 * n_pairs, 2))
+    ours = paired_log_evidence(points, dim=3, sigma=np.array([sigma]))
+    assert ours is not None
+    exact = float((2 * log_norm + log_sinh).sum()) - math.log(pairings)
+    assert ours[0] == pytest.approx(exact, abs=0.06 * n_pairs)
+
+
+def test_what_has_no_pairs_has_no_paired_evidence() -> None:
+    for name, pairs in [("square", True), ("triangle", False), ("tetrahedron", False)]:
+        points = noisy(get_shape(name).vertices.T, 0.1, np.random.default_rng(0)).T
+        found = paired_log_evidence(points, dim=points.shape[1], sigma=NOISE_GRID)
+        assert (found is not None) == pairs
+    assert paired_log_evidence(np.array([[1.0], [-1.0]]), dim=1, sigma=NOISE_GRID) is None
 
 
 @pytest.mark.parametrize("dim", [2, 3, 5, 40])

@@ -25,7 +25,13 @@ from geomsup import (
     interference_matrix,
     leverage_scores,
 )
-from geomsup.gram import cosine_matrix, feature_norms, unit_columns, welch_bound
+from geomsup.gram import (
+    coherence_of_units,
+    cosine_matrix,
+    feature_norms,
+    unit_columns,
+    welch_bound,
+)
 
 
 def naive_dimensionality(W: Array) -> Array:
@@ -198,6 +204,17 @@ def test_large_matrices_never_form_all_pairs() -> None:
     tracemalloc.stop()
     # The copy that as_weights takes and the scaled one; all pairs would be 3,200 MB.
     assert peak < 6 * W.nbytes
+
+
+@pytest.mark.parametrize(("first", "second"), [(0, 1), (10, 2200), (2047, 2048), (2100, 2200)])
+def test_coherence_of_more_columns_than_a_tile_holds(first: int, second: int) -> None:
+    rng = np.random.default_rng(0)
+    units, _ = unit_columns(rng.normal(size=(64, 2300)))
+    across = units[:, second] - units[:, first] * (units[:, first] @ units[:, second])
+    units[:, second] = 0.9 * units[:, first] + np.sqrt(0.19) * across / np.linalg.norm(across)
+    # All others stay below .75.
+    assert coherence_of_units(units) == pytest.approx(0.9, abs=1e-12)
+    assert 0.4 < coherence_of_units(np.delete(units, second, axis=1)) < 0.75
 
 
 def test_zero_matrix() -> None:

@@ -146,3 +146,46 @@ def test_a_fan_is_not_chained_into_one_direction() -> None:
     assert parallel_groups(np.vstack([np.cos(angles), np.sin(angles)])).max() == 11
     dense = random_directions(3000, 2, np.random.default_rng(0))
     assert parallel_groups(dense).max() > 10
+
+
+@pytest.mark.parametrize(
+    ("gap", "groups"),
+    [(0.012, [0, 0, 1, 2, 3]), (0.019, [0, 0, 1, 2, 3]), (0.021, [0, 1, 2, 3, 4])],
+)
+def test_directions_within_a_fiftieth_are_one_without_a_jump(gap: float, groups: list[int]) -> None:
+    # Each gap is less than three times the one before, to beyond what any rule merges.
+    angles = np.cumsum([0.0, gap, 0.035, 0.1, 0.25])
+    np.testing.assert_array_equal(
+        parallel_groups(np.vstack([np.cos(angles), np.sin(angles)])), groups
+    )
+
+
+@pytest.mark.parametrize("factor", [2.9, 3.1])
+def test_a_threefold_jump_makes_one_direction_of_neighbours(factor: float) -> None:
+    # Three at .04 from each other, a fourth farther off by that factor, and one far away.
+    angles = np.cumsum([0.0, 0.04, 0.04, 0.04 * factor, 0.33])
+    groups = parallel_groups(np.vstack([np.cos(angles), np.sin(angles)]))
+    assert groups[1] == (0 if factor > 3 else 1)
+
+
+@pytest.mark.parametrize(("factor", "n_kept"), [(30, 10), (200, 10), (290, 10), (310, 1), (1e6, 1)])
+def test_a_single_feature_drops_the_others_beyond_an_abyss(factor: float, n_kept: int) -> None:
+    norms = np.append(np.linspace(0.9, 1.0, 9), factor)
+    assert represented_features(norms, n_hidden=4).mask.sum() == n_kept
+
+
+@pytest.mark.parametrize("n_above", [4, 5, 6])
+def test_half_of_the_features_may_drop_the_other_half(n_above: int) -> None:
+    norms = np.array([0.01] * (10 - n_above) + [1.0] * n_above)
+    kept = represented_features(norms).mask.sum()
+    assert kept == (n_above if n_above >= 5 else 10)
+    # Fewer will do where they fill the space.
+    assert represented_features(norms, n_hidden=4).mask.sum() == n_above
+    assert represented_features(norms, n_hidden=n_above).mask.sum() == n_above
+    assert represented_features(norms, n_hidden=n_above + 1).mask.sum() == kept
+
+
+@pytest.mark.parametrize(("reach", "n_kept"), [(0.076, 4), (0.084, 6)])
+def test_dropped_features_reach_down_to_a_twelfth_of_the_others(reach: float, n_kept: int) -> None:
+    norms = np.array([reach, 2 * reach, 0.9, 1.0, 1.0, 1.1])
+    assert represented_features(norms, n_hidden=4).mask.sum() == n_kept

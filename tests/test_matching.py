@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from planted import noisy, planted, random_directions, random_orthogonal
+from planted import noise_ratio, noisy, planted, random_directions, random_orthogonal
 from scipy.linalg import orthogonal_procrustes
 from strategies import Array
 
 from geomsup import GeomsupError, classify_geometry, get_shape, list_shapes, match_shape
 from geomsup.matching.alignment import Cloud, Template, align
 from geomsup.matching.candidates import candidate_set
-from geomsup.matching.match import match_directions
+from geomsup.matching.match import _noise, match_directions
 from geomsup.shapes import Shape
 
 
@@ -101,6 +101,50 @@ def test_shape_measure_follows_the_noise() -> None:
         match_shape(planted("cube", 3, 0.05, rng).T, "cube").shape_measure for _ in range(200)
     ]
     assert np.mean(values) == pytest.approx(100 * 0.05**2 * 2 * (1 - 3 / 16), rel=0.06)
+
+
+WHOLE = [s.name for s in list_shapes() if 3 <= s.n_vertices <= 15 and s.vacant_of is None]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "off"),
+    [
+        (0.02, 0.05, 0.03),
+        (0.05, 0.1, 0.03),
+        (0.1, 0.15, 0.03),
+        (0.15, 0.2, 0.05),
+        (0.2, 0.26, 0.05),
+    ],
+)
+def test_the_noise_is_what_was_planted(low: float, high: float, off: float) -> None:
+    assert noise_ratio(WHOLE, low, high, trials=6) == pytest.approx(1.0, abs=off)
+
+
+@pytest.mark.parametrize("dim", [24, 96])
+@pytest.mark.parametrize("angle", [0.2, 0.5, 0.7])
+def test_the_noise_in_many_dimensions_is_what_was_planted(dim: int, angle: float) -> None:
+    # The directions lie so far from their vertices, and the rotation makes up for much of it.
+    sigma = angle / np.sqrt(dim - 1)
+    rng = np.random.default_rng(dim)
+    squares = []
+    for name in ("pentagon", "octahedron", "cube", "icosahedron"):
+        ideal = get_shape(name).vertices
+        n, rank = ideal.shape
+        padded = np.pad(ideal, ((0, 0), (0, dim - rank)))
+        for _ in range(20):
+            points = noisy(padded.T, sigma, rng).T
+            overlap = orthogonal_procrustes(padded, points)[1] / n
+            squares.append(_noise(1 - overlap**2, n, rank, dim, n_free=0) ** 2)
+    assert np.mean(squares) == pytest.approx(sigma**2, rel=0.03)
+
+
+def test_the_noise_of_what_is_no_fit_at_all_is_finite() -> None:
+    # At worst nothing is left along the vertices: θ = 90°, and the next order of the expansion.
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        noise = match_shape(random_directions(9, 8, rng).T, "8-simplex").noise
+        assert 0.2 < noise <= np.pi / 2 / np.sqrt(7) * 1.05
+    assert match_shape(random_directions(2, 1, rng).T, "digon").noise == 0.0
 
 
 def test_match_shape_refuses_what_cannot_fit() -> None:

@@ -7,7 +7,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
 
@@ -236,3 +236,30 @@ def test_long_reports_are_cut_short() -> None:
     text = str(classify_geometry(np.kron(np.eye(50), [[1.0, -1.0]])))
     assert "… and 10 more components" in text
     assert "50 × digon = 50-orthoplex" in text
+
+
+@pytest.mark.parametrize(
+    ("shares", "n_close"),
+    [
+        ((0.6, 0.21, 0.1), 2),
+        ((0.6, 0.19, 0.1), 0),
+        ((0.3, 0.29, 0.11), 3),
+        ((0.06, 0.05), 2),
+        ((0.04, 0.03), 0),
+    ],
+)
+def test_names_within_a_factor_of_three_are_near_ties(
+    shares: tuple[float, ...], n_close: int
+) -> None:
+    (component,) = classify_geometry(planted("cube", 3, 0.1, np.random.default_rng(3))).components
+    candidates = tuple(
+        replace(match, probability=share)
+        for match, share in zip(component.candidates, shares, strict=False)
+    )
+    changed = replace(component, candidates=candidates)
+    assert changed.near_tie == tuple(match.shape for match in candidates[:n_close])
+    lines = str(changed).splitlines()
+    assert [line.split(maxsplit=1)[1] for line in lines if line.startswith("  candidate")] == [
+        str(match) for match in candidates
+    ]
+    assert sum(line.startswith("  near tie") for line in lines) == (n_close > 1)

@@ -650,6 +650,7 @@ GROUPS: dict[str, FloatArray] = {
     "D3": np.vstack([_ring(3, 0.5, 0.2), _ring(3, -0.5, -0.2)]),
     "D4h": np.vstack([_ring(4, 0.5), _ring(4, -0.5)]),
     "D5d": np.vstack([_ring(5, 0.3), _ring(5, -0.3, np.pi / 5)]),
+    "D2": np.vstack([_ring(2, 0.3, 0.2), _ring(2, -0.3, -0.2)]),
     "D2d": np.vstack([_ring(2, 0.3), _ring(2, -0.3, np.pi / 2)]),
     "D2h": np.vstack([_ring(2, 0.6), _ring(2, -0.6)]) @ _rotation(3, 3),
     "Td": get_shape("truncated tetrahedron").vertices,
@@ -666,6 +667,13 @@ GROUPS: dict[str, FloatArray] = {
 @pytest.mark.parametrize("group", GROUPS)
 def test_point_groups(group: str) -> None:
     assert point_group(GROUPS[group] @ _rotation(9, 3)) == {"C1h": "Cs"}.get(group, group)
+
+
+@pytest.mark.parametrize("group", ["D2", "D2d", "D2h"])
+def test_any_of_three_half_turns_may_come_first(group: str) -> None:
+    # A mirror of D2d lies at 45° to two of the axes, whichever is looked at.
+    orders = [np.random.default_rng(seed).permutation(len(GROUPS[group])) for seed in range(12)]
+    assert {point_group(GROUPS[group][order] @ _rotation(1, 3)) for order in orders} == {group}
 
 
 @pytest.mark.parametrize("digits", range(3, 9))

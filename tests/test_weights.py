@@ -549,6 +549,29 @@ def test_hostile_pickles_do_nothing(
     assert [file.name for file in tmp_path.iterdir()] == ["w.pt"]
 
 
+@pytest.mark.parametrize(("offset", "fits"), [(0, True), (1, False), (2, False)])
+def test_a_view_ends_where_its_storage_ends(offset: int, fits: bool, tmp_path: Path) -> None:
+    # Four numbers of four; one more would be read from memory that is somebody else's.
+    program = _TENSOR + _STORAGE + b"K" + bytes([offset]) + _PAIR + _STEPS + b"\x89}tR"
+    (tmp_path / "w.pt").write_bytes(_archive(program))
+    if fits:
+        assert as_weights(tmp_path / "w.pt").shape == (2, 2)
+        return
+    with pytest.raises(WeightsError, match=f"expected {8 * (4 + offset)} bytes .* got 32"):
+        as_weights(tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("entry", [4e149, 6e149])
+def test_norms_count_and_not_entries(entry: float) -> None:
+    # Four rows: the norm is up to twice the largest entry, and its square must be a float64.
+    W = np.full((4, 5), entry)
+    if entry < 5e149:
+        assert np.isfinite((as_weights(W) ** 2).sum(axis=0)).all()
+        return
+    with pytest.raises(WeightsError, match=r"norms below 1e\+150, .* got entries up to 6.0e\+149"):
+        as_weights(W)
+
+
 def test_the_archive_of_the_hostile_pickles_is_sound(tmp_path: Path) -> None:
     # Else they would be refused for something else.
     program = _TENSOR + _STORAGE + b"K\x00" + _PAIR + _STEPS + b"\x89}tR"

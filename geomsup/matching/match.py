@@ -61,7 +61,8 @@ class ShapeMatch:
         Continuous shape measure in [0, 100], 0 for a perfect fit: 100 (1 - (Σs/N)²) with s the
         singular values of the Procrustes problem.
     noise : float
-        Noise per tangent axis that explains the angles, √(Σθ² / degrees of freedom), in radians.
+        Noise per tangent axis that explains the shape measure, in radians, the rotation that was
+        fitted taken into account; 0 where the fit leaves nothing to judge it by.
     probability : float
         Posterior probability among all candidates and "irregular".
     log_evidence : float
@@ -289,19 +290,20 @@ def _as_match(fit: Fit, cloud: Cloud, dim: int, probability: float) -> ShapeMatc
     chords = np.linalg.norm(cloud.directions - ideal, axis=1)
     angles = 2 * np.arcsin(np.clip(chords / 2, 0, 1))
     rank = fit.shape.dim
-    space = max(dim, rank)
-    freedom = cloud.n_vertices * (space - 1) - rank * (rank - 1) // 2
-    freedom -= rank * (space - rank) + (fit.parameter is not None)
     family = fit.shape.family
-    overlap = 1 - best.residual / (2 * cloud.n_vertices)
+    # 1 - ĉ for the mean cosine ĉ = Σs/N; from chords, which keep the digits of a tight fit.
+    missing = float(np.mean(chords**2)) / 2
+    off = missing * (2 - missing)
     return ShapeMatch(
         shape=fit.shape.name,
         n_vertices=cloud.n_vertices,
         dim=rank,
         rms_angle=float(np.sqrt(np.mean(angles**2))),
         share=float(np.mean(np.cos(angles) ** 2)),
-        shape_measure=float(100 * max(0.0, 1 - overlap**2)),
-        noise=float(np.sqrt(np.sum(angles**2) / freedom)) if freedom > 0 else 0.0,
+        shape_measure=float(100 * off),
+        noise=_noise(
+            off, cloud.n_vertices, rank, max(dim, rank), n_free=int(fit.parameter is not None)
+        ),
         probability=probability,
         log_evidence=max(float(marginalise(fit.log_evidence)), _HOPELESS),
         chirality=_chirality(fit),
@@ -312,6 +314,27 @@ def _as_match(fit: Fit, cloud: Cloud, dim: int, probability: float) -> ShapeMatc
         parameter=fit.parameter,
         landmarks={} if family is None else dict(family.landmarks),
     )
+
+
+def _noise(off: float, n_vertices: int, rank: int, dim: int, *, n_free: int) -> float:
+    """Return the noise per tangent axis of R^dim behind a shape measure of ``off``, in radians.
+
+    ``n_free`` is the number of free parameters that were fitted beside the rotation.  Let c be the
+    mean cosine of directions with their true vertices.  Each of the p parameters of a rotation
+    gains from noise: Σ x vᵀ is c(N/r) on the r axes of the shape plus noise, whose N(m - 1)
+    components share N(1 - c²), and the singular values of that sum are what the fitted cosines add
+    up to.  To second order in the noise they have 1 - ĉ² = (1 - c²)(1 - p / N(m - 1)), for
+    N ≫ r; across the axes of the shape the rule holds whatever the noise is, so that
+    angles of nearly 60° in many dimensions are no obstacle.
+    """
+    n_axes = dim - 1
+    n_fitted = rank * (rank - 1) // 2 + rank * (dim - rank) + n_free
+    freedom = n_vertices * n_axes - n_fitted
+    if freedom <= 0:
+        return 0.0
+    square = float(np.arcsin(np.sqrt(min(1.0, off * n_vertices * n_axes / freedom)))) ** 2
+    # arccos(E cos θ)² = E θ² - (E θ²)² / 6(m - 1) + … for θ² = σ²χ² with m - 1 degrees of freedom.
+    return float(np.sqrt(square / n_axes * (1 + square / (6 * n_axes))))
 
 
 def _chirality(fit: Fit) -> str | None:
