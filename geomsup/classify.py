@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
 from geomsup.gram import (
     coherence_of_units,
     dimensionality_of,
@@ -16,10 +15,8 @@ from geomsup.gram import (
     welch_bound,
 )
 from geomsup.interference import (
-    checked_number,
     component_labels,
     cosine_edges,
-    is_auto,
     parallel_groups,
     represented_features,
 )
@@ -37,6 +34,7 @@ from geomsup.report import ComponentReport, GeometryReport, Unstructured
 from geomsup.shapes import composite_name
 from geomsup.sphere.compare import OptimaComparison, compared_with
 from geomsup.sphere.optimum import recorded_optimum
+from geomsup.validation import is_auto, number_within, positive_integer
 from geomsup.weights import as_weights
 
 __all__ = ["classify_geometry"]
@@ -118,11 +116,8 @@ def classify_geometry(
     >>> report.components[0].dimensionalities.round(6)
     array([0.4, 0.4, 0.4, 0.4, 0.4])
     """
-    sigma = None if is_auto(noise) else checked_number(noise, "noise", 1e-6, 1.0)
-    if isinstance(max_candidates, bool) or not isinstance(max_candidates, int | np.integer):
-        raise GeomsupError(f"max_candidates must be a whole number ≥ 1, got {max_candidates!r}")
-    if max_candidates < 1:
-        raise GeomsupError(f"max_candidates must be at least 1, got {max_candidates}")
+    sigma = None if is_auto(noise) else number_within("noise", noise, 1e-6, 1.0)
+    max_candidates = positive_integer("max_candidates", max_candidates)
     weights = as_weights(W, feature_axis=feature_axis)
 
     directions, norms = unit_columns(weights)
@@ -193,7 +188,7 @@ def _partition(
     vertices: Array, threshold: float | Literal["auto"], noise: float | None
 ) -> Partition:
     if not is_auto(threshold):
-        number = checked_number(threshold, "interference_threshold", 0.0, 1.0)
+        number = number_within("interference_threshold", threshold, 0.0, 1.0)
         reason = "given by the caller"
         labels = component_labels(cosine_edges(vertices, number))
     elif vertices.shape[1] < 2:

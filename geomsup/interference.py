@@ -19,19 +19,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-from geomsup.errors import GeomsupError, shorten
 from geomsup.gram import dimensionality_of, unit_columns
+from geomsup.validation import is_auto, number_within
 from geomsup.weights import as_weights
 
 __all__ = [
     "MergeTree",
     "RepresentedFeatures",
     "build_graph",
-    "checked_number",
     "component_labels",
     "cosine_edges",
     "interference_graph",
-    "is_auto",
     "merge_tree",
     "parallel_groups",
     "represented_features",
@@ -127,7 +125,7 @@ def represented_features(
     array([ True,  True, False, False])
     """
     if not is_auto(norm_threshold):
-        threshold = checked_number(norm_threshold, "norm_threshold", 0.0, np.inf)
+        threshold = number_within("norm_threshold", norm_threshold, 0.0, np.inf)
         return RepresentedFeatures(
             mask=norms > threshold, threshold=threshold, reason="given by the caller"
         )
@@ -339,7 +337,7 @@ def interference_graph(
     >>> list(graph.edges(data="cosine"))
     [(0, 1, -1.0)]
     """
-    limit = checked_number(threshold, "threshold", 0.0, 1.0)
+    limit = number_within("threshold", threshold, 0.0, 1.0)
     weights = as_weights(W, feature_axis=feature_axis)
     units, norms = unit_columns(weights)
     upper = sparse.triu(cosine_edges(units, limit), format="coo")
@@ -388,23 +386,3 @@ def _tiles(units: Array) -> Iterator[tuple[int, int, Array]]:
                 second,
                 units[:, first : first + _TILE].T @ units[:, second : second + _TILE],
             )
-
-
-def is_auto(value: object) -> bool:
-    """Tell whether an option was left to the data (an array is not even compared)."""
-    return isinstance(value, str) and value == "auto"
-
-
-def checked_number(value: object, name: str, low: float, high: float) -> float:
-    """Return a finite number within bounds, or say what came instead."""
-    wanted = f"{name} must be a number in [{low:g}, {high:g}]"
-    shown = shorten(value)
-    if isinstance(value, bool | str | bytes) or value is None:
-        raise GeomsupError(f"{wanted}, got {shown}")
-    try:
-        number = float(value)  # type: ignore[arg-type]  # anything with __float__ is welcome
-    except (TypeError, ValueError, OverflowError) as error:
-        raise GeomsupError(f"{wanted}, got {shown}") from error
-    if not (np.isfinite(number) and low <= number <= high):
-        raise GeomsupError(f"{wanted}, got {number!r}")
-    return number

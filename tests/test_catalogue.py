@@ -518,7 +518,7 @@ def test_whole_catalogue_is_ordered_by_size() -> None:
 @pytest.mark.parametrize("value", [0, -1, 2.0, "8", True, [8], math.nan])
 @pytest.mark.parametrize("argument", ["n_vertices", "dim"])
 def test_bad_sizes_are_refused(argument: str, value: Any) -> None:
-    with pytest.raises(GeomsupError, match=f"{argument} to be a positive integer"):
+    with pytest.raises(GeomsupError, match=f"{argument} must be an integer of at least 1"):
         list_shapes(**{argument: value})
 
 
