@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.matching.alignment import Alignment, Cloud, Template, align, fit_rotation
+from geomsup.matching.alignment import Alignment, Cloud, Template, align, fit_rotation, pairs_of
 from geomsup.matching.evidence import log_sphere, log_sum, shape_log_evidence
 from geomsup.shapes import Shape, get_shape
 
@@ -136,14 +136,24 @@ class PreparedShape:
     @cached_property
     def sorted_grams(self) -> Array:
         """Inner products of distinct vertices, ascending, for each value of the parameter."""
-        upper = np.triu_indices(self.shape.n_vertices, 1)
-        grams = self.stack @ self.stack.transpose(0, 2, 1)
-        return np.sort(grams[:, upper[0], upper[1]], axis=1)
+        return _sorted_grams(self.stack)
+
+    @cached_property
+    def fine(self) -> tuple[Array, Array]:
+        """Sorted inner products and singular values on the finer grid of the parameter."""
+        stack = self.stack if self.shape.family is None else self.fine_stack
+        return _sorted_grams(stack), np.asarray(np.linalg.svd(stack, compute_uv=False), np.float64)
 
     @cached_property
     def spread(self) -> float:
         """Largest spectral norm of the vertex matrix, over the values of the parameter."""
         return float(np.linalg.norm(self.stack, 2, axis=(1, 2)).max())
+
+
+def _sorted_grams(stack: Array) -> Array:
+    """Return the inner products of distinct vertices, ascending, for each member of a stack."""
+    i, j = pairs_of(stack.shape[1])
+    return np.sort((stack @ stack.transpose(0, 2, 1))[:, i, j], axis=1)
 
 
 def _whole(shape: Shape) -> Template | None:
