@@ -223,15 +223,15 @@ def _edges_within(units: Array, inside: IntArray, least: float) -> tuple[IntArra
 
 def _collected(edges: list[tuple[IntArray, Array]], features: IntArray) -> tuple[IntArray, Array]:
     """Return the edges of all components in order, as pairs of feature numbers."""
+    n_components = len(edges)
     pairs = np.concatenate([np.empty((0, 2), dtype=np.intp), *(pair for pair, _ in edges)])
     cosines = np.concatenate([np.empty(0), *(cosine for _, cosine in edges)])
     edges.clear()  # there may be millions of them
     pairs = features[pairs]
-    if len(pairs):
-        # Each component has its own in order already.
+    if n_components > 1 and len(pairs):
+        # One component has its own in order already.
         order = np.argsort(pairs[:, 0] * (features[-1] + 1) + pairs[:, 1], kind="stable")
-        if not (np.diff(order) == 1).all():
-            pairs, cosines = pairs[order], cosines[order]
+        pairs, cosines = pairs[order], cosines[order]
     pairs.setflags(write=False)
     return pairs, cosines
 

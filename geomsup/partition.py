@@ -168,7 +168,7 @@ def _part(weigher: Weigher, members: IntArray) -> Part:
     """Describe a set."""
     if len(members) == 1:
         return Part(members=members, cloud=weigher.cloud(members), cohesion=1.0, log_evidence=0.0)
-    heights = spanning_tree(weigher.cosines[np.ix_(members, members)])[1]
+    heights = spanning_tree(weigher.within(members))[1]
     return Part(
         members=members,
         cloud=weigher.cloud(members),
@@ -226,7 +226,8 @@ def _evenness(weigher: Weigher, members: IntArray, m: int) -> float:
     if n < 2 or m < 2:
         return 0.0
     n_pairs = n * (n - 1) / 2
-    total = float((weigher.cosines[np.ix_(members, members)] ** 2).sum() - n) / 2
+    cosines = weigher.within(members)
+    total = float(np.vdot(cosines, cosines) - n) / 2
     spread = np.sqrt(n_pairs * 2 * (m - 1) / (m**2 * (m + 2)))
     return float((n_pairs / m - total) / spread)
 

@@ -95,10 +95,14 @@ class Weigher:
         """Tell whether a set may have so much log evidence; bounds tell if it is not weighed."""
         return members.tobytes() in self._known or self._question(members).can_reach(least)
 
+    def within(self, members: IntArray) -> Array:
+        """Return the cosines between the directions of a set; of all of them, without a copy."""
+        everything = len(members) == len(self.cosines)
+        return self.cosines if everything else self.cosines[np.ix_(members, members)]
+
     def rank(self, members: IntArray) -> int:
         """Return how many axes of a set stand out of noise."""
-        inside = self.cosines[np.ix_(members, members)]
-        return int(np.count_nonzero(np.linalg.eigvalsh(inside) > _LEAST_AXIS))
+        return int(np.count_nonzero(np.linalg.eigvalsh(self.within(members)) > _LEAST_AXIS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
