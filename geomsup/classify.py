@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -138,7 +139,8 @@ def classify_geometry(
     partition = _partition(vertices, interference_threshold, sigma)
 
     moments = kept @ kept.T if kept.shape[0] <= kept.shape[1] else None
-    components, edges = [], []
+    components: list[ComponentReport] = []
+    edges: list[tuple[IntArray, Array]] = []
     for part in partition.parts:
         on_vertex = [np.flatnonzero(groups == vertex) for vertex in part.members]
         inside = np.sort(np.concatenate(on_vertex))
@@ -157,9 +159,9 @@ def classify_geometry(
             )
         )
         least = part.cohesion if partition.crowded else partition.threshold
-        edges.append(_edges_within(units, inside, least))
+        edges += _edges_within(units[:, inside], features[inside], least)
     components.sort(key=lambda c: (-len(c.features), c.features[0]))
-    pairs, cosines = _collected(edges, features)
+    pairs, cosines = _collected(edges)
     summary = summary_of(kept) if len(features) else None
     return GeometryReport(
         components=tuple(components),
@@ -207,30 +209,30 @@ def _partition(
     return partition_by(vertices, labels, threshold=number, reason=reason)
 
 
-def _edges_within(units: Array, inside: IntArray, least: float) -> tuple[IntArray, Array]:
-    """Return the edges of one component as pairs of columns of ``units``, with their cosines."""
-    own = units[:, inside]
+def _edges_within(
+    units: Array, numbers: IntArray, least: float
+) -> Iterator[tuple[IntArray, Array]]:
+    """Yield the edges of one component as pairs of feature numbers, with their cosines, in order.
+
+    ``numbers`` are those of the columns of ``units``, ascending.
+    """
     # Rounding must not lose the edge at which the component holds together; zeros are no edges.
     least = max(least - 1e-12, np.finfo(float).tiny)
-    pairs, cosines = [], []
-    for start in range(0, len(inside), _BLOCK):
-        block = np.clip(own[:, start : start + _BLOCK].T @ own, -1.0, 1.0)
+    for start in range(0, len(numbers), _BLOCK):
+        block = np.clip(units[:, start : start + _BLOCK].T @ units, -1.0, 1.0)
         i, j = np.nonzero(np.triu(np.abs(block) >= least, start + 1))
-        pairs.append(np.column_stack([inside[start + i], inside[j]]))
-        cosines.append(block[i, j])
-    return np.concatenate(pairs), np.concatenate(cosines)
+        yield np.column_stack([numbers[start + i], numbers[j]]), block[i, j]
 
 
-def _collected(edges: list[tuple[IntArray, Array]], features: IntArray) -> tuple[IntArray, Array]:
+def _collected(edges: list[tuple[IntArray, Array]]) -> tuple[IntArray, Array]:
     """Return the edges of all components in order, as pairs of feature numbers."""
-    n_components = len(edges)
     pairs = np.concatenate([np.empty((0, 2), dtype=np.intp), *(pair for pair, _ in edges)])
     cosines = np.concatenate([np.empty(0), *(cosine for _, cosine in edges)])
     edges.clear()  # there may be millions of them
-    pairs = features[pairs]
-    if n_components > 1 and len(pairs):
-        # One component has its own in order already.
-        order = np.argsort(pairs[:, 0] * (features[-1] + 1) + pairs[:, 1], kind="stable")
+    place = pairs[:, 0] * (pairs.max(initial=0) + 1) + pairs[:, 1]
+    # Those of one component are in order already.
+    if (place[1:] < place[:-1]).any():
+        order = np.argsort(place, kind="stable")
         pairs, cosines = pairs[order], cosines[order]
     pairs.setflags(write=False)
     return pairs, cosines
