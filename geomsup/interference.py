@@ -33,6 +33,7 @@ __all__ = [
     "merge_tree",
     "parallel_groups",
     "represented_features",
+    "spanning_tree",
 ]
 
 Array = NDArray[np.float64]
@@ -202,8 +203,10 @@ def component_labels(edges: sparse.csr_array) -> IntArray:
     return labels
 
 
-def merge_tree(units: Array) -> MergeTree:
+def merge_tree(units: Array, cosines: Array | None = None) -> MergeTree:
     """Return the merge tree of |cosine| for unit columns of shape (n_hidden, n_vertices).
+
+    ``cosines`` are their inner products, where they are at hand.
 
     Notes
     -----
@@ -218,7 +221,7 @@ def merge_tree(units: Array) -> MergeTree:
     """
     n = units.shape[1]
     if n <= _DENSE_LIMIT:
-        pairs, heights = _spanning_tree(np.minimum(np.abs(units.T @ units), 1.0))
+        pairs, heights = spanning_tree(units.T @ units if cosines is None else cosines)
     else:
         edges = cosine_edges(units, _SPARSE_FLOOR)
         # Shifted by one, because csgraph takes an explicit zero for a missing edge.
@@ -230,13 +233,13 @@ def merge_tree(units: Array) -> MergeTree:
     return MergeTree(n_vertices=n, heights=heights[order], edges=edges_in_order)
 
 
-def _spanning_tree(strength: Array) -> tuple[IntArray, Array]:
-    """Return the edges of a maximum spanning tree of a dense symmetric matrix, and their weights.
+def spanning_tree(cosines: Array) -> tuple[IntArray, Array]:
+    """Return the edges of a spanning tree of greatest |cosine|, and these, for all cosines.
 
     Prim's algorithm, O(n²) for a complete graph: csgraph sorts all edges of one.
     """
-    n = len(strength)
-    best, origin = strength[0].copy(), np.zeros(n, dtype=np.intp)
+    n = len(cosines)
+    best, origin = np.minimum(np.abs(cosines[0]), 1.0), np.zeros(n, dtype=np.intp)
     best[0] = -1.0
     outside = np.ones(n, dtype=bool)
     outside[0] = False
@@ -245,8 +248,9 @@ def _spanning_tree(strength: Array) -> tuple[IntArray, Array]:
         nearest = int(best.argmax())
         pairs[k], heights[k] = (origin[nearest], nearest), best[nearest]
         outside[nearest], best[nearest] = False, -1.0
-        closer = outside & (strength[nearest] > best)
-        best[closer], origin[closer] = strength[nearest][closer], nearest
+        strength = np.minimum(np.abs(cosines[nearest]), 1.0)
+        closer = outside & (strength > best)
+        best[closer], origin[closer] = strength[closer], nearest
     return pairs, heights
 
 

@@ -65,7 +65,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "crowd": {"interference"},
     "best_known": {"errors"},
     "shapes": {"errors", "best_known"},
-    "matching": {"matching.match", "matching.background", "matching.posterior"},
+    "matching": {
+        "matching.match",
+        "matching.alignment",
+        "matching.background",
+        "matching.posterior",
+    },
     # Inside the matching room too there is one direction.
     "matching.evidence": set(),
     "matching.background": {"matching.evidence"},

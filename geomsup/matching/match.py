@@ -31,10 +31,10 @@ from geomsup.matching.evidence import (
     noise_grid,
 )
 from geomsup.matching.fitting import Fit, PreparedShape, Setting, lay, prepared
-from geomsup.matching.posterior import posterior
+from geomsup.matching.posterior import Question, posterior
 from geomsup.shapes import Shape, get_shape
 
-__all__ = ["MatchResult", "ShapeMatch", "match_directions", "match_shape"]
+__all__ = ["MatchResult", "ShapeMatch", "match_cloud", "match_directions", "match_shape"]
 
 Array = NDArray[np.float64]
 # A shape that no noise lays over the directions has no evidence; JSON knows no infinity.
@@ -199,12 +199,22 @@ def match_directions(
     >>> result.candidates[0].shape
     'pentagon'
     """
-    cloud = Cloud(directions)
-    held = background or background_of(directions.T)
-    found = posterior(cloud, held, noise_grid(noise), at_least=2)
+    return match_cloud(
+        Cloud(directions),
+        background=background or background_of(directions.T),
+        noise=noise,
+        max_candidates=max_candidates,
+    )
+
+
+def match_cloud(
+    cloud: Cloud, *, background: Background, noise: float | None, max_candidates: int
+) -> MatchResult:
+    """Compare directions as in :func:`match_directions`, with what is already known of them."""
+    found = posterior(Question(cloud, background, noise_grid(noise)), at_least=2)
     log_weights = marginalise(found.log_terms)
     probabilities = np.exp(log_weights - log_sum(log_weights))
-    if cloud.n_vertices == 1 or held.dim == 1:
+    if cloud.n_vertices == 1 or background.dim == 1:
         # A single direction has its one name for certain, and so have two on one line.
         probabilities = np.array([0.0, 1.0])
     order = np.argsort(-log_weights[1:], kind="stable")[: max(2, max_candidates)]
