@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from geomsup.theory.few_features import MOST_FEATURES, few_feature_terms
 from geomsup.theory.moments import RowTerms, open_terms
-from geomsup.theory.series import GRADIENT_SLACK, plan_series, series_terms
+from geomsup.theory.series import series_terms
+from geomsup.theory.series_plan import GRADIENT_SLACK, plan_series
 
 __all__ = ["row_terms"]
 
