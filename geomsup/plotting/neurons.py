@@ -149,11 +149,12 @@ def plot_neurons(
 
 
 def neuron_legend(axes: Axes, **options: Any) -> None:
-    """Say what the colours of :func:`plot_neurons` mean, those that occur in these axes.
+    """Say what the colours of :func:`plot_neurons` mean, those that occur in the figure.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
+        Where the legend goes: one is enough for all the axes of a figure.
     **options
         Passed on to ``Axes.legend``.
 
@@ -170,7 +171,10 @@ def neuron_legend(axes: Axes, **options: Any) -> None:
     from matplotlib.colors import to_hex
     from matplotlib.patches import Patch
 
-    drawn = {to_hex(patch.get_facecolor()).upper() for patch in axes.patches}
+    # The canvas knows the whole figure, also where these axes lie in a part of it.
+    everywhere = axes.figure.canvas.figure.axes
+    patches = [patch for one in everywhere for patch in one.patches]
+    drawn = {to_hex(patch.get_facecolor()).upper() for patch in patches}
     colors = {"has neurons of its own": _OWN, "shares a neuron": _SHARED}
     colors |= {"is not computed there": _REST, "polysemantic neuron": _TINT}
     handles = [
