@@ -43,11 +43,13 @@ from geomsup.dynamics import geometry_timeline
 from geomsup.neurons import asymmetric_motifs, neuron_report
 from geomsup.plotting import (
     name_color,
+    neuron_legend,
     plot_cosines,
     plot_dimensionality,
     plot_directions,
     plot_gram,
     plot_interference_graph,
+    plot_neurons,
     plot_report,
 )
 from geomsup.plotting.canvas import drawn_legend
@@ -929,6 +931,20 @@ def test_a_legend_names_only_what_is_drawn() -> None:
     legend = ax.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["something"]
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_the_legend_of_neurons_speaks_for_the_whole_figure(in_parts: bool) -> None:
+    figure = Figure()
+    parts = figure.subfigures(2, 1, squeeze=False)[:, 0] if in_parts else (figure, figure)
+    first, second = (part.add_subplot(2, 1, k + 1) for k, part in enumerate(parts))
+    plot_neurons([[1.0, 0.0]], neuron_report([[1.0, 0.0]]), ax=first)
+    plot_neurons([[1.0, 1.0]], neuron_report([[1.0, 1.0]]), ax=second)
+    neuron_legend(second)
+    legend = second.get_legend()
+    assert legend is not None
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts == ["has neurons of its own", "shares a neuron", "polysemantic neuron"]
 
 
 def test_figures_are_those_of_pyplot() -> None:

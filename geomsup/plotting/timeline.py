@@ -118,8 +118,8 @@ def _draw_loss(axes: Axes, timeline: GeometryTimeline) -> None:
     both = timeline.coincidence
     if np.isfinite(both.share):
         axes.set_title(
-            f"{both.share:.0%} of the jumps (orange bars) lie in a drop of the loss (shaded); by chance "
-            f"{both.expected:.0%}",
+            f"{both.share:.0%} of the jumps (orange bars) lie in a drop of the loss (shaded); "
+            f"by chance {both.expected:.0%}",
             fontsize=10,
         )
 

@@ -35,7 +35,10 @@ def draw(results: Sequence[Result]) -> Figure:
     weakest = min(l1, key=lambda setting: (setting.sparsity, setting.n_latents))
     panels = [("least penalty", weakest), ("chosen", l1[0]), ("chosen", topk[0])]
     for k, (why, setting) in enumerate(panels):
-        _pentagon(figure.add_subplot(grid[0, 4 * k : 4 * k + 4]), first, why, setting)
+        ax = figure.add_subplot(grid[0, 4 * k : 4 * k + 4])
+        _pentagon(ax, first, why, setting)
+        if k == 0:
+            ax.text(-1.15, -1.15, "grey: true directions", fontsize=8, color=INK)
     _by_penalty(figure.add_subplot(grid[1, :6]), results)
     _by_agreement(figure.add_subplot(grid[1, 6:]), results)
     return figure
