@@ -44,7 +44,10 @@ _WIDTH = 1300
 
 def main(names: list[str]) -> None:
     """Make the pictures of these names, or of all."""
-    for name in names or [_DEMO, *IMAGES]:
+    known = [_DEMO, *IMAGES]
+    if not set(names) <= set(known):
+        sys.exit(f"usage: python docs/make_images.py [NAME …], with names among {', '.join(known)}")
+    for name in names or known:
         target = _HERE / "images" / f"{name}.png"
         if name == _DEMO:
             _from_demo(target)
