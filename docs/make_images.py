@@ -76,7 +76,7 @@ def _shrink(target: Path) -> None:
     """Keep 256 colours, which drawings do with, in a quarter of the bytes."""
     with Image.open(target) as picture:
         few = picture.convert("RGB").quantize(
-            256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+            256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
         )
     few.save(target, optimize=True)
 
