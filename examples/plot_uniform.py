@@ -30,9 +30,9 @@ print(f"uniform: {experiment.check([result])}")
 draw_experiment("uniform", [result])
 
 # %%
-# On the plateau at 1/2 every dimension holds an antipodal pair.  Beyond it come pentagons and
-# square antiprisms, and then structures without a name.  Each line is the dimensionality of the
-# features of a shape.
+# On the plateau at 1/2 every dimension holds an antipodal pair.  Beyond it come pentagons, in
+# larger models square antiprisms too, and then structures most of which have no name.  Each line is
+# the dimensionality of the features of a shape.
 
 print(f"dimensionality: {get_experiment('dimensionality').check([result])}")
 draw_experiment("dimensionality", [result])

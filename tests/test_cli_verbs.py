@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from geomsup import progress
 from geomsup.cli import main
 from geomsup.cli.app import VERBS, verb_parser
+from geomsup.file_formats import READERS
 from geomsup.training import ToyModelConfig, train
 
 Capture = pytest.CaptureFixture[str]
@@ -89,6 +90,16 @@ def test_the_help_has_examples_and_each_parses(name: str, capsys: Capture) -> No
     assert len(examples) == len(VERBS[name].EXAMPLES) >= 2
     for words in examples:
         _PARSERS[name].parse(shlex.split(words))
+
+
+@pytest.mark.parametrize("name", ["classify", "inspect", "neurons", "verify"])
+def test_the_help_names_every_kind_of_file(name: str) -> None:
+    kinds = set(re.findall(r"\.[a-z]+", _file_help(name)))
+    assert kinds == set(READERS)
+
+
+def _file_help(name: str) -> str:
+    return next(a.help or "" for a in _PARSERS[name]._actions if a.dest == "file")
 
 
 def test_the_verbs_are_all_here() -> None:

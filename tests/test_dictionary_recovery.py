@@ -385,6 +385,9 @@ def test_pictures_show_what_was_found() -> None:
     ax = plot_splitting_tree(tree, ax=Figure().add_subplot())
     points = [np.asarray(c.get_offsets()) for c in ax.collections if c.get_gid()]
     assert [len(p) for p in points] == [6, 12, 24]
+    legend = ax.get_legend()
+    assert legend is not None
+    assert legend.get_texts()[0].get_text() == "splits"
     # No two lines cross: children stand in the order of their parents.
     for level, parents in enumerate(tree.parents):
         order = np.argsort(points[level + 1][:, 0])

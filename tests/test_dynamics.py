@@ -18,7 +18,7 @@ from geomsup import get_shape
 from geomsup.change_points import level_changes, steep_falls
 from geomsup.dynamics import WeightRecorder, geometry_timeline
 from geomsup.errors import GeomsupError
-from geomsup.plotting import plot_timeline
+from geomsup.plotting import name_color, plot_timeline
 
 FloatArray = NDArray[np.float64]
 _T = 200
@@ -223,6 +223,20 @@ def test_pictures_are_drawn(tmp_path: Any) -> None:
         plot_timeline([])  # type: ignore[arg-type]
     with pytest.raises(GeomsupError, match="fig must be a matplotlib Figure, got str"):
         plot_timeline(timeline, fig="page")  # type: ignore[arg-type]
+
+
+def test_names_of_narrow_bands_stand_beside_them() -> None:
+    angles = 2 * np.pi * np.arange(5) / 5
+    pentagon = np.array([np.cos(angles), np.sin(angles)])
+    digons = np.array([[1.0, -1.0, 0, 0, 0], [0, 0, 1.0, -1.0, 0]])
+    weights = np.array([pentagon] * 39 + [digons])
+    timeline = geometry_timeline(np.arange(40), weights, name_every=1)
+    texts = plot_timeline(timeline, fig=Figure()).axes[0].texts
+    inside, beside = (text.get_text() for text in texts)
+    assert inside == timeline.names[0] == "1 × pentagon"
+    assert beside == timeline.names[-1]
+    assert "digon" in beside or "square" in beside
+    assert texts[1].get_color() == name_color(beside)
 
 
 def test_a_logarithmic_axis_begins_at_the_first_record_after_step_0() -> None:

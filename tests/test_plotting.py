@@ -43,14 +43,16 @@ from geomsup.dynamics import geometry_timeline
 from geomsup.neurons import asymmetric_motifs, neuron_report
 from geomsup.plotting import (
     name_color,
+    neuron_legend,
     plot_cosines,
     plot_dimensionality,
     plot_directions,
     plot_gram,
     plot_interference_graph,
+    plot_neurons,
     plot_report,
 )
-from geomsup.plotting.canvas import drawn_legend
+from geomsup.plotting.canvas import drawn_legend, plain_numbers
 from geomsup.plotting.labels import point_labels, spread
 from geomsup.plotting.wireframe import wireframe
 from geomsup.theory import FamilyLosses, phase_diagram
@@ -929,6 +931,37 @@ def test_a_legend_names_only_what_is_drawn() -> None:
     legend = ax.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["something"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "numbers"),
+    [
+        (0.025, 0.9, ["0.03", "0.05", "0.1", "0.2", "0.3", "0.5"]),
+        (0.9, 25, ["1", "2", "3", "5", "10", "20"]),
+        (1e-4, 10, ["0.0001", "0.001", "0.01", "0.1", "1", "10"]),
+        (6, 9, ["6.6", "7.3", "8.1"]),
+    ],
+)
+def test_plain_numbers_are_few_and_lie_within(low: float, high: float, numbers: list[str]) -> None:
+    ax = Figure().add_subplot()
+    ax.set(xscale="log", xlim=(low, high))
+    plain_numbers(ax.xaxis)
+    assert [label.get_text() for label in ax.get_xticklabels()] == numbers
+    assert len(ax.xaxis.get_minorticklocs()) == 0
+
+
+@pytest.mark.parametrize("in_parts", [False, True])
+def test_the_legend_of_neurons_speaks_for_the_whole_figure(in_parts: bool) -> None:
+    figure = Figure()
+    parts = figure.subfigures(2, 1, squeeze=False)[:, 0] if in_parts else (figure, figure)
+    first, second = (part.add_subplot(2, 1, k + 1) for k, part in enumerate(parts))
+    plot_neurons([[1.0, 0.0]], neuron_report([[1.0, 0.0]]), ax=first)
+    plot_neurons([[1.0, 1.0]], neuron_report([[1.0, 1.0]]), ax=second)
+    neuron_legend(second)
+    legend = second.get_legend()
+    assert legend is not None
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts == ["has neurons of its own", "shares a neuron", "polysemantic neuron"]
 
 
 def test_figures_are_those_of_pyplot() -> None:

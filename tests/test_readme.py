@@ -92,6 +92,7 @@ def test_commands_run(
         "classify",
         "train",
         "shapes",
+        "verify",
         "optimum",
         "phases",
         "thomson",

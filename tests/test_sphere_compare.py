@@ -387,7 +387,7 @@ def test_reports_keep_the_comparison_through_json() -> None:
 def test_a_comparison_is_drawn() -> None:
     figure = plot_comparison(compare_to_optima(get_shape("cube").vertices), fig=Figure())
     assert [ax.get_title().split("\n")[0] for ax in figure.axes] == [
-        "learned",
+        "directions given",
         "square antiprism (best known)",
     ]
     assert plot_comparison(compare_to_optima(get_shape("9-gon").vertices), fig=Figure()).axes

@@ -16,6 +16,7 @@ __all__ = ["VerbParser", "above_zero", "at_least", "one_or_all"]
 
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _NUMBERS = re.compile(rf"{_NUMBER}(,{_NUMBER})*")
+_FILE = "a .npy, .npz, .pt, .pth, .bin, .ckpt or .safetensors file; nothing in it is executed"
 # Calls of the library that a message recommends, and the verbs that make them.
 _AS_VERBS = {"best_configuration": "geomsup optimum", "list_shapes()": "geomsup shapes"}
 
@@ -47,7 +48,7 @@ class VerbParser(argparse.ArgumentParser):
         self.add_argument(*names, type=_several(kind), metavar=shown, **options)
         self._lists.update(names)
 
-    def add_file(self, help_text: str = "a weight file") -> None:
+    def add_file(self, help_text: str = _FILE) -> None:
         """Declare FILE."""
         self.add_argument("file", metavar="FILE", help=help_text)
 

@@ -34,9 +34,9 @@ SUMMARY: str = "name the geometry of a weight matrix in a file"
 DESCRIPTION: str = """\
 Name the structures that the features of a weight matrix form.
 
-FILE is .npy, .npz, .pt, .pth or .safetensors; nothing in it is executed. Columns of the matrix are
-features; --feature-axis 0 says that rows are (autoencoder decoders, embedding tables). A file of
-geomsup train gives a table of its models and the report on the one of lowest loss."""
+Columns of the matrix are features; --feature-axis 0 says that rows are (autoencoder decoders,
+embedding tables). A file of geomsup train gives a table of its models and the report on the one of
+lowest loss."""
 
 
 EXAMPLES: tuple[tuple[str, str], ...] = (

@@ -19,8 +19,8 @@ __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "list the arrays of a weight file and how to classify them"
 DESCRIPTION: str = """\
-List the arrays of a .npy, .npz, .pt, .pth or .safetensors file, with the command that classifies
-each; for a run of geomsup train also what made it. Nothing in the file is executed."""
+List the arrays of a weight file, with the command that classifies each; for a run of geomsup train
+also what made it."""
 
 EXAMPLES: tuple[tuple[str, str], ...] = (
     ("checkpoint.pt", "what is in this file?"),

@@ -41,10 +41,9 @@ Say which neurons of a hidden ReLU layer h = ReLU(Wx), y = g(V^T h + b) compute 
 features share neurons, and with --motifs what keeps features that share one from disturbing each
 other.
 
-FILE is a file of geomsup train with hidden-activation relu, which says all else itself, or .npy,
-.npz, .pt, .pth or .safetensors; nothing in it is executed. Rows of both matrices are neurons and
-columns are features; --out-feature-axis 0 says that the second has features as rows, as the weight
-of a torch.nn.Linear out of the neurons does."""
+A file of geomsup train with hidden-activation relu says all else itself. Of any other file the
+matrices are named: rows of both are neurons and columns are features; --out-feature-axis 0 says
+that the second has features as rows, as the weight of a torch.nn.Linear out of the neurons does."""
 
 _MAX_CODES = 3
 _MAX_NAMES = 6

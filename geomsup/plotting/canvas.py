@@ -20,6 +20,7 @@ from geomsup.weights import as_weights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 __all__ = [
     "POINTS_PER_INCH",
@@ -30,6 +31,7 @@ __all__ = [
     "checked_report",
     "drawn_legend",
     "note",
+    "plain_numbers",
     "text_width",
 ]
 
@@ -37,6 +39,8 @@ Array = NDArray[np.float64]
 
 POINTS_PER_INCH = 72.0
 _REFERENCE_SIZE = 10.0
+# So many numbers stand side by side below half a picture.
+_MOST_NUMBERS = 9
 
 
 def checked_matrix(W: object, feature_axis: int = -1) -> Array:
@@ -137,6 +141,21 @@ def drawn_legend(ax: Axes, **options: Any) -> None:
     if entries:
         handles, labels = zip(*entries, strict=True)
         ax.legend(handles, labels, **options)
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Numbers at 1, 2, 3, 5, 10, … on a logarithmic axis, fewer of them over many decades."""
+    low, high = axis.get_view_interval()
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    for leading in ((1, 2, 3, 5), (1, 3), (1,)):
+        powers = [float(f"{digit}e{decade}") for decade in decades for digit in leading]
+        ticks = [tick for tick in powers if low <= tick <= high]
+        if len(ticks) <= _MOST_NUMBERS:
+            break
+    if len(ticks) < 2:
+        ticks = [float(f"{tick:.2g}") for tick in np.geomspace(low, high, 5)[1:-1]]
+    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.set_ticks([], minor=True)
 
 
 def note(ax: Axes, text: str) -> None:

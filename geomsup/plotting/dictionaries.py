@@ -148,13 +148,30 @@ def plot_splitting_tree(tree: SplittingTree, *, ax: Axes | None = None) -> Axes:
         range(0, -len(tree.sizes), -1), [f"{size} latents" for size in tree.sizes], fontsize=9
     )
     axes.set_xticks([])
-    axes.set(xlim=(-0.02, 1.02), ylim=(-len(tree.sizes) + 0.6, 0.4))
+    axes.set(xlim=(-0.02, 1.02), ylim=(-len(tree.sizes) + 0.75, 0.25))
     axes.tick_params(length=0)
     for side in axes.spines.values():
         side.set_visible(False)
     for level in range(len(tree.sizes)):
         axes.axhline(-level, color=GHOST, linewidth=0.4, zorder=0)
+    _tree_legend(axes)
     return axes
+
+
+def _tree_legend(axes: Axes) -> None:
+    from matplotlib.lines import Line2D
+
+    rim = Line2D([], [], linestyle="none", marker="o", color="white", label="splits")
+    rim.set(markeredgecolor=INK, markeredgewidth=1.6)
+    line = Line2D([], [], color=INK, linewidth=0.9, label="the darker, the more alike")
+    axes.legend(
+        handles=[rim, line],
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        ncols=2,
+        fontsize=8,
+        frameon=False,
+    )
 
 
 def _places(tree: SplittingTree) -> list[FloatArray]:

@@ -199,6 +199,7 @@ def _draw_flat(axes: Any, scene: Scene) -> None:
     axes.set_xlabel(f"{name} 0")
     axes.set_ylabel(f"{name} 1" if scene.dim > 1 else "")
     axes.tick_params(labelsize=8)
+    axes.locator_params(nbins=5)
 
 
 def _draw_solid(axes: Any, scene: Scene) -> None:

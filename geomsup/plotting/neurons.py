@@ -125,7 +125,9 @@ def plot_neurons(
             (_SHARED if shared[side, unit] else _OWN) if own else _REST
             for own, side in zip(takes_part, sides[order, i], strict=True)
         ]
-        axes.bar(places, column, 0.74, bottom=base, color=colors, edgecolor="white", linewidth=0.4)
+        bars = axes.bar(places, column, 0.74, bottom=base, color=colors, edgecolor="white")
+        for bar, value in zip(bars, column, strict=True):
+            bar.set(linewidth=0.4, visible=bool(value))
         texts += [
             (float(place), base[place] + column[place] / 2.0, abs(column[place]), str(i))
             for place in np.flatnonzero(takes_part)
@@ -149,11 +151,12 @@ def plot_neurons(
 
 
 def neuron_legend(axes: Axes, **options: Any) -> None:
-    """Say what the colours of :func:`plot_neurons` mean, those that occur in these axes.
+    """Say what the colours of :func:`plot_neurons` mean, those that occur in the figure.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
+        Where the legend goes: one is enough for all the axes of a figure.
     **options
         Passed on to ``Axes.legend``.
 
@@ -170,7 +173,10 @@ def neuron_legend(axes: Axes, **options: Any) -> None:
     from matplotlib.colors import to_hex
     from matplotlib.patches import Patch
 
-    drawn = {to_hex(patch.get_facecolor()).upper() for patch in axes.patches}
+    # The canvas knows the whole figure, also where these axes lie in a part of it.
+    everywhere = axes.figure.canvas.figure.axes
+    patches = [patch for one in everywhere for patch in one.patches if patch.get_visible()]
+    drawn = {to_hex(patch.get_facecolor()).upper() for patch in patches}
     colors = {"has neurons of its own": _OWN, "shares a neuron": _SHARED}
     colors |= {"is not computed there": _REST, "polysemantic neuron": _TINT}
     handles = [

@@ -58,18 +58,18 @@ def plot_comparison(comparison: OptimaComparison, *, fig: Figure | None = None) 
     >>> from geomsup.sphere import compare_to_optima
     >>> comparison = compare_to_optima(get_shape("cube").vertices)
     >>> [ax.get_title().splitlines()[0] for ax in plot_comparison(comparison, fig=Figure()).axes]
-    ['learned', 'square antiprism (best known)']
+    ['directions given', 'square antiprism (best known)']
     """
     _checked(comparison)
-    learned, optimum = comparison.aligned, comparison.optimum_points
-    if learned is None or optimum is None:
+    given, optimum = comparison.aligned, comparison.optimum_points
+    if given is None or optimum is None:
         raise GeomsupError(
             "this comparison was read back from JSON, which does not hold the points; compare again"
         )
     figure = _figure(fig, (9.0, 4.8), comparison.dim)
     shades = _shades(optimum)
     best = f"{comparison.optimum} ({comparison.status})\nenergy {comparison.best_energy:.6f}"
-    _panel(figure, 121, learned, shades, f"learned\nenergy {comparison.energy:.6f}")
+    _panel(figure, 121, given, shades, f"directions given\nenergy {comparison.energy:.6f}")
     _panel(figure, 122, optimum, shades, best)
     return figure
 

@@ -85,7 +85,10 @@ def plot_family_losses(losses: FamilyLosses, *, ax: Axes | None = None) -> Axes:
         ylim=(0.0, None),
     )
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9)
+    # On white, because lines of boundaries may run behind it.
+    legend = axes.legend(framealpha=1.0, edgecolor="none", fontsize=9, title_fontsize=9)
+    legend.set_title("thick: the least loss")
+    legend.set_alignment("left")
     return axes
 
 

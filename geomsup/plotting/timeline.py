@@ -30,6 +30,8 @@ _LEVELS = (
 _FEW = len(PALETTE)
 _LABEL_SIZE = 8.0
 _WIDE = 3.0
+# So many names have room beside the band of names.
+_BESIDE = 3
 
 
 def plot_timeline(
@@ -116,14 +118,15 @@ def _draw_loss(axes: Axes, timeline: GeometryTimeline) -> None:
     both = timeline.coincidence
     if np.isfinite(both.share):
         axes.set_title(
-            f"{both.share:.0%} of the jumps lie in a drop of the loss (shaded); by chance "
-            f"{both.expected:.0%}",
+            f"{both.share:.0%} of the jumps (orange bars) lie in a drop of the loss (shaded); "
+            f"by chance {both.expected:.0%}",
             fontsize=10,
         )
 
 
 def _draw_names(axes: Axes, timeline: GeometryTimeline, log_steps: bool) -> None:
-    """A band of colour for each run of one name, labelled where there is room."""
+    """A band of colour for each run of one name, labelled where there is room, or else beside."""
+    beside: dict[str, None] = {}
     spans = timeline.spans()
     first, last = float(timeline.steps[0]), float(timeline.steps[-1])
     scale = (lambda x: np.log(max(x, 1.0))) if log_steps else float
@@ -139,9 +142,27 @@ def _draw_names(axes: Axes, timeline: GeometryTimeline, log_steps: bool) -> None
             if log_steps:
                 middle = float(np.exp((scale(start) + scale(stop)) / 2))
             axes.text(middle, 0.5, name, ha="center", va="center", fontsize=_LABEL_SIZE)
+        else:
+            beside[name] = None
+    _write_beside(axes, list(beside))
     axes.set_yticks([])
     axes.set_ylabel("shape", rotation=0, ha="right", va="center")
     axes.set_ylim(0, 1)
+
+
+def _write_beside(axes: Axes, names: list[str]) -> None:
+    """The names of narrow bands, each in its colour, as many as there is room for."""
+    lines = names if len(names) <= _BESIDE else [*names[: _BESIDE - 1], "…"]
+    for place, text in enumerate(lines):
+        axes.annotate(
+            text,
+            (1.01, 1.0 - (place + 0.5) / len(lines)),
+            xycoords="axes fraction",
+            va="center",
+            fontsize=_LABEL_SIZE,
+            color=INK if text == "…" else name_color(text),
+            annotation_clip=False,
+        )
 
 
 def _draw_levels(axes: Axes, timeline: GeometryTimeline) -> None:

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from geomsup.experiments.adversarial import Result
+from geomsup.plotting.canvas import plain_numbers
 from geomsup.plotting.style import DROPPED, INK, PALETTE
-from geomsup.plotting.vulnerability import (
-    plain_numbers,
-    vulnerability_frame,
-    vulnerability_points,
-)
+from geomsup.plotting.vulnerability import vulnerability_frame, vulnerability_points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

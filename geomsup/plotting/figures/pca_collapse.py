@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geomsup.experiments.pca_collapse import STATED, Result, collapsed
+from geomsup.plotting.canvas import plain_numbers
 from geomsup.plotting.figures.sets import draw_sets
 from geomsup.plotting.style import DROPPED, PALETTE
 
@@ -49,6 +50,7 @@ def draw(results: Sequence[Result]) -> Figure:
             label="trained, a point for each seed" if k == 0 else None,
         )
     left.set(xscale="log", xlabel="1 − S", ylabel="collapsed pairs", yticks=[0, 1, 2, 3])
+    plain_numbers(left.xaxis)
     left.plot([], [], color=DROPPED, lw=8, alpha=0.5, label="as the paper says")
     left.legend(fontsize=8, frameon=False, loc="upper left")
     right.plot(q, one.optimal_losses / one.pca_losses, **exact)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _IN_A_ROW = 4
+# Room for the legend, in inches.
+_FOOT = 0.4
 
 
 def draw(results: Sequence[Result]) -> Figure:
@@ -26,29 +28,30 @@ def draw(results: Sequence[Result]) -> Figure:
     result = results[0]
     count = len(result.feature_probabilities)
     rows = -(-count // _IN_A_ROW)
-    figure = plt.figure(figsize=(12.0, 4.1 * rows), layout="constrained")
-    grid = figure.subfigures(rows, min(count, _IN_A_ROW), squeeze=False).ravel()
+    figure = plt.figure(figsize=(12.0, 4.1 * rows + _FOOT), layout="constrained")
+    parts = figure.subfigures(2, 1, height_ratios=(4.1 * rows, _FOOT), squeeze=False)
+    above, foot = parts[:, 0]
+    grid = above.subfigures(rows, min(count, _IN_A_ROW), squeeze=False).ravel()
     bound = float(np.abs(result.weights).max())
     for cell, p, W, report in zip(
         grid, result.feature_probabilities, result.weights, result.reports(), strict=False
     ):
-        above, below = cell.subplots(2, 1, height_ratios=(1.0, 1.5))
-        image = above.imshow(
+        map_ax, stack_ax = cell.subplots(2, 1, height_ratios=(1.0, 1.5))
+        image = map_ax.imshow(
             W[neuron_order(report)], cmap=DIVERGING, vmin=-bound, vmax=bound, aspect="auto"
         )
-        above.set_xticks(range(W.shape[1]))
-        above.tick_params(labelsize=7, length=0)
-        above.set_yticks([])
-        above.set_xlabel("features", fontsize=8)
-        above.set_ylabel("neurons", fontsize=8)
-        figure.colorbar(image, ax=above, fraction=0.05, pad=0.02).ax.tick_params(labelsize=7)
-        plot_neurons(W, report, ax=below)
-        below.tick_params(labelsize=7)
+        map_ax.set_xticks(range(W.shape[1]))
+        map_ax.tick_params(labelsize=7, length=0)
+        map_ax.set_yticks([])
+        map_ax.set_xlabel("features", fontsize=8)
+        map_ax.set_ylabel("neurons", fontsize=8)
+        figure.colorbar(image, ax=map_ax, fraction=0.05, pad=0.02).ax.tick_params(labelsize=7)
+        plot_neurons(W, report, ax=stack_ax)
+        stack_ax.tick_params(labelsize=7)
         cell.suptitle(f"1 − S = {p:g}\n{_in_lines(code_names(report))}", fontsize=9)
-    if count < len(grid):
-        corner = grid[-1].subplots()
-        corner.axis("off")
-        neuron_legend(corner, loc="center")
+    last = foot.subplots()
+    last.axis("off")
+    neuron_legend(last, loc="center", ncols=4)
     return figure
 
 

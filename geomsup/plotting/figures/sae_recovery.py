@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 _LINES = ("-", "--", ":")
-_MARKERS = {"relu": "o", "topk": "^"}
+_MARKERS = ("o", "^", "s")
+# Of the two kinds of autoencoders in all panels; the shares have colours of their own.
+_OF_KIND = dict(zip(KINDS, PALETTE, strict=False))
+_OF_SHARE = {"directions": PALETTE[2], "loss": PALETTE[3]}
 
 
 def draw(results: Sequence[Result]) -> Figure:
@@ -32,7 +35,10 @@ def draw(results: Sequence[Result]) -> Figure:
     weakest = min(l1, key=lambda setting: (setting.sparsity, setting.n_latents))
     panels = [("least penalty", weakest), ("chosen", l1[0]), ("chosen", topk[0])]
     for k, (why, setting) in enumerate(panels):
-        _pentagon(figure.add_subplot(grid[0, 4 * k : 4 * k + 4]), first, why, setting)
+        ax = figure.add_subplot(grid[0, 4 * k : 4 * k + 4])
+        _pentagon(ax, first, why, setting)
+        if k == 0:
+            ax.text(-1.15, -1.15, "grey: true directions", fontsize=8, color=INK)
     _by_penalty(figure.add_subplot(grid[1, :6]), results)
     _by_agreement(figure.add_subplot(grid[1, 6:]), results)
     return figure
@@ -44,7 +50,7 @@ def _pentagon(ax: Axes, result: Result, why: str, setting: Setting) -> None:
     truth = result.weights / np.linalg.norm(result.weights, axis=0)
     for x, y in truth.T:
         ax.plot([0.0, x], [0.0, y], color=DROPPED, linewidth=7.0, solid_capstyle="round", zorder=1)
-    color = PALETTE[list(KINDS).index(setting.kind)]
+    color = _OF_KIND[setting.kind]
     decoder: NDArray[np.float64] = result.decoders[row]
     for x, y in decoder[:, ~np.isnan(decoder[0])].T:
         arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": color, "linewidth": 1.4}
@@ -69,10 +75,7 @@ def _by_penalty(ax: Axes, results: Sequence[Result]) -> None:
                 shares.append(np.mean([result.share[setting.rows] for result in results]))
                 losses.append(np.mean([result.loss_recovered[setting.rows] for result in results]))
         order = np.argsort(penalties)
-        for values, color, what in (
-            (shares, PALETTE[0], "directions"),
-            (losses, PALETTE[1], "loss"),
-        ):
+        for (what, color), values in zip(_OF_SHARE.items(), (shares, losses), strict=True):
             ax.plot(
                 np.array(penalties)[order],
                 np.array(values)[order],
@@ -100,7 +103,7 @@ def _by_agreement(ax: Axes, results: Sequence[Result]) -> None:
                 x = [setting.agreement for setting in settings]
                 y = [result.share[setting.rows].mean() for setting in settings]
                 label = f"{name}, {size}" if number == 0 else None
-                marker, color = _MARKERS[kind], PALETTE[model]
+                marker, color = _MARKERS[model % len(_MARKERS)], _OF_KIND[kind]
                 ax.scatter(x, y, s=34, marker=marker, color=color, linewidths=0, label=label)
                 ax.scatter(
                     x[:1], y[:1], s=60, marker=marker, c=color, edgecolors=INK, linewidths=1.6

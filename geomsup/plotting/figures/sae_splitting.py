@@ -28,8 +28,7 @@ def draw(results: Sequence[Result]) -> Figure:
         ax = figure.add_subplot(grid[truth])
         plot_splitting_tree(trees[0][truth], ax=ax)
         ax.set_title(
-            f"{results[0].n_features} {name} directions (dark rim: splits; area: mean square of "
-            "the code)",
+            f"{results[0].n_features} {name} directions (area: mean square of the code)",
             fontsize=10,
             loc="left",
         )

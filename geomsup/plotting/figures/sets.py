@@ -16,6 +16,12 @@ __all__ = ["draw_sets", "draw_sets_in_space"]
 
 # Elevation and azimuth in degrees.
 _VIEW = (24.0, 20.0)
+_NUMBER: dict[str, Any] = {
+    "ha": "center",
+    "va": "center",
+    "zorder": 10,
+    "bbox": {"boxstyle": "circle,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+}
 
 
 def draw_sets(W: Any, ax: Axes, set_size: int, title: str) -> None:
@@ -81,7 +87,8 @@ def draw_sets_in_space(W: Any, ax: Any, set_size: int, title: str) -> None:
         )
         ax.scatter(*inside.T, color=color, s=28, depthshade=False)
         for i, tip in enumerate(inside):
-            ax.text(*(1.2 * tip), str(k * set_size + i), color=color, fontsize=9)
+            # On a disc of white: a number may lie on an edge or a face of another triangle.
+            ax.text(*(1.25 * tip), str(k * set_size + i), color=color, fontsize=9, **_NUMBER)
     reach = 0.8 * float(np.abs(points).max())
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach))
     ax.set_box_aspect((1, 1, 1), zoom=0.95)
