@@ -1,30 +1,34 @@
 """Three-dimensional shapes without a free parameter.
 
-Coordinates are the classical ones wherever there are any.  Two shapes have a symmetry too low to
+Coordinates are the classical ones wherever there are any.  Some shapes have a symmetry too low to
 fix their vertices, so a principle picks them: the capped octahedron is the best packing of seven
-points (it has a closed form), the triangular dodecahedron is the configuration of least Coulomb
-energy among those of its symmetry D2d (it is a saddle among all configurations, whose minimum is
-the square antiprism; its two angles come from Newton's method, not from a table).
+points (it has a closed form); the triangular dodecahedron, the spherical square pyramid and the
+capped cube are the configurations of least Coulomb energy among those of their symmetry.  Among
+all configurations these are saddles (the least energy of eight points is the square antiprism's);
+their angles come from Newton's method, not from a table.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.shapes.constructors import FloatArray, polygon, signed_points, unit_rows
+from geomsup.shapes.constructors import FloatArray, orthoplex, polygon, signed_points, unit_rows
 from geomsup.shapes.families import coulomb_energy
 
 __all__ = [
     "anticuboctahedron",
+    "capped_cube",
     "capped_octahedron",
     "cuboctahedron",
     "dodecahedron",
     "icosahedron",
     "snub_cube",
+    "spherical_square_pyramid",
     "triangular_dodecahedron",
     "truncated_tetrahedron",
 ]
@@ -150,6 +154,59 @@ def capped_octahedron() -> FloatArray:
     return np.vstack([[[0.0, 0.0, 1.0]], *rings])
 
 
+def _least_energy(
+    build: Callable[[NDArray[Any]], NDArray[Any]], degrees: tuple[float, ...]
+) -> FloatArray:
+    """The points of least Coulomb energy among those of some angles, by Newton's method."""
+    n_angles = len(degrees)
+
+    def gradient(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+        steps = _COMPLEX_STEP * 1j * np.eye(n_angles)
+        values = [coulomb_energy(build(angles + step)).imag for step in steps]
+        return np.array(values) / _COMPLEX_STEP
+
+    angles = np.radians(degrees)
+    # An approximate Hessian only slows Newton down; six steps reach rounding from whole degrees.
+    for _ in range(6):
+        columns = [
+            (gradient(angles + step) - gradient(angles - step)) / (2.0 * _HESSIAN_STEP)
+            for step in _HESSIAN_STEP * np.eye(n_angles)
+        ]
+        angles = angles - np.linalg.solve(np.array(columns), gradient(angles))
+    return np.asarray(build(angles), dtype=np.float64)
+
+
+def _squares_under_a_pole(angles: NDArray[Any]) -> NDArray[Any]:
+    """A pole, and squares that lie over one another at some angles from it."""
+    square = orthoplex(2)
+    rings = [
+        np.column_stack([np.sin(angle) * square, np.repeat(np.cos(angle), 4)]) for angle in angles
+    ]
+    return np.vstack([[[0.0, 0.0, 1.0]], *rings])
+
+
+def spherical_square_pyramid() -> FloatArray:
+    """A pole and four points below the equator, of least Coulomb energy, shape (5, 3).
+
+    Examples
+    --------
+    >>> np.degrees(np.arccos(spherical_square_pyramid()[:, 2])).round(2).tolist()
+    [0.0, 104.08, 104.08, 104.08, 104.08]
+    """
+    return _least_energy(_squares_under_a_pole, (104.0,))
+
+
+def capped_cube() -> FloatArray:
+    """A square prism with a cap over one square, of least Coulomb energy, shape (9, 3).
+
+    Examples
+    --------
+    >>> np.degrees(np.arccos(capped_cube()[[0, 1, 5], 2])).round(2).tolist()
+    [0.0, 67.03, 129.72]
+    """
+    return _least_energy(_squares_under_a_pole, (67.0, 130.0))
+
+
 def _dodecahedron_points(angles: NDArray[Any]) -> NDArray[Any]:
     # Two discs of four around the S4 axis, angle a or b from it; real or complex angles.
     (sin_a, sin_b), (cos_a, cos_b) = np.sin(angles), np.cos(angles)
@@ -172,8 +229,7 @@ def triangular_dodecahedron() -> FloatArray:
 
     Notes
     -----
-    Two angles are free: four vertices at angle a from the main axis, four at angle b.  Newton's
-    method on the energy starts from the hard-sphere model of Hoard and Silverton (1963).
+    Two angles are free: four vertices at angle a from the main axis, four at angle b.
 
     Examples
     --------
@@ -181,17 +237,5 @@ def triangular_dodecahedron() -> FloatArray:
     19.681634
     """
 
-    def gradient(angles: NDArray[np.float64]) -> NDArray[np.float64]:
-        steps = _COMPLEX_STEP * 1j * np.eye(2)
-        values = [coulomb_energy(_dodecahedron_points(angles + step)).imag for step in steps]
-        return np.array(values) / _COMPLEX_STEP
-
-    angles = np.radians([36.9, 69.5])
-    # An approximate Hessian only slows Newton down; six steps reach rounding from here.
-    for _ in range(6):
-        columns = [
-            (gradient(angles + step) - gradient(angles - step)) / (2.0 * _HESSIAN_STEP)
-            for step in _HESSIAN_STEP * np.eye(2)
-        ]
-        angles = angles - np.linalg.solve(np.array(columns), gradient(angles))
-    return np.asarray(_dodecahedron_points(angles), dtype=np.float64)
+    # The start is the hard-sphere model of Hoard and Silverton (1963).
+    return _least_energy(_dodecahedron_points, (36.9, 69.5))
