@@ -103,7 +103,7 @@ def test_shape_measure_follows_the_noise() -> None:
     assert np.mean(values) == pytest.approx(100 * 0.05**2 * 2 * (1 - 3 / 16), rel=0.06)
 
 
-WHOLE = [s.name for s in list_shapes() if 3 <= s.n_vertices <= 15 and s.vacant_of is None]
+WHOLE = [s.name for s in list_shapes() if 3 <= s.n_vertices <= 15 and not s.rare]
 
 
 @pytest.mark.parametrize(

@@ -303,6 +303,7 @@ _WHOLE: tuple[Recipe, ...] = (
         rare=True,
     ),
     _fixed("capped cube", 9, 3, 8, solids.capped_cube, f"{_SHAPE} (CCU-9)", rare=True),
+    _fixed("muffin", 9, 3, 2, solids.muffin, f"{_SHAPE} (MFF-9)", rare=True),
     _fixed("sphenocorona", 10, 3, 4, johnson.sphenocorona, f"{_JOHNSON} (J86)", rare=True),
     _fixed(
         "augmented sphenocorona",
@@ -315,21 +316,24 @@ _WHOLE: tuple[Recipe, ...] = (
     ),
 )
 
-# Johnson's solids, seen from their mean, whose names the table has for another arrangement.
-_FORMS: dict[str, Callable[[], FloatArray]] = {
-    "capped triangular prism": partial(johnson.augmented_prism, 1),
-    "triangular dodecahedron": johnson.snub_disphenoid,
-    "bicapped triangular prism": partial(johnson.augmented_prism, 2),
-    "capped square antiprism": partial(johnson.capped, 4, twisted=True),
-    "capped cube": partial(johnson.capped, 4, twisted=False),
-    "vacant icosahedron": partial(johnson.capped, 5, twisted=True),
+# Johnson's solids whose names the table has for another arrangement, as they are seen from their
+# mean, and the capped cube from the centre of the cube.
+_FORMS: dict[str, dict[str, Callable[[], FloatArray]]] = {
+    "capped triangular prism": {"J49": partial(johnson.augmented_prism, 1)},
+    "triangular dodecahedron": {"J84": johnson.snub_disphenoid},
+    "bicapped triangular prism": {"J50": partial(johnson.augmented_prism, 2)},
+    "capped square antiprism": {"J10": partial(johnson.capped, 4, twisted=True)},
+    "capped cube": {
+        "J8": partial(johnson.capped, 4, twisted=False),
+        "J8 from the cube": partial(johnson.capped, 4, twisted=False, centred=True),
+    },
+    "vacant icosahedron": {"J11": partial(johnson.capped, 5, twisted=True)},
 }
 
 
 def _in_all_forms(recipe: Recipe) -> Recipe:
-    if recipe.name not in _FORMS:
-        return recipe
-    return dataclasses.replace(recipe, forms=(("regular faces", _FORMS[recipe.name]),))
+    forms = tuple(_FORMS.get(recipe.name, {}).items())
+    return dataclasses.replace(recipe, forms=forms) if forms else recipe
 
 
 #: Every named shape, in the order in which the documentation lists them, vacant ones last.

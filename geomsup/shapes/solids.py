@@ -1,11 +1,12 @@
 """Three-dimensional shapes without a free parameter.
 
 Coordinates are the classical ones wherever there are any.  Some shapes have a symmetry too low to
-fix their vertices, so a principle picks them: the capped octahedron is the best packing of seven
-points (it has a closed form); the triangular dodecahedron, the spherical square pyramid and the
-capped cube are the configurations of least Coulomb energy among those of their symmetry.  Among
-all configurations these are saddles (the least energy of eight points is the square antiprism's);
-their angles come from Newton's method, not from a table.
+fix their vertices, so a principle picks them.  The capped octahedron is the best packing of seven
+points, the capped cube that of nine among those of its symmetry; the least distances of the muffin
+are equal; the directions of the spherical square pyramid sum to zero.  The triangular dodecahedron
+is the configuration of least Coulomb energy among those of its symmetry D2d (it is a saddle among
+all configurations, whose minimum is the square antiprism; its two angles come from Newton's
+method, not from a table).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ __all__ = [
     "cuboctahedron",
     "dodecahedron",
     "icosahedron",
+    "muffin",
     "snub_cube",
     "spherical_square_pyramid",
     "triangular_dodecahedron",
@@ -35,6 +37,8 @@ __all__ = [
 
 GOLDEN = (1.0 + math.sqrt(5.0)) / 2.0
 
+# The cosine between neighbours in a pentagon.
+_FIFTH = math.cos(math.radians(72.0))
 _COMPLEX_STEP = 1e-30
 _HESSIAN_STEP = 1e-4
 
@@ -154,57 +158,80 @@ def capped_octahedron() -> FloatArray:
     return np.vstack([[[0.0, 0.0, 1.0]], *rings])
 
 
-def _least_energy(
-    build: Callable[[NDArray[Any]], NDArray[Any]], degrees: tuple[float, ...]
-) -> FloatArray:
-    """The points of least Coulomb energy among those of some angles, by Newton's method."""
-    n_angles = len(degrees)
-
-    def gradient(angles: NDArray[np.float64]) -> NDArray[np.float64]:
-        steps = _COMPLEX_STEP * 1j * np.eye(n_angles)
-        values = [coulomb_energy(build(angles + step)).imag for step in steps]
-        return np.array(values) / _COMPLEX_STEP
-
-    angles = np.radians(degrees)
-    # An approximate Hessian only slows Newton down; six steps reach rounding from whole degrees.
-    for _ in range(6):
-        columns = [
-            (gradient(angles + step) - gradient(angles - step)) / (2.0 * _HESSIAN_STEP)
-            for step in _HESSIAN_STEP * np.eye(n_angles)
-        ]
-        angles = angles - np.linalg.solve(np.array(columns), gradient(angles))
-    return np.asarray(build(angles), dtype=np.float64)
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function that rises from below zero to above it is zero, to the last bit."""
+    while low < (middle := 0.5 * (low + high)) < high:
+        if function(middle) < 0:
+            low = middle
+        else:
+            high = middle
+    return middle
 
 
-def _squares_under_a_pole(angles: NDArray[Any]) -> NDArray[Any]:
-    """A pole, and squares that lie over one another at some angles from it."""
-    square = orthoplex(2)
-    rings = [
-        np.column_stack([np.sin(angle) * square, np.repeat(np.cos(angle), 4)]) for angle in angles
-    ]
-    return np.vstack([[[0.0, 0.0, 1.0]], *rings])
+def _square(height: float) -> FloatArray:
+    return np.column_stack(
+        [math.sqrt(1.0 - height * height) * orthoplex(2), np.full(4, height)],
+    )
 
 
 def spherical_square_pyramid() -> FloatArray:
-    """A pole and four points below the equator, of least Coulomb energy, shape (5, 3).
+    """A pole and a square so far below the equator that all sum to zero, ndarray of shape (5, 3).
 
     Examples
     --------
     >>> np.degrees(np.arccos(spherical_square_pyramid()[:, 2])).round(2).tolist()
-    [0.0, 104.08, 104.08, 104.08, 104.08]
+    [0.0, 104.48, 104.48, 104.48, 104.48]
     """
-    return _least_energy(_squares_under_a_pole, (104.0,))
+    return np.vstack([[[0.0, 0.0, 1.0]], _square(-0.25)])
 
 
 def capped_cube() -> FloatArray:
-    """A square prism with a cap over one square, of least Coulomb energy, shape (9, 3).
+    """A pole over two squares that lie over one another, as far apart as can be, shape (9, 3).
+
+    Notes
+    -----
+    The upper square lies at the smallest angle δ from the pole, the lower one at δ below the
+    upper, and its sides are δ too: cos δ = t² with 2t³ − 2t² + 2t = 1, at the heights t² and −t.
 
     Examples
     --------
-    >>> np.degrees(np.arccos(capped_cube()[[0, 1, 5], 2])).round(2).tolist()
-    [0.0, 67.03, 129.72]
+    >>> capped_cube()[[0, 1, 5], 2].round(4).tolist()
+    [1.0, 0.4196, -0.6478]
     """
-    return _least_energy(_squares_under_a_pole, (67.0, 130.0))
+    t = _root(lambda t: 2.0 * t * (t * t - t + 1.0) - 1.0, 0.0, 1.0)
+    return np.vstack([[[0.0, 0.0, 1.0]], _square(t * t), _square(-t)])
+
+
+def muffin() -> FloatArray:
+    """A pole, a pentagon a little above the equator and a triangle below, ndarray of shape (9, 3).
+
+    Notes
+    -----
+    A vertex of the triangle lies below one of the pentagon.  The sides of both are as long as the
+    ways from the other two of the triangle to the nearest of the pentagon.
+
+    Examples
+    --------
+    >>> np.degrees(np.arcsin(muffin()[[0, 1, 6], 2])).round(2).tolist()
+    [90.0, 9.05, -47.91]
+    """
+
+    def triangle_height(height: float) -> float:
+        side = _FIFTH + (1.0 - _FIFTH) * height * height
+        return -math.sqrt((side + 0.5) / 1.5)
+
+    def gap(height: float) -> float:
+        side = _FIFTH + (1.0 - _FIFTH) * height * height
+        low = triangle_height(height)
+        radii = math.sqrt((1.0 - height * height) * (1.0 - low * low))
+        return side - height * low - math.cos(math.radians(48.0)) * radii
+
+    height = _root(gap, 0.0, 0.5)
+    rings = [
+        np.column_stack([math.sqrt(1.0 - z * z) * polygon(k), np.full(k, z)])
+        for k, z in ((5, height), (3, triangle_height(height)))
+    ]
+    return np.vstack([[[0.0, 0.0, 1.0]], *rings])
 
 
 def _dodecahedron_points(angles: NDArray[Any]) -> NDArray[Any]:
@@ -229,7 +256,8 @@ def triangular_dodecahedron() -> FloatArray:
 
     Notes
     -----
-    Two angles are free: four vertices at angle a from the main axis, four at angle b.
+    Two angles are free: four vertices at angle a from the main axis, four at angle b.  Newton's
+    method on the energy starts from the hard-sphere model of Hoard and Silverton (1963).
 
     Examples
     --------
@@ -237,5 +265,17 @@ def triangular_dodecahedron() -> FloatArray:
     19.681634
     """
 
-    # The start is the hard-sphere model of Hoard and Silverton (1963).
-    return _least_energy(_dodecahedron_points, (36.9, 69.5))
+    def gradient(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+        steps = _COMPLEX_STEP * 1j * np.eye(2)
+        values = [coulomb_energy(_dodecahedron_points(angles + step)).imag for step in steps]
+        return np.array(values) / _COMPLEX_STEP
+
+    angles = np.radians([36.9, 69.5])
+    # An approximate Hessian only slows Newton down; six steps reach rounding from here.
+    for _ in range(6):
+        columns = [
+            (gradient(angles + step) - gradient(angles - step)) / (2.0 * _HESSIAN_STEP)
+            for step in _HESSIAN_STEP * np.eye(2)
+        ]
+        angles = angles - np.linalg.solve(np.array(columns), gradient(angles))
+    return np.asarray(_dodecahedron_points(angles), dtype=np.float64)
