@@ -139,7 +139,7 @@ def test_figures_that_the_catalogue_has_get_their_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("degrees", [2, 5, 8, 10])
-def test_a_triangle_that_loosens_evenly_is_a_triangle(degrees: float) -> None:
+def test_a_triangle_that_loosens_evenly_is_a_triangle(degrees: int) -> None:
     tilt, turns = np.radians(degrees), 2 * np.pi * np.arange(3) / 3
     rows = [np.cos(tilt) * np.cos(turns), np.cos(tilt) * np.sin(turns), np.full(3, np.sin(tilt))]
     assert classify_geometry(np.array(rows)).counts() == {"triangle": 1}
