@@ -222,8 +222,8 @@ class Shape:
     def in_each_form(self) -> tuple[Shape, ...]:
         """The shape itself, and a rare one of the same name for each of its other forms."""
         others = (
-            replace(self, vertices=vertices, family=None, forms={}, rare=True)
-            for vertices in self.forms.values()
+            replace(self, vertices=rows, family=None, vacant_of=None, forms={}, rare=True)
+            for rows in self.forms.values()
         )
         return (self, *others)
 
