@@ -20,7 +20,15 @@ from geomsup.matching.alignment import Alignment, Cloud, Template, align, fit_ro
 from geomsup.matching.evidence import log_sphere, log_sum, shape_log_evidence
 from geomsup.shapes import Shape, get_shape
 
-__all__ = ["Fit", "PreparedShape", "Setting", "Settings", "lay", "prepared", "shape_log_ratio"]
+__all__ = [
+    "Fit",
+    "PreparedShape",
+    "Setting",
+    "Settings",
+    "lay",
+    "prepared_forms",
+    "shape_log_ratio",
+]
 
 Array = NDArray[np.float64]
 
@@ -172,9 +180,9 @@ def _whole(shape: Shape) -> Template | None:
 
 
 @lru_cache(maxsize=1024)
-def prepared(name: str) -> PreparedShape:
-    """Return a shape of the catalogue, prepared for laying over data."""
-    return PreparedShape(get_shape(name))
+def prepared_forms(name: str) -> tuple[PreparedShape, ...]:
+    """Return a shape of the catalogue in each of its forms, prepared for laying over data."""
+    return tuple(PreparedShape(shape) for shape in get_shape(name).in_each_form())
 
 
 def lay(prepared: PreparedShape, cloud: Cloud, sigma: Array, settings: Settings) -> Fit:

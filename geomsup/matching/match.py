@@ -30,7 +30,7 @@ from geomsup.matching.evidence import (
     marginalise,
     noise_grid,
 )
-from geomsup.matching.fitting import Fit, PreparedShape, Setting, lay, prepared
+from geomsup.matching.fitting import Fit, PreparedShape, Setting, lay, prepared_forms
 from geomsup.matching.posterior import Question, posterior
 from geomsup.shapes import Shape, get_shape
 
@@ -282,9 +282,11 @@ def match_shape(directions: object, shape: str | Shape, *, feature_axis: int = 0
     dim = background_of(cloud.directions.T).dim
     settings = (Setting(dim, 0.0, loosest_noise(dim)),)
     # The vertices that were given count, not those that the catalogue has under their name.
-    ready = PreparedShape(shape) if isinstance(shape, Shape) else prepared(named.name)
-    fit = lay(ready, cloud, noise_grid(None), settings)
-    return _as_match(fit, cloud, dim, 1.0)
+    own = isinstance(shape, Shape)
+    forms = map(PreparedShape, named.in_each_form()) if own else prepared_forms(named.name)
+    fits = [lay(form, cloud, noise_grid(None), settings) for form in forms]
+    best = max(fits, key=lambda fit: float(marginalise(fit.log_evidence)))
+    return _as_match(best, cloud, dim, 1.0)
 
 
 def _as_match(fit: Fit, cloud: Cloud, dim: int, probability: float) -> ShapeMatch:

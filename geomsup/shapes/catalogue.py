@@ -118,7 +118,7 @@ def list_shapes(n_vertices: int | None = None, dim: int | None = None) -> tuple[
 
     Examples
     --------
-    >>> [shape.name for shape in list_shapes(5) if shape.vacant_of is None]
+    >>> [shape.name for shape in list_shapes(5) if not shape.rare]
     ['pentagon', 'square pyramid', 'triangular bipyramid', '4-simplex']
     >>> [shape.name for shape in list_shapes(n_vertices=27, dim=6)]
     ['Schläfli 27']
