@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from strategies import seeds
 
 from geomsup.theory import expected_loss
+from geomsup.theory.loss import Problem, batch_losses
 
 settings.register_profile("theory", deadline=None, max_examples=40)
 settings.load_profile("theory")
@@ -108,3 +109,20 @@ def test_the_gradient_predicts_the_loss(seed: int, n: int, m: int, p: float) -> 
     rise = expected_loss(W + dW, b + db, p).loss - expected_loss(W, b, p).loss
     simpson = (slope(0.0) + 4 * slope(0.5) + slope(1.0)) / 6
     assert abs(rise - simpson) < 1e-9
+
+
+@given(seeds, st.integers(1, 8), st.integers(1, 3), st.integers(2, 30), st.booleans())
+def test_a_model_does_not_depend_on_the_batch_that_it_is_in(
+    seed: int, n: int, m: int, size: int, with_zeros: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    W, b = rng.normal(size=(size, m, n)), 0.3 * rng.normal(size=(size, n))
+    if with_zeros:  # rows then have different numbers of weights
+        W[rng.random(W.shape) < 0.3] = 0.0
+    p, importance = 10.0 ** rng.uniform(-4, 0, (size, n)), 10.0 ** rng.uniform(-6, 0, (size, n))
+    together = batch_losses(W, b, Problem(p=p, importance=importance))
+    for i in range(min(size, 4)):
+        at = slice(i, i + 1)
+        alone = batch_losses(W[at], b[at], Problem(p=p[at], importance=importance[at]))
+        for one, all_of_them in zip(alone, together, strict=True):
+            np.testing.assert_array_equal(one, all_of_them[at])

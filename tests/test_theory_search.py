@@ -9,6 +9,7 @@ import pytest
 from exact_loss import exact_losses
 
 from geomsup import list_shapes
+from geomsup.errors import GeomsupError
 from geomsup.theory import best_configuration, expected_loss, sparse_limit, symmetric_optimum
 from geomsup.theory.loss import Problem
 from geomsup.theory.starts import composed_starts, moved_starts
@@ -134,3 +135,9 @@ def test_absent_certain_and_zero_agree_with_exact_sums() -> None:
 @pytest.mark.slow
 def test_absent_certain_and_zero_agree_with_exact_sums_many_times() -> None:
     assert _absent_and_certain(100_000, 1)[0] == 0
+
+
+@pytest.mark.parametrize("n_starts", [10**8, 10**30])
+def test_more_starts_than_memory_holds_are_one_clear_error(n_starts: int) -> None:
+    with pytest.raises(GeomsupError, match="at most 25000000 starts"):
+        best_configuration(2, 1, 0.1, n_starts=n_starts)

@@ -190,3 +190,32 @@ def test_a_gradient_that_is_not_known_gets_no_verdict(small: float) -> None:
     assert expected_loss(W, 0.0, 0.5).error_bound < 1e-9
     with pytest.raises(ToleranceError, match="gradient known"):
         judged(W, 0.0, 0.5)
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-17, 1e-9])
+@pytest.mark.parametrize(
+    ("name", "n", "verdict"),
+    [
+        ("digon", 3, "local minimum"),
+        ("triangle", 4, "local minimum"),
+        ("monosemantic", 2, "saddle"),
+    ],
+)
+def test_a_dropped_feature_does_not_prevent_a_verdict(
+    name: str, n: int, verdict: str, size: float
+) -> None:
+    # Its output is p/2, far from any kink, so the gradient is known.  Beside a digon or a triangle
+    # a small W_i only costs, in exact fractions; beside a single feature it makes a digon.
+    best = symmetric_optimum(name, n, 0.1)
+    W = best.W.copy()
+    W[0, -1] = size
+    assert expected_loss(W, best.b, 0.1).gradient_bound < 1e-12
+    assert judged(W, best.b, 0.1).verdict == verdict
+
+
+def test_a_zero_column_without_bias_has_a_known_gradient() -> None:
+    # W_i = 0 is exact: the output follows its bias alone, with slope −2·E x = −p upwards.
+    result = expected_loss([[1.0, 0.0]], 0.0, 0.1)
+    assert result.gradient_bound < 1e-12
+    assert result.grad_b[1] == pytest.approx(-0.1, abs=1e-15)
+    assert judged([[1.0, 0.0]], 0.0, 0.1).verdict == "not critical"

@@ -32,6 +32,8 @@ FloatArray = NDArray[np.float64]
 # Losses closer than this, relative, belong to one minimum; descents end far closer than that.
 _SAME_LOSS, _SAME_SMALL_LOSS = 1e-8, 1e-12
 _MOST_PARAMETERS = 2000
+# All random starts are drawn at once.
+_MOST_NUMBERS = 10**8
 # Random starts come in batches, each so many times as large as all before it; a batch that agrees
 # with the compositions is the last.
 _FIRST_BATCH, _GROWTH = 25, 3
@@ -214,6 +216,11 @@ def best_configuration(
         raise GeomsupError(
             f"expected a model of at most {_MOST_PARAMETERS} parameters, got {n} features × "
             f"({m} + 1); search a component of it"
+        )
+    if count * n * (m + 1) > _MOST_NUMBERS:
+        raise GeomsupError(
+            f"expected at most {_MOST_NUMBERS // (n * (m + 1))} starts for a model of this size, "
+            f"got n_starts = {shorten(count)}; search again with other seeds"
         )
     problem = Problem.of(n, feature_probability, importance)
     rng = random_generator(seed)
