@@ -220,7 +220,7 @@ def best_configuration(
     if count * n * (m + 1) > _MOST_NUMBERS:
         raise GeomsupError(
             f"expected at most {_MOST_NUMBERS // (n * (m + 1))} starts for a model of this size, "
-            f"got n_starts = {shorten(count)}; search again with other seeds"
+            f"got n_starts = {count}; search again with other seeds"
         )
     problem = Problem.of(n, feature_probability, importance)
     rng = random_generator(seed)
