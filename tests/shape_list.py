@@ -242,7 +242,7 @@ def capped_cube() -> FloatArray:
 
 
 def muffin() -> FloatArray:
-    """Five on a belt, one above and three below, whose least distances are all equal."""
+    """Five on a belt, one above and three below, a way of which is as long as the sides."""
 
     def build(x: FloatArray) -> FloatArray:
         return spherical(latitude(5, x[0]), pole(1.0), latitude(3, x[1]))

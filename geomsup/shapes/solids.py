@@ -2,11 +2,11 @@
 
 Coordinates are the classical ones wherever there are any.  Some shapes have a symmetry too low to
 fix their vertices, so a principle picks them.  The capped octahedron is the best packing of seven
-points, the capped cube that of nine among those of its symmetry; the least distances of the muffin
-are equal; the directions of the spherical square pyramid sum to zero.  The triangular dodecahedron
-is the configuration of least Coulomb energy among those of its symmetry D2d (it is a saddle among
-all configurations, whose minimum is the square antiprism; its two angles come from Newton's
-method, not from a table).
+points, the capped cube that of nine among those of its symmetry; the muffin's pentagon and triangle
+have sides as long as the ways between them; the directions of the spherical square pyramid sum to
+zero.  The triangular dodecahedron is the configuration of least Coulomb energy among those of its
+symmetry D2d (it is a saddle among all configurations, whose minimum is the square antiprism; its
+two angles come from Newton's method, not from a table).
 """
 
 from __future__ import annotations
