@@ -220,6 +220,7 @@ def plot_excess_energy(
                 color=INK,
             )
     axes.set(xlabel="number of points", ylabel="energy above the best known, %")
+    axes.locator_params(axis="x", integer=True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=9)
     return axes
