@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
 from geomsup.gram import (
     coherence_of_units,
     dimensionality_of,
@@ -16,14 +16,12 @@ from geomsup.gram import (
     welch_bound,
 )
 from geomsup.interference import (
-    checked_number,
     component_labels,
     cosine_edges,
-    is_auto,
     parallel_groups,
     represented_features,
 )
-from geomsup.matching import Background, MatchResult, ShapeMatch, match_directions
+from geomsup.matching import Background, Cloud, MatchResult, ShapeMatch, match_cloud
 from geomsup.matching.evidence import NOISE_GRID
 from geomsup.orthogonality import orthogonal_within
 from geomsup.partition import (
@@ -37,6 +35,7 @@ from geomsup.report import ComponentReport, GeometryReport, Unstructured
 from geomsup.shapes import composite_name
 from geomsup.sphere.compare import OptimaComparison, compared_with
 from geomsup.sphere.optimum import recorded_optimum
+from geomsup.validation import is_auto, number_within, positive_integer
 from geomsup.weights import as_weights
 
 __all__ = ["classify_geometry"]
@@ -51,6 +50,8 @@ _UNUSED = 1e-6
 # Directions with more than this share of their squared norm outside a span (sin² 20°) are not in
 # it, and their energy is none of a sphere of its dimension.
 _MOST_OUTSIDE = 0.117
+# Rows of cosines looked at together.
+_BLOCK = 512
 # Two vertices so close have an energy beyond comparison.
 _COINCIDENT_COSINE = 1.0 - 1e-9
 # The name goes to the shape that is likelier than all else together; otherwise "irregular".
@@ -118,11 +119,8 @@ def classify_geometry(
     >>> report.components[0].dimensionalities.round(6)
     array([0.4, 0.4, 0.4, 0.4, 0.4])
     """
-    sigma = None if is_auto(noise) else checked_number(noise, "noise", 1e-6, 1.0)
-    if isinstance(max_candidates, bool) or not isinstance(max_candidates, int | np.integer):
-        raise GeomsupError(f"max_candidates must be a whole number ≥ 1, got {max_candidates!r}")
-    if max_candidates < 1:
-        raise GeomsupError(f"max_candidates must be at least 1, got {max_candidates}")
+    sigma = None if is_auto(noise) else number_within("noise", noise, 1e-6, 1.0)
+    max_candidates = positive_integer("max_candidates", max_candidates)
     weights = as_weights(W, feature_axis=feature_axis)
 
     directions, norms = unit_columns(weights)
@@ -135,7 +133,9 @@ def classify_geometry(
     vertices = _vertex_directions(units, norms[features], groups)
     partition = _partition(vertices, interference_threshold, sigma)
 
-    components, edges = [], []
+    moments = kept @ kept.T if kept.shape[0] <= kept.shape[1] else None
+    components: list[ComponentReport] = []
+    edges: list[tuple[IntArray, Array]] = []
     for part in partition.parts:
         on_vertex = [np.flatnonzero(groups == vertex) for vertex in part.members]
         inside = np.sort(np.concatenate(on_vertex))
@@ -143,8 +143,8 @@ def classify_geometry(
             _component(
                 kept,
                 inside,
-                vertices[:, part.members],
                 part=part,
+                leakage=_leakage(kept, inside, moments),
                 background=partition.background,
                 numbers=features,
                 on_vertex=on_vertex,
@@ -154,9 +154,9 @@ def classify_geometry(
             )
         )
         least = part.cohesion if partition.crowded else partition.threshold
-        edges.append(_edges_within(units, inside, least))
+        edges += _edges_within(units[:, inside], features[inside], least)
     components.sort(key=lambda c: (-len(c.features), c.features[0]))
-    pairs, cosines = _collected(edges, features)
+    pairs, cosines = _collected(edges)
     summary = summary_of(kept) if len(features) else None
     return GeometryReport(
         components=tuple(components),
@@ -193,7 +193,7 @@ def _partition(
     vertices: Array, threshold: float | Literal["auto"], noise: float | None
 ) -> Partition:
     if not is_auto(threshold):
-        number = checked_number(threshold, "interference_threshold", 0.0, 1.0)
+        number = number_within("interference_threshold", threshold, 0.0, 1.0)
         reason = "given by the caller"
         labels = component_labels(cosine_edges(vertices, number))
     elif vertices.shape[1] < 2:
@@ -204,25 +204,33 @@ def _partition(
     return partition_by(vertices, labels, threshold=number, reason=reason)
 
 
-def _edges_within(units: Array, inside: IntArray, least: float) -> tuple[IntArray, Array]:
-    """Return the edges of one component as pairs of columns of ``units``, with their cosines."""
-    cosines = np.clip(units[:, inside].T @ units[:, inside], -1.0, 1.0)
+def _edges_within(
+    units: Array, numbers: IntArray, least: float
+) -> Iterator[tuple[IntArray, Array]]:
+    """Yield the edges of one component as pairs of feature numbers, with their cosines, in order.
+
+    ``numbers`` are those of the columns of ``units``, ascending.
+    """
     # Rounding must not lose the edge at which the component holds together; zeros are no edges.
-    reached = np.abs(cosines) >= max(least - 1e-12, np.finfo(float).tiny)
-    i, j = np.nonzero(np.triu(reached, 1))
-    return np.column_stack([inside[i], inside[j]]), cosines[i, j]
+    least = max(least - 1e-12, np.finfo(float).tiny)
+    for start in range(0, len(numbers), _BLOCK):
+        block = np.clip(units[:, start : start + _BLOCK].T @ units, -1.0, 1.0)
+        i, j = np.nonzero(np.triu(np.abs(block) >= least, start + 1))
+        yield np.column_stack([numbers[start + i], numbers[j]]), block[i, j]
 
 
-def _collected(edges: list[tuple[IntArray, Array]], features: IntArray) -> tuple[IntArray, Array]:
+def _collected(edges: list[tuple[IntArray, Array]]) -> tuple[IntArray, Array]:
     """Return the edges of all components in order, as pairs of feature numbers."""
-    if not edges:
-        return np.empty((0, 2), dtype=np.intp), np.empty(0)
-    pairs = np.concatenate([pair for pair, _ in edges]).astype(np.intp)
-    cosines = np.concatenate([cosine for _, cosine in edges])
-    order = np.lexsort(pairs.T[::-1])
-    numbered = features[pairs[order]]
-    numbered.setflags(write=False)
-    return numbered, cosines[order]
+    pairs = np.concatenate([np.empty((0, 2), dtype=np.intp), *(pair for pair, _ in edges)])
+    cosines = np.concatenate([np.empty(0), *(cosine for _, cosine in edges)])
+    edges.clear()  # there may be millions of them
+    place = pairs[:, 0] * (pairs.max(initial=0) + 1) + pairs[:, 1]
+    # Those of one component are in order already.
+    if (place[1:] < place[:-1]).any():
+        order = np.argsort(place, kind="stable")
+        pairs, cosines = pairs[order], cosines[order]
+    pairs.setflags(write=False)
+    return pairs, cosines
 
 
 def _unstructured(
@@ -252,9 +260,9 @@ def _unstructured(
 def _component(
     weights: Array,
     inside: IntArray,
-    directions: Array,
     *,
     part: Part,
+    leakage: float,
     background: Background,
     numbers: IntArray,
     on_vertex: list[IntArray],
@@ -265,16 +273,13 @@ def _component(
     """Describe and name one component.
 
     ``inside`` and ``on_vertex`` count the represented features, whose numbers among all the
-    columns of W are ``numbers``; ``directions`` has a unit column for each vertex.
+    columns of W are ``numbers``.
     """
-    own = weights[:, inside]
-    leakage = _leakage(weights, own)
-    result = match_directions(
-        directions.T, background=background, noise=noise, max_candidates=max_candidates
-    )
+    own, cloud = weights[:, inside], part.cloud
+    result = match_cloud(cloud, background=background, noise=noise, max_candidates=max_candidates)
     match = None if part.left_over or _is_shared_ray(on_vertex) else _carried(result, leakage)
     rank = match.dim if match else result.generic_rank
-    spanned = _in_own_span(directions, rank)
+    axes = cloud.basis[:rank].T
     return ComponentReport(
         features=tuple(int(i) for i in numbers[inside]),
         name=match.shape if match else "irregular",
@@ -284,54 +289,47 @@ def _component(
         leakage=leakage,
         cohesion=part.cohesion,
         log_evidence=part.log_evidence,
-        tightness=_tightness(own, directions, rank),
-        coherence=coherence_of_units(directions),
-        welch_bound=welch_bound(directions.shape[1], rank),
+        tightness=_tightness(own, axes),
+        coherence=coherence_of_units(cloud.directions.T),
+        welch_bound=welch_bound(cloud.n_vertices, rank),
         vertices=tuple(tuple(int(i) for i in numbers[group]) for group in on_vertex),
         match=match,
         candidates=result.candidates,
         irregular_probability=result.irregular_probability,
-        thomson=None if match is not None and match.loose else _beside_optimum(directions, rank),
-        directions=_frozen(spanned),
+        thomson=None if match is not None and match.loose else _beside_optimum(cloud, rank),
+        # Unit rows in the span of the strongest axes.
+        directions=_frozen(unit_columns(axes.T @ cloud.directions.T)[0].T),
     )
 
 
-def _in_own_span(directions: Array, rank: int) -> Array:
-    """Return the vertices as unit rows in the span of their strongest axes."""
-    axes = np.linalg.svd(directions, full_matrices=False)[0][:, :rank]
-    return unit_columns((directions.T @ axes).T)[0].T
-
-
-def _beside_optimum(directions: Array, rank: int) -> OptimaComparison | None:
+def _beside_optimum(cloud: Cloud, rank: int) -> OptimaComparison | None:
     """Compare with the table of Thomson optima, where it has a row and the energy is finite.
 
     The directions count as they are, with all axes that they use, not as their projections.
     """
-    n = directions.shape[1]
+    n, singular = cloud.n_vertices, cloud.singular_values
     if not 1 < n <= _MOST_COMPARED:
         return None
     optimum = recorded_optimum(n, rank)
     if optimum is None:
         return None
-    axes, singular, _ = np.linalg.svd(directions, full_matrices=False)
     if (singular[rank:] ** 2).sum() > _MOST_OUTSIDE * n:
         return None
     used = max(rank, int(np.count_nonzero(singular > _UNUSED * singular[0])))
-    rows = unit_columns(axes[:, :used].T @ directions)[0].T
+    rows = unit_columns(cloud.points[:, :used].T)[0].T
     # Off the diagonal one means two equal vertices.
     if np.max(rows @ rows.T - 2.0 * np.eye(n)) >= _COINCIDENT_COSINE:
         return None
     return compared_with(rows, optimum)
 
 
-def _tightness(own: Array, directions: Array, rank: int) -> float:
-    """Return ΣD_i / rank of a component, seen in the span of its strongest axes.
+def _tightness(own: Array, axes: Array) -> float:
+    """Return ΣD_i / rank of a component, seen in the span of its strongest axes, as many as rank.
 
     Noise spreads the features over more dimensions than the structure has; counted there,
     ΣD_i could exceed the rank that the structure is given.
     """
-    axes = np.linalg.svd(directions, full_matrices=False)[0][:, :rank]
-    return float(dimensionality_of(axes.T @ own).sum()) / rank
+    return float(dimensionality_of(axes.T @ own).sum()) / len(axes.T)
 
 
 def _is_shared_ray(on_vertex: list[IntArray]) -> bool:
@@ -350,12 +348,20 @@ def _carried(result: MatchResult, leakage: float) -> ShapeMatch | None:
     return best if best.probability > _NAME_PROBABILITY else None
 
 
-def _leakage(weights: Array, own: Array) -> float:
-    """Return the share of Σ(Ŵ_i·W_j)² over i inside that falls on j outside."""
+def _leakage(weights: Array, inside: IntArray, moments: Array | None) -> float:
+    """Return the share of Σ(Ŵ_i·W_j)² over i inside that falls on j outside.
+
+    ``moments`` are W Wᵀ where they cost less than W itself does, for each set that asks.
+    """
+    if len(inside) == weights.shape[1]:
+        return 0.0
+    own = weights[:, inside]
     directions = unit_columns(own)[0]
-    total = float(((weights @ (weights.T @ directions)) * directions).sum())
+    seen = weights @ (weights.T @ directions) if moments is None else moments @ directions
+    total = float((seen * directions).sum())
     within = float(((own @ (own.T @ directions)) * directions).sum())
-    return min(1.0, max(0.0, 1.0 - within / total)) if total > 0 else 0.0
+    share = within / total if total > 0 else 1.0
+    return min(1.0, max(0.0, 1.0 - share))
 
 
 def _composite(components: list[ComponentReport], weights: Array) -> str | None:

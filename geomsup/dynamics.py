@@ -22,9 +22,9 @@ from geomsup.change_points import level_changes, steep_falls
 from geomsup.classify import classify_geometry
 from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.gram import dimensionality_of
-from geomsup.interference import checked_number
 from geomsup.recording import WeightRecorder
 from geomsup.report import GeometryReport
+from geomsup.validation import number_within, whole_number
 from geomsup.weights import as_numbers, load_arrays
 
 __all__ = [
@@ -263,15 +263,13 @@ def geometry_timeline(
     (('1 × monosemantic, 1 dropped', 0, 19), ('1 × digon', 20, 39))
     """
     times, W, loss = _checked(steps, weights, losses)
-    whole = isinstance(name_every, int | np.integer) and not isinstance(name_every, bool)
-    if not whole or name_every < 0:
-        raise GeomsupError(f"name_every must be an integer of at least 0, got {name_every!r}")
+    name_every = whole_number("name_every", name_every, 0)
     # Below the resolution there are no levels to tell apart, and nothing falls by more than all.
-    least_jump = checked_number(least_jump, "least_jump", _RESOLUTION, 1.0)
-    least_drop = checked_number(least_drop, "least_drop", 1e-6, 0.99)
+    least_jump = number_within("least_jump", least_jump, _RESOLUTION, 1.0)
+    least_drop = number_within("least_drop", least_drop, 1e-6, 0.99)
     norms = np.linalg.norm(W, axis=1)
     dimensionalities = np.array([dimensionality_of(one) for one in W])
-    names, last = _names(W, int(name_every))
+    names, last = _names(W, name_every)
     stored = norms[-1][last.represented]
     reference = float(np.median(stored)) if stored.size else 1.0
     levels = dimensionalities * np.minimum(1.0, (norms / reference) ** 2)

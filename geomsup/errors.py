@@ -61,3 +61,8 @@ def first_line(error: BaseException) -> str:
     """The first line of another library's error, to be quoted inside one of ours."""
     lines = str(error).strip().splitlines() or ["no further detail"]
     return lines[0] if len(lines[0]) <= 160 else f"{lines[0][:159]}…"
+
+
+def counted(number: int, thing: str) -> str:
+    """ "1 step", "2,000 steps"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

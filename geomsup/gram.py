@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError, shorten
+from geomsup.validation import whole_number
 from geomsup.weights import as_weights
 
 __all__ = [
@@ -313,10 +313,7 @@ def welch_bound(n_vectors: int, dim: int) -> float:
     >>> round(welch_bound(4, 3), 6)
     0.333333
     """
-    for name, value in (("n_vectors", n_vectors), ("dim", dim)):
-        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if not whole or value < 0:
-            raise GeomsupError(f"expected {name} as a whole number from 0 on, got {shorten(value)}")
+    n_vectors, dim = whole_number("n_vectors", n_vectors, 0), whole_number("dim", dim, 0)
     if dim == 0 or n_vectors <= dim:
         return 0.0
     return float(np.sqrt((n_vectors - dim) / (dim * (n_vectors - 1))))

@@ -19,22 +19,21 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
-from geomsup.errors import GeomsupError, shorten
 from geomsup.gram import dimensionality_of, unit_columns
+from geomsup.validation import is_auto, number_within
 from geomsup.weights import as_weights
 
 __all__ = [
     "MergeTree",
     "RepresentedFeatures",
     "build_graph",
-    "checked_number",
     "component_labels",
     "cosine_edges",
     "interference_graph",
-    "is_auto",
     "merge_tree",
     "parallel_groups",
     "represented_features",
+    "spanning_tree",
 ]
 
 Array = NDArray[np.float64]
@@ -127,7 +126,7 @@ def represented_features(
     array([ True,  True, False, False])
     """
     if not is_auto(norm_threshold):
-        threshold = checked_number(norm_threshold, "norm_threshold", 0.0, np.inf)
+        threshold = number_within("norm_threshold", norm_threshold, 0.0, np.inf)
         return RepresentedFeatures(
             mask=norms > threshold, threshold=threshold, reason="given by the caller"
         )
@@ -204,8 +203,10 @@ def component_labels(edges: sparse.csr_array) -> IntArray:
     return labels
 
 
-def merge_tree(units: Array) -> MergeTree:
+def merge_tree(units: Array, cosines: Array | None = None) -> MergeTree:
     """Return the merge tree of |cosine| for unit columns of shape (n_hidden, n_vertices).
+
+    ``cosines`` are their inner products, where they are at hand.
 
     Notes
     -----
@@ -220,7 +221,7 @@ def merge_tree(units: Array) -> MergeTree:
     """
     n = units.shape[1]
     if n <= _DENSE_LIMIT:
-        pairs, heights = _spanning_tree(np.minimum(np.abs(units.T @ units), 1.0))
+        pairs, heights = spanning_tree(units.T @ units if cosines is None else cosines)
     else:
         edges = cosine_edges(units, _SPARSE_FLOOR)
         # Shifted by one, because csgraph takes an explicit zero for a missing edge.
@@ -232,13 +233,13 @@ def merge_tree(units: Array) -> MergeTree:
     return MergeTree(n_vertices=n, heights=heights[order], edges=edges_in_order)
 
 
-def _spanning_tree(strength: Array) -> tuple[IntArray, Array]:
-    """Return the edges of a maximum spanning tree of a dense symmetric matrix, and their weights.
+def spanning_tree(cosines: Array) -> tuple[IntArray, Array]:
+    """Return the edges of a spanning tree of greatest |cosine|, and these, for all cosines.
 
     Prim's algorithm, O(n²) for a complete graph: csgraph sorts all edges of one.
     """
-    n = len(strength)
-    best, origin = strength[0].copy(), np.zeros(n, dtype=np.intp)
+    n = len(cosines)
+    best, origin = np.minimum(np.abs(cosines[0]), 1.0), np.zeros(n, dtype=np.intp)
     best[0] = -1.0
     outside = np.ones(n, dtype=bool)
     outside[0] = False
@@ -247,8 +248,9 @@ def _spanning_tree(strength: Array) -> tuple[IntArray, Array]:
         nearest = int(best.argmax())
         pairs[k], heights[k] = (origin[nearest], nearest), best[nearest]
         outside[nearest], best[nearest] = False, -1.0
-        closer = outside & (strength[nearest] > best)
-        best[closer], origin[closer] = strength[nearest][closer], nearest
+        strength = np.minimum(np.abs(cosines[nearest]), 1.0)
+        closer = outside & (strength > best)
+        best[closer], origin[closer] = strength[closer], nearest
     return pairs, heights
 
 
@@ -339,7 +341,7 @@ def interference_graph(
     >>> list(graph.edges(data="cosine"))
     [(0, 1, -1.0)]
     """
-    limit = checked_number(threshold, "threshold", 0.0, 1.0)
+    limit = number_within("threshold", threshold, 0.0, 1.0)
     weights = as_weights(W, feature_axis=feature_axis)
     units, norms = unit_columns(weights)
     upper = sparse.triu(cosine_edges(units, limit), format="coo")
@@ -388,23 +390,3 @@ def _tiles(units: Array) -> Iterator[tuple[int, int, Array]]:
                 second,
                 units[:, first : first + _TILE].T @ units[:, second : second + _TILE],
             )
-
-
-def is_auto(value: object) -> bool:
-    """Tell whether an option was left to the data (an array is not even compared)."""
-    return isinstance(value, str) and value == "auto"
-
-
-def checked_number(value: object, name: str, low: float, high: float) -> float:
-    """Return a finite number within bounds, or say what came instead."""
-    wanted = f"{name} must be a number in [{low:g}, {high:g}]"
-    shown = shorten(value)
-    if isinstance(value, bool | str | bytes) or value is None:
-        raise GeomsupError(f"{wanted}, got {shown}")
-    try:
-        number = float(value)  # type: ignore[arg-type]  # anything with __float__ is welcome
-    except (TypeError, ValueError, OverflowError) as error:
-        raise GeomsupError(f"{wanted}, got {shown}") from error
-    if not (np.isfinite(number) and low <= number <= high):
-        raise GeomsupError(f"{wanted}, got {number!r}")
-    return number

@@ -22,12 +22,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.special import gammaln
 
 from geomsup.crowd import candidate_sets
-from geomsup.interference import MergeTree, merge_tree
-from geomsup.matching import Background
+from geomsup.interference import MergeTree, merge_tree, spanning_tree
+from geomsup.matching import Background, Cloud
 from geomsup.matching.evidence import noise_grid
 from geomsup.weighing import CROWD_COST, FEW, Option, Weigher, log_prior, weighed_partition
 
@@ -67,12 +66,13 @@ _EVEN = 5.0
 class Part:
     """Directions that belong together.
 
-    ``cohesion`` is the least |cosine| at which they hang together, and ``log_evidence`` what speaks
-    for them over independent directions, in nats.  A part that is ``left_over`` has only been put
-    together for a reader to look at.
+    ``cloud`` has the directions themselves, ``cohesion`` is the least |cosine| at which they hang
+    together, and ``log_evidence`` what speaks for them over independent directions, in nats.  A
+    part that is ``left_over`` has only been put together for a reader to look at.
     """
 
     members: IntArray
+    cloud: Cloud
     cohesion: float
     log_evidence: float
     left_over: bool = False
@@ -129,7 +129,7 @@ def best_partition(units: Array, *, noise: float | None = None) -> Partition:
     At most 32 cuts are weighed, those inside the widest gaps between merge heights.
     """
     weigher = Weigher(units, noise_grid(noise))
-    tree = merge_tree(units)
+    tree = merge_tree(units, weigher.cosines)
     options = _cuts(weigher, tree)
     best = max(options, key=lambda option: option.log_evidence)
     crowd = None
@@ -167,13 +167,12 @@ def partition_by(units: Array, labels: IntArray, *, threshold: float, reason: st
 def _part(weigher: Weigher, members: IntArray) -> Part:
     """Describe a set."""
     if len(members) == 1:
-        return Part(members=members, cohesion=1.0, log_evidence=0.0)
-    inside = np.abs(weigher.cosines[np.ix_(members, members)])
-    tree = minimum_spanning_tree(2.0 - np.minimum(inside, 1.0) - np.eye(len(members)))
-    weakest = float(tree.data.max(initial=1.0))
+        return Part(members=members, cloud=weigher.cloud(members), cohesion=1.0, log_evidence=0.0)
+    heights = spanning_tree(weigher.within(members))[1]
     return Part(
         members=members,
-        cohesion=min(1.0, max(0.0, 2.0 - weakest)),
+        cloud=weigher.cloud(members),
+        cohesion=float(heights.min()),
         log_evidence=weigher.gain(members),
     )
 
@@ -227,7 +226,8 @@ def _evenness(weigher: Weigher, members: IntArray, m: int) -> float:
     if n < 2 or m < 2:
         return 0.0
     n_pairs = n * (n - 1) / 2
-    total = float((weigher.cosines[np.ix_(members, members)] ** 2).sum() - n) / 2
+    cosines = weigher.within(members)
+    total = float(np.vdot(cosines, cosines) - n) / 2
     spread = np.sqrt(n_pairs * 2 * (m - 1) / (m**2 * (m + 2)))
     return float((n_pairs / m - total) / spread)
 
@@ -311,6 +311,8 @@ def _structures(weigher: Weigher, candidates: list[IntArray]) -> Option | None:
             continue
         # A set without a shape is no reason to break up a larger one.
         needed = sum(chosen[other][1] for other in rivals if weigher.weigh(chosen[other][0]).shaped)
+        if not weigher.can_reach(members, cost + needed):
+            continue
         gain = weigher.gain(members, floor=cost + needed) - cost
         if gain > needed:
             for other in rivals:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import warnings
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, GeomsupWarning, shorten
+from geomsup.validation import whole_number
 from geomsup.weights import as_weights
 
 __all__ = ["WeightRecorder"]
@@ -56,7 +56,7 @@ class WeightRecorder:
     def __init__(
         self, weights: Any, every: int = 100, *, feature_axis: int = -1, key: str | None = None
     ) -> None:
-        self._every = _whole(every, "every", 1)
+        self._every = whole_number("every", every, 1)
         self._weights, self._feature_axis, self._key = weights, feature_axis, key
         self._steps: list[int] = []
         self._records: list[FloatArray] = []
@@ -72,7 +72,7 @@ class WeightRecorder:
         loss : float or tensor of one number, optional
             For drops of the loss; given always or never.
         """
-        number = _whole(step, "step", 0)
+        number = whole_number("step", step, 0)
         if number % self._every:
             return
         if self._steps and number <= self._steps[-1]:
@@ -121,18 +121,6 @@ class WeightRecorder:
             # Early in a training as many dimensions as features are nothing to warn of.
             warnings.simplefilter("ignore", GeomsupWarning)
             return as_weights(weights, feature_axis=self._feature_axis, key=self._key)
-
-
-def _whole(value: object, name: str, least: int) -> int:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = operator.index(value)  # type: ignore[arg-type]  # a non-integer raises TypeError
-    except TypeError:
-        number = least - 1
-    if number < least:
-        raise GeomsupError(f"{name} must be an integer of at least {least}, got {shorten(value)}")
-    return number
 
 
 def _number(loss: Any) -> float:

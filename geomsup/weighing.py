@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from geomsup.matching import Background, background_of, structure_log_evidence
+from geomsup.matching import Cloud, Question, background_of, structure_log_evidence
 from geomsup.matching.evidence import marginalise
 from geomsup.orthogonality import largest_overlap, pairs_log_evidence
 
@@ -31,6 +31,8 @@ CROWD_COST = 4.0
 _LEAST_AXIS = 0.3
 # So many directions are few enough to be looked at together.
 FEW = 24
+# Directions of larger sets are gathered anew when they are asked for: all of them fill the memory.
+_MOST_KEPT = 100
 # Pairs of parts are weighed for orthogonality up to this many parts.  Beyond, a crowd is no
 # orthogonal sum.
 _MOST_ORTHOGONAL = 600
@@ -55,12 +57,27 @@ class Weigher:
         self.background = background_of(units)
         self.cosines: Array = units.T @ units
         self._known: dict[bytes, Weighed] = {}
+        self._asked: dict[bytes, Question] = {}
+
+    def cloud(self, members: IntArray) -> Cloud:
+        """Return the directions of a set, given by ascending indices."""
+        return self._question(members).cloud
+
+    def _question(self, members: IntArray) -> Question:
+        key = members.tobytes()
+        if key in self._asked:
+            return self._asked[key]
+        cloud = Cloud(self.units[:, members].T)
+        question = Question(cloud, self.background, self.sigma, composites=False)
+        if len(members) <= _MOST_KEPT:
+            self._asked[key] = question
+        return question
 
     def weigh(self, members: IntArray, *, floor: float = -np.inf) -> Weighed:
         """Weigh a set, given by ascending indices; below ``floor`` roughly will do."""
         key = members.tobytes()
         if key not in self._known:
-            weighed = _weighed(self.units[:, members], self.background, self.sigma, floor=floor)
+            weighed = _weighed(self._question(members), floor=floor)
             if len(members) > max(FEW, len(self.cosines) / 2) and not weighed.shaped:
                 # Most of all directions without a shape are no structure but the background itself,
                 # whatever its spectrum.
@@ -74,10 +91,18 @@ class Weigher:
             return 0.0
         return float(marginalise(self.weigh(members, floor=floor).log_evidence))
 
+    def can_reach(self, members: IntArray, least: float) -> bool:
+        """Tell whether a set may have so much log evidence; bounds tell if it is not weighed."""
+        return members.tobytes() in self._known or self._question(members).can_reach(least)
+
+    def within(self, members: IntArray) -> Array:
+        """Return the cosines between the directions of a set; of all of them, without a copy."""
+        everything = len(members) == len(self.cosines)
+        return self.cosines if everything else self.cosines[np.ix_(members, members)]
+
     def rank(self, members: IntArray) -> int:
         """Return how many axes of a set stand out of noise."""
-        inside = self.cosines[np.ix_(members, members)]
-        return int(np.count_nonzero(np.linalg.eigvalsh(inside) > _LEAST_AXIS))
+        return int(np.count_nonzero(np.linalg.eigvalsh(self.within(members)) > _LEAST_AXIS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,20 +172,22 @@ def log_prior(sizes: list[int]) -> float:
     return float(gammaln(repeated + 1).sum() - ways) - cost
 
 
-def _weighed(
-    directions: Array, background: Background, sigma: Array, *, floor: float = -np.inf
-) -> Weighed:
-    if directions.shape[1] == 1:
+def _weighed(question: Question, *, floor: float = -np.inf) -> Weighed:
+    cloud = question.cloud
+    if cloud.n_vertices == 1:
         # A single direction is the background itself.
         return Weighed(
-            log_evidence=np.zeros(len(sigma)), energies=np.ones(1), axes=directions, shaped=True
+            log_evidence=np.zeros(len(question.sigma)),
+            energies=np.ones(1),
+            axes=cloud.directions.T,
+            shaped=True,
         )
-    rank, log_evidence, shaped = structure_log_evidence(
-        directions.T, background, sigma, floor=floor
-    )
-    axes, singular, _ = np.linalg.svd(directions, full_matrices=False)
-    energies = singular**2
+    rank, log_evidence, shaped = structure_log_evidence(question, floor=floor)
+    energies = cloud.singular_values**2
     rank = min(rank, int(np.count_nonzero(energies > _LEAST_ENERGY * energies[0])))
     return Weighed(
-        log_evidence=log_evidence, energies=energies[:rank], axes=axes[:, :rank], shaped=shaped
+        log_evidence=log_evidence,
+        energies=energies[:rank],
+        axes=cloud.basis[:rank].T,
+        shaped=shaped,
     )

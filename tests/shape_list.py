@@ -3,9 +3,10 @@
 The list is that of the SHAPE 2.1 manual (Llunell, Casanova, Cirera, Alemany, Alvarez 2013), two to
 twelve vertices; the solids J1 … J92 are numbered as by Johnson (1966, "Convex polyhedra with
 regular faces").  Every figure is built from its definition: regular faces for Johnson's solids,
-whose vertices are then seen from their mean, and from the centre of their sphere where they lie on
-one; vertices on one sphere for the others.  Left out are the 2:6:2 figures of ten vertices and the
-sphenomegacorona, of which no construction in a few lines is known to us.
+whose vertices are then seen from their mean, from the centre of their sphere where they lie on
+one, and from where the list sees those with pyramids (the centre of what carries the pyramids; the
+middle of an edge of J87); vertices on one sphere for the others, with the angles of the list, which
+CoSyMlib (Alemany et al.) prints to six digits.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq, least_squares
 
 __all__ = ["FIGURES", "JOHNSON"]
 
@@ -147,6 +149,28 @@ def augmented_sphenocorona() -> FloatArray:
     return np.vstack([body, square.mean(axis=0) + math.sqrt(0.5) * out])
 
 
+def sphenomegacorona() -> FloatArray:
+    """The coordinates with C2v symmetry whose edges are of length one."""
+
+    def build(x: FloatArray) -> FloatArray:
+        a, b, c, *y = x
+        rows = [[s, y[0], t * a] for s in (0.5, -0.5) for t in (1.0, -1.0)]
+        rows += [[s * b, y[1], 0.0] for s in (1.0, -1.0)] + [[0.0, y[2], s] for s in (0.5, -0.5)]
+        rows += [[s * c, y[3], 0.0] for s in (1.0, -1.0)] + [[s, 0.0, 0.0] for s in (0.5, -0.5)]
+        return np.array(rows)
+
+    # From CoSyMlib's coordinates in edges, to two digits.
+    start = np.array([0.59, 0.85, 1.28, 0.80, 1.53, 1.66, 0.62])
+    first, second = np.triu_indices(12, 1)
+    edges = np.linalg.norm(build(start)[first] - build(start)[second], axis=1) < 1.1
+
+    def off(x: FloatArray) -> FloatArray:
+        points = build(x)
+        return np.asarray(((points[first] - points[second]) ** 2).sum(axis=1)[edges] - 1.0)
+
+    return build(least_squares(off, start, xtol=1e-15, ftol=1e-15, gtol=1e-15).x)
+
+
 #: Johnson's solids of at most twelve vertices on the list: coordinates with unit edges, and how
 #: many edges there are.
 JOHNSON: dict[str, tuple[Callable[[], FloatArray], int]] = {
@@ -176,6 +200,7 @@ JOHNSON: dict[str, tuple[Callable[[], FloatArray], int]] = {
     "J4 square cupola": (lambda: cupola(4), 20),
     "J16 elongated pentagonal bipyramid": (lambda: with_poles(prism(5), 5, 2), 25),
     "J53 biaugmented pentagonal prism": (lambda: augmented(5, (0, 2)), 23),
+    "J88 sphenomegacorona": (sphenomegacorona, 28),
     "J27 anticuboctahedron": (lambda: np.vstack([cupola(3), cupola(3)[6:] * [1, 1, -1]]), 24),
 }
 
@@ -203,6 +228,38 @@ def latitude(n: int, degrees: float, turn: float = 0.0) -> FloatArray:
     return ring(n, math.cos(angle), math.sin(angle), turn)
 
 
+def capped_cube() -> FloatArray:
+    """A pole over two squares, each at the same least angle from the one before."""
+
+    def gap(upper: float) -> float:
+        # Sides of the lower square as long as the way to the pole fix its latitude.
+        lower = -math.asin(math.sqrt(math.sin(upper)))
+        return math.cos(upper - lower) - math.sin(upper)
+
+    upper = brentq(gap, 0.2, 0.8, xtol=1e-15)
+    lower = -math.asin(math.sqrt(math.sin(upper)))
+    return spherical(latitude(4, math.degrees(upper)), latitude(4, math.degrees(lower)), pole(1.0))
+
+
+def muffin() -> FloatArray:
+    """Five on a belt, one above and three below, whose least distances are all equal."""
+
+    def build(x: FloatArray) -> FloatArray:
+        return spherical(latitude(5, x[0]), pole(1.0), latitude(3, x[1]))
+
+    def off(x: FloatArray) -> FloatArray:
+        points = build(x)
+        sides = [points[0] @ points[1], points[6] @ points[7], points[1] @ points[7]]
+        return np.asarray(np.diff(sides))
+
+    # The latitudes that CoSyMlib has, to one digit.
+    return build(least_squares(off, [9.1, -47.9], xtol=1e-15, ftol=1e-15, gtol=1e-15).x)
+
+
+def two_six_two(turn: float) -> FloatArray:
+    return spherical(latitude(6, 0.0), latitude(2, 60.0), latitude(2, -60.0, turn / 180.0))
+
+
 _OCTAHEDRON = np.vstack([np.eye(3), -np.eye(3)])
 _TETRAHEDRON = spherical(np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1.0]]))
 
@@ -212,7 +269,7 @@ FIGURES: dict[str, tuple[FloatArray, str | None]] = {
     "divacant tetrahedron": (_TETRAHEDRON[:2], None),
     "tetravacant octahedron": (_OCTAHEDRON[:2], "monosemantic ⊕ monosemantic"),
     "trigonal plane": (latitude(3, 0), "triangle"),
-    "vacant tetrahedron": (_TETRAHEDRON[:3], None),
+    "vacant tetrahedron": (_TETRAHEDRON[:3], "vacant tetrahedron"),
     "fac-trivacant octahedron": (_OCTAHEDRON[:3], " ⊕ ".join(["monosemantic"] * 3)),
     "mer-trivacant octahedron": (_OCTAHEDRON[[0, 1, 3]], "digon ⊕ monosemantic"),
     "square": (latitude(4, 0), "square"),
@@ -228,8 +285,11 @@ FIGURES: dict[str, tuple[FloatArray, str | None]] = {
         spherical(latitude(3, 0), pole(1.0), pole(-1.0)),
         "triangular bipyramid",
     ),
-    # The mean angle between apex and base of five-coordinate metals, 104°.
-    "spherical square pyramid": (spherical(latitude(4, -14.0), pole(1.0)), None),
+    # Directions that sum to zero.
+    "spherical square pyramid": (
+        spherical(latitude(4, -math.degrees(math.asin(0.25))), pole(1.0)),
+        "spherical square pyramid",
+    ),
     "hexagon": (latitude(6, 0), "hexagon"),
     "pentagonal pyramid": (spherical(latitude(5, 0), pole(1.0)), "pentagon ⊕ monosemantic"),
     "octahedron": (_OCTAHEDRON, "octahedron"),
@@ -253,15 +313,18 @@ FIGURES: dict[str, tuple[FloatArray, str | None]] = {
     "spherical elongated trigonal bipyramid": (spherical(prism(3), pole(1.0), pole(-1.0)), None),
     "octagonal pyramid": (spherical(latitude(8, 0), pole(1.0)), "octagon ⊕ monosemantic"),
     "heptagonal bipyramid": (spherical(latitude(7, 0), pole(1.0), pole(-1.0)), "heptagon ⊕ digon"),
-    "spherical capped cube": (spherical(latitude(4, 30), latitude(4, -40), pole(1.0)), None),
+    "spherical capped cube": (capped_cube(), "capped cube"),
     # Six on a belt, one above, two below; and five on a belt, one above, three below.
-    "hula-hoop": (spherical(latitude(6, 0), pole(1.0), latitude(2, -50, 0.25)), None),
-    "muffin": (spherical(latitude(5, 10), pole(1.0), latitude(3, -50)), None),
+    "hula-hoop": (spherical(latitude(6, 0), pole(1.0), latitude(2, -60)), None),
+    "muffin": (muffin(), "muffin"),
     "enneagonal pyramid": (spherical(latitude(9, 0), pole(1.0)), "9-gon ⊕ monosemantic"),
     "octagonal bipyramid": (spherical(latitude(8, 0), pole(1.0), pole(-1.0)), "octagon ⊕ digon"),
     "pentagonal prism": (spherical(prism(5)), "pentagonal prism"),
     "pentagonal antiprism": (spherical(antiprism(5)), "pentagonal antiprism"),
-    "hexadecahedron": (spherical(prism(4), pole(1.0), pole(-1.0)), None),
+    # Two above a belt of six and two below, turned by 60°, by 90°, and not at all.
+    "staggered dodecahedron": (two_six_two(60.0), None),
+    "tetradecahedron": (two_six_two(90.0), None),
+    "hexadecahedron": (two_six_two(0.0), None),
     "hexagonal prism": (spherical(prism(6)), "hexagonal prism"),
     "hexagonal antiprism": (spherical(antiprism(6)), "hexagonal antiprism"),
     "icosahedron": (spherical(icosahedron()), "icosahedron"),
@@ -274,12 +337,48 @@ _CALLED = {
     "J27": "anticuboctahedron",
     "J51": "tricapped triangular prism",
 }
+#: What the catalogue calls solids that it knows as seen from their mean only, or only elsewhere.
+_FROM_MEAN = {
+    "J8": "capped cube",
+    "J10": "capped square antiprism",
+    "J11": "vacant icosahedron",
+    "J49": "capped triangular prism",
+    "J50": "bicapped triangular prism",
+    "J84": "triangular dodecahedron",
+    "J86": "sphenocorona",
+    "J87": "augmented sphenocorona",
+}
+#: Vertices of what carries the pyramids, which come last, and the name from its centre.
+_BODIES = {
+    "J7": (6, None),
+    "J8": (8, "capped cube"),
+    "J9": (10, None),
+    "J10": (8, "capped square antiprism"),
+    "J49": (6, "capped triangular prism"),
+    "J50": (6, "bicapped triangular prism"),
+    "J52": (10, None),
+    "J53": (10, None),
+    "J64": (9, None),
+}
 for _name, (_build, _) in JOHNSON.items():
     _points = _build()
-    _called = _CALLED.get(_name.split()[0])
+    _number = _name.split()[0]
+    _called = _CALLED.get(_number, _FROM_MEAN.get(_number))
     _mean, _centre = _points.mean(axis=0), centre_of_sphere(_points)
     FIGURES[f"{_name}, from its mean"] = (directions(_points, _mean), _called)
     if _centre is not None and np.linalg.norm(_centre - _mean) > 1e-9:
         _seen = directions(_points, _centre)
-        _called = "vacant icosahedron" if _name.startswith("J11 ") else None
+        _called = "vacant icosahedron" if _number == "J11" else None
         FIGURES[f"{_name}, from the centre of its sphere"] = (_seen, _called)
+    if _number in _BODIES:
+        _size, _called = _BODIES[_number]
+        _inside = centre_of_sphere(_points[:_size])
+        assert _inside is not None
+        FIGURES[f"{_name}, from its body"] = (directions(_points, _inside), _called)
+
+_points = augmented_sphenocorona()
+# Where the two squares of the sphenocorona meet, rows 2 and 4.
+FIGURES["J87 augmented sphenocorona, from an edge"] = (
+    directions(_points, _points[[2, 4]].mean(axis=0)),
+    None,
+)

@@ -251,7 +251,7 @@ def test_bad_input_is_refused(function: object) -> None:
     ],
 )
 def test_sizes_of_the_welch_bound_are_whole_numbers(n_vectors: Any, dim: Any, name: str) -> None:
-    with pytest.raises(GeomsupError, match=f"{name} as a whole number from 0 on") as caught:
+    with pytest.raises(GeomsupError, match=f"{name} must be an integer of at least 0") as caught:
         welch_bound(n_vectors, dim)
     assert "\n" not in str(caught.value)
 

@@ -21,6 +21,11 @@ def test_import_loads_no_heavy_library(module: str) -> None:
     assert not _loaded_after("import geomsup", module)
 
 
+@pytest.mark.parametrize("package", ["plotting", "neurons", "attacks", "dynamics"])
+def test_the_analysis_side_loads_no_torch(package: str) -> None:
+    assert not _loaded_after(f"import geomsup.{package}", "torch")
+
+
 def test_a_loaded_library_would_be_seen() -> None:
     assert _loaded_after("import geomsup, numpy", "numpy")
 

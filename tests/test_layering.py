@@ -50,6 +50,7 @@ _TRAINING = [
 # and its modules may import each other; a module of a package can have a line of its own.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
+    "validation": {"errors"},
     "progress": {"errors"},
     "entries": {"errors"},
     "zip_records": {"errors"},
@@ -64,7 +65,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "crowd": {"interference"},
     "best_known": {"errors"},
     "shapes": {"errors", "best_known"},
-    "matching": {"matching.match", "matching.background", "matching.posterior"},
+    "matching": {
+        "matching.match",
+        "matching.alignment",
+        "matching.background",
+        "matching.posterior",
+    },
     # Inside the matching room too there is one direction.
     "matching.evidence": set(),
     "matching.background": {"matching.evidence"},
@@ -158,7 +164,7 @@ MAY_IMPORT["dynamics"] = {
     "change_points",
 }
 # Neurons are read from weights.
-MAY_IMPORT["neurons"] = {"errors", "weights", "training.settings"}
+MAY_IMPORT["neurons"] = {"errors", "weights"}
 # An attack reads weights; who trained them does not matter.
 MAY_IMPORT["attacks"] = {"errors", "weights"}
 # Dictionaries are trained like toy models (their streams, their optimiser, their care for memory)
@@ -256,6 +262,9 @@ MAY_IMPORT["cli"] = ANALYSIS | {
     "",
 }
 MAY_IMPORT["__main__"] = {"cli"}
+# Everybody checks arguments, and in one place.
+for room in set(MAY_IMPORT) - {"errors", "validation"}:
+    MAY_IMPORT[room] |= {"validation"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -53,11 +53,14 @@ def test_alignment_finds_the_best_permutation(name: str, sigma: float) -> None:
 @pytest.mark.parametrize("shape", [s.name for s in list_shapes() if s.n_vertices > 1])
 def test_every_shape_is_recognised_in_its_own_and_in_more_dimensions(shape: str) -> None:
     rng = np.random.default_rng(len(shape))
-    dim = get_shape(shape).dim
+    dim, rare = get_shape(shape).dim, get_shape(shape).rare
+    # Three cosines are little evidence for a rare figure: beyond a third of a degree a vacant
+    # tetrahedron is a triangle.
+    sigma = 0.005 if rare and get_shape(shape).n_vertices == 3 else 0.02
     for m in (dim, dim + 3):
-        result = match_directions(planted(shape, m, 0.02, rng).T)
+        result = match_directions(planted(shape, m, sigma, rng).T)
         assert result.candidates[0].shape == shape
-        assert result.candidates[0].probability > (0.5 if get_shape(shape).vacant_of else 0.9)
+        assert result.candidates[0].probability > (0.5 if rare else 0.9)
         if get_shape(shape).n_vertices >= 4:
             assert result.candidates[0].noise == pytest.approx(0.02, rel=0.7)
 
@@ -103,7 +106,7 @@ def test_shape_measure_follows_the_noise() -> None:
     assert np.mean(values) == pytest.approx(100 * 0.05**2 * 2 * (1 - 3 / 16), rel=0.06)
 
 
-WHOLE = [s.name for s in list_shapes() if 3 <= s.n_vertices <= 15 and s.vacant_of is None]
+WHOLE = [s.name for s in list_shapes() if 3 <= s.n_vertices <= 15 and not s.rare]
 
 
 @pytest.mark.parametrize(

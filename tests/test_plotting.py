@@ -384,7 +384,7 @@ def test_directions_refuse_arguments_that_do_not_fit_together(
     with pytest.raises(GeomsupError, match="has rank"):
         plot_directions(W, report, component=0)
     for wrong in (1, -1, True, 0.0):
-        with pytest.raises(GeomsupError, match="component must be a whole number"):
+        with pytest.raises(GeomsupError, match="component must be an integer in"):
             plot_directions(W, report, component=wrong)  # type: ignore[arg-type]
     with pytest.raises(
         GeomsupError, match=r"W has 89 features in 20 dimensions, but the report is on 90 in 20"

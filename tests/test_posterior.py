@@ -14,7 +14,7 @@ from geomsup.matching.alignment import Cloud
 from geomsup.matching.background import Background
 from geomsup.matching.deviation import systematic_deviation
 from geomsup.matching.evidence import evenness_log_ratio, log_sphere, loosest_noise, noise_grid
-from geomsup.matching.fitting import PreparedShape, Setting, lay, prepared
+from geomsup.matching.fitting import PreparedShape, Setting, lay, prepared_forms
 from geomsup.matching.posterior import _irregular
 from geomsup.shapes import Shape
 
@@ -45,7 +45,9 @@ def deviation_of(name: str, points: Array) -> float:
     cloud = Cloud(points)
     dim = points.shape[1]
     settings = (Setting(dim, 0.0, loosest_noise(dim)),)
-    return systematic_deviation(lay(prepared(name), cloud, noise_grid(None), settings), cloud)
+    return systematic_deviation(
+        lay(prepared_forms(name)[0], cloud, noise_grid(None), settings), cloud
+    )
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.2])
@@ -118,5 +120,5 @@ def test_a_family_is_the_mean_of_its_members(name: str) -> None:
     anywhere = np.exp(each).sum() * (values[1] - values[0]) / (high - low)
     known = sorted({family.default, *family.landmarks.values()})
     singled_out = np.mean(np.exp([member(value) for value in known]))
-    found = lay(prepared(name), Cloud(points), sigma, settings).log_evidence[0]
+    found = lay(prepared_forms(name)[0], Cloud(points), sigma, settings).log_evidence[0]
     assert found == pytest.approx(np.log(0.5 * anywhere + 0.5 * singled_out), abs=0.1)

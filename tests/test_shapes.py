@@ -350,6 +350,13 @@ def test_a_vacant_figure_is_the_whole_one_without_a_vertex(name: str) -> None:
             assert np.array_equal(rest, vacant.family.build(float(parameter)))
 
 
+def test_the_tetrahedron_alone_of_all_simplices_has_a_vacant_figure() -> None:
+    vacant = get_shape("vacant tetrahedron")
+    assert vacant.gram[np.triu_indices(3, 1)] == pytest.approx(-1 / 3, abs=1e-15)
+    assert vacant.vacant_of == "tetrahedron"
+    assert not [s.name for s in CATALOGUE if s.vacant_of and "simplex" in s.vacant_of]
+
+
 def arrangement(vertices: FloatArray) -> bytes:
     """The same for congruent sets of vertices: the sorted rows of their cosines, sorted."""
     rows = np.sort((vertices @ vertices.T).round(6) + 0.0, axis=1)
@@ -361,7 +368,7 @@ def arrangement(vertices: FloatArray) -> bytes:
     [
         s.name
         for s in CATALOGUE
-        if not (s.vacant_of or s.factors) and 5 <= s.n_vertices != s.dim + 1 and s.n_vertices < 100
+        if not (s.rare or s.factors) and 5 <= s.n_vertices != s.dim + 1 and s.n_vertices < 100
     ],
 )
 def test_every_orbit_of_vertices_has_its_vacant_figure(name: str) -> None:
@@ -482,6 +489,34 @@ def test_reference_figures_that_the_catalogue_has_are_its_own(name: str) -> None
         assert fits == set()
     else:
         assert match_shape(points, called).rms_angle < 1e-6
+
+
+@pytest.mark.parametrize("name", [s.name for s in CATALOGUE if s.forms])
+def test_forms_are_johnsons_solids_with_the_symmetry_of_the_shape(name: str) -> None:
+    shape = get_shape(name)
+    forms = shape.in_each_form()
+    assert forms[0] is shape
+    assert len(forms) == 1 + len(shape.forms)
+    for label, form in zip(shape.forms, forms[1:], strict=True):
+        assert (form.name, form.vertices.shape) == (name, shape.vertices.shape)
+        assert form.rare
+        assert form.family is None
+        symmetries = Symmetries(form.vertices)
+        assert symmetries.order() == shape.symmetry_order
+        assert symmetries.has_reflection() != shape.chiral
+        # As the list of Johnson's solids has it, seen from the mean or from what carries the caps.
+        views = [v for k, (v, _) in FIGURES.items() if k.startswith(f"{label.split()[0]} ")]
+        gaps = [np.abs(sorted_cosines(v) - sorted_cosines(form.vertices)).max() for v in views]
+        assert min(gaps) < 1e-9
+        assert match_shape(form.vertices, name).rms_angle < 1e-6
+        assert not form.vertices.flags.writeable
+
+
+def test_a_form_is_another_arrangement() -> None:
+    for shape in CATALOGUE:
+        every = [sorted_cosines(form.vertices) for form in shape.in_each_form()]
+        for a, b in itertools.combinations(every, 2):
+            assert np.sqrt(np.mean((a - b) ** 2)) > 0.02, shape.name
 
 
 # ---- shapes of the same size --------------------------------------------------------------

@@ -441,14 +441,14 @@ def test_steep_energies_come_close_to_the_packing() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_points": 0}, "n_points as a positive integer, got 0"),
-        ({"n_points": -3}, "n_points as a positive integer, got -3"),
-        ({"n_points": 2.5}, "n_points as a positive integer"),
-        ({"n_points": "five"}, "n_points as a positive integer"),
-        ({"n_points": True}, "n_points as a positive integer"),
+        ({"n_points": 0}, "n_points must be an integer of at least 1, got 0"),
+        ({"n_points": -3}, "n_points must be an integer of at least 1, got -3"),
+        ({"n_points": 2.5}, "n_points must be an integer of at least 1"),
+        ({"n_points": "five"}, "n_points must be an integer of at least 1"),
+        ({"n_points": True}, "n_points must be an integer of at least 1"),
         ({"n_points": 5001}, "at most 5000 points, got 5001"),
-        ({"n_points": 4, "dim": 0}, "dim as a positive integer"),
-        ({"n_points": 4, "dim": 3.0}, "dim as a positive integer"),
+        ({"n_points": 4, "dim": 0}, "dim must be an integer of at least 1"),
+        ({"n_points": 4, "dim": 3.0}, "dim must be an integer of at least 1"),
         ({"n_points": 3, "dim": 1}, "3 points in dimension 1"),
     ],
 )
@@ -462,10 +462,10 @@ def test_bad_sizes(arguments: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_starts": 0}, "n_starts as a positive integer"),
-        ({"n_starts": 1.5}, "n_starts as a positive integer"),
-        ({"seed": -1}, "seed as a non-negative integer"),
-        ({"seed": "a"}, "seed as a non-negative integer"),
+        ({"n_starts": 0}, "n_starts must be an integer of at least 1"),
+        ({"n_starts": 1.5}, "n_starts must be an integer of at least 1"),
+        ({"seed": -1}, "seed must be an integer of at least 0"),
+        ({"seed": "a"}, "seed must be an integer of at least 0"),
         ({"target": "low"}, "target as a number"),
         ({"target": math.nan}, "target as a number"),
         ({"s": 101}, "s up to 100"),

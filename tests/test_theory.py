@@ -26,7 +26,8 @@ from geomsup.theory import (
     verify_optimum,
 )
 from geomsup.theory.few_features import few_feature_terms
-from geomsup.theory.series import plan_series, series_terms
+from geomsup.theory.series import series_terms
+from geomsup.theory.series_plan import plan_series
 
 FloatArray = NDArray[np.float64]
 

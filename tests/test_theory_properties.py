@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from strategies import seeds
 
 from geomsup.theory import expected_loss
+from geomsup.theory.loss import Problem, batch_losses
 
-settings.register_profile("theory", deadline=None, max_examples=40)
-settings.load_profile("theory")
-
+# A decorator, not a profile: a profile would be that of every module collected after this one.
+few_examples = settings(max_examples=40)
 probabilities = st.floats(0.001, 1.0)
 
 
@@ -20,6 +20,7 @@ def model(seed: int, n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(m, n)) / np.sqrt(m), 0.3 * rng.normal(size=n)
 
 
+@few_examples
 @given(seeds, st.integers(1, 7), st.integers(1, 4), probabilities)
 def test_the_loss_is_between_zero_and_its_bound_by_moments(
     seed: int, n: int, m: int, p: float
@@ -33,6 +34,7 @@ def test_the_loss_is_between_zero_and_its_bound_by_moments(
     assert np.all(result.per_feature <= p / 3 + second + result.error_bound)
 
 
+@few_examples
 @given(seeds, st.integers(2, 6), st.integers(1, 4), probabilities, st.floats(0.1, 10.0))
 def test_importance_is_a_weight_and_nothing_more(
     seed: int, n: int, m: int, p: float, factor: float
@@ -43,6 +45,7 @@ def test_importance_is_a_weight_and_nothing_more(
     np.testing.assert_allclose(other.grad_W, factor * one.grad_W, rtol=1e-9, atol=1e-14)
 
 
+@few_examples
 @given(seeds, st.integers(2, 6), st.integers(1, 3), probabilities)
 def test_orthogonal_factors_add_up(seed: int, n: int, m: int, p: float) -> None:
     # Block-diagonal WᵀW: no output sees the other block's features.
@@ -55,6 +58,7 @@ def test_orthogonal_factors_add_up(seed: int, n: int, m: int, p: float) -> None:
     )
 
 
+@few_examples
 @given(seeds, st.integers(2, 6), st.integers(1, 3))
 def test_signs_are_free_when_every_feature_is_present(seed: int, n: int, m: int) -> None:
     # At p = 1, x_j and 1 − x_j have the same distribution.  Row i of s = Gx + b keeps its
@@ -71,6 +75,7 @@ def test_signs_are_free_when_every_feature_is_present(seed: int, n: int, m: int)
     )
 
 
+@few_examples
 @given(seeds, st.integers(2, 6), st.integers(1, 3), probabilities)
 def test_the_best_bias_makes_the_open_error_vanish(seed: int, n: int, m: int, p: float) -> None:
     # ∂L/∂b_i = −2 E[(x_i − relu(s_i)) 1(s_i > 0)], checked by moving b: the loss is convex in b_i
@@ -82,6 +87,7 @@ def test_the_best_bias_makes_the_open_error_vanish(seed: int, n: int, m: int, p:
     np.testing.assert_allclose(result.grad_b, 2 * (gram.sum(1) * p / 2 + b - p / 2), rtol=1e-9)
 
 
+@few_examples
 @given(seeds, st.integers(1, 6), st.integers(1, 3), probabilities, st.floats(0.01, 5.0))
 def test_dead_outputs_cost_their_second_moment(
     seed: int, n: int, m: int, p: float, margin: float
@@ -94,6 +100,7 @@ def test_dead_outputs_cost_their_second_moment(
     assert not result.grad_b.any()
 
 
+@few_examples
 @given(seeds, st.integers(2, 5), st.integers(1, 3), st.floats(0.01, 0.99))
 def test_the_gradient_predicts_the_loss(seed: int, n: int, m: int, p: float) -> None:
     # Simpson's rule along a short segment: exact for the cubic part of a smooth function.
@@ -108,3 +115,20 @@ def test_the_gradient_predicts_the_loss(seed: int, n: int, m: int, p: float) -> 
     rise = expected_loss(W + dW, b + db, p).loss - expected_loss(W, b, p).loss
     simpson = (slope(0.0) + 4 * slope(0.5) + slope(1.0)) / 6
     assert abs(rise - simpson) < 1e-9
+
+
+@given(seeds, st.integers(1, 8), st.integers(1, 3), st.integers(2, 30), st.booleans())
+def test_a_model_does_not_depend_on_the_batch_that_it_is_in(
+    seed: int, n: int, m: int, size: int, with_zeros: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+    W, b = rng.normal(size=(size, m, n)), 0.3 * rng.normal(size=(size, n))
+    if with_zeros:  # rows then have different numbers of weights
+        W[rng.random(W.shape) < 0.3] = 0.0
+    p, importance = 10.0 ** rng.uniform(-4, 0, (size, n)), 10.0 ** rng.uniform(-6, 0, (size, n))
+    together = batch_losses(W, b, Problem(p=p, importance=importance))
+    for i in range(min(size, 4)):
+        at = slice(i, i + 1)
+        alone = batch_losses(W[at], b[at], Problem(p=p[at], importance=importance[at]))
+        for one, all_of_them in zip(alone, together, strict=True):
+            np.testing.assert_array_equal(one, all_of_them[at])

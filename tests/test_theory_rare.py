@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geomsup import get_shape
 from geomsup.errors import ToleranceError
-from geomsup.theory import expected_loss, few_features, rows, series, symmetric_optimum
+from geomsup.theory import expected_loss, few_features, rows, series_plan, symmetric_optimum
 from geomsup.theory.counts import (
     many_present,
     many_present_with_and_without_each,
@@ -160,9 +160,9 @@ def test_where_the_series_is_periodic_its_error_has_these_sizes() -> None:
         return x * np.abs(x) - x
 
     off = np.abs(rho2(folded) - rho2(s)) / (2.0 * s**2)
-    assert 0.95 * series.BEYOND_SQUARE < off.max() <= series.BEYOND_SQUARE
+    assert 0.95 * series_plan.BEYOND_SQUARE < off.max() <= series_plan.BEYOND_SQUARE
     off = np.abs(np.sign(folded) - np.sign(s))
-    assert off.max() == series.BEYOND_SIGN
+    assert off.max() == series_plan.BEYOND_SIGN
     off = np.abs(np.abs(folded) - np.abs(s)) / np.abs(s)
     assert 0.95 < off.max() <= 1.0
 

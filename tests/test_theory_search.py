@@ -9,6 +9,7 @@ import pytest
 from exact_loss import exact_losses
 
 from geomsup import list_shapes
+from geomsup.errors import GeomsupError
 from geomsup.theory import best_configuration, expected_loss, sparse_limit, symmetric_optimum
 from geomsup.theory.loss import Problem
 from geomsup.theory.starts import composed_starts, moved_starts
@@ -31,13 +32,28 @@ def test_the_best_known_is_found(
     assert best_configuration(n, m, p, importance).loss <= known * (1 + 1e-6)
 
 
-@pytest.mark.parametrize("n_starts", [1, 5])
+@pytest.mark.parametrize("n_starts", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_compositions_find_the_heptagon_that_random_starts_miss(n_starts: int) -> None:
     best = best_configuration(7, 2, 0.01, n_starts=n_starts)
     assert best.name == "heptagon"
     assert best.loss == pytest.approx(0.0065509142, rel=1e-6)
     assert best.n_starts == n_starts
     assert 0 <= best.minima[0].share <= 1
+
+
+@pytest.mark.parametrize(
+    "p", [1e-3, *(pytest.param(p, marks=pytest.mark.slow) for p in (1e-6, 1e-8, 1e-12))]
+)
+def test_a_search_finds_the_digon_however_rare(p: float) -> None:
+    best = best_configuration(2, 1, p, n_starts=1)
+    assert best.loss == pytest.approx(symmetric_optimum("digon", 2, p).loss, rel=1e-6)
+
+
+@pytest.mark.parametrize("least", [1e-3, 1e-9])
+def test_a_search_keeps_an_unimportant_feature_that_costs_nothing(least: float) -> None:
+    best = best_configuration(2, 2, 0.1, [1.0, least], n_starts=1)
+    assert best.loss < 1e-9 * least
+    assert best.report.counts() == {"monosemantic": 2}
 
 
 def test_important_features_come_first_in_a_composition() -> None:
@@ -85,7 +101,14 @@ def test_a_search_goes_on_while_random_starts_miss_what_compositions_find() -> N
     assert best_configuration(7, 2, 0.01, n_starts=40).n_starts == 40
 
 
-@pytest.mark.parametrize("name", ["square antiprism", "pentagonal antiprism", "triangular prism"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("square antiprism", marks=pytest.mark.slow),
+        "pentagonal antiprism",
+        "triangular prism",
+    ],
+)
 def test_the_limit_of_a_family_is_taken_over_its_parameter(name: str) -> None:
     limit = sparse_limit(name)
     n = next(shape for shape in list_shapes() if shape.name == name).n_vertices
@@ -134,3 +157,9 @@ def test_absent_certain_and_zero_agree_with_exact_sums() -> None:
 @pytest.mark.slow
 def test_absent_certain_and_zero_agree_with_exact_sums_many_times() -> None:
     assert _absent_and_certain(100_000, 1)[0] == 0
+
+
+@pytest.mark.parametrize("n_starts", [10**8, 10**30])
+def test_more_starts_than_memory_holds_are_one_clear_error(n_starts: int) -> None:
+    with pytest.raises(GeomsupError, match="at most 25000000 starts"):
+        best_configuration(2, 1, 0.1, n_starts=n_starts)

@@ -29,10 +29,11 @@ from geomsup.training.data import (
     stream_seed,
 )
 from geomsup.training.distributions import make_distribution
-from geomsup.training.environment import is_interactive, one_thread, resolve_seed
+from geomsup.training.environment import is_interactive, one_thread
 from geomsup.training.model import ToyModel, aligned_empty
 from geomsup.training.optim import Adam
 from geomsup.training.state import initial_parameters
+from geomsup.validation import seed_number
 
 CPU = torch.device("cpu")
 
@@ -380,9 +381,9 @@ def test_seeds() -> None:
     np.testing.assert_array_equal(train(config, seed=fresh.seed).weights, fresh.weights)
     drawn = train(config, seed=np.random.default_rng(7))
     np.testing.assert_array_equal(train(config, seed=drawn.seed).weights, drawn.weights)
-    assert resolve_seed(np.random.default_rng(7)) == drawn.seed
+    assert seed_number(np.random.default_rng(7)) == drawn.seed
     three: Any = np.int64(3)
-    assert resolve_seed(three) == 3
+    assert seed_number(three) == 3
     wrong: list[Any] = [-1, 1.0, "0", True, [1], -(10**5000), "x" * 500]
     for bad in wrong:
         with pytest.raises(GeomsupError, match="seed must be") as caught:

@@ -34,6 +34,7 @@ def _write(app: Sphinx) -> None:
     _save(folder / "shapes.txt", _shape_table(whole))
     _save(folder / "vacant.txt", _shape_table(tuple(s for s in shapes if s.vacant_of is not None)))
     _save(folder / "families.txt", _family_table(whole))
+    _save(folder / "forms.txt", _form_table(shapes))
     picture = folder / "solids.svg"
     if not picture.exists():
         _draw([shape for shape in whole if shape.dim == 3], picture)
@@ -62,6 +63,11 @@ def _shape_table(shapes: tuple[Shape, ...]) -> str:
         for shape in shapes
     ]
     return _list_table(head, rows, [14, 4, 4, 10, 9, 5, 14, 16, 24])
+
+
+def _form_table(shapes: tuple[Shape, ...]) -> str:
+    rows = [[f"**{shape.name}**", ", ".join(shape.forms)] for shape in shapes if shape.forms]
+    return _list_table(["name", "other forms"], rows, [18, 30])
 
 
 def _family_table(shapes: tuple[Shape, ...]) -> str:

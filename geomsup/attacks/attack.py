@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from geomsup.attacks.target import Attack, Target, finite_numbers
 from geomsup.errors import GeomsupError, shorten
+from geomsup.validation import whole_number
 
 __all__ = [
     "attack_bound",
@@ -173,11 +174,7 @@ def gradient_attack(
     >>> gradient_attack(*model, start=linear).rise > linear.rise
     True
     """
-    whole = isinstance(n_steps, int | np.integer) and not isinstance(n_steps, bool)
-    if not whole or not 1 <= n_steps <= _MOST_STEPS:
-        raise GeomsupError(
-            f"n_steps must be an integer in 1 … {_MOST_STEPS}, got {shorten(n_steps)}"
-        )
+    n_steps = whole_number("n_steps", n_steps, 1, _MOST_STEPS)
     target = Target(W, b, x, budget, importance)
     at = _started(start, target, seed)
     losses, best = target.clean.copy(), np.zeros_like(target.x)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from geomsup.errors import GeomsupError
-from geomsup.training.settings import (
+from geomsup.validation import (
     LARGEST,
     brief,
     numbers,

@@ -25,8 +25,7 @@ from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.gram import unit_columns
 from geomsup.interference import represented_features
 from geomsup.report import GeometryReport
-from geomsup.training.environment import resolve_seed
-from geomsup.training.settings import brief, numbers, positive_integer
+from geomsup.validation import brief, numbers, positive_integer, seed_number
 from geomsup.weights import as_numbers, as_weights, per_feature
 
 __all__ = [
@@ -349,7 +348,7 @@ def loss_recovered(
     if not np.isfinite(bias).all() or not np.isfinite(weight).all():
         raise GeomsupError("b and importance must be finite")
     weight = np.broadcast_to(weight, bias.shape)
-    stream = Purpose.EVALUATION.stream(resolve_seed(seed))
+    stream = Purpose.EVALUATION.stream(seed_number(seed))
     x = next(source.features(_SAMPLES, stream)).astype(np.float64).T
     h = x @ source.W.T
 

@@ -28,8 +28,7 @@ from scipy.stats import beta
 from geomsup.dictionary.autoencoder import Autoencoder, check_autoencoders
 from geomsup.dictionary.recovery import cosines_between
 from geomsup.errors import GeomsupError
-from geomsup.training.environment import resolve_seed
-from geomsup.training.settings import positive_integer, whole_number
+from geomsup.validation import positive_integer, seed_number, whole_number
 from geomsup.weights import as_weights, per_feature
 
 __all__ = ["SplittingTree", "chance_cosine", "splitting_tree"]
@@ -161,7 +160,7 @@ class SplittingTree:
             If there is no such level, or n_draws is no whole number.
         """
         self._check_level(level)
-        rng = np.random.default_rng(resolve_seed(seed))
+        rng = np.random.default_rng(seed_number(seed))
         n_draws = whole_number("n_draws", n_draws, 0)
         n_hidden, n_children = self.decoders[level + 1].shape
         counts: IntArray = np.zeros(n_draws, dtype=np.intp)

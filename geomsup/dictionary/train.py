@@ -28,15 +28,9 @@ from geomsup.dictionary.model import AutoencoderBatch
 from geomsup.dictionary.state import SizeState
 from geomsup.errors import GeomsupError
 from geomsup.training.checkpoints import Checkpoint, check_belongs
-from geomsup.training.environment import (
-    is_interactive,
-    one_thread,
-    resolve_seed,
-    stop_requests,
-    versions,
-)
-from geomsup.training.settings import positive_number
+from geomsup.training.environment import is_interactive, one_thread, stop_requests, versions
 from geomsup.training.storage import checked_target, read_tensors, write_tensors
+from geomsup.validation import positive_number, seed_number
 
 __all__ = ["train_autoencoders"]
 
@@ -122,7 +116,7 @@ def train_autoencoders(
         raise GeomsupError(f"config must be an AutoencoderConfig, got {type(config).__name__}")
     every = positive_number("checkpoint_seconds", checkpoint_seconds)
     kept = Checkpoint(None if checkpoint is None else checked_target(checkpoint), every)
-    resolved = resolve_seed(seed)
+    resolved = seed_number(seed)
     show_bar = is_interactive() if progress is None else progress
     with (
         one_thread(),

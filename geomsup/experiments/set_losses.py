@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError
 from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem, batch_losses
-from geomsup.training.settings import brief, numbers, one_of, positive_integer
+from geomsup.validation import brief, numbers, one_of, positive_integer
 
 __all__ = ["FeatureSets", "SetOptimum", "best_of_sets", "descend_sets", "set_losses"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from geomsup.errors import GeomsupError, shorten
 from geomsup.training.config import ToyModelConfig
-from geomsup.training.settings import numbers, one_of, positive_integer, positive_number
+from geomsup.validation import numbers, one_of, positive_integer, positive_number
 
 __all__ = ["GATES", "MixtureConfig"]
 

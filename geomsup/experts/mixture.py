@@ -15,7 +15,7 @@ from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.experts.config import GATES
 from geomsup.experts.model import choose
 from geomsup.report import GeometryReport
-from geomsup.training.settings import numbers, one_of
+from geomsup.validation import numbers, one_of
 
 __all__ = ["Mixture", "stored_from"]
 

@@ -22,9 +22,10 @@ from geomsup.experts.model import MixtureModel
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.data import RawUniforms, Sampler, Stream, stream_seed
 from geomsup.training.distributions import make_distribution
-from geomsup.training.environment import is_interactive, one_thread, resolve_seed
+from geomsup.training.environment import is_interactive, one_thread
 from geomsup.training.optim import Adam
 from geomsup.training.state import initial_parameters
+from geomsup.validation import seed_number
 
 __all__ = ["evaluated", "train_mixtures"]
 
@@ -83,7 +84,7 @@ def train_mixtures(
     """
     if not isinstance(config, MixtureConfig):
         raise GeomsupError(f"config must be a MixtureConfig, got {type(config).__name__}")
-    number = resolve_seed(seed)
+    number = seed_number(seed)
     toy = config.toy
     show_bar = is_interactive() if progress is None else progress
     with (

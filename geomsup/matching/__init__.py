@@ -5,20 +5,25 @@ which order, ``fitting`` and ``alignment`` lay one of them over the data, ``evid
 against the ``background``.
 """
 
+from geomsup.matching.alignment import Cloud
 from geomsup.matching.background import Background, background_of
 from geomsup.matching.match import (
     MatchResult,
     ShapeMatch,
+    match_cloud,
     match_directions,
     match_shape,
 )
-from geomsup.matching.posterior import structure_log_evidence
+from geomsup.matching.posterior import Question, structure_log_evidence
 
 __all__ = [
     "Background",
+    "Cloud",
     "MatchResult",
+    "Question",
     "ShapeMatch",
     "background_of",
+    "match_cloud",
     "match_directions",
     "match_shape",
     "structure_log_evidence",

@@ -12,18 +12,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr
 from scipy.optimize import linear_sum_assignment
 
-__all__ = ["Alignment", "Cloud", "Template", "align", "aligned", "fit_rotation"]
+__all__ = ["Alignment", "Cloud", "Template", "align", "aligned", "fit_rotation", "pairs_of"]
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
+# Of so many directions the axes are found by their second moments.
+_MANY = 64
 # Anchor tuples kept after the Gram mismatch, and fits refined after the first assignment.
 _BEAM = 48
 _REFINED = 8
@@ -63,16 +65,53 @@ class Cloud:
         """Take directions as rows, shape (n_vertices, dim)."""
         self.directions = directions
         self.n_vertices, self.dim = directions.shape
-        left, self.singular_values, self.basis = np.linalg.svd(directions, full_matrices=False)
-        # Coordinates in the span; nothing is lost, and the rest is small whatever `dim` is.
-        self.points: Array = left * self.singular_values
         self._anchors: dict[int, tuple[IntArray, Array, Array]] = {}
+        self._within: dict[int, Cloud | None] = {}
+
+    @cached_property
+    def _factors(self) -> tuple[Array, Array, Array]:
+        if not self.dim <= self.n_vertices > _MANY:
+            left, singular_values, basis = np.linalg.svd(self.directions, full_matrices=False)
+            return left * singular_values, singular_values, basis
+        # The axes of many directions cost least from their second moments.  What the squares lose
+        # of the small ones, the turned directions have.
+        basis = np.linalg.eigh(self.directions.T @ self.directions)[1][:, ::-1].T
+        points = self.directions @ basis.T
+        return points, np.linalg.norm(points, axis=0), basis
+
+    @property
+    def points(self) -> Array:
+        """Coordinates in the span; nothing is lost, and the rest is small whatever ``dim`` is."""
+        return self._factors[0]
+
+    @property
+    def singular_values(self) -> Array:
+        """The singular values, greatest first."""
+        return self._factors[1]
+
+    @property
+    def basis(self) -> Array:
+        """Orthonormal rows that span the directions, strongest axis first."""
+        return self._factors[2]
+
+    @cached_property
+    def gram(self) -> Array:
+        """The inner products of the directions."""
+        gram: Array = self.directions @ self.directions.T
+        return gram
 
     @cached_property
     def sorted_gram(self) -> Array:
         """The inner products of distinct directions in ascending order."""
-        gram = self.directions @ self.directions.T
-        return np.sort(gram[np.triu_indices(self.n_vertices, 1)])
+        return np.sort(self.gram[pairs_of(self.n_vertices)])
+
+    def within(self, rank: int) -> Cloud | None:
+        """Return the directions as their strongest axes show them; None if one vanishes there."""
+        if rank not in self._within:
+            inside = self.points[:, :rank]
+            lengths = np.linalg.norm(inside, axis=1, keepdims=True)
+            self._within[rank] = Cloud(inside / lengths) if lengths.min() > 0 else None
+        return self._within[rank]
 
     def anchors(self, rank: int) -> tuple[IntArray, Array, Array]:
         """Return anchor indices, their Gram matrix, and all points in the anchors' frame."""
@@ -80,7 +119,7 @@ class Cloud:
             leading = self.points[:, :rank]
             # Unit vectors tie for the first pivot, and rounding, that is the frame of reference,
             # would decide; a function of the inner products breaks the tie.
-            longer = 1 + _TIE_BREAK * (self.directions @ self.directions.T) ** 4
+            longer = 1 + _TIE_BREAK * self.gram**4
             pivoting = leading.T * longer.mean(axis=1)
             chosen = qr(pivoting, mode="r", pivoting=True, check_finite=False)[1][:rank]
             tuple_points = leading[chosen]
@@ -260,6 +299,12 @@ class Template:
         # The first of each class, in the order given, so that a beam stays sorted by cost.
         first = np.unique(label, return_index=True)[1]
         return np.sort(first).astype(np.intp)
+
+
+@lru_cache(maxsize=64)
+def pairs_of(n: int) -> tuple[IntArray, IntArray]:
+    """Row and column of each pair among n, as `np.triu_indices` has them."""
+    return np.triu_indices(n, 1)
 
 
 def align(cloud: Cloud, template: Template) -> list[Alignment]:

@@ -26,6 +26,7 @@ def systematic_deviation(fit: Fit, cloud: Cloud) -> float:
     where two of these are equal, so are two of its own.  Noise would hardly let so many
     deviations coincide.
     """
+    # An isosceles triangle has two equal deviations by its symmetry alone.
     if cloud.n_vertices < 4:
         return 0.0
     ideal = fit.vertices[fit.alignment.permutation]

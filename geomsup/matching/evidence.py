@@ -26,7 +26,7 @@ they say so, of their ratio to the *background*, independent uniform directions 
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +118,7 @@ def shape_log_evidence(
     kappa = 1 / sigma**2
     stiffness = kappa[:, None] * singular_values[..., None, :]
     result: Array = (
-        n_vertices * _log_peak_density(dim, kappa)
+        n_vertices * _log_peak(dim, sigma)
         - 0.5 * np.asarray(residual)[..., None] * kappa
         + _log_rotation_volume(stiffness, dim)
         + math.log(symmetry_order)
@@ -221,7 +221,7 @@ def generic_log_evidence(points: Array, *, dim: int, sigma: Array) -> tuple[Arra
     for row, r in enumerate(ranks):
         reach = kappa[None, :] * inside[:, r - 1, None]
         projected = reach - kappa - _log_peak_density(r, np.maximum(reach, 1e-3))
-        likelihood = n_vertices * (_log_peak_density(dim, kappa) - log_sphere(r))
+        likelihood = n_vertices * (_log_peak(dim, sigma) - log_sphere(r))
         # Each principal axis can tilt into the m - r directions outside, up to its sign.
         room = _log_stiefel(r, dim) - _log_stiefel(r, r)
         # A tilt of axis i by φ shortens projection k from ρ by φ² x_ki² / 2ρ.
@@ -358,9 +358,10 @@ def _log_rotation_volume(stiffness: Array, dim: int) -> Array:
         Dimension m ≥ r.
     """
     u = 2 * stiffness / dim
-    y = u / (np.hypot(u, 1.0) + 1.0)
+    above = np.hypot(u, 1.0) + 1.0
+    y = u / above
     # 1 - y² without cancellation: y = u / (h + 1) with h² = u² + 1 gives 2 / (h + 1).
-    rest = 2 / (np.hypot(u, 1.0) + 1.0)
+    rest = 2 / above
     rank = stiffness.shape[-1]
     i, j = _upper(rank)
     # 1 - y_i² y_j² = (1 - y_i²) + y_i² (1 - y_j²)
@@ -393,6 +394,18 @@ def _laplace_shortfall(rank: int, dim: int) -> float:
 @cache
 def _upper(rank: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.triu_indices(rank)
+
+
+def _log_peak(dim: int, sigma: Array) -> Array:
+    """Return log C_m(κ) + κ for κ = 1/σ²; nearly always σ is the same grid."""
+    return _log_peak_of(dim, sigma.tobytes())
+
+
+@lru_cache(maxsize=1024)
+def _log_peak_of(dim: int, sigma: bytes) -> Array:
+    peak = _log_peak_density(dim, 1 / np.frombuffer(sigma) ** 2)
+    peak.setflags(write=False)
+    return peak
 
 
 def _log_peak_density(dim: int, kappa: Array) -> Array:

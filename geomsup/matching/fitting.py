@@ -11,15 +11,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.matching.alignment import Alignment, Cloud, Template, align, fit_rotation
+from geomsup.matching.alignment import Alignment, Cloud, Template, align, fit_rotation, pairs_of
 from geomsup.matching.evidence import log_sphere, log_sum, shape_log_evidence
 from geomsup.shapes import Shape, get_shape
 
-__all__ = ["Fit", "PreparedShape", "Setting", "Settings", "lay", "prepared", "shape_log_ratio"]
+__all__ = [
+    "Fit",
+    "PreparedShape",
+    "Setting",
+    "Settings",
+    "lay",
+    "prepared_forms",
+    "shape_log_ratio",
+]
 
 Array = NDArray[np.float64]
 
@@ -60,6 +69,24 @@ class Fit:
     log_evidence: Array
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class _Laid:
+    """A shape laid over a cloud, whatever the noise and the space.
+
+    ``residuals`` and ``singular_values`` are those of all its fits; of a family, of the best
+    parameter and then of the members that mathematics singles out, with the curvature of E/2 in the
+    parameter.
+    """
+
+    alignment: Alignment
+    mirrored: Alignment | None
+    vertices: Array
+    residuals: Array
+    singular_values: Array
+    parameter: float | None = None
+    curvature: float = 0.0
+
+
 class PreparedShape:
     """A shape of the catalogue with its templates, built once."""
 
@@ -78,6 +105,14 @@ class PreparedShape:
             known = sorted({shape.family.default, *shape.family.landmarks.values()})
             self.members = np.array([shape.family.build(value) for value in known])
         self._templates: dict[int, Template] = {}
+        self._laid: WeakKeyDictionary[Cloud, _Laid] = WeakKeyDictionary()
+
+    def laid_over(self, cloud: Cloud) -> _Laid:
+        """Return the shape laid over a cloud; a partition asks first and then the name."""
+        if cloud not in self._laid:
+            lay_over = _laid if self.shape.family is None else _laid_family
+            self._laid[cloud] = lay_over(self, cloud)
+        return self._laid[cloud]
 
     def template_for(self, cloud: Cloud) -> Template:
         """Return the template nearest to the data by its sorted inner products."""
@@ -109,14 +144,24 @@ class PreparedShape:
     @cached_property
     def sorted_grams(self) -> Array:
         """Inner products of distinct vertices, ascending, for each value of the parameter."""
-        upper = np.triu_indices(self.shape.n_vertices, 1)
-        grams = self.stack @ self.stack.transpose(0, 2, 1)
-        return np.sort(grams[:, upper[0], upper[1]], axis=1)
+        return _sorted_grams(self.stack)
+
+    @cached_property
+    def fine(self) -> tuple[Array, Array]:
+        """Sorted inner products and singular values on the finer grid of the parameter."""
+        stack = self.stack if self.shape.family is None else self.fine_stack
+        return _sorted_grams(stack), np.asarray(np.linalg.svd(stack, compute_uv=False), np.float64)
 
     @cached_property
     def spread(self) -> float:
         """Largest spectral norm of the vertex matrix, over the values of the parameter."""
         return float(np.linalg.norm(self.stack, 2, axis=(1, 2)).max())
+
+
+def _sorted_grams(stack: Array) -> Array:
+    """Return the inner products of distinct vertices, ascending, for each member of a stack."""
+    i, j = pairs_of(stack.shape[1])
+    return np.sort((stack @ stack.transpose(0, 2, 1))[:, i, j], axis=1)
 
 
 def _whole(shape: Shape) -> Template | None:
@@ -135,9 +180,9 @@ def _whole(shape: Shape) -> Template | None:
 
 
 @lru_cache(maxsize=1024)
-def prepared(name: str) -> PreparedShape:
-    """Return a shape of the catalogue, prepared for laying over data."""
-    return PreparedShape(get_shape(name))
+def prepared_forms(name: str) -> tuple[PreparedShape, ...]:
+    """Return a shape of the catalogue in each of its forms, prepared for laying over data."""
+    return tuple(PreparedShape(shape) for shape in get_shape(name).in_each_form())
 
 
 def lay(prepared: PreparedShape, cloud: Cloud, sigma: Array, settings: Settings) -> Fit:
@@ -145,36 +190,47 @@ def lay(prepared: PreparedShape, cloud: Cloud, sigma: Array, settings: Settings)
 
     The evidence is the sum over the settings, as a ratio to the background.
     """
-    if prepared.shape.family is not None:
-        return _lay_family(prepared, cloud, sigma, settings)
+    shape, laid = prepared.shape, prepared.laid_over(cloud)
+    residuals, singular = laid.residuals, laid.singular_values
+    if shape.family is None:
+        # Noise lets several permutations fit; each of them speaks for the shape.
+        log_evidence = log_sum(_evidence(shape, cloud, sigma, settings, residuals, singular))
+    else:
+        # Half of the prior is spread over the bounds, half sits on the members that mathematics
+        # singles out (uniform solid, tight frame, Thomson, packing), where learned shapes are
+        # expected.
+        width = shape.family.bounds[1] - shape.family.bounds[0]
+        anywhere = _evidence(
+            shape, cloud, sigma, settings, residuals[0], singular[0], laid.curvature, width
+        )
+        singled_out = _evidence(shape, cloud, sigma, settings, residuals[1:], singular[1:])
+        both = np.logaddexp(anywhere, log_sum(singled_out) - np.log(len(singled_out)))
+        log_evidence = both - np.log(2)
+    return Fit(
+        shape=shape,
+        alignment=laid.alignment,
+        mirrored=laid.mirrored,
+        vertices=laid.vertices,
+        parameter=laid.parameter,
+        log_evidence=log_evidence,
+    )
+
+
+def _laid(prepared: PreparedShape, cloud: Cloud) -> _Laid:
     fits = align(cloud, prepared.template_for(cloud))
     other_hand = [fit for fit in fits if fit.handedness != fits[0].handedness]
-    # Noise lets several permutations fit; each of them speaks for the shape.
-    each = _evidence(
-        prepared.shape,
-        cloud,
-        sigma,
-        settings,
-        np.array([fit.residual for fit in fits]),
-        np.array([fit.singular_values for fit in fits]),
-    )
-    return Fit(
-        shape=prepared.shape,
+    return _Laid(
         alignment=fits[0],
         mirrored=other_hand[0] if other_hand else None,
         vertices=prepared.shape.vertices,
-        parameter=None,
-        log_evidence=log_sum(each),
+        residuals=np.array([fit.residual for fit in fits]),
+        singular_values=np.array([fit.singular_values for fit in fits]),
     )
 
 
-def _lay_family(prepared: PreparedShape, cloud: Cloud, sigma: Array, settings: Settings) -> Fit:
-    """Optimise the parameter with the best permutation, and weigh the whole family.
-
-    Half of the prior is spread over the bounds, half sits on the members that mathematics singles
-    out (uniform solid, tight frame, Thomson, packing), where learned shapes are expected.
-    """
-    shape, family = prepared.shape, prepared.shape.family
+def _laid_family(prepared: PreparedShape, cloud: Cloud) -> _Laid:
+    """Optimise the parameter with the best permutation."""
+    family = prepared.shape.family
     assert family is not None
     fits = align(cloud, prepared.template_for(cloud))
     permutations = np.array([fit.permutation for fit in fits])
@@ -187,12 +243,7 @@ def _lay_family(prepared: PreparedShape, cloud: Cloud, sigma: Array, settings: S
     residuals, rotations, singular = fit_rotation(
         cloud, np.concatenate([vertices[None], prepared.members])[:, permutation]
     )
-    width = family.bounds[1] - family.bounds[0]
-    anywhere = _evidence(shape, cloud, sigma, settings, residuals[0], singular[0], curvature, width)
-    singled_out = _evidence(shape, cloud, sigma, settings, residuals[1:], singular[1:])
-    log_evidence = np.logaddexp(anywhere, log_sum(singled_out) - np.log(len(singled_out)))
-    return Fit(
-        shape=shape,
+    return _Laid(
         alignment=Alignment(
             residual=float(residuals[0]),
             permutation=permutation,
@@ -201,8 +252,10 @@ def _lay_family(prepared: PreparedShape, cloud: Cloud, sigma: Array, settings: S
         ),
         mirrored=None,
         vertices=vertices,
+        residuals=residuals,
+        singular_values=singular,
         parameter=parameter,
-        log_evidence=log_evidence - np.log(2),
+        curvature=curvature,
     )
 
 

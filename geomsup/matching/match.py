@@ -30,11 +30,11 @@ from geomsup.matching.evidence import (
     marginalise,
     noise_grid,
 )
-from geomsup.matching.fitting import Fit, PreparedShape, Setting, lay, prepared
-from geomsup.matching.posterior import posterior
+from geomsup.matching.fitting import Fit, PreparedShape, Setting, lay, prepared_forms
+from geomsup.matching.posterior import Question, posterior
 from geomsup.shapes import Shape, get_shape
 
-__all__ = ["MatchResult", "ShapeMatch", "match_directions", "match_shape"]
+__all__ = ["MatchResult", "ShapeMatch", "match_cloud", "match_directions", "match_shape"]
 
 Array = NDArray[np.float64]
 # A shape that no noise lays over the directions has no evidence; JSON knows no infinity.
@@ -199,12 +199,22 @@ def match_directions(
     >>> result.candidates[0].shape
     'pentagon'
     """
-    cloud = Cloud(directions)
-    held = background or background_of(directions.T)
-    found = posterior(cloud, held, noise_grid(noise), at_least=2)
+    return match_cloud(
+        Cloud(directions),
+        background=background or background_of(directions.T),
+        noise=noise,
+        max_candidates=max_candidates,
+    )
+
+
+def match_cloud(
+    cloud: Cloud, *, background: Background, noise: float | None, max_candidates: int
+) -> MatchResult:
+    """Compare directions as in :func:`match_directions`, with what is already known of them."""
+    found = posterior(Question(cloud, background, noise_grid(noise)), at_least=2)
     log_weights = marginalise(found.log_terms)
     probabilities = np.exp(log_weights - log_sum(log_weights))
-    if cloud.n_vertices == 1 or held.dim == 1:
+    if cloud.n_vertices == 1 or background.dim == 1:
         # A single direction has its one name for certain, and so have two on one line.
         probabilities = np.array([0.0, 1.0])
     order = np.argsort(-log_weights[1:], kind="stable")[: max(2, max_candidates)]
@@ -272,9 +282,11 @@ def match_shape(directions: object, shape: str | Shape, *, feature_axis: int = 0
     dim = background_of(cloud.directions.T).dim
     settings = (Setting(dim, 0.0, loosest_noise(dim)),)
     # The vertices that were given count, not those that the catalogue has under their name.
-    ready = PreparedShape(shape) if isinstance(shape, Shape) else prepared(named.name)
-    fit = lay(ready, cloud, noise_grid(None), settings)
-    return _as_match(fit, cloud, dim, 1.0)
+    own = isinstance(shape, Shape)
+    forms = map(PreparedShape, named.in_each_form()) if own else prepared_forms(named.name)
+    fits = [lay(form, cloud, noise_grid(None), settings) for form in forms]
+    best = max(fits, key=lambda fit: float(marginalise(fit.log_evidence)))
+    return _as_match(best, cloud, dim, 1.0)
 
 
 def _as_match(fit: Fit, cloud: Cloud, dim: int, probability: float) -> ShapeMatch:

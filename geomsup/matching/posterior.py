@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.matching.alignment import Cloud
 from geomsup.matching.background import Background
-from geomsup.matching.candidates import candidate_set
+from geomsup.matching.candidates import MAX_VERTICES, CandidateSet, candidate_set
 from geomsup.matching.deviation import systematic_deviation
 from geomsup.matching.evidence import log_sphere, log_sum, marginalise, paired_log_evidence
-from geomsup.matching.fitting import Fit, Setting
+from geomsup.matching.fitting import Fit, Setting, Settings
 from geomsup.matching.spaces import (
     LIKELY,
     evenness,
@@ -22,7 +23,7 @@ from geomsup.matching.spaces import (
     with_prior,
 )
 
-__all__ = ["Posterior", "posterior", "structure_log_evidence"]
+__all__ = ["Posterior", "Question", "posterior", "structure_log_evidence"]
 
 Array = NDArray[np.float64]
 
@@ -45,52 +46,87 @@ class Posterior:
     dim: int
 
 
-def posterior(
-    cloud: Cloud,
-    background: Background,
-    sigma: Array,
-    *,
-    at_least: int = 0,
-    composites: bool = True,
-    least: float = -np.inf,
-) -> Posterior:
-    """Weigh shapes and "irregular", as ratios to the background.
+class Question:
+    """Which shape, if any, some directions form, and what is known before one is laid over them.
 
     ``composites=False`` asks for a part of a matrix: composites are left out, and so are directions
     that are more nearly orthogonal than the background, which form no part by themselves.
+    """
+
+    def __init__(
+        self, cloud: Cloud, background: Background, sigma: Array, *, composites: bool = True
+    ) -> None:
+        self.cloud, self.background, self.sigma = cloud, background, sigma
+        self.composites = composites
+        n = cloud.n_vertices
+        largest = background.largest if composites else background.dim
+        spaces, self.by_noise = spaces_of(cloud, background, sigma, largest)
+        self.spaces = with_prior(spaces, background)
+        # Nothing competes for the name of more directions than any shape has.
+        paired = composites and n <= MAX_VERTICES
+        self.rivals = _irregular(cloud, background, self.spaces, sigma, paired=paired)
+        self.prior = _generic_prior(n, part=n < background.n_directions)
+
+    @cached_property
+    def views(self) -> list[tuple[CandidateSet, Cloud, Settings]]:
+        """The shapes that compete, with the directions and spaces that they compete in."""
+        n = self.cloud.n_vertices
+        return [
+            (candidate_set(n, min(settings[0].dim, seen.dim)), seen, settings)
+            for seen, settings in views_of(self.cloud, self.spaces)
+        ]
+
+    @cached_property
+    def orthogonality(self) -> float:
+        """What speaks for directions that stand each alone, in nats over the background."""
+        return orthogonality(self.cloud, self.background)
+
+    def can_reach(self, least: float) -> bool:
+        """Tell whether a part of a matrix may have so much log evidence over the background."""
+        wanted = least + self.orthogonality
+        most = float(np.log(self.prior) + log_sum(self.rivals))
+        if most >= wanted:
+            return True
+        for contenders, seen, settings in self.views:
+            if contenders.shapes:
+                ceilings = contenders.ceilings(seen, self.sigma, settings) + contenders.log_prior
+                most = float(np.logaddexp(most, log_sum(ceilings)))
+        return most >= wanted
+
+
+def posterior(question: Question, *, at_least: int = 0, least: float = -np.inf) -> Posterior:
+    """Weigh shapes and "irregular", as ratios to the background.
+
     ``at_least`` and ``least`` are the number of shapes to lay over whatever they promise, and the
     evidence that others must promise.
     """
-    n = cloud.n_vertices
-    largest = background.largest if composites else background.dim
-    spaces, by_noise = spaces_of(cloud, background, sigma, largest)
-    spaces = with_prior(spaces, background)
+    spaces, by_noise, sigma = question.spaces, question.by_noise, question.sigma
+    n, dim = question.cloud.n_vertices, question.background.dim
     ratios = np.array([space.log_ratio for space in spaces])
     best = int(np.argmax(ratios))
-    rivals = _irregular(cloud, background, spaces, sigma, paired=composites)
     terms: dict[str, Array] = {}
     fits: dict[str, Fit] = {}
-    leader = max(float(rivals.max()), least)
-    for seen, settings in views_of(cloud, spaces):
-        contenders = candidate_set(n, min(settings[0].dim, seen.dim))
+    leader = max(float(question.rivals.max()), least)
+    for contenders, seen, settings in question.views:
         for k, fit in contenders.lay(
-            seen, sigma, settings, at_least=at_least, floor=leader, composites=composites
+            seen, sigma, settings, at_least=at_least, floor=leader, composites=question.composites
         ):
             leader = max(leader, float(marginalise(fit.log_evidence)))
             name = fit.shape.name
             term = fit.log_evidence + systematic_deviation(fit, seen) + contenders.log_prior[k]
             terms[name] = np.logaddexp(terms.get(name, -np.inf), term)
             fits.setdefault(name, fit)
-    prior = _generic_prior(n, part=n < background.n_directions)
-    irregular = np.full(len(sigma), np.log(prior) + log_sum(rivals))
+    irregular = np.full(len(sigma), np.log(question.prior) + log_sum(question.rivals))
     if best < len(by_noise):
         irregular = irregular + by_noise[best] - marginalise(by_noise[best])
     # Noise is measured where the directions are whole.
-    whole = [space for space in spaces if space.dim >= min(n, background.dim)]
+    whole = [space for space in spaces if space.dim >= min(n, dim)]
     return Posterior(
         fits=list(fits.values()),
-        log_terms=np.array([irregular, *(np.log1p(-prior) + terms[name] for name in fits)]),
-        generic_rank=min(spaces[best].dim, n, background.dim),
+        log_terms=np.array(
+            [irregular, *(np.log1p(-question.prior) + terms[name] for name in fits)]
+        ),
+        generic_rank=min(spaces[best].dim, n, dim),
         dim=max(whole, key=lambda space: space.log_ratio).dim,
     )
 
@@ -114,18 +150,14 @@ def _irregular(
 
 
 def structure_log_evidence(
-    directions: Array, background: Background, sigma: Array, *, floor: float = -np.inf
+    question: Question, *, floor: float = -np.inf
 ) -> tuple[int, Array, bool]:
     """Return the most probable rank of some directions and their evidence over the background.
 
     Parameters
     ----------
-    directions : ndarray of shape (n_vertices, dim)
-        Unit vectors as rows.
-    background : Background
-        The independent directions that they are held against.
-    sigma : ndarray of shape (n_sigma,)
-        Noise scales in radians.
+    question : Question
+        What is asked of a part of a matrix.
     floor : float
         Log evidence of interest: shapes that cannot reach it are not laid over.
 
@@ -142,15 +174,14 @@ def structure_log_evidence(
     shaped : bool
         Whether a shape of the catalogue is likelier than "irregular" and all other shapes.
     """
-    cloud = Cloud(directions)
-    weighed = posterior(cloud, background, sigma, composites=False, least=floor)
+    weighed = posterior(question, least=floor)
     rank = weighed.generic_rank
     log_weights = marginalise(weighed.log_terms)
     best = int(np.argmax(log_weights))
     if best > 0:
         rank = weighed.fits[best - 1].shape.dim
     # What the noise is, the likeliest explanation tells: its rank goes with it.
-    total = log_sum(log_weights) - orthogonality(cloud, background)
+    total = log_sum(log_weights) - question.orthogonality
     return rank, weighed.log_terms[best] - log_weights[best] + total, best > 0
 
 

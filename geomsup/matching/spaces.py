@@ -91,11 +91,10 @@ def evenness(cloud: Cloud, space: Setting, sigma: Array) -> float:
     # One more direction than dimensions is a tight frame as a simplex alone.
     if dim < 2 or not dim + 2 <= n <= MAX_VERTICES:
         return 0.0
-    inside = cloud.points[:, :dim]
-    lengths = np.linalg.norm(inside, axis=1, keepdims=True)
-    if lengths.min() == 0 or inside.shape[1] < dim:
+    inside = cloud.within(dim)
+    if inside is None or inside.dim < dim:
         return 0.0
-    even = float(marginalise(evenness_log_ratio(inside / lengths, sigma)))
+    even = float(marginalise(evenness_log_ratio(inside.directions, sigma)))
     return float(np.logaddexp(np.log1p(-_EVEN_SHARE), np.log(_EVEN_SHARE) + even))
 
 
@@ -112,11 +111,9 @@ def views_of(cloud: Cloud, spaces: list[Setting]) -> list[tuple[Cloud, tuple[Set
     whole = tuple(space for space in worth if space.dim >= last) or (spaces[-1],)
     views = [(cloud, whole)]
     for space in sorted(worth, key=lambda space: -space.log_ratio):
-        if space.dim < last:
-            inside = cloud.points[:, : space.dim]
-            lengths = np.linalg.norm(inside, axis=1, keepdims=True)
-            if lengths.min() > 0:
-                views.append((Cloud(inside / lengths), (space,)))
+        inside = cloud.within(space.dim) if space.dim < last else None
+        if inside is not None:
+            views.append((inside, (space,)))
     return views
 
 

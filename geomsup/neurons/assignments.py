@@ -26,9 +26,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.errors import GeomsupError, GeomsupWarning, counted
 from geomsup.neurons.codes import NeuronCode, codes_of
-from geomsup.training.settings import brief, counted, numbers, positive_integer, yes_or_no
+from geomsup.validation import brief, numbers, positive_integer, yes_or_no
 from geomsup.weights import as_weights
 
 __all__ = ["SIDES", "Kind", "NeuronReport", "layer_of", "neuron_report", "side_gains"]

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 from geomsup.neurons.assignments import SIDES, layer_of, neuron_report
-from geomsup.training.settings import positive_number, whole_number
+from geomsup.validation import positive_number, whole_number
 
 __all__ = ["Motif", "MotifReport", "asymmetric_motifs"]
 

@@ -26,7 +26,6 @@ __all__ = [
     "POINTS_PER_INCH",
     "axes_for",
     "axes_size",
-    "checked_count",
     "checked_matrix",
     "checked_pair",
     "checked_report",
@@ -76,17 +75,6 @@ def checked_pair(W: object, report: object, feature_axis: int = -1) -> tuple[Arr
             f"is on {known.n_features} in {known.n_hidden}; pass {cure}"
         )
     return weights, known
-
-
-def checked_count(value: object, name: str, upper: int | None = None) -> int:
-    """Return a whole number in [0, upper), or say what came instead."""
-    if upper == 0:
-        raise GeomsupError(f"{name}={value!r} cannot be chosen, because there is none")
-    bounds = "≥ 0" if upper is None else f"in 0 … {upper - 1}"
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < 0 or (upper is not None and value >= upper):  # type: ignore[operator]
-        raise GeomsupError(f"{name} must be a whole number {bounds}, got {value!r}")
-    return int(value)  # type: ignore[call-overload, no-any-return]
 
 
 def axes_for(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
-from geomsup.plotting.canvas import axes_for, axes_size, checked_count, checked_report, note
+from geomsup.plotting.canvas import axes_for, axes_size, checked_report, note
 from geomsup.plotting.packing import (
     NODE,
     Packing,
@@ -34,6 +34,7 @@ from geomsup.plotting.style import (
     unstructured,
 )
 from geomsup.report import ComponentReport, GeometryReport
+from geomsup.validation import random_generator, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,12 +105,12 @@ def plot_interference_graph(
     ['digon']
     """
     known = checked_report(report)
-    least = checked_count(min_degree, "min_degree")
+    least = whole_number("min_degree", min_degree, 0)
     if color_by not in ("dimensionality", "name"):
         raise GeomsupError(f"color_by must be 'dimensionality' or 'name', got {color_by!r}")
     every = [c for c in known.components if _visible(known, c, least).any()]
     drawn = _with_room(every)
-    pieces = _pieces(known, drawn, least, _generator(seed), labels)
+    pieces = _pieces(known, drawn, least, random_generator(seed), labels)
     axes: Axes = axes_for(ax, figsize=_figure_size(pieces))
     if not pieces:
         note(axes, _why_empty(known, every, least))
@@ -146,12 +147,6 @@ def plot_interference_graph(
         remarks.append(f"{loose:,} unstructured features not drawn")
     _draw_legend(axes, known, color_by, remarks)
     return axes
-
-
-def _generator(seed: int | np.random.Generator | None) -> np.random.Generator:
-    if seed is None or isinstance(seed, np.random.Generator):
-        return np.random.default_rng(seed)
-    return np.random.default_rng(checked_count(seed, "seed"))
 
 
 def _visible(

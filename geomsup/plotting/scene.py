@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
-from geomsup.plotting.canvas import checked_count
 from geomsup.plotting.style import (
     PALETTE,
     UNSTRUCTURED,
@@ -23,6 +22,7 @@ from geomsup.plotting.style import (
 )
 from geomsup.plotting.wireframe import Wireframe, wireframe
 from geomsup.report import ComponentReport, GeometryReport
+from geomsup.validation import brief, whole_number
 
 __all__ = ["Family", "Ghost", "Scene", "bare_scene", "report_scene"]
 
@@ -99,7 +99,9 @@ def report_scene(
         chosen, basis = list(report.components), np.eye(n_hidden)
         dropped = tuple(np.flatnonzero(~report.represented).tolist())
     else:
-        number = checked_count(component, "component", len(report.components))
+        if not report.components:
+            raise GeomsupError(f"component={brief(component)} cannot be chosen: there is none")
+        number = whole_number("component", component, 0, len(report.components) - 1)
         one = report.components[number]
         if one.rank > 3:
             raise GeomsupError(

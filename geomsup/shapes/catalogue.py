@@ -9,7 +9,6 @@ are one shape, the octahedron, and every sum has exactly one canonical name.
 from __future__ import annotations
 
 import difflib
-import operator
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -29,6 +28,7 @@ from geomsup.shapes.recipes import (
 )
 from geomsup.shapes.thomson import NAME_PATTERN, optimum_called, unnamed_optima
 from geomsup.shapes.vacant import vacant_recipes
+from geomsup.validation import whole_number
 
 __all__ = ["composite_name", "get_shape", "list_shapes"]
 
@@ -118,7 +118,7 @@ def list_shapes(n_vertices: int | None = None, dim: int | None = None) -> tuple[
 
     Examples
     --------
-    >>> [shape.name for shape in list_shapes(5) if shape.vacant_of is None]
+    >>> [shape.name for shape in list_shapes(5) if not shape.rare]
     ['pentagon', 'square pyramid', 'triangular bipyramid', '4-simplex']
     >>> [shape.name for shape in list_shapes(n_vertices=27, dim=6)]
     ['Schläfli 27']
@@ -208,18 +208,7 @@ def _series_of(n_vertices: int) -> Iterator[Recipe]:
 
 
 def _size(value: int | None, argument: str) -> int | None:
-    if value is None:
-        return None
-    try:
-        size = operator.index(value)
-    except TypeError:
-        size = 0
-    if size < 1 or isinstance(value, bool):
-        raise GeomsupError(
-            f"expected {argument} to be a positive integer, got {_shown(value)}; "
-            "leave it out to list all sizes"
-        )
-    return size
+    return None if value is None else whole_number(argument, value, 1, None)
 
 
 def _normalised(name: str) -> str:

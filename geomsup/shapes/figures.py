@@ -4,17 +4,19 @@ Members of the endless series are listed as far as the field gives them names of
 the first nameless one of each); the rest are made when asked for.  Shapes with a free parameter
 carry the landmark that fixes their default: prisms the uniform solid, antiprisms the tight frame,
 capped ones the least Coulomb energy, which for the tricapped triangular prism and the bicapped
-square antiprism is the Thomson optimum of nine and ten points.
+square antiprism is the Thomson optimum of nine and ten points.  Where Johnson's solid of the same
+name is another arrangement, it is one of the shape's forms.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
-from geomsup.shapes import codes, solids, universal
+from geomsup.shapes import codes, johnson, solids, universal
 from geomsup.shapes.constructors import FloatArray
 from geomsup.shapes.families import CappedRings, capped_family
 from geomsup.shapes.recipes import Recipe, series_recipe, sum_recipe
@@ -25,6 +27,7 @@ __all__ = ["CODES", "FIGURES"]
 _COXETER = "Coxeter 1973, Regular Polytopes"
 _UNIFORM = "Coxeter, Longuet-Higgins and Miller 1954, Uniform polyhedra"
 _JOHNSON = "Johnson 1966, Convex polyhedra with regular faces"
+_SHAPE = "Llunell et al. 2013, SHAPE 2.1"
 _ELHAGE = "Elhage et al. 2022, Toy Models of Superposition"
 _COHN_KUMAR = "Cohn and Kumar 2007, Universally optimal distribution of points on spheres"
 _CONWAY_SLOANE = "Conway and Sloane 1999, Sphere Packings, Lattices and Groups"
@@ -68,6 +71,7 @@ def _fixed(
     source: str,
     *synonyms: str,
     chiral: bool = False,
+    rare: bool = False,
 ) -> Recipe:
     return Recipe(
         name=name,
@@ -78,6 +82,7 @@ def _fixed(
         synonyms=synonyms,
         source=source,
         chiral=chiral,
+        rare=rare,
     )
 
 
@@ -288,12 +293,53 @@ _WHOLE: tuple[Recipe, ...] = (
     _fixed("E8 roots", 240, 8, 696729600, codes.e8_roots, _COHN_KUMAR, "4_21", "Gosset 240"),
     _twice(_TRIANGLE, "3-3 duopyramid"),
     _twice(_PENTAGON, "5-5 duopyramid"),
+    _fixed(
+        "spherical square pyramid",
+        5,
+        3,
+        8,
+        solids.spherical_square_pyramid,
+        f"{_SHAPE} (SPY-5)",
+        rare=True,
+    ),
+    _fixed("capped cube", 9, 3, 8, solids.capped_cube, f"{_SHAPE} (CCU-9)", rare=True),
+    _fixed("muffin", 9, 3, 2, solids.muffin, f"{_SHAPE} (MFF-9)", rare=True),
+    _fixed("sphenocorona", 10, 3, 4, johnson.sphenocorona, f"{_JOHNSON} (J86)", rare=True),
+    _fixed(
+        "augmented sphenocorona",
+        11,
+        3,
+        2,
+        johnson.augmented_sphenocorona,
+        f"{_JOHNSON} (J87)",
+        rare=True,
+    ),
 )
 
+# Johnson's solids whose names the table has for another arrangement, as they are seen from their
+# mean, and the capped cube from the centre of the cube.
+_FORMS: dict[str, dict[str, Callable[[], FloatArray]]] = {
+    "capped triangular prism": {"J49": partial(johnson.augmented_prism, 1)},
+    "triangular dodecahedron": {"J84": johnson.snub_disphenoid},
+    "bicapped triangular prism": {"J50": partial(johnson.augmented_prism, 2)},
+    "capped square antiprism": {"J10": partial(johnson.capped, 4, twisted=True)},
+    "capped cube": {
+        "J8": partial(johnson.capped, 4, twisted=False),
+        "J8 from the cube": partial(johnson.capped, 4, twisted=False, centred=True),
+    },
+    "vacant icosahedron": {"J11": partial(johnson.capped, 5, twisted=True)},
+}
+
+
+def _in_all_forms(recipe: Recipe) -> Recipe:
+    forms = tuple(_FORMS.get(recipe.name, {}).items())
+    return dataclasses.replace(recipe, forms=forms) if forms else recipe
+
+
 #: Every named shape, in the order in which the documentation lists them, vacant ones last.
-FIGURES: tuple[Recipe, ...] = (
-    *_WHOLE,
-    *(vacant for whole in _WHOLE for vacant in vacant_recipes(whole)),
+FIGURES: tuple[Recipe, ...] = tuple(
+    _in_all_forms(recipe)
+    for recipe in (*_WHOLE, *(vacant for whole in _WHOLE for vacant in vacant_recipes(whole)))
 )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -102,6 +102,12 @@ class Shape:
         The one-parameter family through the shape, if it has one.
     vacant_of : str or None
         Name of the figure that the shape is, but for one missing vertex.
+    rare : bool
+        Whether the shape is expected far less than others: a vacant one, or one that only a list
+        of polyhedra knows.
+    forms : mapping of str to ndarray of shape (n_vertices, dim)
+        Other arrangements of the same name and the same symmetry, as unit rows: that of regular
+        faces, seen from its mean, where the shape's own lies on one sphere.
 
     Raises
     ------
@@ -127,6 +133,8 @@ class Shape:
     chiral: bool = False
     family: ShapeFamily | None = None
     vacant_of: str | None = None
+    rare: bool = False
+    forms: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         vertices = np.array(self.vertices, dtype=np.float64)
@@ -153,6 +161,10 @@ class Shape:
             ) from None
         vertices.setflags(write=False)
         object.__setattr__(self, "vertices", vertices)
+        forms = {name: np.array(rows, dtype=np.float64) for name, rows in self.forms.items()}
+        for rows in forms.values():
+            rows.setflags(write=False)
+        object.__setattr__(self, "forms", forms)
 
     @property
     def n_vertices(self) -> int:
@@ -207,6 +219,14 @@ class Shape:
     def _pair_cosines(self) -> FloatArray:
         return np.asarray(self.gram[np.triu_indices(self.n_vertices, k=1)])
 
+    def in_each_form(self) -> tuple[Shape, ...]:
+        """The shape itself, and a rare one of the same name for each of its other forms."""
+        others = (
+            replace(self, vertices=rows, family=None, vacant_of=None, forms={}, rare=True)
+            for rows in self.forms.values()
+        )
+        return (self, *others)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON."""
         return {
@@ -225,6 +245,8 @@ class Shape:
             "factors": list(self.factors),
             "family": None if self.family is None else self.family.to_dict(),
             "vacant_of": self.vacant_of,
+            "rare": self.rare,
+            "forms": {name: vertices.tolist() for name, vertices in self.forms.items()},
             "source": self.source,
         }
 
@@ -254,6 +276,8 @@ class Shape:
                 (f"  {name}", f"{value:.4f} {unit}")
                 for name, value in self.family.landmarks.items()
             ]
+        if self.forms:
+            rows.append(("other forms", ", ".join(self.forms)))
         if self.synonyms:
             rows.append(("also called", ", ".join(self.synonyms)))
         rows.append(("source", self.source))

@@ -91,7 +91,7 @@ class Recipe:
 
     Parameters
     ----------
-    name, symmetry_order, synonyms, source, factors, chiral, vacant_of
+    name, symmetry_order, synonyms, source, factors, chiral, vacant_of, rare
         As in :class:`~geomsup.shapes.polytopes.Shape`.
     n_vertices, dim : int
         Size of the vertices.
@@ -99,6 +99,8 @@ class Recipe:
         Returns the vertices, ndarray of shape (n_vertices, dim).
     family : callable or None
         Returns the one-parameter family, which then supplies the vertices.
+    forms : tuple of (str, callable)
+        Names of other forms, and functions that return their vertices.
 
     Examples
     --------
@@ -120,6 +122,8 @@ class Recipe:
     factors: tuple[str, ...] = ()
     chiral: bool = False
     vacant_of: str | None = None
+    rare: bool = False
+    forms: tuple[tuple[str, Callable[[], FloatArray]], ...] = ()
 
     @property
     def irreducible(self) -> bool:
@@ -147,6 +151,8 @@ class Recipe:
             chiral=self.chiral,
             family=family,
             vacant_of=self.vacant_of,
+            rare=self.rare,
+            forms={name: coordinates() for name, coordinates in self.forms},
         )
 
 

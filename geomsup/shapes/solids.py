@@ -1,36 +1,44 @@
 """Three-dimensional shapes without a free parameter.
 
-Coordinates are the classical ones wherever there are any.  Two shapes have a symmetry too low to
-fix their vertices, so a principle picks them: the capped octahedron is the best packing of seven
-points (it has a closed form), the triangular dodecahedron is the configuration of least Coulomb
-energy among those of its symmetry D2d (it is a saddle among all configurations, whose minimum is
-the square antiprism; its two angles come from Newton's method, not from a table).
+Coordinates are the classical ones wherever there are any.  Some shapes have a symmetry too low to
+fix their vertices, so a principle picks them.  The capped octahedron is the best packing of seven
+points, the capped cube that of nine among those of its symmetry; the least distances of the muffin
+are equal; the directions of the spherical square pyramid sum to zero.  The triangular dodecahedron
+is the configuration of least Coulomb energy among those of its symmetry D2d (it is a saddle among
+all configurations, whose minimum is the square antiprism; its two angles come from Newton's
+method, not from a table).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.shapes.constructors import FloatArray, polygon, signed_points, unit_rows
+from geomsup.shapes.constructors import FloatArray, orthoplex, polygon, signed_points, unit_rows
 from geomsup.shapes.families import coulomb_energy
 
 __all__ = [
     "anticuboctahedron",
+    "capped_cube",
     "capped_octahedron",
     "cuboctahedron",
     "dodecahedron",
     "icosahedron",
+    "muffin",
     "snub_cube",
+    "spherical_square_pyramid",
     "triangular_dodecahedron",
     "truncated_tetrahedron",
 ]
 
 GOLDEN = (1.0 + math.sqrt(5.0)) / 2.0
 
+# The cosine between neighbours in a pentagon.
+_FIFTH = math.cos(math.radians(72.0))
 _COMPLEX_STEP = 1e-30
 _HESSIAN_STEP = 1e-4
 
@@ -146,6 +154,82 @@ def capped_octahedron() -> FloatArray:
     rings = [
         np.column_stack([math.sqrt(1.0 - z * z) * hexagon[start::2], np.full(3, z)])
         for start, z in ((0, upper), (1, lower))
+    ]
+    return np.vstack([[[0.0, 0.0, 1.0]], *rings])
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function that rises from below zero to above it is zero, to the last bit."""
+    while low < (middle := 0.5 * (low + high)) < high:
+        if function(middle) < 0:
+            low = middle
+        else:
+            high = middle
+    return middle
+
+
+def _square(height: float) -> FloatArray:
+    return np.column_stack(
+        [math.sqrt(1.0 - height * height) * orthoplex(2), np.full(4, height)],
+    )
+
+
+def spherical_square_pyramid() -> FloatArray:
+    """A pole and a square so far below the equator that all sum to zero, ndarray of shape (5, 3).
+
+    Examples
+    --------
+    >>> np.degrees(np.arccos(spherical_square_pyramid()[:, 2])).round(2).tolist()
+    [0.0, 104.48, 104.48, 104.48, 104.48]
+    """
+    return np.vstack([[[0.0, 0.0, 1.0]], _square(-0.25)])
+
+
+def capped_cube() -> FloatArray:
+    """A pole over two squares that lie over one another, as far apart as can be, shape (9, 3).
+
+    Notes
+    -----
+    The upper square lies at the smallest angle δ from the pole, the lower one at δ below the
+    upper, and its sides are δ too: cos δ = t² with 2t³ − 2t² + 2t = 1, at the heights t² and −t.
+
+    Examples
+    --------
+    >>> capped_cube()[[0, 1, 5], 2].round(4).tolist()
+    [1.0, 0.4196, -0.6478]
+    """
+    t = _root(lambda t: 2.0 * t * (t * t - t + 1.0) - 1.0, 0.0, 1.0)
+    return np.vstack([[[0.0, 0.0, 1.0]], _square(t * t), _square(-t)])
+
+
+def muffin() -> FloatArray:
+    """A pole, a pentagon a little above the equator and a triangle below, ndarray of shape (9, 3).
+
+    Notes
+    -----
+    A vertex of the triangle lies below one of the pentagon.  The sides of both are as long as the
+    ways from the other two of the triangle to the nearest of the pentagon.
+
+    Examples
+    --------
+    >>> np.degrees(np.arcsin(muffin()[[0, 1, 6], 2])).round(2).tolist()
+    [90.0, 9.05, -47.91]
+    """
+
+    def triangle_height(height: float) -> float:
+        side = _FIFTH + (1.0 - _FIFTH) * height * height
+        return -math.sqrt((side + 0.5) / 1.5)
+
+    def gap(height: float) -> float:
+        side = _FIFTH + (1.0 - _FIFTH) * height * height
+        low = triangle_height(height)
+        radii = math.sqrt((1.0 - height * height) * (1.0 - low * low))
+        return side - height * low - math.cos(math.radians(48.0)) * radii
+
+    height = _root(gap, 0.0, 0.5)
+    rings = [
+        np.column_stack([math.sqrt(1.0 - z * z) * polygon(k), np.full(k, z)])
+        for k, z in ((5, height), (3, triangle_height(height)))
     ]
     return np.vstack([[[0.0, 0.0, 1.0]], *rings])
 

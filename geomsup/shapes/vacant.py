@@ -12,7 +12,8 @@ What is left out, and why:
 
 * simplices, and polygons of fewer than five vertices: a simplex without a vertex is linearly
   independent directions that lean away from one another, as independent noise does, and two
-  directions at 120° are a pair at any angle;
+  directions at 120° are a pair at any angle.  The three directions that a tetrahedron leaves, as
+  the bonds of ammonia, are a figure of chemistry all the same;
 * orthogonal sums: a hole in a sum is a hole in one of its factors, and factors are components of
   their own ("vacant pentagon ⊕ digon" can be asked for).  An orthoplex without a vertex is a sum,
   "octahedron ⊕ monosemantic" for the 16-cell, and keeps that name;
@@ -20,7 +21,8 @@ What is left out, and why:
 * Thomson optima without another name: they are what repulsion makes of so many points and what
   is left of one is no optimum, their symmetry is low (most have no map but the identity or one
   half turn, hence dozens of different holes each), and at noise the hole of N points and the
-  optimum of N − 1 are hardly two arrangements.
+  optimum of N − 1 are hardly two arrangements;
+* rare figures, whose vacant ones would be rarer still.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from geomsup.shapes.recipes import Recipe
 
 __all__ = ["vacant_recipes"]
 
-_FEWEST = 5
+_FEWEST = 4
 
 
 class _Hole(NamedTuple):
@@ -95,8 +97,8 @@ def vacant_recipes(whole: Recipe) -> Iterator[Recipe]:
     >>> list(vacant_recipes(series_recipe("simplex", 7)))
     []
     """
-    simplex = whole.n_vertices == whole.dim + 1
-    if whole.n_vertices < _FEWEST or simplex or whole.factors or whole.vacant_of:
+    simplex = whole.n_vertices == whole.dim + 1 > _FEWEST
+    if whole.n_vertices < _FEWEST or simplex or whole.factors or whole.rare:
         return
     alike = _Hole("", 0, whole.symmetry_order // whole.n_vertices, chiral=whole.chiral)
     for hole in _HOLES.get(whole.name, (alike,)):
@@ -118,6 +120,7 @@ def _without(whole: Recipe, hole: _Hole) -> Recipe:
         source=f"the {whole.name} without a vertex; {whole.source}",
         chiral=hole.chiral,
         vacant_of=whole.name,
+        rare=True,
     )
 
 

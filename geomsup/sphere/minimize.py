@@ -20,6 +20,7 @@ from geomsup.progress import bar
 from geomsup.sphere.energies import MAX_POINTS
 from geomsup.sphere.kernels import checked_power, power_text
 from geomsup.sphere.search import Found, Search
+from geomsup.validation import positive_integer, random_generator
 
 __all__ = ["EnergyMinimum", "MinimizedEnergy", "checked_size", "minimize_energy"]
 
@@ -228,14 +229,14 @@ def minimize_energy(
     """
     n_points, dim, power = checked_size(n_points, dim, s)
     if n_starts is not None:
-        n_starts = _checked_count(n_starts, "n_starts")
+        n_starts = positive_integer("n_starts", n_starts)
     if target is not None and not _is_real(target):
         raise GeomsupError(f"expected target as a number, got {shorten(target)}")
     search = Search(
         n_points=n_points,
         dim=dim,
         power=power,
-        rng=_generator(seed),
+        rng=random_generator(seed),
         target=-math.inf if target is None else float(target),
     )
     if n_points > 1 and dim == 1:
@@ -327,7 +328,7 @@ def _run(search: Search, n_starts: int | None) -> None:
 def checked_size(n_points: object, dim: object, s: object) -> tuple[int, int, float]:
     """Number of points, dimension and exponent (0.0 for "log"); or one clear error."""
     power = checked_power(s)
-    count, space = _checked_count(n_points, "n_points"), _checked_count(dim, "dim")
+    count, space = positive_integer("n_points", n_points), positive_integer("dim", dim)
     if power > _MAX_POWER:
         raise GeomsupError(
             f"expected s up to {_MAX_POWER:g}, got {power:g}; so steep an energy is a packing "
@@ -346,24 +347,6 @@ def checked_size(n_points: object, dim: object, s: object) -> tuple[int, int, fl
     return count, space, power
 
 
-def _checked_count(value: object, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise GeomsupError(f"expected {name} as a positive integer, got {shorten(value)}")
-    return int(value)
-
-
 def _is_real(value: object) -> bool:
     real = isinstance(value, (int, float, np.integer, np.floating))
     return real and not isinstance(value, bool) and not math.isnan(float(value))  # type: ignore[arg-type]
-
-
-def _generator(seed: object) -> np.random.Generator:
-    if isinstance(seed, np.random.Generator):
-        return seed
-    good = seed is None or (isinstance(seed, (int, np.integer)) and not isinstance(seed, bool))
-    if not good or (isinstance(seed, (int, np.integer)) and seed < 0):
-        raise GeomsupError(
-            f"expected seed as a non-negative integer, a numpy Generator or None, got "
-            f"{shorten(seed)}"
-        )
-    return np.random.default_rng(None if seed is None else int(seed))  # type: ignore[call-overload]

@@ -22,7 +22,7 @@ from geomsup.theory.closed_forms import dropped_loss
 from geomsup.theory.loss import Problem
 from geomsup.theory.models import descend_models
 from geomsup.theory.phases import ascending
-from geomsup.theory.search import checked_rng, checked_size
+from geomsup.validation import positive_integer, random_generator
 
 __all__ = ["PhaseDiagram", "arrangement", "numbered_alike", "phase_diagram"]
 
@@ -166,8 +166,8 @@ def phase_diagram(
     >>> [[diagram.phases[k] for k in row] for row in diagram.phase]
     [['digon(1, 2)', 'digon(1, 2)'], ['1 (2 dropped)', 'digon(1, 2)']]
     """
-    n, m = checked_size("n_features", n_features), checked_size("n_hidden", n_hidden)
-    count = checked_size("n_starts", n_starts)
+    n, m = positive_integer("n_features", n_features), positive_integer("n_hidden", n_hidden)
+    count = positive_integer("n_starts", n_starts)
     if not m < n <= _MOST_FEATURES:
         raise GeomsupError(
             f"expected n_hidden < n_features ≤ {_MOST_FEATURES}, got n_hidden = {m} and "
@@ -194,7 +194,7 @@ def phase_diagram(
         b = np.where(kept, 0.0, cells.p / 2.0)
     else:
         normal, size = cells.normalised()
-        W, b, loss = _searched(models, m, normal, shape, count, checked_rng(seed), progress)
+        W, b, loss = _searched(models, m, normal, shape, count, random_generator(seed), progress)
         loss = size * loss
     names = []
     for cell, model in enumerate(W):

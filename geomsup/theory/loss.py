@@ -293,7 +293,7 @@ def _rows_of(W: FloatArray, b: FloatArray, problem: Problem, tol: float, *, boun
     truncation = rounding = slope = 0.0
     if bounds:
         truncation = float(importance @ terms.truncation)
-        rounding, slope = _bounds(W[0], pull[0], p, importance, gram[0], terms)
+        rounding, slope = _bounds(W[0], b[0], pull[0], p, importance, gram[0], terms)
     return _Rows(
         losses=losses.reshape(n_models, n),
         grad_W=grad_W,
@@ -306,6 +306,7 @@ def _rows_of(W: FloatArray, b: FloatArray, problem: Problem, tol: float, *, boun
 
 def _bounds(
     W: FloatArray,
+    b: FloatArray,
     pull: FloatArray,
     p: FloatArray,
     importance: FloatArray,
@@ -322,10 +323,14 @@ def _bounds(
     summed = n * _EPS * (importance * terms.loss).sum()
     rounding = float(moved + summed + importance @ terms.rounding)
 
-    # Where the own feature is active the kink moves by no more than the slack over its weight.
-    own_p, weight = np.diag(p), np.diag(gram)
-    kink = np.divide(slack.sum(1), weight, out=np.ones_like(weight), where=weight > 0.0)
-    of_rows = terms.slope + 2.0 * spread + 2.0 * own_p * np.minimum(kink, 1.0)
+    # Where the own feature is active the kink moves by no more than the slack over its weight; a
+    # row that the slack does not bring to its kink, or that has no slack, has none that moves.
+    own_p, weight, shift = np.diag(p), np.diag(gram), slack.sum(1)
+    kink = np.divide(shift, weight, out=np.ones_like(weight), where=weight > 0.0)
+    low, high = b + np.minimum(gram, 0.0).sum(1), b + np.maximum(gram, 0.0).sum(1)
+    still = (low > 2.0 * shift) | (high < -2.0 * shift) | (shift == 0.0)
+    kink = np.where(still, 0.0, np.minimum(kink, 1.0))
+    of_rows = terms.slope + 2.0 * spread + 2.0 * own_p * kink
     of_rows *= importance
     both = np.abs(pull) + np.abs(pull).T
     of_W = size @ (of_rows[:, None] + of_rows) + (m + n + 4.0) * _EPS * (size @ both)

@@ -17,8 +17,8 @@ from scipy.optimize import brentq
 
 from geomsup.errors import GeomsupError, shorten
 from geomsup.progress import bar
-from geomsup.theory.search import checked_size
 from geomsup.theory.symmetric import factors_of, symmetric_optimum
+from geomsup.validation import positive_integer
 from geomsup.weights import per_feature
 
 __all__ = ["FamilyLosses", "family_losses", "phase_boundary"]
@@ -90,7 +90,7 @@ def phase_boundary(
     >>> round(r, 5)
     0.04872
     """
-    n = checked_size("n_features", n_features)
+    n = positive_integer("n_features", n_features)
     if feature_probability is None:
         what, default = "p", _WITHIN_P
     else:
@@ -241,7 +241,7 @@ def family_losses(
       pentagon
       p = 0.224875  digon ⊕ digon
     """
-    n_features = checked_size("n_features", n_features)
+    n_features = positive_integer("n_features", n_features)
     if not isinstance(shapes, (list, tuple)) or not shapes:
         raise GeomsupError(f"shapes must be a list of names, got {shorten(shapes)}")
     names = tuple(" ⊕ ".join(factors_of(shape)) for shape in shapes)

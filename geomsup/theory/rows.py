@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from geomsup.theory.few_features import MOST_FEATURES, few_feature_terms
 from geomsup.theory.moments import RowTerms, open_terms
-from geomsup.theory.series import GRADIENT_SLACK, plan_series, series_terms
+from geomsup.theory.series import series_terms
+from geomsup.theory.series_plan import GRADIENT_SLACK, plan_series
 
 __all__ = ["row_terms"]
 
@@ -84,9 +85,10 @@ def row_terms(
     terms.loss[is_dead] = own_p[is_dead] / 3.0
     if is_open.any():
         terms.put(is_open, open_terms(a[is_open], b[is_open], own[is_open], p[is_open]))
-    # Rows with as many corners go together: the most expensive ones are few.
-    for count in np.unique(np.maximum(n_counts[is_few], MOST_FEATURES)):
-        which = is_few & (np.maximum(n_counts, MOST_FEATURES) == count)
+    # Rows with as many corners go together: the most expensive ones are few, and a row is computed
+    # the same whatever its neighbours.
+    for count in np.unique(n_counts[is_few]):
+        which = is_few & (n_counts == count)
         terms.put(which, _few(a[which], b[which], own[which], p[which], bounds))
     if is_many.any():
         known = float(np.sum((importance * terms.loss)[~is_many]))

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.classify import classify_geometry
-from geomsup.errors import GeomsupError, GeomsupWarning, shorten
+from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.progress import bar
 from geomsup.report import GeometryReport
 from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem, batch_losses
 from geomsup.theory.starts import composed_starts, moved_starts
+from geomsup.validation import positive_integer, random_generator
 
 __all__ = ["BestConfiguration", "LocalMinimum", "best_configuration", "configuration_name"]
 
@@ -31,6 +32,8 @@ FloatArray = NDArray[np.float64]
 # Losses closer than this, relative, belong to one minimum; descents end far closer than that.
 _SAME_LOSS, _SAME_SMALL_LOSS = 1e-8, 1e-12
 _MOST_PARAMETERS = 2000
+# All random starts are drawn at once.
+_MOST_NUMBERS = 10**8
 # Random starts come in batches, each so many times as large as all before it; a batch that agrees
 # with the compositions is the last.
 _FIRST_BATCH, _GROWTH = 25, 3
@@ -207,15 +210,20 @@ def best_configuration(
     >>> best.name, round(best.loss, 9)
     ('digon', 0.003319484)
     """
-    n, m = checked_size("n_features", n_features), checked_size("n_hidden", n_hidden)
-    count = checked_size("n_starts", n_starts)
+    n, m = positive_integer("n_features", n_features), positive_integer("n_hidden", n_hidden)
+    count = positive_integer("n_starts", n_starts)
     if n * (m + 1) > _MOST_PARAMETERS:
         raise GeomsupError(
             f"expected a model of at most {_MOST_PARAMETERS} parameters, got {n} features × "
             f"({m} + 1); search a component of it"
         )
+    if count * n * (m + 1) > _MOST_NUMBERS:
+        raise GeomsupError(
+            f"expected at most {_MOST_NUMBERS // (n * (m + 1))} starts for a model of this size, "
+            f"got n_starts = {count}; search again with other seeds"
+        )
     problem = Problem.of(n, feature_probability, importance)
-    rng = checked_rng(seed)
+    rng = random_generator(seed)
     scale = rng.uniform(0.3, 1.3, size=(count, 1, 1))
     W = rng.normal(size=(count, m, n)) * scale / np.sqrt(m)
     b = rng.normal(scale=0.2, size=(count, n)) - 0.1
@@ -429,20 +437,3 @@ def configuration_name(report: GeometryReport) -> str:
     dropped = report.n_features - int(report.represented.sum())
     names = " + ".join(component.label for component in report.components) or "nothing"
     return f"{names}, {dropped} dropped" if dropped else names
-
-
-def checked_size(name: str, value: object) -> int:
-    """A positive integer, or one clear error."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise GeomsupError(f"{name} must be a positive integer, got {shorten(value)}")
-    return int(value)
-
-
-def checked_rng(seed: object) -> np.random.Generator:
-    """A generator of random numbers, or one clear error."""
-    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and seed >= 0
-    if not (seed is None or whole or isinstance(seed, np.random.Generator)):
-        raise GeomsupError(
-            f"seed must be a whole number ≥ 0, a numpy Generator or None, got {shorten(seed)}"
-        )
-    return np.random.default_rng(seed)  # type: ignore[arg-type]

@@ -92,13 +92,18 @@ def _share(
     for i in range(k):
         np.add.at(per_feature, which[:, i], grad_a[i].T)
     return RowTerms(
-        loss=loss.sum(1),
+        loss=_row_sums(loss),
         grad_a=-2.0 * per_feature.T,
-        grad_b=-2.0 * grad_b.sum(1),
+        grad_b=-2.0 * _row_sums(grad_b),
         truncation=np.zeros(n_rows),
         rounding=_EPS * (2.0 * _OPERATIONS * error + (_OPERATIONS + n) * loss).sum(1),
         slope=2.0 * _EPS * (_OPERATIONS + n) * slope.sum(1),
     )
+
+
+def _row_sums(values: FloatArray) -> FloatArray:
+    """Sums over sets in one order, whatever the number of rows and their place in memory."""
+    return np.asarray(np.ascontiguousarray(values).sum(1))
 
 
 def _pieces(

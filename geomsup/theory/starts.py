@@ -59,7 +59,7 @@ def composed_starts(n_hidden: int, problem: Problem, rng: np.random.Generator) -
         if shape.dim <= min(n_hidden, _MOST_DIM)
         and shape.n_vertices <= n
         and not shape.factors
-        and shape.vacant_of is None
+        and not shape.rare
     ]
     sums = sorted(
         _sums(shapes, n, n_hidden),

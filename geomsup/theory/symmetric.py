@@ -20,7 +20,7 @@ from geomsup.shapes import get_shape
 from geomsup.theory.closed_forms import dropped_loss
 from geomsup.theory.families import best_factor
 from geomsup.theory.loss import Problem
-from geomsup.theory.search import checked_size
+from geomsup.validation import positive_integer
 from geomsup.weights import per_feature
 
 __all__ = ["SymmetricOptimum", "symmetric_optimum"]
@@ -130,7 +130,7 @@ def symmetric_optimum(
     >>> bool(np.linalg.norm(best.W[:, 0]) > np.linalg.norm(best.W[:, 1]))
     True
     """
-    n = checked_size("n_features", n_features)
+    n = positive_integer("n_features", n_features)
     p = float(per_feature(feature_probability, "feature_probability", 1, low=0, high=1)[0])
     problem = Problem.of(n, p, importance)
     names = factors_of(shape)

@@ -23,11 +23,11 @@ from geomsup.theory.loss import Problem, checked_bias, expected_loss, matrix_of
 from geomsup.theory.search import (
     BestConfiguration,
     best_configuration,
-    checked_rng,
     configuration_name,
     geometry_of,
     packed_loss,
 )
+from geomsup.validation import random_generator
 from geomsup.weights import per_feature
 
 __all__ = ["Escape", "OptimumVerdict", "verify_optimum"]
@@ -288,7 +288,7 @@ def verify_optimum(
             "weights of very different size make its series converge slowly: leave out features of "
             "tiny weight"
         )
-    rng = checked_rng(seed)
+    rng = random_generator(seed)
     best = best_configuration(
         n,
         m,

@@ -16,19 +16,14 @@ from typing import Any
 import numpy as np
 
 from geomsup.errors import GeomsupError
-from geomsup.training.settings import (
+from geomsup.training.settings import FloatArray, PerFeature, refuse, table_of, to_lists, to_tuples
+from geomsup.validation import (
     LARGEST,
-    FloatArray,
-    PerFeature,
     brief,
     numbers,
     one_of,
     positive_integer,
     positive_number,
-    refuse,
-    table_of,
-    to_lists,
-    to_tuples,
     whole_number,
     yes_or_no,
 )

@@ -24,7 +24,6 @@ __all__ = [
     "is_interactive",
     "one_thread",
     "resolve_device",
-    "resolve_seed",
     "stop_requests",
     "versions",
 ]
@@ -65,19 +64,6 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
         yield lambda: asked
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def resolve_seed(seed: int | np.random.Generator | None) -> int:
-    """The integer that repeats a run, whatever the caller gave."""
-    if seed is None:
-        seed = np.random.default_rng()
-    if isinstance(seed, np.random.Generator):
-        return int(seed.integers(2**63))
-    if isinstance(seed, bool | np.bool_) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise GeomsupError(
-            f"seed must be an integer of at least 0, a numpy Generator or None, got {shorten(seed)}"
-        )
-    return int(seed)
 
 
 def resolve_device(device: str | torch.device) -> torch.device:

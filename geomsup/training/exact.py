@@ -10,14 +10,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, counted
 from geomsup.theory.loss import Problem, expected_loss
 from geomsup.theory.models import descend_models
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.environment import versions
 from geomsup.training.records import History, Trajectory
 from geomsup.training.run import TrainingRun
-from geomsup.training.settings import counted
 from geomsup.training.state import initial_parameters
 
 __all__ = ["minimise"]

@@ -10,7 +10,7 @@ from geomsup.errors import GeomsupError, shorten
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.data import RawUniforms, Sampler
 from geomsup.training.distributions import make_distribution
-from geomsup.training.settings import positive_integer, whole_number
+from geomsup.validation import positive_integer, whole_number
 
 __all__ = ["sample_inputs"]
 

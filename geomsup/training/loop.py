@@ -26,16 +26,15 @@ from geomsup.training.environment import (
     is_interactive,
     one_thread,
     resolve_device,
-    resolve_seed,
     stop_requests,
     versions,
 )
 from geomsup.training.evaluation import evaluate
 from geomsup.training.records import History, Trajectory
 from geomsup.training.run import TrainingRun
-from geomsup.training.settings import brief, one_of, positive_number
 from geomsup.training.state import TrainingState
 from geomsup.training.storage import checked_target
+from geomsup.validation import brief, one_of, positive_number, seed_number
 
 __all__ = ["train"]
 
@@ -126,7 +125,7 @@ def train(
         raise GeomsupError(f"progress must be True, False or None, got {brief(progress)}")
     one_of("objective", objective, _OBJECTIVES)
     every = positive_number("checkpoint_seconds", checkpoint_seconds)
-    number, place = resolve_seed(seed), resolve_device(device)
+    number, place = seed_number(seed), resolve_device(device)
     if objective == "exact":
         if checkpoint is not None:
             raise GeomsupError("the exact objective takes no checkpoint; it is done in moments")

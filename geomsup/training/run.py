@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, counted
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.records import History, Trajectory, read_only
-from geomsup.training.settings import counted
 from geomsup.training.storage import read_tensors, stated_integer, write_tensors
+from geomsup.validation import whole_number
 
 __all__ = ["TrainedModel", "TrainingRun"]
 
@@ -164,11 +164,7 @@ class TrainingRun:
             If there is no such instance.
         """
         count = len(self.losses)
-        if isinstance(instance, bool) or not isinstance(instance, int | np.integer):
-            raise GeomsupError(f"instance must be an integer, got {instance!r}")
-        if not 0 <= instance < count:
-            raise GeomsupError(f"instance must lie in 0 … {count - 1}, got {instance}")
-        k = int(instance)
+        k = whole_number("instance", instance, 0, count - 1)
         return TrainedModel(
             W=self.weights[k],
             V=self.decoders[k],

@@ -186,7 +186,7 @@ def _reliability(trials: int, seed: int) -> bool:
 
 def _noise(trials: int, seed: int) -> bool:
     print(f"\n(j) mean square of the estimated noise over the planted, {trials} trials a shape\n")
-    names = [s.name for s in list_shapes() if 3 <= s.n_vertices <= 15 and s.vacant_of is None]
+    names = [s.name for s in list_shapes() if 3 <= s.n_vertices <= 15 and not s.rare]
     verdict = True
     for (low, high), limit in NOISE_LIMITS.items():
         ratio = noise_ratio(names, low, high, trials, seed)

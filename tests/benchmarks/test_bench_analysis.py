@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+import timeit
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -48,6 +50,46 @@ def test_classify_400_features_in_30_dimensions(benchmark: BenchmarkFixture, kin
     report = benchmark(classify_geometry, W)
     assert len(report.components) == (1 if kind == "random" else 30)
     benchmark.extra_info["target"] = "1 s"
+
+
+@pytest.mark.parametrize("name", ["digon", "triangle", "pentagon"])
+def test_classify_60_of_400(benchmark: BenchmarkFixture, name: str) -> None:
+    rng = np.random.default_rng(0)
+    copies = 60 // get_shape(name).n_vertices
+    units = np.concatenate([planted(name, 30, 0.02, rng) for _ in range(copies)], axis=1)
+    W = np.concatenate([units, 0.003 * rng.normal(size=(30, 340))], axis=1)
+    report = benchmark(classify_geometry, W)
+    assert report.counts() == {name: copies}
+    benchmark.extra_info["target"] = "1 s"
+
+
+def leaning_directions(n_hidden: int, n_features: int, rng: np.random.Generator) -> Array:
+    """Columns with a spectrum and a mean, as embeddings have them."""
+    spectrum = np.arange(1.0, n_hidden + 1) ** -0.35
+    mean = rng.normal(size=n_hidden)
+    mean *= 0.5 * np.linalg.norm(spectrum) / np.linalg.norm(mean)
+    return np.asarray((rng.normal(size=(n_features, n_hidden)) * spectrum + mean).T)
+
+
+@pytest.mark.parametrize("kind", ["isotropic", "leaning"])
+def test_classify_4000_in_768_dimensions(benchmark: BenchmarkFixture, kind: str) -> None:
+    """Time as a multiple of one product of the directions, memory as one of what it gives."""
+    rng = np.random.default_rng(0)
+    isotropic = kind == "isotropic"
+    W = rng.normal(size=(768, 4000)) if isotropic else leaning_directions(768, 4000, rng)
+    baseline = min(timeit.repeat(lambda: W.T @ W, number=1, repeat=3))
+    report = benchmark(classify_geometry, W)
+    assert benchmark.stats is not None
+    ratio = benchmark.stats.stats.median / baseline
+    tracemalloc.start()
+    classify_geometry(W)
+    peak = tracemalloc.get_traced_memory()[1] / (8 * 4000**2)
+    tracemalloc.stop()
+    assert len(report.components) == (0 if isotropic else 1)
+    benchmark.extra_info.update({"of one product": ratio, "memory, cosine matrices": peak})
+    print(f"\n{kind}: {ratio:.1f} products, {peak:.1f} cosine matrices")
+    assert ratio <= 40
+    assert peak <= 6
 
 
 def pairwise_dimensionality(W: Array, block: int = 1000) -> Array:
