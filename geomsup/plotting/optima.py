@@ -202,6 +202,9 @@ def plot_excess_energy(
                 label=text if same or not _any_same(rows, dim) else None,
                 zorder=3,
             )
+    if not all(row.same for row in rows):
+        open_circle: dict[str, Any] = {"facecolors": "white", "edgecolors": INK, "linewidths": 1.4}
+        axes.scatter([], [], s=34, **open_circle, label="open: not the shape of the best known")
     axes.axhline(0.0, color=DROPPED, linewidth=0.8, zorder=1)
     axes.set_yscale("symlog", linthresh=0.01)
     axes.set_ylim(-0.004, max(0.02, 2.0 * float(excess.max())))
@@ -217,6 +220,7 @@ def plot_excess_energy(
                 color=INK,
             )
     axes.set(xlabel="number of points", ylabel="energy above the best known, %")
+    axes.locator_params(axis="x", integer=True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=9)
     return axes

@@ -28,7 +28,8 @@ def draw_model(W: Any, ax: Axes, title: str, *, limit: float | None = None) -> N
     legend = ax.get_legend()
     if legend is not None:
         legend.remove()
-    ax.set_title(title, fontsize=9)
+    # Numbers of features stand beyond the tips, and reach above small axes.
+    ax.set_title(title, fontsize=9, pad=10)
     ax.set(xlabel="", ylabel="", xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     if limit is not None:

@@ -71,5 +71,5 @@ def draw(results: Sequence[Result]) -> Figure:
     price.set(xlabel="1 / (1 − S)", ylabel="loss / loss of the zero output")
     for ax in (sticky, price):
         ax.spines[["top", "right"]].set_visible(False)
-        drawn_legend(ax, frameon=False, fontsize=8)
+        drawn_legend(ax, framealpha=1.0, edgecolor="none", fontsize=8)
     return figure
