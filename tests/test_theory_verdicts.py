@@ -240,3 +240,13 @@ def test_a_zero_column_without_bias_has_a_known_gradient() -> None:
     assert result.gradient_bound < 1e-12
     assert result.grad_b[1] == pytest.approx(-0.1, abs=1e-15)
     assert judged([[1.0, 0.0]], 0.0, 0.1).verdict == "not critical"
+
+
+@pytest.mark.parametrize("p", [1e-2, 1e-4, 1e-6])
+def test_a_narrow_basin_is_a_minimum_though_a_lower_one_is_near(p: float) -> None:
+    # Two digons on orthogonal axes: the loss rises in every direction, but the bias of the rarer
+    # one is smaller than a push that leads to a lower minimum.
+    often, rare = symmetric_optimum("digon", 2, 0.1), symmetric_optimum("digon", 2, p)
+    W, b = np.zeros((2, 4)), np.concatenate([often.b, rare.b])
+    W[:1, :2], W[1:, 2:] = often.W, rare.W
+    assert judged(W, b, [0.1, 0.1, p, p]).verdict == "local minimum"
