@@ -118,10 +118,10 @@ for p, found in reports.items():
         held[component.name][p] += len(component.features)
 held["dropped"] = {p: int((~found.represented).sum()) for p, found in reports.items()}
 
-print(f"{'structure':<18}" + "".join(f"  p = {p:<5}" for p in PROBABILITIES))
+print(f"{'structure':<26}" + "".join(f"  p = {p:<5}" for p in PROBABILITIES))
 for name, numbers in held.items():
     shares = (number / config.n_features for number in numbers.values())
-    print(f"{name:<18}" + "".join(f"  {100 * share:>6.0f} %" for share in shares))
+    print(f"{name:<26}" + "".join(f"  {100 * share:>6.0f} %" for share in shares))
 
 # %%
 
