@@ -80,14 +80,16 @@ def whole_number(name: str, value: object, least: int, most: int | None = _MOST)
 def number_within(name: str, value: object, low: float, high: float) -> float:
     """A finite number between bounds, both allowed."""
     wanted = f"{name} must be a number in [{low:g}, {high:g}]"
-    if isinstance(value, bool | str | bytes) or value is None:
+    n_axes: object = getattr(value, "ndim", 0)
+    if isinstance(value, bool | np.bool_ | str | bytes) or n_axes:
         raise GeomsupError(f"{wanted}, got {brief(value)}")
+    detached = value.detach() if hasattr(value, "detach") else value  # a tensor with a gradient
     try:
-        number = float(value)  # type: ignore[arg-type]  # anything with __float__ is welcome
+        number = float(detached)  # type: ignore[arg-type]  # anything with __float__ is welcome
     except (TypeError, ValueError, OverflowError) as error:
         raise GeomsupError(f"{wanted}, got {brief(value)}") from error
     if not (np.isfinite(number) and low <= number <= high):
-        raise GeomsupError(f"{wanted}, got {number!r}")
+        raise GeomsupError(f"{name} must lie in [{low:g}, {high:g}], got {number!r}")
     return number
 
 

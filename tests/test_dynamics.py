@@ -283,8 +283,8 @@ def test_tensors_are_read_as_training_leaves_them() -> None:
         ({"weights": [[[1]], [[1, 2]], [[3]]]}, "numpy cannot read"),
         ({"weights": np.ones((5, 2, 3)) * 1j}, "real numbers, got an array of complex128"),
         ({"losses": list("abcde")}, "losses must be real numbers"),
-        ({"least_jump": np.nan}, "least_jump must be a number"),
-        ({"least_drop": 1.0}, "least_drop must be a number"),
+        ({"least_jump": np.nan}, "least_jump must lie in"),
+        ({"least_drop": 1.0}, "least_drop must lie in"),
     ],
 )
 def test_refuses(change: dict[str, Any], words: str) -> None:

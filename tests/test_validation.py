@@ -37,8 +37,14 @@ def test_a_whole_number_without_a_bound() -> None:
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), "0.5", True, None, [0.5, 0.5]])
 def test_numbers_within_bounds(value: object) -> None:
     assert number_within("p", np.float32(0.5), 0.5, 1) == 0.5
-    with pytest.raises(GeomsupError, match=r"p must be a number in \[0, 1\], got"):
+    with pytest.raises(GeomsupError, match=r"p must (be a number|lie) in \[0, 1\], got"):
         number_within("p", value, 0, 1)
+
+
+def test_a_tensor_is_a_number_with_or_without_a_gradient() -> None:
+    torch = pytest.importorskip("torch")
+    assert number_within("p", torch.tensor(0.5, requires_grad=True), 0, 1) == 0.5
+    assert number_within("p", np.array(0.25), 0, 1) == 0.25
 
 
 @pytest.mark.parametrize("value", [0, -1.0, 1e31, "1", True, [1.0]])

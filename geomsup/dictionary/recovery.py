@@ -25,8 +25,8 @@ from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.gram import unit_columns
 from geomsup.interference import represented_features
 from geomsup.report import GeometryReport
-from geomsup.validation import brief, numbers, positive_integer, seed_number
-from geomsup.weights import as_numbers, as_weights, per_feature
+from geomsup.validation import brief, number_within, numbers, positive_integer, seed_number
+from geomsup.weights import as_numbers, as_weights
 
 __all__ = [
     "Recovery",
@@ -245,7 +245,7 @@ def chance_share(n_hidden: int, n_latents: int, threshold: float = 0.95) -> floa
     (0.66, 0.07)
     """
     m, n = positive_integer("n_hidden", n_hidden), positive_integer("n_latents", n_latents)
-    cosine = float(per_feature(threshold, "threshold", 1, low=-1, high=1)[0])
+    cosine = number_within("threshold", threshold, -1, 1)
     half = 0.5 * (m - 1)
     # (1 + cos)/2 of two uniform directions follows Beta(half, half); on a line it is 0 or 1.
     near = float(beta.sf(0.5 * (1.0 + cosine), half, half)) if m > 1 else (0.5, 1.0)[cosine <= -1]

@@ -28,8 +28,8 @@ from scipy.stats import beta
 from geomsup.dictionary.autoencoder import Autoencoder, check_autoencoders
 from geomsup.dictionary.recovery import cosines_between
 from geomsup.errors import GeomsupError
-from geomsup.validation import positive_integer, seed_number, whole_number
-from geomsup.weights import as_weights, per_feature
+from geomsup.validation import number_within, positive_integer, seed_number, whole_number
+from geomsup.weights import as_weights
 
 __all__ = ["SplittingTree", "chance_cosine", "splitting_tree"]
 
@@ -357,7 +357,7 @@ def chance_cosine(n_hidden: int, probability: float = _CHANCE) -> float:
     0.5
     """
     m = positive_integer("n_hidden", n_hidden)
-    share = float(per_feature(probability, "probability", 1, low=0, high=1)[0])
+    share = number_within("probability", probability, 0, 1)
     if m == 1:
         return 1.0
     half = 0.5 * (m - 1)

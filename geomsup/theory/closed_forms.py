@@ -16,7 +16,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from geomsup.errors import GeomsupError, shorten
 from geomsup.shapes import get_shape
-from geomsup.weights import per_feature
+from geomsup.validation import number_within
 
 __all__ = ["SparseLimit", "digon_loss", "digon_optimum", "dropped_loss", "sparse_limit"]
 
@@ -101,9 +101,9 @@ def digon_loss(norm2: float, bias: float, feature_probability: float) -> float:
     >>> f"{expected_loss([[1, -1]], 0.0, 0.1).loss:.10f}"
     '0.0033333333'
     """
-    p = float(per_feature(feature_probability, "feature_probability", 1, low=0, high=1)[0])
-    g = float(per_feature(norm2, "norm2", 1, low=1e-100, high=1e100)[0])
-    b = float(per_feature(bias, "bias", 1, low=-1e100, high=1e100)[0])
+    p = number_within("feature_probability", feature_probability, 0, 1)
+    g = number_within("norm2", norm2, 1e-100, 1e100)
+    b = number_within("bias", bias, -1e100, 1e100)
     if not 0.0 <= b <= g:
         raise GeomsupError(
             f"expected 0 ≤ bias ≤ norm2, got bias = {shorten(bias)} and norm2 = "

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError, GeomsupWarning, ToleranceError, shorten
 from geomsup.theory.moments import RowTerms
 from geomsup.theory.rows import row_terms
+from geomsup.validation import number_within
 from geomsup.weights import as_weights, per_feature
 
 __all__ = ["ExpectedLoss", "Problem", "batch_losses", "expected_loss"]
@@ -204,7 +205,7 @@ def expected_loss(
 
 def checked_tolerance(tol: object) -> float:
     """A relative error between rounding and one."""
-    return float(per_feature(tol, "tol", 1, low=1e-14, high=1.0)[0])
+    return number_within("tol", tol, 1e-14, 1.0)
 
 
 def checked_bias(b: object, n_features: int) -> FloatArray:

@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 from geomsup.errors import GeomsupError, shorten
 from geomsup.progress import bar
 from geomsup.theory.symmetric import factors_of, symmetric_optimum
-from geomsup.validation import positive_integer
+from geomsup.validation import number_within, positive_integer
 from geomsup.weights import per_feature
 
 __all__ = ["FamilyLosses", "family_losses", "phase_boundary"]
@@ -94,17 +94,13 @@ def phase_boundary(
     if feature_probability is None:
         what, default = "p", _WITHIN_P
     else:
-        fixed = per_feature(feature_probability, "feature_probability", 1, low=1e-9, high=1)
-        feature_probability = float(fixed[0])
+        feature_probability = number_within("feature_probability", feature_probability, 1e-9, 1)
         what, default = "relative importance", _WITHIN_IMPORTANCE
-    low, high = per_feature(
-        default if between is None else between,
-        "between",
-        2,
-        low=0,
-        high=1 if feature_probability is None else 1e6,
-        scalar=False,
-    )
+    ends = default if between is None else between
+    if not isinstance(ends, (tuple, list, np.ndarray)) or len(ends) != 2:
+        raise GeomsupError(f"between must be two numbers (low, high), got {shorten(between)}")
+    most = 1.0 if feature_probability is None else 1e6
+    low, high = (number_within("between", end, 0.0, most) for end in ends)
     if not low < high or (feature_probability is None and low >= _MOST_P):
         raise GeomsupError(f"between must be (low, high) with low < high, got {shorten(between)}")
 

@@ -20,8 +20,7 @@ from geomsup.shapes import get_shape
 from geomsup.theory.closed_forms import dropped_loss
 from geomsup.theory.families import best_factor
 from geomsup.theory.loss import Problem
-from geomsup.validation import positive_integer
-from geomsup.weights import per_feature
+from geomsup.validation import number_within, positive_integer
 
 __all__ = ["SymmetricOptimum", "symmetric_optimum"]
 
@@ -131,7 +130,7 @@ def symmetric_optimum(
     True
     """
     n = positive_integer("n_features", n_features)
-    p = float(per_feature(feature_probability, "feature_probability", 1, low=0, high=1)[0])
+    p = number_within("feature_probability", feature_probability, 0, 1)
     problem = Problem.of(n, p, importance)
     names = factors_of(shape)
     shapes = [get_shape(name) for name in names]

@@ -24,8 +24,7 @@ from geomsup.theory.search import (
     packed_loss,
 )
 from geomsup.theory.verdict import Escape, OptimumVerdict
-from geomsup.validation import random_generator
-from geomsup.weights import per_feature
+from geomsup.validation import number_within, random_generator
 
 __all__ = ["Escape", "OptimumVerdict", "verify_optimum"]
 
@@ -103,7 +102,7 @@ def verify_optimum(
     m, n = weights.shape
     bias = checked_bias(b, n)
     problem = Problem.of(n, feature_probability, importance)
-    tolerance = float(per_feature(gradient_tol, "gradient_tol", 1, low=1e-13, high=1.0)[0])
+    tolerance = number_within("gradient_tol", gradient_tol, 1e-13, 1.0)
     exact = expected_loss(weights, bias, problem.p, problem.importance)
     if exact.gradient_bound > _ROUGHEST * float(problem.zero_output_loss):
         raise ToleranceError(
