@@ -115,7 +115,7 @@ def test_norm_threshold_given_and_bad() -> None:
     assert found.mask.tolist() == [False, False, True]
     assert found.reason == "given by the caller"
     for bad in ("often", -1.0, np.nan, np.inf, None, True, [0.1, 0.2]):
-        with pytest.raises(GeomsupError, match="norm_threshold must (be a number|lie) in"):
+        with pytest.raises(GeomsupError, match=r"norm_threshold must (be a number|lie) in"):
             represented_features(np.ones(3), bad)  # type: ignore[arg-type]  # bad on purpose
 
 
