@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -31,3 +33,25 @@ def trained() -> dict[str, np.ndarray]:
     """
     with np.load(Path(__file__).parent / "data" / "uniform_200_20.npz") as arrays:
         return {name: arrays[name] for name in arrays.files}
+
+
+@pytest.fixture
+def short_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No training takes more than sixty steps, whatever its configuration says.
+
+    For tests of what comes before and after.
+    """
+    from geomsup.dictionary import AutoencoderConfig
+    from geomsup.training import ToyModelConfig
+
+    for config in (ToyModelConfig, AutoencoderConfig):
+        monkeypatch.setattr(config, "__post_init__", _shortened(config.__post_init__))
+
+
+def _shortened(checked: Callable[[Any], None]) -> Callable[[Any], None]:
+    def shortened(config: Any) -> None:
+        checked(config)
+        least = max(60, getattr(config, "n_records", 0))
+        object.__setattr__(config, "n_steps", min(config.n_steps, least))
+
+    return shortened

@@ -49,7 +49,7 @@ def names_of(report: GeometryReport) -> list[str]:
 
 @pytest.mark.parametrize(("sigma", "least"), [(0.05, 1.0), (0.1, 0.97), (0.15, 0.92)])
 def test_planted_solids(sigma: float, least: float) -> None:
-    shares = solids_accuracy(sigma, trials=10)
+    shares = solids_accuracy(sigma, trials=5)
     assert sum(shares.values()) / len(SOLIDS) >= least
 
 
@@ -61,13 +61,15 @@ def test_planted_shapes_of_mixed_rank_in_64_dimensions(
     assert sum(first for first, _ in shares.values()) / len(names) >= least
 
 
-def test_planted_orthogonal_sums() -> None:
-    share, failures = sums_accuracy(25)
+@pytest.mark.parametrize("trials", [10, pytest.param(25, marks=pytest.mark.slow)])
+def test_planted_orthogonal_sums(trials: int) -> None:
+    share, failures = sums_accuracy(trials)
     assert share >= 0.99, f"failing seeds: {failures}"
 
 
-def test_random_directions_are_not_named() -> None:
-    confident, _ = false_discovery_rate(200)
+@pytest.mark.parametrize("trials", [50, pytest.param(200, marks=pytest.mark.slow)])
+def test_random_directions_are_not_named(trials: int) -> None:
+    confident, _ = false_discovery_rate(trials)
     assert confident <= 0.01
 
 
@@ -102,7 +104,7 @@ def test_classifying_by_hand_at_the_published_cut_agrees(trained: dict[str, np.n
 
 
 @given(seed=seeds, index=st.integers(0, 10))
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_rotation_permutation_and_scale_carry_over(seed: int, index: int) -> None:
     rng = np.random.default_rng(seed)
     W, _ = planted_sum(np.random.default_rng(index), max_dim=14)
@@ -127,19 +129,22 @@ def test_the_seed_changes_nothing() -> None:
     assert classify_geometry(W, seed=1).to_json() == classify_geometry(W, seed=2).to_json()
 
 
-@pytest.mark.parametrize("threads", ["1", "2"])
-def test_the_number_of_threads_changes_no_name(threads: str) -> None:
+def test_the_number_of_threads_changes_no_name() -> None:
+    # Two processes, so that nothing hangs on the hashes of one either.
     code = (
         "import numpy as np; from geomsup import classify_geometry;"
         "W = np.random.default_rng(0).normal(size=(6, 40));"
         "print(sorted(c.features for c in classify_geometry(W).components))"
     )
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
     output = [
         subprocess.run(
-            [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            env={**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
-        for env in (environment, {**environment, "OMP_NUM_THREADS": "1"})
+        for threads in ("1", "2")
     ]
     assert output[0] == output[1]
 
@@ -213,8 +218,8 @@ def test_crowded_digons_are_not_a_cross_polytope() -> None:
 
 def test_component_tightness_never_exceeds_one() -> None:
     rng = np.random.default_rng(1)
-    for _ in range(20):
-        W, _ = planted_sum(rng, sigma=0.08, max_dim=20)
+    for _ in range(8):
+        W, _ = planted_sum(rng, sigma=0.08, max_dim=14)
         assert all(c.tightness <= 1 + 1e-9 for c in classify_geometry(W).components)
 
 

@@ -1,7 +1,8 @@
 """The gallery runs, and the pages of the documentation show what the code prints.
 
-Each example runs as a reader would run it, in a process of its own, with warnings as errors; what
-its figures must show is in ``gallery_run``.
+The slow tests run each example as a reader would, in a process of its own, with warnings as errors;
+what its figures must show is in ``gallery_run``.  The quick ones run them as the gallery does, all
+in one process, with trainings and searches cut short.
 Snippets of the pages are doctests; they train models, so their numbers are compared with a
 tolerance that other processors and libraries need.
 """
@@ -16,7 +17,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import gallery_run
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
+
+from geomsup import theory
+from geomsup.theory import BestConfiguration, best_configuration
 
 _ROOT = Path(__file__).parents[1]
 _PAGES = sorted((_ROOT / "docs").glob("*.md"))
@@ -78,6 +85,19 @@ _SAID = {
     "plot_interference_graph": [r"100 of 100 features represented", r"digon +\d", r"dropped"],
 }
 
+# Searches, and not trainings, are what takes long in these.
+_LONG = (
+    "plot_intro",
+    "plot_mixture_of_experts",
+    "plot_nonuniform",
+    "plot_notes_importance",
+    "plot_phase_diagrams",
+    "plot_ten_in_two",
+    "plot_triangle",
+)
+_QUICK = "plot_pentagon"
+_FEW_STARTS = 4
+
 
 class _Checker(doctest.OutputChecker):
     """Accept output whose words are right and whose numbers are close."""
@@ -96,12 +116,13 @@ class _Checker(doctest.OutputChecker):
         )
 
 
-def _run(name: str, folder: Path) -> str:
+def _path(name: str) -> Path:
+    return _ROOT / "examples" / f"{name}.py"
+
+
+def _by_itself(name: str, folder: Path) -> str:
     done = subprocess.run(
-        [
-            *(sys.executable, "-W", "error", str(_ROOT / "tests" / "gallery_run.py")),
-            str(_ROOT / "examples" / f"{name}.py"),
-        ],
+        [*(sys.executable, "-W", "error", str(_ROOT / "tests" / "gallery_run.py")), _path(name)],
         cwd=folder,
         env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1"},
         capture_output=True,
@@ -113,57 +134,47 @@ def _run(name: str, folder: Path) -> str:
     return done.stdout
 
 
-def _check(name: str, folder: Path) -> None:
-    output = _run(name, folder)
+def _check(name: str, output: str) -> None:
     for pattern in _SAID[name]:
         assert re.search(pattern, output), f"{pattern!r} is not in the output:\n{output}"
-    assert not list(folder.iterdir()), "an example leaves no files behind"
 
 
 def test_every_example_is_tested() -> None:
     assert {path.stem for path in (_ROOT / "examples").glob("plot_*.py")} == set(_SAID)
+    assert {*_LONG, _QUICK} < set(_SAID)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.usefixtures("short_trainings")
+@pytest.mark.parametrize("name", sorted({*_SAID} - {*_LONG, _QUICK}))
+def test_example_cut_short(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To its end, with honest figures; what it says of models so little trained is its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(theory, "best_configuration", _short_search)
+    plt.close("all")
+    with mpl.rc_context():
+        gallery_run.main(str(_path(name)))
+    plt.close("all")
+    assert capsys.readouterr().out
+    assert not list(tmp_path.iterdir()), "an example leaves no files behind"
+
+
+def _short_search(*problem: Any, n_starts: int = 100, **options: Any) -> BestConfiguration:
+    return best_configuration(*problem, n_starts=min(n_starts, _FEW_STARTS), **options)
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "plot_triangle",
-        "plot_pentagon",
-        "plot_two_directions",
-        "plot_bias",
-        "plot_thomson",
-        "plot_intro",
-        "plot_nonuniform",
-        "plot_uniform",
-        "plot_energy_levels",
-        "plot_demonstration",
-        "plot_sets",
-        "plot_pca_collapse",
-        "plot_geometric_transforms",
-        "plot_sae_recovery",
-        "plot_sae_splitting",
-        "plot_adversarial",
-        "plot_relu_hidden",
-        "plot_computation",
+        _QUICK,
+        *(pytest.param(name, marks=pytest.mark.slow) for name in sorted({*_SAID} - {_QUICK})),
     ],
 )
-def test_example(name: str, tmp_path: Path) -> None:
-    _check(name, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    [
-        "plot_interference_graph",
-        "plot_phase_diagrams",
-        "plot_ten_in_two",
-        "plot_notes_importance",
-        "plot_mixture_of_experts",
-    ],
-)
-def test_slow_example(name: str, tmp_path: Path) -> None:
-    _check(name, tmp_path)
+def test_example_by_itself(name: str, tmp_path: Path) -> None:
+    _check(name, _by_itself(name, tmp_path))
+    assert not list(tmp_path.iterdir()), "an example leaves no files behind"
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda path: path.stem)

@@ -394,6 +394,7 @@ def test_claims_about_falling_importance_can_fail() -> None:
     ("name", "small"),
     [
         ("notes-triangle", {"n_models": 3, "n_steps": 500}),
+        ("intro", {"sparsities": (0.9,), "decays": (1.0,), "n_models": 2, "n_steps": 200}),
         pytest.param("intro", {"n_models": 2, "n_steps": 300}, marks=pytest.mark.slow),
         pytest.param(
             "ten-in-two",

@@ -70,6 +70,7 @@ def test_first_example_is_short() -> None:
     assert len([line for line in source.splitlines() if line.strip()]) <= 6
 
 
+@pytest.mark.usefixtures("short_trainings")
 def test_commands_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,7 +101,7 @@ def test_commands_run(
     }
     for words in commands:
         # The demo in its full length is what `make demo` is for.
-        extra = ["--steps", "20", "--models", "2"] if words[0] == "demo" else []
+        extra = ["--models", "1"] if words[0] == "demo" else []
         assert main([*words, *extra]) == 0, words
         assert capsys.readouterr().out
 
