@@ -218,7 +218,7 @@ def test_crowded_digons_are_not_a_cross_polytope() -> None:
 
 def test_component_tightness_never_exceeds_one() -> None:
     rng = np.random.default_rng(1)
-    for _ in range(8):
+    for _ in range(4):
         W, _ = planted_sum(rng, sigma=0.08, max_dim=14)
         assert all(c.tightness <= 1 + 1e-9 for c in classify_geometry(W).components)
 

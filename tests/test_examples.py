@@ -85,8 +85,11 @@ _SAID = {
     "plot_interference_graph": [r"100 of 100 features represented", r"digon +\d", r"dropped"],
 }
 
-# Searches, and not trainings, are what takes long in these.
+# What takes long in these is a search, or they show what only a trained model has.
 _LONG = (
+    "plot_bias",
+    "plot_computation",
+    "plot_interference_graph",
     "plot_intro",
     "plot_mixture_of_experts",
     "plot_nonuniform",
@@ -94,6 +97,7 @@ _LONG = (
     "plot_phase_diagrams",
     "plot_ten_in_two",
     "plot_triangle",
+    "plot_two_directions",
 )
 _QUICK = "plot_pentagon"
 _FEW_STARTS = 4

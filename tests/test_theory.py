@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from exact_loss import exact_losses, exact_row_loss
 from numpy.typing import NDArray
+from verdicts import judged
 
 from geomsup import GeomsupError, get_shape
 from geomsup.cli import main
@@ -330,7 +331,7 @@ def test_the_optimal_pentagon_is_a_minimum() -> None:
 
 
 def test_a_unit_pentagon_without_bias_is_not_critical() -> None:
-    verdict = verify_optimum(placed("pentagon", 1.0, 5), 0.0, 0.1, n_starts=10)
+    verdict = judged(placed("pentagon", 1.0, 5), 0.0, 0.1)
     assert verdict.verdict == "not critical"
     assert verdict.escape is not None
     assert verdict.escape.loss < verdict.loss
@@ -339,7 +340,7 @@ def test_a_unit_pentagon_without_bias_is_not_critical() -> None:
 def test_the_cube_is_a_saddle_and_the_escape_descends() -> None:
     # Norm and bias optimal within the family of cubes: found by minimising over the two.
     W, b = placed("cube", 1.2217589830406044, 8), -0.25264554338663003
-    verdict = verify_optimum(W, b, 0.1, gradient_tol=1e-5, n_starts=8)
+    verdict = judged(W, b, 0.1, gradient_tol=1e-5)
     assert verdict.loss == pytest.approx(0.0542052932, abs=1e-9)
     assert verdict.verdict == "saddle"
     way = verdict.escape
@@ -357,7 +358,7 @@ def test_two_orthogonal_features_are_a_saddle_in_spite_of_their_kink() -> None:
     # with a kept one as a digon is lower for every 0 < p < 1.
     W = np.zeros((2, 5))
     W[0, 0] = W[1, 1] = 1.0
-    verdict = verify_optimum(W, [0, 0, 0.25, 0.25, 0.25], 0.5, n_starts=10)
+    verdict = judged(W, [0, 0, 0.25, 0.25, 0.25], 0.5)
     assert verdict.verdict == "saddle"
     assert verdict.kinked
     assert verdict.escape is not None
@@ -380,9 +381,9 @@ def test_verdicts_do_not_depend_on_the_scale_of_importance_and_sparsity() -> Non
         best = symmetric_optimum("pentagon", 5, p)
         found = best_configuration(5, 2, p, importance, n_starts=30)
         assert found.loss == pytest.approx(importance * best.loss, rel=1e-9)
-        at = verify_optimum(best.W, best.b, p, importance, n_starts=4)
+        at = judged(best.W, best.b, p, importance)
         assert at.verdict == "local minimum"
-        beside = verify_optimum(best.W, best.b + 1e-3, p, importance, n_starts=4)
+        beside = judged(best.W, best.b + 1e-3, p, importance)
         assert beside.verdict == "not critical"
         assert beside.escape is not None
         assert beside.escape.loss < beside.loss
@@ -401,7 +402,7 @@ def test_the_best_known_may_be_where_the_way_down_leads() -> None:
 
 def test_a_kinked_minimum_without_flat_directions_is_a_minimum() -> None:
     # Orthogonal single features sit on the kink (b = 0, no overlap), and lose nothing.
-    verdict = verify_optimum(np.eye(2), 0.0, 0.3, n_starts=5)
+    verdict = judged(np.eye(2), 0.0, 0.3)
     assert verdict.kinked
     assert verdict.verdict == "local minimum"
 

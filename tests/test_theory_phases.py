@@ -128,8 +128,17 @@ def test_the_importance_at_which_a_digon_pays(p: float, critical: float) -> None
     assert r == pytest.approx(critical, abs=6e-6)
 
 
-def test_the_critical_importance_in_the_sparse_limit() -> None:
+def test_a_digon_begins_to_pay_at_the_critical_importance_of_the_sparse_limit() -> None:
     # r_c / p → (2 + √2)/8, where W₂/W₁ → −(2 − √2).
+    p, critical = 1e-3, (2 + np.sqrt(2)) / 8
+    below = symmetric_optimum("digon", 2, p, [1.0, p * (critical - 1e-3)]).W
+    assert below[0, 1] == pytest.approx(0.0, abs=1e-9)
+    above = symmetric_optimum("digon", 2, p, [1.0, p * (critical + 1e-3)]).W
+    assert above[0, 1] / above[0, 0] == pytest.approx(-(2 - np.sqrt(2)), abs=4e-3)
+
+
+@pytest.mark.slow
+def test_the_critical_importance_in_the_sparse_limit() -> None:
     p = 1e-3
     r = phase_boundary(
         "digon", "monosemantic", n_features=2, feature_probability=p, between=(4e-4, 5e-4)
@@ -175,8 +184,12 @@ def test_what_is_handed_out_is_the_callers_own() -> None:
 # --------------------------------------------------------------------------- families against p
 
 
-def test_families_of_five_in_two() -> None:
-    losses = family_losses(["triangle", "square", "pentagon"], 5, [0.05, 0.4, 0.9])
+# A coarse grid skips the phase in between; its two boundaries are found all the same.
+@pytest.mark.parametrize(
+    "grid", [[0.1, 0.8], pytest.param([0.05, 0.4, 0.9], marks=pytest.mark.slow)]
+)
+def test_families_of_five_in_two(grid: list[float]) -> None:
+    losses = family_losses(["triangle", "square", "pentagon"], 5, grid)
     assert losses.shapes == ("triangle", "digon ⊕ digon", "pentagon")
     assert [(a, b) for _, a, b in losses.boundaries] == [
         ("pentagon", "digon ⊕ digon"),
@@ -184,9 +197,6 @@ def test_families_of_five_in_two() -> None:
     ]
     assert [p for p, _, _ in losses.boundaries] == pytest.approx([0.224875, 0.644240], abs=1e-6)
     assert losses.lowest[0] == "pentagon"
-    # A coarse grid skips the phase in between; its two boundaries are found all the same.
-    coarse = family_losses(["triangle", "square", "pentagon"], 5, [0.1, 0.8])
-    assert [p for p, _, _ in coarse.boundaries] == pytest.approx([0.224875, 0.644240], abs=1e-6)
     axes = plot_family_losses(losses, ax=Figure().add_subplot())
     lines = [line for line in axes.lines if line.get_gid() == "boundary"]
     assert [line.get_xdata()[0] for line in lines] == [p for p, _, _ in losses.boundaries]  # type: ignore[index]

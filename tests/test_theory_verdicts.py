@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import pytest
+from verdicts import judged
 
 from geomsup.errors import ToleranceError
-from geomsup.theory import (
-    BestConfiguration,
-    OptimumVerdict,
-    best_configuration,
-    expected_loss,
-    symmetric_optimum,
-    verify,
-    verify_optimum,
-)
+from geomsup.theory import expected_loss, symmetric_optimum, verify_optimum
 from geomsup.theory.curvature import Metric, Neighbourhood
 from geomsup.theory.loss import Problem
 
 DIGON = symmetric_optimum("digon", 2, 0.1)
-
-
-@cache
-def found() -> BestConfiguration:
-    return best_configuration(2, 1, 0.1, n_starts=1)
-
-
-def judged(W: object, b: object, p: object, importance: object = 1.0) -> OptimumVerdict:
-    """The verdict without the search for something better, which takes ten times as long.
-
-    No verdict depends on what the search finds; ``test_theory_search`` is about that.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verify, "best_configuration", lambda *_, **__: found())
-        return verify_optimum(W, b, p, importance)
 
 
 def turn(m: int, seed: int = 0) -> np.ndarray:
