@@ -161,5 +161,5 @@ def test_absent_certain_and_zero_agree_with_exact_sums_many_times() -> None:
 
 @pytest.mark.parametrize("n_starts", [10**8, 10**30])
 def test_more_starts_than_memory_holds_are_one_clear_error(n_starts: int) -> None:
-    with pytest.raises(GeomsupError, match="at most 25000000 starts"):
+    with pytest.raises(GeomsupError, match=r"at most (25000000 starts|1e\+15)"):
         best_configuration(2, 1, 0.1, n_starts=n_starts)
