@@ -35,19 +35,23 @@ def choose(
     if not choices and not is_asked:
         choices = _choices(UNKNOWN, names)
     note = ""
-    if key in ("decoder", "embedding", "unembedding"):
-        wanted = [one for one in choices if one.key.role == key]
+    if key is not None:
+        if not isinstance(key, str):
+            raise WeightsError(f"expected key to be a str, got {shorten(key)}; name an array")
+        wanted = [one for one in choices if key in (one.name, one.key.role)]
+        if not wanted and key in names:
+            # An array that no layout knows: nothing beside it speaks of it.
+            unknown = Key(pattern="", feature_axis=None, role="named")
+            wanted = [Choice(layout=UNKNOWN, key=unknown, name=key, prefix="")]
         if not wanted and key == "unembedding" and _may_be_tied(container, choices):
             wanted = [one for one in choices if one.key.role == "embedding"]
             note = "there is no unembedding of its own: it is tied to the embedding"
         choices = wanted
-    elif key is not None:
-        choices = [one for one in choices if one.name == key] or _named(key, names)
     if not choices:
+        wish = "a decoder or an embedding of a known layout" if key is None else shorten(key)
         raise UnknownLayoutError(
-            f"{shorten(container.path.name)}: expected "
-            f"{key or ' or '.join(one.name for one in fitting) or 'a decoder of a known layout'}, "
-            f"got {listing(list(names.values()))}; pass key= and feature_axis="
+            f"{shorten(container.path.name)}: expected {wish}, got "
+            f"{listing(list(names.values()))}; pass key= and feature_axis="
         )
     matrices = {one.name: names[one.name] for one in choices}
     if len(matrices) > 1:
@@ -73,16 +77,8 @@ def _choices(layout: Layout, names: Mapping[str, ArrayInfo]) -> list[Choice]:
     return found
 
 
-def _named(key: object, names: Mapping[str, ArrayInfo]) -> list[Choice]:
-    """An array that the caller names and no layout knows: nothing beside it speaks of it."""
-    if not isinstance(key, str):
-        raise WeightsError(f"expected key to be a str, got {shorten(key)}; name an array")
-    unknown = Key(pattern="", feature_axis=None, role="named")
-    return [Choice(layout=UNKNOWN, key=unknown, name=key, prefix="")] if key in names else []
-
-
 def _may_be_tied(container: Container, choices: list[Choice]) -> bool:
-    if not choices:
+    if not any(one.key.role == "embedding" for one in choices):
         return False
     _, config = read_config(container.path, choices[0].layout)
     return config.get("tie_word_embeddings") is not False

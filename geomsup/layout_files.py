@@ -59,8 +59,14 @@ def open_container(
     UnknownLayoutError
         If no file of a folder fits.
     """
-    given = _checked_path(path)
-    chosen, by_layer = (given, False) if not given.is_dir() else _in_folder(given, layouts, layer)
+    chosen, by_layer = _checked_path(path), False
+    if chosen.is_dir():
+        try:
+            chosen, by_layer = _in_folder(chosen, tuple(layouts), layer)
+        except OSError as error:
+            raise WeightsError(
+                f"{shorten(path)}: expected a folder that can be read ({first_line(error)})"
+            ) from error
     if chosen.suffix.lower() == ".json":
         homes = _shards(chosen)
         arrays: dict[str, ArrayInfo] = {}
@@ -94,9 +100,8 @@ def _checked_path(path: str | os.PathLike[str]) -> Path:
     return checked
 
 
-def _in_folder(folder: Path, layouts: Iterable[Layout], layer: int | None) -> tuple[Path, bool]:
+def _in_folder(folder: Path, layouts: tuple[Layout, ...], layer: int | None) -> tuple[Path, bool]:
     """The file of a folder, or of its folders one level down, and whether `layer` chose it."""
-    layouts = tuple(layouts)
     found = _fitting_files(folder, layouts)
     if not found:
         inside = sorted(child for child in folder.iterdir() if child.is_dir())
@@ -126,15 +131,20 @@ def _in_folder(folder: Path, layouts: Iterable[Layout], layer: int | None) -> tu
 
 
 def _fitting_files(folder: Path, layouts: tuple[Layout, ...]) -> list[Path]:
+    """Files that a layout names; those of a mere suffix only if there are no others.
+
+    A folder of a model may hold the state of its optimiser too, as optimizer.pt.
+    """
     files = sorted(child for child in folder.iterdir() if child.is_file())
-    found: dict[Path, None] = {}
-    for layout in layouts:
-        for pattern in layout.files:
-            fitting = [file for file in files if file.match(pattern)]
-            if fitting:
-                found |= dict.fromkeys(fitting)
-                break
-    return list(found)
+    for is_vague in (False, True):
+        found: dict[Path, None] = {}
+        for layout in layouts:
+            patterns = [name for name in layout.files if name.startswith("*") == is_vague]
+            fitting = [[file for file in files if layout.fits(file.name, p)] for p in patterns]
+            found |= dict.fromkeys(next((some for some in fitting if some), []))
+        if found:
+            return list(found)
+    return []
 
 
 def _first_number(name: str) -> int | None:

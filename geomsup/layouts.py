@@ -84,9 +84,9 @@ class Layout:
     layer_axis: int | None = None
     note: str = ""
 
-    def fits(self, file_name: str) -> bool:
-        """Whether a file may be of this layout by its name."""
-        return any(fnmatchcase(file_name, pattern) for pattern in self.files)
+    def fits(self, file_name: str, *patterns: str) -> bool:
+        """Whether a file may be of this layout by its name, or is of some of its patterns."""
+        return any(fnmatchcase(file_name, pattern) for pattern in patterns or self.files)
 
     def signed_by(self, config: Mapping[str, Any]) -> str:
         """The entry of the configuration that names this source; "" without one."""

@@ -119,6 +119,11 @@ class OpenedWeights:
         """A checked copy in float64, as :func:`geomsup.weights.as_weights` makes it."""
         return as_weights(self.weights)
 
+    def to_dict(self) -> dict[str, Any]:
+        """What is known of the matrix, in plain types, ready for JSON."""
+        words = ("key", "layout", "feature_axis", "proof", "n_features", "n_hidden", "dtype")
+        return {word: getattr(self, word) for word in (*words, "note")}
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> _Array:
         """The matrix with a column for each feature, for whatever takes an array."""
         if copy:
