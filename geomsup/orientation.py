@@ -24,7 +24,7 @@ AXES = ("rows", "columns")
 # One number for each feature.
 _OF_FEATURES = re.compile(
     r"b_enc(_\d+)?|encoder(_linear|\.linear)?\.bias|latent_bias|b_gate|b_mag|r_mag|gate_bias"
-    r"|mag_bias|(log_|jumprelu_|activation_function\.)?threshold"
+    r"|mag_bias|(log_|jumprelu_|activation_function\.)?threshold(_\d+)?"
 )
 # One number for each dimension.
 _OF_DIMENSIONS = re.compile(r"b_dec(_\d+)?|decoder(_linear|\.linear)?\.bias|decoder_bias|pre_bias")
