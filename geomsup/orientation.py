@@ -93,23 +93,24 @@ def facts_of_config(config: Mapping[str, Any], name: str, role: str) -> list[Fac
     word, features = _first(config, _CONFIG_FEATURES[kind])
     if not features and kind == "decoder":
         # sparsify writes num_latents = 0 for "the dimension times this factor".
-        _, width = _first(config, ("d_in", "d_model", "activation_dim"))
-        word, factor = _first(config, ("expansion_factor",))
-        word, features = f"{word} × {width} =", width * factor
+        of, width = _first(config, ("d_in", "d_model", "activation_dim"))
+        word, features = _first(config, ("expansion_factor",), width)
+        word = f"{of} × {word} ="
     if features:
         facts.append(Fact(source=f"{word} {features} in {name}", features=features))
     return facts
 
 
-def _first(config: Mapping[str, Any], words: Iterable[str]) -> tuple[str, int]:
-    """The first of some words that has a whole number above 0, and the number; or 0."""
+def _first(config: Mapping[str, Any], words: Iterable[str], times: int = 1) -> tuple[str, int]:
+    """The first of some words that gives a whole number above 0, and the number; or 0."""
     for word in words:
         for part in config_words(config):
             value = part.get(word)
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 continue
-            if 0 < value < 2**53 and value == int(value):
-                return word, int(value)
+            length = value * times
+            if 0 < length < 2**53 and length == int(length):
+                return word, int(length)
     return "", 0
 
 
@@ -147,10 +148,9 @@ def decide(
             f"{name}: expected lengths that agree with the decoder's shape {shape}, got {lengths}; "
             f"{cure}"
         )
-    vouched = [candidate for candidate in candidates if candidate[2]] or candidates
-    agreeing = [one for one in vouched if one[1] is None or one[1] in fitting]
+    agreeing = [one for one in candidates if one[1] is None or one[1] in fitting]
     if not agreeing:
-        layout, axis, _ = vouched[0]
+        layout, axis, _ = candidates[0]
         raise WeightsError(
             f"{name}: layout {layout.name} keeps features as {AXES[axis or 0]}, but {lengths} "
             f"make them {AXES[fitting[0]]} of {shape}; {cure}"

@@ -6,6 +6,8 @@ known places. The transpose of the planted matrix holds no pentagon.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import pickle
 import re
@@ -52,10 +54,17 @@ W = planted()
 OTHER = np.random.default_rng(1).standard_normal((M, N)).astype(np.float32)
 
 
-def has_pentagon(weights: Any) -> bool:
-    report = classify_geometry(weights)
+@functools.cache
+def _classified(shape: tuple[int, ...], numbers: bytes) -> bool:
+    report = classify_geometry(np.frombuffer(numbers).reshape(shape))
     named = [tuple(part.features) for part in report.components if part.name == "pentagon"]
     return named == [PENTAGON]
+
+
+def has_pentagon(weights: Any) -> bool:
+    """Whether the classifier names the planted pentagon, asked once for each matrix."""
+    matrix = np.array(weights, dtype=np.float64, order="C")
+    return _classified(matrix.shape, matrix.tobytes())
 
 
 def t(array: Any) -> torch.Tensor:
@@ -288,7 +297,7 @@ def test_each_layout_is_read_the_right_way_round(
 
 def test_what_is_opened_goes_wherever_a_matrix_goes(tmp_path: Path) -> None:
     opened = open_weights(saelens(tmp_path))
-    assert has_pentagon(opened)
+    assert classify_geometry(opened) == classify_geometry(W)
     assert np.array_equal(geomsup.gram_matrix(opened), geomsup.gram_matrix(W))
     assert opened.as_weights().dtype == np.float64
     assert np.array_equal(opened.as_weights(), W)
@@ -359,13 +368,48 @@ def test_a_square_decoder_needs_a_source_that_signs(tmp_path: Path) -> None:
     assert open_weights(path, feature_axis=-1).feature_axis == 1
 
 
-@pytest.mark.parametrize(("key", "axis"), [("decoder.weight", 1), ("W_dec", 0)])
-def test_a_square_dictionary_is_signed_by_its_class(tmp_path: Path, key: str, axis: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "key", "axis", "config"),
+    [
+        ("ae.pt", "decoder.weight", 1, {"trainer": {"dict_class": "BatchTopKSAE"}}),
+        ("ae.pt", "W_dec", 0, {"trainer": {"dict_class": "JumpReluAutoEncoder"}}),
+        ("sae_weights.safetensors", "decoder.weight", 1, {"sae_type": "sae"}),
+        ("sae_weights.safetensors", "W_dec", 0, {"hook_name": "blocks.0.hook_resid_pre"}),
+        ("final.safetensors", "decoder.weight", 1, {"hook_point_in": "blocks.0.hook_in"}),
+        ("sae.safetensors", "W_dec", 0, {"num_latents": 12, "d_in": 12}),
+    ],
+)
+def test_square_decoders_of_sources_that_sign(
+    tmp_path: Path, name: str, key: str, axis: int, config: dict[str, Any]
+) -> None:
     stored = t(SQUARE) if axis else t(SQUARE.T)
-    config = {"trainer": {"dict_class": "any", "activation_dim": 12, "dict_size": 12}}
-    opened = open_weights(write(tmp_path / "ae.pt", {key: stored}, config=config))
+    path = write(tmp_path / name, {key: stored}, cfg=config, config=config, hyperparams=config)
+    opened = open_weights(path)
     assert opened.feature_axis == axis
     assert np.array_equal(opened.weights, SQUARE)
+    write(path, {key: stored}, cfg={}, config={}, hyperparams={})
+    with pytest.raises(WeightsError, match="feature_axis"):
+        open_weights(path)
+
+
+@pytest.mark.parametrize(("factor", "is_proof"), [(1.25, True), (1.3, False), (None, False)])
+def test_an_expansion_factor_states_the_number_of_features(
+    tmp_path: Path, factor: float | None, is_proof: bool
+) -> None:
+    cfg = {"d_in": M, "num_latents": 0, "expansion_factor": factor}
+    opened = open_weights(write(tmp_path / "sae.safetensors", {"W_dec": t(W.T)}, cfg=cfg))
+    assert ("d_in × expansion_factor = 15" in opened.proof) == is_proof
+    assert has_pentagon(opened)
+
+
+def test_no_two_layouts_disagree_over_a_key_of_one_file() -> None:
+    # Where they did, the order of the registry would decide.
+    files = [pattern.replace("*", "7") for layout in LAYOUTS for pattern in layout.files]
+    keys = ("W_dec", "w_dec", "decoder.weight", "decoder.linear.weight", "decoder_linear.weight")
+    for file, key in itertools.product(files, (*keys, "D", "W_dec_7", "wte.weight")):
+        fitting = [one for layout in LAYOUTS if layout.fits(file) for one in layout.keys]
+        axes = {one.feature_axis for one in fitting if one.prefix(key) is not None}
+        assert len(axes) <= 1, (file, key)
 
 
 def test_a_square_embedding_has_a_row_for_each_token(tmp_path: Path) -> None:
@@ -580,7 +624,8 @@ from pathlib import Path
 import numpy as np
 import safetensors
 from geomsup import open_weights
-peak = lambda: 1024 * int(re.search("VmHWM:\\\\s*(\\\\d+)", Path("/proc/self/status").read_text())[1])
+status = Path("/proc/self/status")
+peak = lambda: 1024 * int(re.search("VmHWM:[^0-9]*([0-9]+)", status.read_text())[1])
 before = peak()
 opened = open_weights(sys.argv[1])
 blocks = [opened.weights] if sys.argv[2] == "whole" else opened.blocks(256)
