@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from geomsup.entries import ArrayInfo
+from geomsup.entries import ArrayInfo, weight_candidates
 from geomsup.errors import WeightsError, shorten
 from geomsup.layout_files import Container, UnknownLayoutError, read_config
-from geomsup.layouts import UNKNOWN, Key, Layout
+from geomsup.layouts import UNKNOWN, Key, Layout, config_words
 from geomsup.orientation import Fact, facts_of_arrays, facts_of_config
 from geomsup.weight_files import list_arrays, listing
 
@@ -26,9 +26,16 @@ class Choice:
 
 
 def choose(
-    container: Container, layouts: tuple[Layout, ...], is_asked: bool, key: str | None
+    container: Container,
+    layouts: tuple[Layout, ...],
+    is_asked: bool,
+    key: str | None,
+    has_axis: bool,
 ) -> tuple[list[Choice], str]:
-    """What the layouts make of one matrix of the file, and a note on the choice."""
+    """What the layouts make of one matrix of the file, and a note on the choice.
+
+    Whoever states the axis may have a file of no layout, if it holds one matrix.
+    """
     names = container.arrays
     fitting = [one for one in layouts if is_asked or one.fits(container.path.name)]
     choices = [choice for one in fitting for choice in _choices(one, names)]
@@ -40,13 +47,13 @@ def choose(
             raise WeightsError(f"expected key to be a str, got {shorten(key)}; name an array")
         wanted = [one for one in choices if key in (one.name, one.key.role)]
         if not wanted and key in names:
-            # An array that no layout knows: nothing beside it speaks of it.
-            unknown = Key(pattern="", feature_axis=None, role="named")
-            wanted = [Choice(layout=UNKNOWN, key=unknown, name=key, prefix="")]
+            wanted = [_named(key)]
         if not wanted and key == "unembedding" and _may_be_tied(container, choices):
             wanted = [one for one in choices if one.key.role == "embedding"]
             note = "there is no unembedding of its own: it is tied to the embedding"
         choices = wanted
+    elif not choices and has_axis and len(alone := weight_candidates(names.values())) == 1:
+        choices = [_named(alone[0].name)]
     if not choices:
         wish = "a decoder or an embedding of a known layout" if key is None else shorten(key)
         raise UnknownLayoutError(
@@ -77,11 +84,17 @@ def _choices(layout: Layout, names: Mapping[str, ArrayInfo]) -> list[Choice]:
     return found
 
 
+def _named(name: str) -> Choice:
+    """An array that no layout knows: nothing beside it speaks of it."""
+    unknown = Key(pattern="", feature_axis=None, role="named")
+    return Choice(layout=UNKNOWN, key=unknown, name=name, prefix="")
+
+
 def _may_be_tied(container: Container, choices: list[Choice]) -> bool:
     if not any(one.key.role == "embedding" for one in choices):
         return False
     _, config = read_config(container.path, choices[0].layout)
-    return config.get("tie_word_embeddings") is not False
+    return all(part.get("tie_word_embeddings") is not False for part in config_words(config))
 
 
 def voucher(container: Container, choice: Choice, is_asked: bool) -> str:

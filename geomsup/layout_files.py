@@ -117,7 +117,7 @@ def _in_folder(folder: Path, layouts: tuple[Layout, ...], layer: int | None) -> 
     listed = ", ".join(shorten(name, 60) for name in list(names)[:_MOST_NAMES])
     listed += f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     if layer is not None:
-        fitting = [file for name, file in names.items() if _first_number(name) == layer]
+        fitting = [file for name, file in names.items() if _layer_number(name) == layer]
         if len(fitting) == 1:
             return fitting[0], True
         raise WeightsError(
@@ -147,9 +147,10 @@ def _fitting_files(folder: Path, layouts: tuple[Layout, ...]) -> list[Path]:
     return []
 
 
-def _first_number(name: str) -> int | None:
-    match = re.search(r"\d{1,9}", name)
-    return int(match[0]) if match else None
+def _layer_number(name: str) -> int | None:
+    """The number behind the word layer, or the first one."""
+    match = re.search(r"layers?[._-]?(\d{1,9})", name) or re.search(r"(\d{1,9})", name)
+    return int(match[1]) if match else None
 
 
 def _shards(index: Path) -> dict[str, Path]:

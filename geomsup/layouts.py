@@ -95,9 +95,15 @@ class Layout:
 
 
 def config_words(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The configuration and the dicts one level down, where trainers and metadata stand."""
+    """The configuration and the dicts one level down, where trainers and metadata stand.
+
+    Models of several senses have a configuration for each, and their tokens are text.
+    """
     yield config
-    yield from (part for part in config.values() if isinstance(part, Mapping))
+    for name, part in config.items():
+        is_other_sense = str(name).endswith("_config") and name != "text_config"
+        if isinstance(part, Mapping) and not is_other_sense:
+            yield part
 
 
 def _rows(*patterns: str) -> tuple[Key, ...]:

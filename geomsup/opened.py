@@ -126,9 +126,7 @@ class OpenedWeights:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> _Array:
         """The matrix with a column for each feature, for whatever takes an array."""
-        if copy:
-            return np.array(self.weights, dtype=dtype)
-        return np.asarray(self.weights, dtype=dtype)
+        return np.array(self.weights, dtype=dtype, copy=copy)
 
     def _numbers(self, stored: _Array) -> _Array:
         if self.dtype != "bfloat16" or stored.dtype != np.uint16:
@@ -221,7 +219,7 @@ def _of_container(
     axis: int | None,
     max_bytes: int | None,
 ) -> OpenedWeights:
-    choices, note = choose(container, layouts, is_asked, key)
+    choices, note = choose(container, layouts, is_asked, key, axis is not None)
     first = choices[0]
     info = container.arrays[first.name]
     label = f"{shorten(first.name)} in {shorten(container.home(first.name).name)}"

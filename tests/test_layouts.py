@@ -323,6 +323,10 @@ def test_a_vector_file_of_one_array_asks_for_its_axis(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="pass feature_axis=0 if rows"):
         open_weights(tmp_path / "vectors.npy", key="W")
     assert has_pentagon(open_weights(tmp_path / "vectors.npy", key="W", feature_axis=0))
+    assert has_pentagon(open_weights(tmp_path / "vectors.npy", feature_axis=0))
+    np.savez(tmp_path / "two.npz", a=W, b=W)
+    with pytest.raises(UnknownLayoutError, match="pass key= and feature_axis="):
+        open_weights(tmp_path / "two.npz", feature_axis=0)
 
 
 # --- the same name with the opposite meaning ----------------------------------------------------
@@ -466,6 +470,25 @@ def test_embedding_and_unembedding(tmp_path: Path) -> None:
     assert has_pentagon(open_weights(path, key="embedding"))
     assert np.array_equal(open_weights(path, key="unembedding").weights, OTHER)
     assert np.array_equal(open_weights(path, key="lm_head.weight").weights, OTHER)
+
+
+def test_lengths_of_other_senses_prove_nothing(tmp_path: Path) -> None:
+    config = {
+        "audio_config": {"hidden_size": 99, "vocab_size": 98},
+        "text_config": {"hidden_size": M, "vocab_size": N, "tie_word_embeddings": False},
+    }
+    tensors = {"language_model.model.embed_tokens.weight": t(W.T)}
+    opened = open_weights(write(tmp_path / "model.safetensors", tensors, config=config))
+    assert "vocab_size 15" in opened.proof
+    assert has_pentagon(opened)
+    with pytest.raises(UnknownLayoutError):
+        open_weights(tmp_path, key="unembedding")
+
+
+def test_the_layer_is_the_number_behind_its_name(tmp_path: Path) -> None:
+    for name, matrix in {"2b.layers.10": OTHER, "2b.layers.1.mlp": W}.items():
+        write(tmp_path / name / "sae.safetensors", {"W_dec": t(matrix.T), **biases()})
+    assert has_pentagon(open_weights(tmp_path, layer=1))
 
 
 def test_a_tied_unembedding_is_the_embedding(tmp_path: Path) -> None:
@@ -613,6 +636,19 @@ def test_a_damaged_configuration_is_refused_or_says_nothing(tmp_path: Path, text
     else:
         with pytest.raises(WeightsError, match=r"cfg\.json"):
             open_weights(root)
+
+
+@pytest.mark.parametrize("make", FIXTURES, ids=lambda make: make.__name__)
+def test_files_that_were_cut_are_refused(make: Callable[[Path], Any], tmp_path: Path) -> None:
+    made = make(tmp_path)
+    path, options = made if isinstance(made, tuple) else (made, {})
+    chosen = open_weights(path, **options).path
+    assert chosen is not None
+    whole = chosen.read_bytes()
+    for length in (0, 7, 100, len(whole) // 2, len(whole) - 1):
+        chosen.write_bytes(whole[:length])
+        with pytest.raises(WeightsError):
+            open_weights(path, **options)
 
 
 # --- memory -------------------------------------------------------------------------------------
