@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from geomsup.interference import interference_graph
     from geomsup.matching import ShapeMatch, match_shape
+    from geomsup.opened import open_weights
     from geomsup.report import ComponentReport, GeometryReport
     from geomsup.shapes import Shape, get_shape, list_shapes
 
@@ -48,6 +49,7 @@ __all__ = [
     "leverage_scores",
     "list_shapes",
     "match_shape",
+    "open_weights",
 ]
 
 __version__ = "0.1.0"
@@ -64,6 +66,7 @@ _HOMES = {
     ],
     "interference": ["interference_graph"],
     "matching": ["ShapeMatch", "match_shape"],
+    "opened": ["open_weights"],
     "report": ["ComponentReport", "GeometryReport"],
     "shapes": ["Shape", "get_shape", "list_shapes"],
 }

@@ -11,19 +11,22 @@ from typing import Any
 
 from geomsup.cli.arguments import VerbParser
 from geomsup.cli.output import complain, print_json, say, table
-from geomsup.entries import weight_candidates
+from geomsup.entries import ArrayInfo, weight_candidates
 from geomsup.errors import GeomsupError, shorten
-from geomsup.weights import ArrayInfo, list_arrays
+from geomsup.layout_files import Container, UnknownLayoutError, open_container
+from geomsup.opened import OpenedWeights, open_weights
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
 SUMMARY: str = "list the arrays of a weight file and how to classify them"
 DESCRIPTION: str = """\
 List the arrays of a weight file, with the command that classifies each; for a run of geomsup train
-also what made it."""
+also what made it, and for a published dictionary or model (a file or its folder) whose layout it
+has, and what proves which axis counts the features."""
 
 EXAMPLES: tuple[tuple[str, str], ...] = (
     ("checkpoint.pt", "what is in this file?"),
+    ("sae/", "a folder as SAELens and others write it: which axis counts the features?"),
     ("run.safetensors --json", "the settings of a training run, as JSON"),
 )
 
@@ -37,14 +40,16 @@ def add_arguments(parser: VerbParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the file."""
-    infos = list_arrays(args.file)
-    made_by = _run_record(args.file)
+    container = open_container(args.file)
+    infos = tuple(container.arrays.values())
+    made_by = _run_record(str(container.path))
+    opened, refusal = _layout(container)
     candidates = [info for info in weight_candidates(infos) if _is_matrix(info)]
     if made_by is not None:
         candidates = [info for info in candidates if info.name == "weights"]
     alone = len(candidates) == 1
     if args.json:
-        known = {info.name: _command(args.file, info, alone) for info in candidates}
+        known = {info.name: _command(container, info, alone, opened) for info in candidates}
         arrays = [
             {
                 "name": info.name,
@@ -54,7 +59,10 @@ def run(args: argparse.Namespace) -> int:
             }
             for info in infos
         ]
-        print_json({"file": args.file, "arrays": arrays, "run": made_by})
+        layout = None if opened is None else opened.to_dict()
+        print_json(
+            {"file": str(container.path), "arrays": arrays, "run": made_by, "layout": layout}
+        )
         return 0
 
     rows = [
@@ -68,22 +76,36 @@ def run(args: argparse.Namespace) -> int:
     ]
     header = ["array", "shape", "dtype", "as weights"]
     say("\n".join(table(header, rows, left=header)))
+    if opened is not None:
+        say(f"\n{opened}")
+    elif refusal:
+        say(f"\nlayout  {refusal}")
     if made_by is not None:
         say(f"\n{made_by['title']}")
         say("\n".join(_settings(made_by)))
     if candidates:
         say("\nclassify with")
         for info in candidates[:_MAX_COMMANDS]:
-            say(f"  {_command(args.file, info, alone)}")
+            say(f"  {_command(container, info, alone, opened)}")
         if len(candidates) > _MAX_COMMANDS:
             say(f"  … and so on with the other {len(candidates) - _MAX_COMMANDS}")
         if made_by is not None and made_by["config"]["hidden_activation"] == "relu":
             say(f"or read its neurons with\n  {shlex.join(['geomsup', 'neurons', args.file])}")
-        if made_by is None:
+        if made_by is None and opened is None:
             say("if rows are the features, as in the decoder of an autoencoder: --feature-axis 0")
     else:
         say("\nno matrix of real numbers here, so there is nothing to classify")
     return 0
+
+
+def _layout(container: Container) -> tuple[OpenedWeights | None, str]:
+    """The published layout of a file, or what it leaves open; neither if it is of none."""
+    try:
+        return open_weights(container.path), ""
+    except UnknownLayoutError:
+        return None, ""
+    except GeomsupError as error:
+        return None, str(error)
 
 
 def _run_record(path: str) -> dict[str, Any] | None:
@@ -131,9 +153,15 @@ def _reading(info: ArrayInfo) -> str:
     return text if len(info.shape) == 2 else f"{info.shape[0]} × {text}"
 
 
-def _command(path: str, info: ArrayInfo, alone: bool) -> str:
-    words = ["geomsup", "classify", path]
-    return shlex.join(words if alone else [*words, "--key", info.name])
+def _command(
+    container: Container, info: ArrayInfo, alone: bool, opened: OpenedWeights | None
+) -> str:
+    words = ["geomsup", "classify", str(container.home(info.name))]
+    if not alone:
+        words += ["--key", info.name]
+    if opened is not None and opened.key == info.name and opened.feature_axis == 0:
+        words += ["--feature-axis", "0"]
+    return shlex.join(words)
 
 
 def _label(name: str) -> str:
