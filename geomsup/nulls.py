@@ -10,38 +10,25 @@ Everything stays in logarithms, because a p-value that survives 10¹¹ compariso
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import integrate, special
 
 from geomsup.errors import GeomsupError
+from geomsup.quadratic_forms import Forms, Spectrum, log_away, log_both
 from geomsup.validation import brief, number_within, numbers, positive_integer, whole_number
 from geomsup.weights import as_weights
 
 __all__ = ["IsotropicNull", "MatchedNull", "benjamini_hochberg"]
 
 FloatArray = NDArray[np.float64]
-# Real on the cut and at the saddle, complex on the path through it.
-_Numbers = TypeVar("_Numbers", FloatArray, NDArray[np.complex128])
 
 # Pairs times dimensions that are worked on at once: 2 MB an array, which stays in a cache.
 _BLOCK = 2**18
 # Below it betainc loses digits to subnormal numbers.
 _TINY = 1e-290
-# Stands for s₊ where g has no root.
-_FAR = 1e30
-# A thresholds of 0 has its branch point at a division by 0; this one has the same tail.
-_LEAST_T = 1e-15
-# How closely a saddle or a peak must be met (in log s): the sums about it do not need it exact.
-_CLOSE_ENOUGH = 0.02
-# Of the path through the saddle, in the inverse hyperbolic sine of its height over its width.
-_PATH_STEP = 0.2
-# A sum has ended when its terms are this share of it.
-_NEGLIGIBLE = 1e-6
 
 
 class IsotropicNull:
@@ -109,22 +96,16 @@ class IsotropicNull:
 
         def some_beyond(t: float) -> float:
             with np.errstate(divide="ignore"):
-                none = n * np.log1p(-np.exp(self._log_two_sided(np.float64(t))))
+                none = n * np.log1p(-np.exp(self._log_two_sided(np.array(t))))
             return float(-np.expm1(none))
 
         # The integrand falls from 1 to 0 about the threshold that one of n exceeds.
-        middle = float(np.sqrt(1 - special.betaincinv((self.dim - 1) / 2, 0.5, 1 / n)))
-        edges = np.clip(middle * np.array([0, 0.5, 0.8, 1, 1.2, 1.5, 2]), 0, 1).tolist() + [1.0]
-        return float(
-            sum(
-                integrate.quad(some_beyond, a, b, epsabs=1e-10)[0]
-                for a, b in zip(edges, edges[1:], strict=False)
-                if a < b
-            )
-        )
+        middle = float(np.sqrt(1 - special.betaincinv((self.dim - 1) / 2, 0.5, 1 / (n + 1))))
+        edges = np.array([0, 0.5, 0.8, 1, 1.2, 1.5, 1 / middle]) * middle
+        pieces = pairwise(np.unique(np.minimum(edges, 1)))
+        return float(sum(integrate.quad(some_beyond, a, b, epsabs=1e-10)[0] for a, b in pieces))
 
-    def _log_two_sided(self, t: ArrayLike) -> FloatArray:
-        t = np.asarray(t, dtype=np.float64)
+    def _log_two_sided(self, t: FloatArray) -> FloatArray:
         a = (self.dim - 1) / 2
         x = (1 - t) * (1 + t)
         tail = special.betainc(a, 0.5, x)
@@ -133,7 +114,9 @@ class IsotropicNull:
             far = a * np.log(x) + np.log(t) - np.log(a) - special.betaln(a, 0.5)
             far = far + np.log(special.hyp2f1(a + 0.5, 1.0, a + 1, np.where(tail > _TINY, 0, x)))
             near = np.log1p(-special.betainc(0.5, a, t * t))
-            log_tail = np.where(tail > 0.5, near, np.where(tail > _TINY, np.log(tail), far))
+            log_tail: FloatArray = np.where(
+                tail > 0.5, near, np.where(tail > _TINY, np.log(tail), far)
+            )
         return np.where(x <= 0, -np.inf, log_tail)
 
 
@@ -165,14 +148,16 @@ class MatchedNull:
     integral over :math:`x \in i\mathbb{R}`, and what is left is real and positive:
 
     .. math:: P(\text{the side away from } m(s_+)) =
-              \frac{1}{2\pi} \int_{s_+}^\infty |g|^{-1/2} e^{K(s) + \frac12 \log g} \frac{ds}{s}.
+              \frac{1}{2\pi} \int_{s_+}^\infty e^{K(s)} \frac{ds}{s},
+              \quad |g| \text{ for } g \text{ in } K.
 
-    The other side is the difference of the two integrals.  Lugannani and Rice's formula [3]_ is what
-    is left of the first when it is expanded at its saddle point; near the branch point of a
-    variable with one positive degree of freedom that costs 3–10 % [4]_, so both integrals are
-    summed by the trapezoidal rule in variables in which that converges geometrically.  For
+    Both sides are alike at :math:`\mu = 0`; otherwise the side towards :math:`m(s_+)` is the
+    difference of the two integrals.  Lugannani and Rice's formula [3]_ expands the first one at
+    its saddle point.  A form with one positive direction is a gamma variable of shape ½ far out,
+    for which the terms left out are 3–10 % [4]_; so no expansion is made, and both integrals are
+    summed by the trapezoidal rule, in variables in which that converges geometrically.  For
     :math:`\mu = 0, \Sigma = I` the second one *is* the incomplete beta integral of
-    :class:`IsotropicNull`.  Memory does not depend on the number of pairs; time is O(m) for each.
+    :class:`IsotropicNull`.  Pairs go through in blocks, at O(m) each.
 
     References
     ----------
@@ -192,29 +177,34 @@ class MatchedNull:
     >>> null = MatchedNull.of(W, feature_axis=-1)
     >>> u = np.ones(16)  # along the mean: large cosines are common on its side alone
     >>> np.round(null.log_tail(u, 0.5, sign=[1, -1]), 1)
-    array([-0.8, -8.8])
+    array([ -0.9, -10.2])
     """
 
     def __init__(self, mean: ArrayLike, covariance: ArrayLike) -> None:
         mean, covariance = numbers("mean", mean), numbers("covariance", covariance)
-        if mean.ndim != 1 or covariance.shape != (mean.size, mean.size):
+        if mean.ndim != 1 or not mean.size or covariance.shape != (mean.size, mean.size):
             raise GeomsupError(
                 "expected a mean of shape (m,) and a covariance of shape (m, m), "
                 f"got {mean.shape} and {covariance.shape}"
             )
         if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
-            raise GeomsupError("mean and covariance must be finite")
-        largest = np.abs(covariance).max(initial=0.0)
-        if np.abs(covariance - covariance.T).max(initial=0.0) > 1e-8 * largest:
+            raise GeomsupError("mean and covariance must be finite; drop the features that are not")
+        largest = np.abs(covariance).max()
+        if np.abs(covariance - covariance.T).max() > 1e-8 * largest:
             raise GeomsupError("covariance must be symmetric; pass (C + C.T) / 2")
         variances, basis = np.linalg.eigh((covariance + covariance.T) / 2)
-        if not variances.size or variances[0] < -1e-8 * largest or variances[-1] <= 0:
+        if variances[0] < -1e-8 * largest or variances[-1] <= 0:
             raise GeomsupError(
                 "expected a covariance with a positive eigenvalue and no negative one, got "
                 f"{brief(variances)}; features that are all alike have no background"
             )
+        # What is smaller is rounding of the eigenvalues, not variance.
         variances[variances < mean.size * np.finfo(float).eps * variances[-1]] = 0.0
-        self._set(basis.T @ mean, variances, basis)
+        mean = basis.T @ mean
+        # Directions have no scale: variance and squared mean together are 1.
+        size = float(np.hypot(np.linalg.norm(mean), np.sqrt(variances.sum())))
+        self._basis, self._mean = basis, mean / size
+        self._spectrum = Spectrum.of(variances / size / size, self._mean)
 
     @classmethod
     def of(cls, W: object, *, feature_axis: int) -> MatchedNull:
@@ -235,17 +225,14 @@ class MatchedNull:
                 f"expected two or more features of norm above 0, got {features.shape[1]}"
             )
         features = features / np.abs(features).max()
-        return cls(features.mean(axis=1), np.cov(features, bias=True).reshape(2 * features.shape[:1]))
-
-    def _set(self, mean: FloatArray, variances: FloatArray, basis: FloatArray) -> None:
-        # Directions have no scale: variance and squared mean together are 1.
-        power = float(variances.sum() + mean @ mean)
-        self._basis, self._variances, self._mean = basis, variances / power, mean / np.sqrt(power)
+        mean = features.mean(axis=1)
+        features -= mean[:, None]
+        return cls(mean, features @ features.T / features.shape[1])
 
     @property
     def dim(self) -> int:
         """Number of dimensions m."""
-        return self._mean.size
+        return int(self._mean.size)
 
     def __repr__(self) -> str:
         share = float(self._mean @ self._mean)
@@ -268,25 +255,16 @@ class MatchedNull:
         ndarray of shape (n_pairs,), or () when all three are single
             Natural logarithms; −inf where the event has probability 0.
         """
-        u, t, sign = numbers("u", u), _cosines("t", t), _signs(sign)
-        if u.ndim not in (1, 2) or u.shape[-1] != self.dim:
-            raise GeomsupError(
-                f"u must have shape (m,) or (n_pairs, m) with m = {self.dim}, got {u.shape}"
-            )
-        try:
-            shape = np.broadcast_shapes(u.shape[:-1], t.shape, sign.shape)
-        except ValueError:
-            shape = (0, 0)
-        if len(shape) > 1:
+        u, t, sign = self._units(u), _cosines("t", t), _signs(sign)
+        shapes = {array.shape for array in (u[..., 0], t, sign)} - {()}
+        if len(shapes) > 1 or any(len(shape) > 1 for shape in shapes):
             raise GeomsupError(
                 "u, t and sign must agree in the number of pairs, got shapes "
                 f"{u.shape}, {t.shape} and {sign.shape}"
             )
-        norms = np.linalg.norm(u, axis=-1, keepdims=True)
-        if not (np.isfinite(norms).all() and (norms > 0).all()):
-            raise GeomsupError("every u must be a finite direction of norm above 0")
+        shape = shapes.pop() if shapes else ()
         n_pairs = shape[0] if shape else 1
-        u = np.broadcast_to(u / norms, (n_pairs, self.dim))
+        u = np.broadcast_to(u, (n_pairs, self.dim))
         t, sign = np.broadcast_to(t, n_pairs), np.broadcast_to(sign, n_pairs)
         log_p = np.empty(n_pairs)
         step = max(1, _BLOCK // self.dim)
@@ -295,229 +273,34 @@ class MatchedNull:
             log_p[block] = self._log_tail(u[block] @ self._basis, t[block], sign[block])
         return log_p.reshape(shape)
 
+    def _units(self, u: ArrayLike) -> FloatArray:
+        directions = numbers("u", u)
+        if directions.ndim not in (1, 2) or directions.shape[-1] != self.dim:
+            raise GeomsupError(
+                f"u must have shape (m,) or (n_pairs, m) with m = {self.dim}, "
+                f"got {directions.shape}"
+            )
+        norms = np.linalg.norm(directions, axis=-1, keepdims=True)
+        if not (np.isfinite(norms).all() and (norms > 0).all()):
+            raise GeomsupError("every u must be a finite direction of norm above 0")
+        return directions / norms
+
     def _log_tail(self, a: FloatArray, t: FloatArray, sign: FloatArray) -> FloatArray:
-        # P(cos > t) = 1 − P(−cos > −t)
+        # Below 0, P(cos > t) = 1 − P(−cos > −t).
         below = t < 0
-        forms = _Forms.of(self._variances, self._mean, a, np.abs(t))
+        forms = Forms.of(self._spectrum, a * a, a * self._mean, np.abs(t))
         side = np.where(below, -sign, sign) * forms.mean_at_end()
-        log_p = _log_away(forms)
+        log_p = log_away(forms)
         towards = side > 0
         if towards.any():
-            both = _log_both(forms.select(towards))
+            both = log_both(forms.select(towards))
             # The rest cannot vanish; where rounding says so it is lost in the sum.
             share = np.minimum(np.exp(log_p[towards] - both), 1 - 1e-12)
             log_p[towards] = np.minimum(both + np.log1p(-share), 0.0)
         log_p[np.abs(t) >= 1] = -np.inf
-        log_p[below] = np.log(-np.expm1(np.minimum(log_p[below], 0.0)))
+        with np.errstate(divide="ignore"):
+            log_p[below] = np.log(-np.expm1(np.minimum(log_p[below], 0.0)))
         return log_p
-
-
-class _Forms(NamedTuple):
-    """The quadratic forms of a block of pairs in the eigenbasis, and where their K(s) ends."""
-
-    variances: FloatArray  # λ (m,)
-    mean: FloatArray  # μ (m,)
-    a_mean: FloatArray  # a·μ (p, m)
-    t2: FloatArray  # (p,)
-    end: FloatArray  # s₊ (p,), the root of g, or _FAR
-    g_end: FloatArray  # g(s₊) (p,): 0, or above 0 where g has no root
-    weights: FloatArray  # a² λ d(s₊) (p, m)
-
-    @classmethod
-    def of(cls, variances: FloatArray, mean: FloatArray, a: FloatArray, t: FloatArray) -> _Forms:
-        t2, spread = np.maximum(t, _LEAST_T) ** 2, a * a * variances
-        end = _end(variances, spread, t2)
-        at_end = 1 / (1 + 2 * (end * t2)[:, None] * variances)
-        weights = spread * at_end
-        has_root = end < _FAR
-        g_end = np.where(has_root, 0.0, 1 - 2 * end * weights.sum(axis=1))
-        return cls(variances, mean, a * mean, t2, end, np.maximum(g_end, 0.0), weights)
-
-    def select(self, mask: NDArray[np.bool_]) -> _Forms:
-        return _Forms(self.variances, self.mean, *(part[mask] for part in self[2:]))
-
-    def mean_at_end(self) -> FloatArray:
-        shrink = 1 / (1 + 2 * (self.end * self.t2)[:, None] * self.variances)
-        return _dot(self.a_mean, shrink)
-
-    def series(self, s: _Numbers, past: _Numbers, order: int) -> list[_Numbers]:
-        """Taylor coefficients of K at s = s₊ + past, of |g| where g is negative.
-
-        `past` is given beside `s`, because their difference would lose every digit near s₊.
-        """
-        d = 1 / (1 + 2 * (s * self.t2)[:, None] * self.variances)
-        ratio = -2 * self.t2[:, None] * self.variances * d  # of d's consecutive coefficients
-        power, powers = d, [d]
-        for _ in range(order):
-            power = power * ratio
-            powers.append(power)
-        log_det = [-np.log(d).sum(axis=1)]
-        log_det += [-(ratio**j).sum(axis=1) / j for j in range(1, order + 1)]
-        m = [_dot(self.a_mean, power) for power in powers]
-        pull = [power @ self.mean**2 for power in powers]
-        weight = [_dot(self.weights, power) for power in powers]
-        # g(s) = g(s₊) + 2 (s₊ − s) Σ a² λ d(s₊) d(s), without cancellation.
-        g = [-2 * c for c in _times_variable(past, weight)]
-        g[0] = g[0] + self.g_end
-        lift = _times_variable(s, _quotient(_product(m, m), g))
-        pull = _times_variable(s * self.t2, pull, self.t2)
-        return [
-            lift[j] - pull[j] - 0.5 * (log_det[j] + log_g)
-            for j, log_g in enumerate(_logarithm(g))
-        ]
-
-
-def _end(variances: FloatArray, spread: FloatArray, t2: FloatArray) -> FloatArray:
-    """The root s₊ of g, or _FAR: with r = 1/s, 1 = Σ 2a²λ/(r + 2t²λ).
-
-    The reciprocal of the sum is concave in r and nearly straight, so that Newton's method climbs to
-    the root from r = 0 in few steps.
-    """
-    r = np.zeros_like(t2)
-    positive = variances > 0
-    spread, variances = 2 * spread[:, positive], 2 * variances[positive]
-    for _ in range(100):
-        inverse = 1 / (r[:, None] + t2[:, None] * variances)
-        total, slope = _dot(spread, inverse), _dot(spread, inverse**2)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            step = total * (total - 1) / slope  # (1 − 1/total) / (slope / total²)
-        step = np.where(total > 1, step, 0.0)
-        r = r + step
-        if np.all(step <= 1e-15 * r):
-            break
-    with np.errstate(divide="ignore"):
-        return np.minimum(1 / r, _FAR)
-
-
-def _log_away(forms: _Forms) -> FloatArray:
-    """The cut's integral, in ζ with s = s₊ (1 + e^(2ζ)): the side away from m(s₊)."""
-
-    def integrand(zeta: FloatArray, order: int) -> list[FloatArray]:
-        past = forms.end * np.exp(2 * zeta)
-        s = forms.end + past
-        value, *slopes = forms.series(s, past, order)
-        value = value + np.log(2 * past / s)
-        if not order:
-            return [value]
-        first = 2 * past * (slopes[0] - 1 / s)
-        return [value, 2 + first, 2 * first + 4 * past**2 * (2 * slopes[1] + 1 / s**2)]
-
-    def falling(zeta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        _, first, second = integrand(zeta, 2)
-        return -first, -second
-
-    cut = forms.end < _FAR
-    log_p = np.full(cut.size, -np.inf)
-    if not cut.all():
-        if cut.any():
-            log_p[cut] = _log_away(forms.select(cut))
-        return log_p
-    top = _rising_root(falling, np.full(cut.size, -0.5 * np.log(forms.mean.size)))
-    peak, _, second = integrand(top, 2)
-    step = np.minimum(0.5, 0.8 / np.sqrt(np.maximum(-second, 1e-6)))
-    total = np.ones(cut.size)
-    for direction in (-1, 1):  # at the slowest it falls like e^-|ζ|
-        for j in range(1, 40):
-            term = np.exp(integrand(top + direction * j * step, 0)[0] - peak)
-            total += term
-            if np.all(term < _NEGLIGIBLE * total):
-                break
-    return peak + np.log(total * step / (2 * np.pi))
-
-
-def _log_both(forms: _Forms) -> FloatArray:
-    """log P(Q > 0), on a path through the saddle point of K(s) − log s that bends as it descends."""
-
-    def place(logit: FloatArray) -> tuple[FloatArray, FloatArray]:
-        return forms.end * special.expit(logit), -forms.end * special.expit(-logit)
-
-    def rising(logit: FloatArray) -> tuple[FloatArray, FloatArray]:
-        s, past = place(logit)
-        left = -past / forms.end
-        _, first, second = forms.series(s, past, 2)
-        slope = s * left * (first - 1 / s)
-        return slope, (2 * left - 1) * slope + (s * left) ** 2 * (2 * second + 1 / s**2)
-
-    _, first, second = forms.series(np.zeros_like(forms.end), -forms.end, 2)
-    start = np.minimum(1 / np.sqrt(2 * second + first**2), forms.end / 2)
-    s, past = place(_rising_root(rising, np.log(start / (forms.end - start))))
-    value, first, second, third = forms.series(s, past, 3)
-    value, second, third = value - np.log(s), second + 0.5 / s**2, third - 1 / (3 * s**3)
-    width, bend = 1 / np.sqrt(2 * second), third / second  # twice the curvature of the descent
-    total = np.zeros_like(s)
-    for j in range(80):  # half of the path; the other half is its mirror image
-        x = (j + 0.5) * _PATH_STEP
-        y = width * np.sinh(x)
-        root = np.sqrt(1 + (bend * y) ** 2)
-        offset = bend * y**2 / (1 + root) + 1j * y
-        speed = (bend * y / root + 1j) * width * np.cosh(x)
-        exponent = forms.series(s + offset, past + offset, 0)[0] - np.log(s + offset) - value
-        term = np.exp(exponent) * speed
-        total += term.imag
-        if np.all(np.abs(term) < _NEGLIGIBLE * np.abs(total)):
-            break
-    with np.errstate(divide="ignore"):
-        log_p = value + np.log(np.maximum(total, 0.0) * _PATH_STEP / np.pi)
-    # Still falling at the far end: Q is bounded below 0.
-    return np.where(s > 0.5 * _FAR, -np.inf, log_p)
-
-
-def _rising_root(
-    function: Callable[[FloatArray], tuple[FloatArray, FloatArray]], start: FloatArray
-) -> FloatArray:
-    """Where functions change sign from − to +: Newton's method inside a shrinking bracket."""
-    low, high, x = np.full_like(start, -80.0), np.full_like(start, 80.0), start
-    for _ in range(60):
-        value, slope = function(x)
-        low, high = np.where(value < 0, x, low), np.where(value < 0, high, x)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            new = x - value / slope
-        # One step moves no further than a factor e⁴ in s, and a quarter into the bracket.
-        new = np.where((slope > 0) & (new > low) & (new < high), new, (low + high) / 2)
-        new = np.clip(new, x - 4, x + 4)
-        done = np.abs(new - x).max() < _CLOSE_ENOUGH
-        x = new
-        if done:
-            break
-    return x
-
-
-def _dot(left: FloatArray, right: _Numbers) -> _Numbers:
-    return np.einsum("pm,pm->p", left, right)
-
-
-def _product(left: list[_Numbers], right: list[_Numbers]) -> list[_Numbers]:
-    return [sum(left[i] * right[j - i] for i in range(j + 1)) for j in range(len(left))]
-
-
-def _times_variable(
-    value: _Numbers, series: list[_Numbers], slope: _Numbers | float = 1.0
-) -> list[_Numbers]:
-    """(value + slope·ε) times a series in ε."""
-    shifted = [0.0, *(slope * c for c in series)]
-    return [value * c + before for c, before in zip(series, shifted, strict=False)]
-
-
-def _quotient(top: list[_Numbers], bottom: list[_Numbers]) -> list[_Numbers]:
-    result: list[_Numbers] = []
-    for j, c in enumerate(top):
-        known = sum(bottom[i] * result[j - i] for i in range(1, j + 1))
-        result.append((c - known) / bottom[0])
-    return result
-
-
-def _logarithm(series: list[_Numbers]) -> list[_Numbers]:
-    """log|series| of a real series, to third order; the principal value of a complex one."""
-    first = series[0]
-    r = [c / first for c in series[1:]]
-    log = [np.log(first) if np.iscomplexobj(first) else np.log(np.abs(first))]
-    if len(r) > 0:
-        log.append(r[0])
-    if len(r) > 1:
-        log.append(r[1] - r[0] ** 2 / 2)
-    if len(r) > 2:
-        log.append(r[2] - r[0] * r[1] + r[0] ** 3 / 3)
-    return log
 
 
 def benjamini_hochberg(
