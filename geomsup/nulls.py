@@ -78,12 +78,11 @@ class IsotropicNull:
             Natural logarithms; −inf at t = 1.
         """
         t = _cosines("t", t)
-        both = self._log_two_sided(np.abs(t))
+        both: FloatArray = self._log_two_sided(np.abs(t))
         if sign is None:
             return np.where(t < 0, 0.0, both)
         _signs(sign)
-        half = both - np.log(2)
-        return np.where(t < 0, np.log1p(-np.exp(half)), half)
+        return np.where(t < 0, np.log1p(-np.exp(both) / 2), both - np.log(2))
 
     @property
     def expected_abs(self) -> float:
@@ -283,7 +282,8 @@ class MatchedNull:
         norms = np.linalg.norm(directions, axis=-1, keepdims=True)
         if not (np.isfinite(norms).all() and (norms > 0).all()):
             raise GeomsupError("every u must be a finite direction of norm above 0")
-        return directions / norms
+        units: FloatArray = directions / norms
+        return units
 
     def _log_tail(self, a: FloatArray, t: FloatArray, sign: FloatArray) -> FloatArray:
         # Below 0, P(cos > t) = 1 − P(−cos > −t).
@@ -295,8 +295,9 @@ class MatchedNull:
         if towards.any():
             both = log_both(forms.select(towards))
             # The rest cannot vanish; where rounding says so it is lost in the sum.
-            share = np.minimum(np.exp(log_p[towards] - both), 1 - 1e-12)
-            log_p[towards] = np.minimum(both + np.log1p(-share), 0.0)
+            none = np.isneginf(both)
+            share = np.exp(log_p[towards] - np.where(none, 0.0, both))
+            log_p[towards] = np.minimum(both + np.log1p(-np.minimum(share, 1 - 1e-12)), 0.0)
         log_p[np.abs(t) >= 1] = -np.inf
         with np.errstate(divide="ignore"):
             log_p[below] = np.log(-np.expm1(np.minimum(log_p[below], 0.0)))
