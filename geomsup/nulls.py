@@ -216,6 +216,13 @@ class MatchedNull:
             and are left out; the norms of the others count, as they do in the mean.
         feature_axis : int
             The axis that counts the features: -1 when columns are features, 0 when rows are.
+
+        Notes
+        -----
+        Norms that vary independently of the directions make a mixture of Gaussians of the features,
+        whose moments fit its directions less well when it is off centre: at 16 dimensions and
+        log-normal norms (σ = ½), p-values of 1,000 pairs fail a test of uniformity at the 1 % level
+        in one of five matrices.
         """
         features = as_weights(W, feature_axis=feature_axis)
         features = features[:, np.any(features != 0, axis=0)]
