@@ -31,7 +31,8 @@ _LEAST_T = 1e-15
 # How closely a saddle or a peak must be met (in log s): the sums about it do not need it exact.
 _CLOSE_ENOUGH = 0.02
 # Of the path through the saddle, in the inverse hyperbolic sine of its height over its width;
-# 2⁻¹ as far apart, sums differ by less than 1e-4.  The nodes are more than ever needed.
+# against steps of .1 in 6,000 tails of random nulls, two log p differ by more than 2e-4: one by 5e-3
+# at p = .74, one by 4e-7 of itself at log p = -48,160.  The nodes are more than ever needed.
 _PATH_STEP = 0.4
 _PATH_NODES = 160
 # The nodes reach half of this factor of e beyond the eigenvalues, which may all be equal.
@@ -199,6 +200,7 @@ def _log_cut_integral(forms: Forms) -> FloatArray:
     start = np.full_like(forms.end, -0.5 * np.log(forms.spectrum.counts.sum()))
     top = _rising_root(falling, start)
     peak, _, second = integrand(top, 2)
+    # In steps of .5 the integral of the round case is off by 1.4e-4.
     step = np.minimum(0.5, 0.8 / np.sqrt(np.maximum(-second, 1e-6)))
     total = np.ones_like(peak)
     for direction in (-1, 1):  # at the slowest it falls like e^-|ζ|
