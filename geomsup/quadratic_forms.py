@@ -31,7 +31,7 @@ _LEAST_T = 1e-15
 # How closely a saddle or a peak must be met (in log s): the sums about it do not need it exact.
 _CLOSE_ENOUGH = 0.02
 # Of the path through the saddle, in the inverse hyperbolic sine of its height over its width;
-# against steps of .1 in 6,000 tails of random nulls, two log p differ by more than 2e-4: one by 5e-3
+# against steps of .1 in 6,000 tails of random nulls, two log p are off by over 2e-4: one by 5e-3
 # at p = .74, one by 4e-7 of itself at log p = -48,160.  The nodes are more than ever needed.
 _PATH_STEP = 0.4
 _PATH_NODES = 160
