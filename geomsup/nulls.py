@@ -152,8 +152,10 @@ class MatchedNull:
 
     Both sides are alike at :math:`\mu = 0`; otherwise the side towards :math:`m(s_+)` is the
     difference of the two integrals.  Lugannani and Rice's formula [3]_ expands the first one at
-    its saddle point.  A form with one positive direction is a gamma variable of shape ½ far out,
-    for which the terms left out are 3–10 % [4]_; so no expansion is made, and both integrals are
+    its saddle point [4]_.  A form with one positive direction is a gamma variable of shape ½ far
+    out, so the formula overshoots there by up to Stirling's error for Γ(½), 17 %: measured on round
+    Gaussians of 16 to 768 dimensions, −1.4 to 1.4 % for p from .25 to .1, 8 to 13 % at 1e-10, 11 to
+    16 % at 1e-30.  So no expansion is made, and both integrals are
     summed by the trapezoidal rule, in variables in which that converges geometrically.  For
     :math:`\mu = 0, \Sigma = I` the second one *is* the incomplete beta integral of
     :class:`IsotropicNull`.  Pairs go through in blocks, at O(m) each.
