@@ -85,6 +85,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "directions": {"errors", "weights", "gram"},
     "interference": {"errors", "weights", "gram"},
     "crowd": {"interference"},
+    "quadratic_forms": set(),
+    "nulls": {"errors", "weights", "quadratic_forms"},
     "best_known": {"errors"},
     "shapes": {"errors", "best_known"},
     "matching": {
