@@ -67,7 +67,7 @@ def main() -> int:
         _singles(options.trials, options.seed),
         _two_scales(options.trials, options.seed),
         _crowds(max(1, options.trials // 10), options.seed),
-        _reliability(24 * options.trials, options.seed),
+        _reliability(12 * options.trials, options.seed),
         _noise(max(1, options.trials // 5), options.seed),
     ]
     print(
