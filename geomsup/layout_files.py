@@ -18,7 +18,7 @@ from typing import Any
 from geomsup.entries import ArrayInfo
 from geomsup.errors import WeightsError, first_line, shorten
 from geomsup.layouts import LAYOUTS, Layout
-from geomsup.weight_files import list_arrays
+from geomsup.weight_files import existing_path, list_arrays
 
 __all__ = ["Container", "UnknownLayoutError", "open_container", "read_config"]
 
@@ -59,7 +59,7 @@ def open_container(
     UnknownLayoutError
         If no file of a folder fits.
     """
-    chosen, by_layer = _checked_path(path), False
+    chosen, by_layer = existing_path(path, "weights"), False
     if chosen.is_dir():
         try:
             chosen, by_layer = _in_folder(chosen, tuple(layouts), layer)
@@ -84,20 +84,6 @@ def read_config(beside: Path, layout: Layout) -> tuple[str, dict[str, Any]]:
         if path.is_file():
             return path.name, _json(path)
     return "", {}
-
-
-def _checked_path(path: str | os.PathLike[str]) -> Path:
-    try:
-        checked = Path(os.fsdecode(path))
-        if not checked.exists():
-            raise WeightsError(f"expected weights, but {shorten(path)} does not exist")
-    except (OSError, TypeError, ValueError) as error:
-        if isinstance(error, WeightsError):
-            raise
-        raise WeightsError(
-            f"expected the path of weights, got {shorten(path)} ({first_line(error)})"
-        ) from error
-    return checked
 
 
 def _in_folder(folder: Path, layouts: tuple[Layout, ...], layer: int | None) -> tuple[Path, bool]:

@@ -20,7 +20,15 @@ from geomsup.entries import ArrayInfo, Entry, Loaded, weight_candidates
 from geomsup.errors import GeomsupError, WeightsError, first_line, shorten
 from geomsup.file_formats import READERS
 
-__all__ = ["MAX_BYTES", "chosen_matrix", "list_arrays", "listing", "read_arrays", "read_matrix"]
+__all__ = [
+    "MAX_BYTES",
+    "chosen_matrix",
+    "existing_path",
+    "list_arrays",
+    "listing",
+    "read_arrays",
+    "read_matrix",
+]
 
 # The most that is unpacked from compressed records unless the caller asks for more: 1 GiB.
 MAX_BYTES = 2**30
@@ -207,24 +215,30 @@ def listing(infos: list[ArrayInfo], limit: int = 8) -> str:
     return shown + (f" and {len(infos) - limit} more" if len(infos) > limit else "")
 
 
-def _checked_path(path: object) -> Path:
-    if not isinstance(path, (str, os.PathLike)):
-        raise WeightsError(f"expected the path of a weight file, got a {type(path).__name__}")
+def existing_path(path: str | os.PathLike[str], wanted: str) -> Path:
+    """A path that something stands at; `wanted` is what a message calls it."""
     try:
         checked = Path(os.fsdecode(path))
-        if checked.is_dir():
-            raise WeightsError(f"expected a weight file, got the directory {shorten(path)}")
         if not checked.exists():
-            raise WeightsError(f"expected a weight file, but {shorten(path)} does not exist")
-        if not checked.is_file():
-            raise WeightsError(f"expected a regular file, but {shorten(path)} is not one")
+            raise WeightsError(f"expected {wanted}, but {shorten(path)} does not exist")
     # Null bytes, lone surrogates and over-long names are ValueErrors or OSErrors by platform.
     except (OSError, TypeError, ValueError) as error:
         if isinstance(error, GeomsupError):
             raise
         raise WeightsError(
-            f"expected the path of a weight file, got {shorten(path)} ({first_line(error)})"
+            f"expected the path of {wanted}, got {shorten(path)} ({first_line(error)})"
         ) from error
+    return checked
+
+
+def _checked_path(path: object) -> Path:
+    if not isinstance(path, (str, os.PathLike)):
+        raise WeightsError(f"expected the path of a weight file, got a {type(path).__name__}")
+    checked = existing_path(path, "a weight file")
+    if checked.is_dir():
+        raise WeightsError(f"expected a weight file, got the directory {shorten(path)}")
+    if not checked.is_file():
+        raise WeightsError(f"expected a regular file, but {shorten(path)} is not one")
     if checked.suffix.lower() not in READERS:
         raise WeightsError(
             f"{shorten(checked.name)}: expected a file ending in {', '.join(READERS)}, got "

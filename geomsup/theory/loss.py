@@ -182,7 +182,7 @@ def expected_loss(
     >>> round(result.loss, 12), result.error_bound < 1e-12
     (0.003333333333, True)
     """
-    tolerance = checked_tolerance(tol)
+    tolerance = number_within("tol", tol, 1e-14, 1.0)  # between rounding and one
     weights = matrix_of(W)
     n = weights.shape[1]
     if n > _MOST_FEATURES:
@@ -201,11 +201,6 @@ def expected_loss(
             "rescale them"
         )
     return result
-
-
-def checked_tolerance(tol: object) -> float:
-    """A relative error between rounding and one."""
-    return number_within("tol", tol, 1e-14, 1.0)
 
 
 def checked_bias(b: object, n_features: int) -> FloatArray:

@@ -47,7 +47,7 @@ class RowTerms:
         scalars = [f.name for f in fields(cls) if f.name != "grad_a"]
         return cls(grad_a=np.zeros(shape), **{name: np.zeros(shape[0]) for name in scalars})
 
-    def put(self, which: NDArray[np.bool_], terms: RowTerms) -> None:
+    def put(self, which: slice | NDArray[np.bool_], terms: RowTerms) -> None:
         """Write the rows `which`."""
         for f in fields(self):
             getattr(self, f.name)[which] = getattr(terms, f.name)

@@ -45,11 +45,11 @@ def sparse_terms(
     if most_active == 2 and n > 1:
         pairs = np.stack(np.triu_indices(n, 1), axis=1)
         height = max(1, _BLOCK // len(pairs))
-        blocks = [slice(start, start + height) for start in range(0, n_rows, height)]
-        parts = [_share(a[r], b[r], own[r], p[r], pairs) for r in blocks]
-        total += RowTerms(
-            **{name: np.concatenate([getattr(x, name) for x in parts]) for name in vars(parts[0])}
-        )
+        of_pairs = RowTerms.blank(a.shape)
+        for start in range(0, n_rows, height):
+            r = slice(start, start + height)
+            of_pairs.put(r, _share(a[r], b[r], own[r], p[r], pairs))
+        total += of_pairs
     return total
 
 
