@@ -17,7 +17,6 @@ import matplotlib.pyplot as plt
 
 from geomsup.attacks import linear_attack
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.plotting.figures import draw_experiment
 
 x, budget = [[0.5, 0.0]], 0.1
 for name, W in (("one feature", [[1.0, 0.0]]), ("digon", [[1.0, -1.0]])):
@@ -50,7 +49,7 @@ print(experiment.check([result]))
 # harms one input does nothing to most others.  An attacker that chooses for each input does far
 # more, and its harm goes on rising.
 
-draw_experiment("adversarial", [result])
+get_experiment("adversarial").draw([result])
 plt.show()
 
 # %%

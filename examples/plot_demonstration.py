@@ -17,11 +17,10 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.plotting.figures import draw_experiment
 
 experiment = get_experiment("demonstration")
 config = replace(experiment.smoke, feature_probabilities=(1.0, 0.3, 0.1, 0.03, 0.01), n_restarts=3)
 result = experiment.run(config, 0, Trainer())
 print(f"demonstration: {experiment.check([result])}")
-draw_experiment("demonstration", [result])
+get_experiment("demonstration").draw([result])
 plt.show()

@@ -16,11 +16,10 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.plotting.figures import draw_experiment
 
 experiment = get_experiment("energy-levels")
 config = replace(experiment.smoke, n_features=40, n_hidden=5, n_steps=1800)
 result = experiment.run(config, 0, Trainer())
 print(f"energy-levels: {experiment.check([result])}")
-draw_experiment("energy-levels", [result])
+get_experiment("energy-levels").draw([result])
 plt.show()

@@ -15,10 +15,9 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.plotting.figures import draw_experiment
 
 experiment = get_experiment("geometric-transforms")
 result = experiment.run(replace(experiment.smoke, n_models=4), 0, Trainer())
 print(f"geometric-transforms: {experiment.check([result])}")
-draw_experiment("geometric-transforms", [result])
+get_experiment("geometric-transforms").draw([result])
 plt.show()

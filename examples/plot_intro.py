@@ -17,7 +17,6 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.plotting.figures import draw_experiment
 
 experiment = get_experiment("intro")
 config = replace(experiment.smoke, n_models=6, n_steps=1500)
@@ -33,5 +32,5 @@ print(f"intro: {experiment.check([result])}")
 # clips, and what little it can gain decides; at sparsity .8 a fifth feature that matters as much as
 # the others is worth a pentagon already.
 
-draw_experiment("intro", [result])
+get_experiment("intro").draw([result])
 plt.show()

@@ -16,7 +16,6 @@ import matplotlib.pyplot as plt
 
 from geomsup.experiments import Trainer, get_experiment
 from geomsup.experts import MixtureConfig, train_mixtures
-from geomsup.plotting.figures import draw_experiment
 from geomsup.training import ToyModelConfig
 
 toy = ToyModelConfig(
@@ -65,7 +64,7 @@ print(experiment.check([result]))
 # same superposition.  With sets there is little between them, because some experts stay idle.  On
 # the right, bright cells are features that an expert holds; many are held by more than one.
 
-draw_experiment("mixture-of-experts", [result])
+get_experiment("mixture-of-experts").draw([result])
 plt.show()
 
 # %%

@@ -17,7 +17,6 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.plotting.figures import draw_experiment
 
 experiment = get_experiment("nonuniform")
 config = replace(experiment.smoke, n_down=7, n_up=2, n_models=5, n_steps=1000, batch_size=512)
@@ -29,7 +28,7 @@ print(f"nonuniform: {experiment.check([result])}")
 # the exact losses cross at 3.7, and the best of several trained models changes there too.  The
 # factor depends on the density: at .1 the losses cross at 2.35.
 
-draw_experiment("nonuniform", [result])
+get_experiment("nonuniform").draw([result])
 
 # %%
 # The same with importance in place of density is the experiment ``nonuniform-importance``: there

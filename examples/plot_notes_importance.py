@@ -17,7 +17,6 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.plotting.figures import draw_experiment
 
 experiment = get_experiment("notes-importance")
 config = replace(experiment.smoke, feature_probabilities=(1.0, 0.3, 0.1), n_models=3, n_steps=1500)
@@ -29,7 +28,7 @@ print(f"notes-importance: {experiment.check([result])}")
 # are the dimensionalities: one for a feature alone, about one half for each of a pair (joined by an
 # arc), zero for a dropped one.  The rarer the features, the more of them are paired.
 
-draw_experiment("notes-importance", [result])
+get_experiment("notes-importance").draw([result])
 
 # %%
 # The best matching pairs the most important of the shared features with the least important; a

@@ -17,7 +17,6 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.plotting.figures import draw_experiment
 
 experiment = get_experiment("pca-collapse")
 config = replace(
@@ -29,5 +28,5 @@ config = replace(
 )
 result = experiment.run(config, 0, Trainer())
 print(f"pca-collapse: {experiment.check([result])}")
-draw_experiment("pca-collapse", [result])
+get_experiment("pca-collapse").draw([result])
 plt.show()

@@ -16,9 +16,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from geomsup import classify_geometry
-from geomsup.experiments import reproduce
+from geomsup.experiments import get_experiment, reproduce
 from geomsup.plotting import plot_dimensionality
-from geomsup.plotting.figures import draw_experiment
 
 done = reproduce(["notes-pentagon"], progress=False)
 print(done)
@@ -48,7 +47,7 @@ print(f"\n{n_pentagons} of {len(result.names)} seeds are pentagons")
 # features share one vertex.  That is a local minimum, not an unfinished run: it is in the list of
 # exact minima above.
 
-draw_experiment("notes-pentagon", done.results["notes-pentagon"])
+get_experiment("notes-pentagon").draw(done.results["notes-pentagon"])
 
 # %%
 # The report on the best model.  In a regular pentagon every feature has a dimensionality of 2/5.

@@ -18,7 +18,6 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.plotting.figures import draw_experiment
 
 results = {}
 for name in ("phase-2-1", "phase-3-2"):
@@ -32,7 +31,7 @@ for name in ("phase-2-1", "phase-3-2"):
 # a digon where they are rare.  A second feature does not fade in: where it first appears, its norm
 # is a good half of the other's or more.
 
-draw_experiment("phase-2-1", [results["phase-2-1"]])
+get_experiment("phase-2-1").draw([results["phase-2-1"]])
 
 # %%
 # Three features in two dimensions.  The paper's fourth region, in which the third feature takes a
@@ -40,5 +39,5 @@ draw_experiment("phase-2-1", [results["phase-2-1"]])
 # and biases of their own, two features on one line are better than one alone, so that the region
 # shrinks or vanishes, in the exact map and in the trained one alike.
 
-draw_experiment("phase-3-2", [results["phase-3-2"]])
+get_experiment("phase-3-2").draw([results["phase-3-2"]])
 plt.show()

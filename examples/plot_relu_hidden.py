@@ -18,7 +18,6 @@ import matplotlib.pyplot as plt
 
 from geomsup.experiments import Trainer, get_experiment
 from geomsup.neurons import neuron_report
-from geomsup.plotting.figures import draw_experiment
 
 print(neuron_report([[0.9, -0.8, 0.8], [0.9, 0.8, -0.8]]))
 
@@ -38,7 +37,7 @@ for p, report in zip(result.feature_probabilities, result.reports(), strict=True
 # share three.  At .02 all ten features are stored, each on two neurons: there are ten pairs of five
 # neurons, and every pair is taken once.
 
-draw_experiment("relu-hidden", [result])
+get_experiment("relu-hidden").draw([result])
 plt.show()
 
 # %%

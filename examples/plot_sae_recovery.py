@@ -25,7 +25,6 @@ from geomsup.dictionary import (
 )
 from geomsup.experiments import Trainer, get_experiment
 from geomsup.plotting import plot_matched_cosines
-from geomsup.plotting.figures import draw_experiment
 from geomsup.training import ToyModelConfig, train
 
 toy = train(ToyModelConfig(n_instances=8, n_steps=3000), seed=0, progress=False).best()
@@ -75,5 +74,5 @@ for claim in outcome.claims:
 # %%
 # ``geomsup reproduce sae-recovery`` runs it in full.
 
-draw_experiment("sae-recovery", [result])
+get_experiment("sae-recovery").draw([result])
 plt.show()

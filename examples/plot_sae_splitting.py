@@ -19,9 +19,8 @@ import numpy as np
 
 from geomsup.dictionary import planted_clusters
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.experiments.sae_splitting import tree_of
+from geomsup.experiments.dictionaries.sae_splitting import tree_of
 from geomsup.plotting import plot_cosines, plot_splitting_tree
-from geomsup.plotting.figures import draw_experiment
 
 truth = planted_clusters((8, 2, 2), n_hidden=24, shares=(0.5, 0.25, 0.25), seed=0)
 plot_cosines(truth.W)
@@ -64,5 +63,5 @@ for claim in experiment.check([result]).claims:
 # Both trees side by side, and the shares.  ``geomsup reproduce sae-splitting`` goes on to four
 # latents for each feature: what is added there are copies, rare combinations and dead latents.
 
-draw_experiment("sae-splitting", [result])
+get_experiment("sae-splitting").draw([result])
 plt.show()

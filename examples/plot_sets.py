@@ -17,12 +17,11 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.plotting.figures import draw_experiment
 
 experiment = get_experiment("anticorrelated")
 result = experiment.run(replace(experiment.smoke, n_steps=1500), 0, Trainer())
 print(f"anticorrelated: {experiment.check([result])}")
-draw_experiment("anticorrelated", [result])
+get_experiment("anticorrelated").draw([result])
 
 # %%
 # Two sets of ten that come together, in ten dimensions: each is a basis of its own, nearly
@@ -31,5 +30,5 @@ draw_experiment("anticorrelated", [result])
 experiment = get_experiment("local-bases")
 result = experiment.run(replace(experiment.smoke, n_models=2, n_steps=2500), 0, Trainer())
 print(f"local-bases: {experiment.check([result])}")
-draw_experiment("local-bases", [result])
+get_experiment("local-bases").draw([result])
 plt.show()

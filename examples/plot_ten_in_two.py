@@ -15,7 +15,6 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.plotting.figures import draw_experiment
 
 experiment = get_experiment("ten-in-two")
 config = replace(experiment.smoke, n_points=5, rarest=0.01, n_models=4, n_steps=1500)
@@ -30,7 +29,7 @@ print(f"ten-in-two: {experiment.check([result])}")
 # this one has a polygon before the digons, too: a triangle is the best above p = .644.
 
 print("p where a family gives way to the next, exactly:", result.boundaries.round(4))
-draw_experiment("ten-in-two", [result])
+get_experiment("ten-in-two").draw([result])
 
 # %%
 # Dotted lines are the exact boundaries.  D* is the number of dimensions for each feature,

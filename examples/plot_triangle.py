@@ -20,8 +20,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from geomsup import classify_geometry
-from geomsup.experiments import reproduce
-from geomsup.plotting.figures import draw_experiment
+from geomsup.experiments import get_experiment, reproduce
 from geomsup.theory.search import configuration_name
 from geomsup.training import ToyModelConfig, train
 
@@ -46,7 +45,7 @@ for p, names, losses in zip(result.feature_probabilities, result.names, result.l
 # evenly (its tightness is nearly 1) but reads one feature as the negative of the others.  No name
 # in the catalogue belongs to it, and the report calls it irregular.
 
-draw_experiment("notes-triangle", done.results["notes-triangle"])
+get_experiment("notes-triangle").draw(done.results["notes-triangle"])
 
 # %%
 # The dotted line is the crossing; on either side of it another arrangement has the lower loss.

@@ -15,7 +15,6 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.plotting.figures import draw_experiment
 
 experiment = get_experiment("uniform")
 config = replace(
@@ -27,7 +26,7 @@ config = replace(
 )
 result = experiment.run(config, 0, Trainer())
 print(f"uniform: {experiment.check([result])}")
-draw_experiment("uniform", [result])
+get_experiment("uniform").draw([result])
 
 # %%
 # On the plateau at 1/2 every dimension holds an antipodal pair.  Beyond it come pentagons, in
@@ -35,7 +34,7 @@ draw_experiment("uniform", [result])
 # the dimensionality of the features of a shape.
 
 print(f"dimensionality: {get_experiment('dimensionality').check([result])}")
-draw_experiment("dimensionality", [result])
+get_experiment("dimensionality").draw([result])
 plt.show()
 
 # %%

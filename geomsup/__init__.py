@@ -16,20 +16,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from geomsup.classify import classify_geometry
     from geomsup.errors import GeomsupError, GeomsupWarning
-    from geomsup.gram import (
+    from geomsup.geometry.classify import classify_geometry
+    from geomsup.geometry.gram import (
         feature_dimensionality,
         gram_matrix,
         gram_summary,
         interference_matrix,
         leverage_scores,
     )
-    from geomsup.interference import interference_graph
+    from geomsup.geometry.interference import interference_graph
+    from geomsup.geometry.report import ComponentReport, GeometryReport
     from geomsup.matching import ShapeMatch, match_shape
-    from geomsup.opened import open_weights
-    from geomsup.report import ComponentReport, GeometryReport
     from geomsup.shapes import Shape, get_shape, list_shapes
+    from geomsup.weights.opened import open_weights
 
 __all__ = [
     "ComponentReport",
@@ -55,19 +55,19 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "classify": ["classify_geometry"],
+    "geometry.classify": ["classify_geometry"],
     "errors": ["GeomsupError", "GeomsupWarning"],
-    "gram": [
+    "geometry.gram": [
         "feature_dimensionality",
         "gram_matrix",
         "gram_summary",
         "interference_matrix",
         "leverage_scores",
     ],
-    "interference": ["interference_graph"],
+    "geometry.interference": ["interference_graph"],
     "matching": ["ShapeMatch", "match_shape"],
-    "opened": ["open_weights"],
-    "report": ["ComponentReport", "GeometryReport"],
+    "weights.opened": ["open_weights"],
+    "geometry.report": ["ComponentReport", "GeometryReport"],
     "shapes": ["Shape", "get_shape", "list_shapes"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

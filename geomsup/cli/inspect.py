@@ -11,10 +11,10 @@ from typing import Any
 
 from geomsup.cli.arguments import VerbParser
 from geomsup.cli.output import complain, print_json, say, table
-from geomsup.entries import ArrayInfo, weight_candidates
 from geomsup.errors import GeomsupError, shorten
-from geomsup.layout_files import Container, UnknownLayoutError, open_container
-from geomsup.opened import OpenedWeights, open_weights
+from geomsup.weights.entries import ArrayInfo, weight_candidates
+from geomsup.weights.layout_files import Container, UnknownLayoutError, open_container
+from geomsup.weights.opened import OpenedWeights, open_weights
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 

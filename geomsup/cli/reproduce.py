@@ -131,9 +131,9 @@ def run(args: argparse.Namespace) -> int:
 def _draw(name: str, results: tuple[Any, ...], folder: Path) -> str:
     import matplotlib.pyplot as plt
 
-    from geomsup.plotting.figures import draw_experiment
+    from geomsup.experiments import get_experiment
 
-    figure = draw_experiment(name, results)
+    figure = get_experiment(name).draw(results)
     path = folder / f"{name}.png"
     figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.cli.output import UsageError
-from geomsup.entries import weight_candidates
 from geomsup.errors import GeomsupError, WeightsError
 from geomsup.weights import as_weights, list_arrays
+from geomsup.weights.entries import weight_candidates
 
 if TYPE_CHECKING:
     from geomsup.training import TrainedModel, TrainingRun

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import beta
 
-from geomsup.classify import classify_geometry
 from geomsup.dictionary.activations import Purpose, ToyActivations
 from geomsup.dictionary.autoencoder import Autoencoder, check_autoencoders
 from geomsup.errors import GeomsupError, GeomsupWarning
-from geomsup.gram import unit_columns
-from geomsup.interference import represented_features
-from geomsup.report import GeometryReport
+from geomsup.geometry.classify import classify_geometry
+from geomsup.geometry.gram import unit_columns
+from geomsup.geometry.interference import represented_features
+from geomsup.geometry.report import GeometryReport
 from geomsup.validation import brief, number_within, numbers, positive_integer, seed_number
 from geomsup.weights import as_numbers, as_weights
 

@@ -19,10 +19,10 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from geomsup.errors import GeomsupError, shorten
-from geomsup.experiments.experiment import SCALES, Experiment, Scale, Trainer
-from geomsup.experiments.outcome import Claim, Outcome
+from geomsup.experiments.frame.experiment import SCALES, Experiment, Scale, Trainer
+from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.frame.results import config_dict, load_result, make_folder, save_result
 from geomsup.experiments.registry import get_experiment, list_experiments
-from geomsup.experiments.results import config_dict, load_result, make_folder, save_result
 from geomsup.experiments.scorecard import Scorecard, ScorecardRow
 from geomsup.training.environment import is_interactive, resolve_device, versions
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from geomsup.experiments.outcome import SIGNS, Claim, Outcome
+from geomsup.experiments.frame.outcome import SIGNS, Claim, Outcome
 
 __all__ = ["Scorecard", "ScorecardRow"]
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.classify import classify_geometry
 from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.experts.config import GATES
 from geomsup.experts.model import choose
-from geomsup.report import GeometryReport
+from geomsup.geometry.classify import classify_geometry
+from geomsup.geometry.report import GeometryReport
 from geomsup.validation import numbers, one_of
 
 __all__ = ["Mixture", "stored_from"]

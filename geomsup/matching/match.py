@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.directions import direction_rows
 from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.geometry.directions import direction_rows
 from geomsup.matching.alignment import Cloud, aligned
 from geomsup.matching.background import (
     Background,

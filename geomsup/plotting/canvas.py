@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.geometry.report import GeometryReport
 from geomsup.plotting.style import INK
-from geomsup.report import GeometryReport
 from geomsup.weights import as_weights
 
 if TYPE_CHECKING:

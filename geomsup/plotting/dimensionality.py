@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.geometry.report import GeometryReport
 from geomsup.plotting.canvas import axes_for, checked_report, note
 from geomsup.plotting.labels import margin_labels
 from geomsup.plotting.style import (
@@ -22,7 +23,6 @@ from geomsup.plotting.style import (
     name_colors,
     unstructured,
 )
-from geomsup.report import GeometryReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
+from geomsup.geometry.report import GeometryReport
 from geomsup.plotting.canvas import axes_for, checked_matrix, checked_pair, note
 from geomsup.plotting.scene import Ghost, Scene, bare_scene, report_scene
 from geomsup.plotting.style import (
@@ -21,7 +22,6 @@ from geomsup.plotting.style import (
     INK,
     shortened_numbers,
 )
-from geomsup.report import GeometryReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
+from geomsup.geometry.report import ComponentReport, GeometryReport
 from geomsup.plotting.canvas import axes_for, axes_size, checked_report, note
 from geomsup.plotting.packing import (
     NODE,
@@ -33,7 +34,6 @@ from geomsup.plotting.style import (
     name_colors,
     unstructured,
 )
-from geomsup.report import ComponentReport, GeometryReport
 from geomsup.validation import random_generator, whole_number
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
+from geomsup.geometry.report import GeometryReport
 from geomsup.plotting.canvas import axes_for, checked_matrix, checked_pair, note
 from geomsup.plotting.labels import margin_labels
 from geomsup.plotting.style import DIVERGING, INK, grouped_by_name, unstructured
-from geomsup.report import GeometryReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

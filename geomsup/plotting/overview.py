@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from geomsup.errors import GeomsupError
+from geomsup.geometry.report import GeometryReport
 from geomsup.plotting.canvas import checked_pair
 from geomsup.plotting.dimensionality import plot_dimensionality
 from geomsup.plotting.directions import plot_directions
 from geomsup.plotting.graph import plot_interference_graph
 from geomsup.plotting.matrices import plot_cosines
-from geomsup.report import GeometryReport
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

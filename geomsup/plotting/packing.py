@@ -15,8 +15,8 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.geometry.report import ComponentReport
 from geomsup.plotting.canvas import text_width
-from geomsup.report import ComponentReport
 
 __all__ = ["Packing", "Piece", "boxes", "pack", "unit_layout", "wrapped"]
 

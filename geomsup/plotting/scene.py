@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
+from geomsup.geometry.report import ComponentReport, GeometryReport
 from geomsup.plotting.style import (
     PALETTE,
     UNSTRUCTURED,
@@ -21,7 +22,6 @@ from geomsup.plotting.style import (
     unstructured,
 )
 from geomsup.plotting.wireframe import Wireframe, wireframe
-from geomsup.report import ComponentReport, GeometryReport
 from geomsup.validation import brief, whole_number
 
 __all__ = ["Family", "Ghost", "Scene", "bare_scene", "report_scene"]

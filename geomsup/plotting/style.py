@@ -15,7 +15,7 @@ from collections import Counter
 
 import numpy as np
 
-from geomsup.report import ComponentReport, GeometryReport
+from geomsup.geometry.report import ComponentReport, GeometryReport
 
 __all__ = [
     "DIVERGING",

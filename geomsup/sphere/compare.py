@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.best_known import BestKnown, best_known
-from geomsup.directions import direction_rows
 from geomsup.errors import GeomsupError
-from geomsup.gram import welch_bound
+from geomsup.geometry.directions import direction_rows
+from geomsup.geometry.gram import welch_bound
 from geomsup.matching.placement import place
 from geomsup.shapes import list_shapes
 from geomsup.sphere.energies import (

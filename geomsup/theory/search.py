@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.classify import classify_geometry
 from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.geometry.classify import classify_geometry
+from geomsup.geometry.report import GeometryReport
 from geomsup.progress import bar
-from geomsup.report import GeometryReport
 from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem, batch_losses
 from geomsup.theory.starts import composed_starts, moved_starts

@@ -1,0 +1,1 @@
+"""Attacks that superposition makes possible."""

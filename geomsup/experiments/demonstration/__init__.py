@@ -1,0 +1,1 @@
+"""The paper's first demonstrations: how many features a small model keeps."""

@@ -1,0 +1,172 @@
+"""Features of falling importance, ever sparser: what a linear and a ReLU model store.
+
+The linear model is principal component analysis: with independent features of equal variance the
+covariance is a multiple of one, and what is stored is decided by importance alone.  So its best
+loss is known: the m most important features are kept, and each other one loses I (p/3 − p²/4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.experiments.frame.experiment import Trainer
+from geomsup.experiments.frame.measures import span
+from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.training import ToyModelConfig
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Config", "Result", "check", "linear_loss", "run", "stored", "superposition"]
+
+FloatArray = NDArray[np.float64]
+
+# A feature is stored when |W_i|² is larger than half of what a feature by itself gets.
+_STORED = 0.5
+# The linear model "keeps the top m": its loss is within so much of the best linear one.
+_REACHED = 0.02
+_SPARSE, _DENSE = 0.03, 0.3
+MODELS = ("linear", "relu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Published values but for the training, of which the source says nothing."""
+
+    n_features: int = 20
+    n_hidden: int = 5
+    decay: float = 0.7
+    feature_probabilities: tuple[float, ...] = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
+    n_restarts: int = 8
+    n_steps: int = 12_000
+    batch_size: int = 2048
+    learning_rate: float = 1e-2
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """The best restart of both kinds of model at every probability."""
+
+    feature_probabilities: FloatArray  # (n_p,)
+    importance: FloatArray  # (n_features,)
+    weights: FloatArray  # (2, n_p, n_hidden, n_features); linear, then ReLU
+    biases: FloatArray  # (2, n_p, n_features)
+    losses: FloatArray  # (2, n_p), on the trainer's fresh sample
+    loss_errors: FloatArray  # (2, n_p)
+
+
+def run(config: Config, seed: int, trainer: Trainer) -> Result:
+    """Train both kinds of models and keep the lowest loss of each."""
+    p = np.array(config.feature_probabilities)
+    importance: FloatArray = np.power(config.decay, np.arange(config.n_features, dtype=np.float64))
+    best = []
+    for output in MODELS:
+        trained = trainer.train(
+            output,
+            ToyModelConfig(
+                n_features=config.n_features,
+                n_hidden=config.n_hidden,
+                feature_probability=p[:, None],
+                importance=importance,
+                output_activation=output,
+                n_instances=len(p) * config.n_restarts,
+                n_restarts=config.n_restarts,
+                n_steps=config.n_steps,
+                batch_size=config.batch_size,
+                learning_rate=config.learning_rate,
+                lr_schedule="cosine",
+            ),
+            seed,
+        )
+        best.append(trained.best_of_each())
+    return Result(
+        feature_probabilities=p,
+        importance=importance,
+        weights=np.array([[model.W for model in models] for models in best]),
+        biases=np.array([[model.b for model in models] for models in best]),
+        losses=np.array([[model.loss for model in models] for models in best]),
+        loss_errors=np.array([[model.loss_error for model in models] for models in best]),
+    )
+
+
+def linear_loss(p: FloatArray, importance: FloatArray, n_hidden: int) -> FloatArray:
+    """Loss of the best linear model, at each probability.
+
+    Examples
+    --------
+    >>> linear_loss(np.array([1.0]), np.ones(3), 2).round(12).tolist() == [round(1 / 12, 12)]
+    True
+    """
+    dropped = np.sort(importance)[: len(importance) - n_hidden].sum()
+    return np.asarray(dropped * (p / 3.0 - p**2 / 4.0))
+
+
+def stored(weights: FloatArray) -> NDArray[np.bool_]:
+    """Which features are stored, for weights of shape (…, n_hidden, n_features)."""
+    return np.asarray((weights**2).sum(axis=-2) > _STORED)
+
+
+def superposition(weights: FloatArray) -> FloatArray:
+    """Σ_{j≠i} (Ŵ_i·W_j)², how much of each feature's direction others use; the paper's colour."""
+    norms = np.maximum(np.linalg.norm(weights, axis=-2, keepdims=True), 1e-12)
+    along = np.swapaxes(weights / norms, -1, -2) @ weights
+    return np.asarray((along**2).sum(axis=-1) - (weights**2).sum(axis=-2))
+
+
+def check(results: Sequence[Result]) -> Outcome:
+    """Compare the linear models with PCA, and count what the ReLU models store."""
+    p = results[0].feature_probabilities
+    m = results[0].weights.shape[2]
+    top = np.arange(results[0].weights.shape[3]) < m
+    linear = np.array([stored(one.weights[0]) for one in results])  # (seed, p, feature)
+    relu = np.array([stored(one.weights[1]).sum(axis=-1) for one in results])
+    ratios = np.array([one.losses[0] / linear_loss(p, one.importance, m) for one in results])
+    gains = np.array([one.losses[1] / one.losses[0] for one in results])
+    keeps = (linear == top).all(axis=-1) & (ratios <= 1.0 + _REACHED)
+    sparse, dense = p <= _SPARSE, p >= _DENSE
+    counts = ", ".join(
+        f"{span(column, 'd')} at {one:g}" for one, column in zip(p, relu.T, strict=True)
+    )
+    return Outcome(
+        claims=(
+            Claim(
+                says=f"the linear model keeps the {m} most important features at every sparsity",
+                found=f"exactly these in {keeps.mean():.0%} of the models; losses "
+                f"{span(ratios.ravel(), '.3f')} times the best linear one",
+                by_seed=tuple(bool(kept) for kept in keeps.ravel()),
+            ),
+            Claim(
+                says="the ReLU model stores more features the sparser they are",
+                found=f"stored at 1−S: {counts}",
+                by_seed=tuple(
+                    bool(row[sparse].min() > row[dense].max()) and bool(row[-1] >= row[0])
+                    for row in relu
+                ),
+            ),
+            Claim(
+                says=f"and has features in superposition, more than {m} of them",
+                found=f"{span(relu[:, sparse].ravel(), 'd')} at 1−S ≤ {_SPARSE:g}; its loss there "
+                f"is {span(gains[:, sparse].ravel(), '.2f')} times that of the linear model",
+                by_seed=tuple(bool((row[sparse] > m).all()) for row in relu),
+            ),
+        ),
+        numbers={
+            "feature_probability": p,
+            "stored_relu": relu,
+            "stored_linear": linear.sum(axis=-1),
+            "loss_linear_over_pca": ratios,
+            "loss_relu_over_linear": gains,
+        },
+    )
+
+
+def draw(results: Sequence[Result]) -> Figure:
+    """Draw the figure of such an experiment."""
+    from geomsup.experiments.demonstration.stack_figure import draw as drawn
+
+    return drawn(results)

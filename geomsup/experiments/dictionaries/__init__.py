@@ -1,0 +1,1 @@
+"""Sparse autoencoders on toy models whose features are known."""

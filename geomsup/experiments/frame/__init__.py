@@ -1,0 +1,1 @@
+"""What an experiment is made of, and what all of them measure."""

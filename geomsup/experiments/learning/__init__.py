@@ -1,0 +1,1 @@
+"""How geometry comes about while a model learns."""

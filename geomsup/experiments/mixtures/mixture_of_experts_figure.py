@@ -1,0 +1,126 @@
+"""Mixtures beside dense models: loss over superposition, and which expert holds which feature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.experiments.mixtures.routed_models import (
+    DATA,
+    GATES,
+    Result,
+    comparisons,
+    dense_curve,
+)
+from geomsup.plotting.labels import point_labels
+from geomsup.plotting.style import DROPPED, INK, PALETTE, SEQUENTIAL
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw"]
+
+_MARKERS = ("o", "s")
+
+
+def draw(results: Sequence[Result]) -> Figure:
+    """A row for each kind of data: all seeds on the left, the largest mixtures of the first."""
+    import matplotlib.pyplot as plt
+
+    figure = plt.figure(figsize=(11.5, 7.4), layout="constrained")
+    rows = figure.subfigures(len(DATA), 1, squeeze=False)[:, 0]
+    gates = [gate for gate in GATES if gate in results[0].gate]
+    for row, (data, title) in zip(rows, DATA.items(), strict=True):
+        row.suptitle(title, x=0.01, ha="left", fontsize=11)
+        grid = row.add_gridspec(len(gates), 2, width_ratios=(1.0, 1.35))
+        _losses(row.add_subplot(grid[:, 0]), results, data, gates)
+        for place, gate in enumerate(gates):
+            ax = row.add_subplot(grid[place, 1])
+            _experts(ax, results[0], data, gate)
+            if place < len(gates) - 1:
+                ax.set_xlabel("")
+    return figure
+
+
+def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) -> None:
+    """Loss over the features that a dimension holds."""
+    places: list[tuple[float, float]] = []
+    texts: list[str] = []
+    colors: list[str] = []
+    for number, result in enumerate(results):
+        mixtures = [one for one in comparisons(result) if one.data == data]
+        sizes, losses, held = dense_curve(result, data)
+        # Dense models that lose much more than all mixtures would only take up room.
+        first = max(0, int((losses >= max(one.loss for one in mixtures)).sum()) - 1)
+        sizes, losses, held = sizes[first:], losses[first:], held[first:]
+        label = "dense" if number == 0 else None
+        ax.plot(held, losses, "-", color=DROPPED, lw=1.5, zorder=1)
+        ax.plot(held, losses, "D", color=INK, markersize=4.5, label=label)
+        if number == 0:
+            places += zip(held, losses, strict=True)
+            texts += map(str, sizes)
+            colors += [INK] * len(sizes)
+        labelled: set[str] = set()
+        for one in mixtures:
+            place = gates.index(one.gate)
+            color = PALETTE[place]
+            new = number == 0 and one.gate not in labelled
+            labelled.add(one.gate)
+            ax.plot(
+                one.held,
+                one.loss,
+                _MARKERS[place],
+                color=color,
+                markersize=7,
+                markeredgecolor="white",
+                label=GATES[one.gate] if new else None,
+            )
+            if number == 0:
+                places.append((one.held, one.loss))
+                texts.append(f"{one.n_experts}×{result.n_hidden[one.row]}")
+                colors.append(color)
+    ax.set_xlabel("features held per dimension")
+    ax.set_ylabel("loss")
+    ax.set_ylim(bottom=0.0)
+    ax.margins(x=0.12)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(
+        frameon=False,
+        fontsize=8,
+        loc="upper left",
+        title="numbers: dimensions",
+        title_fontsize=8,
+        alignment="left",
+    )
+    point_labels(ax, places, texts, colors)
+
+
+def _experts(ax: Axes, result: Result, data: str, gate: str) -> None:
+    """Norms of all features in all experts of the largest mixture."""
+    largest = max(
+        (one for one in comparisons(result) if (one.data, one.gate) == (data, gate)),
+        key=lambda one: one.n_experts,
+    )
+    norms: NDArray[np.float64] = result.norms[largest.row, : largest.n_experts]
+    order = np.arange(norms.shape[1])
+    if data == "independent":
+        order = np.lexsort((-norms.max(axis=0), norms.argmax(axis=0)))
+    # Lengths of different experts do not compare where a gate makes answers shorter.
+    shown = norms[:, order] / norms.max(axis=1, keepdims=True)
+    image = ax.imshow(shown, cmap=SEQUENTIAL, vmin=0.0, vmax=1.0, aspect="auto")
+    bar = ax.inset_axes((1.01, 0.0, 0.02, 1.0))
+    ax.figure.colorbar(image, cax=bar, label="norm / largest")
+    load = result.load[largest.row, : largest.n_experts]
+    ax.set_yticks(range(len(load)), [f"{share:.0%}" for share in load])
+    ax.set_xticks([])
+    if data == "sets":
+        for edge in range(result.set_size, norms.shape[1], result.set_size):
+            ax.axvline(edge - 0.5, color="white", lw=1.2)
+    ax.tick_params(labelsize=7.5, length=0)
+    ax.set_ylabel("expert, share of inputs", fontsize=8)
+    ax.set_xlabel("feature" + (", by set" if data == "sets" else ", by the expert that holds it"))
+    ax.set_title(f"{GATES[gate]}, {largest.n_experts} experts", fontsize=9, loc="left")

@@ -1,0 +1,1 @@
+"""Computation in superposition, and hidden layers with a ReLU."""

@@ -1,0 +1,289 @@
+"""Computation in superposition: absolute values, and ANDs, by fewer neurons than it takes.
+
+|x| = ReLU(x) + ReLU(−x) takes two neurons.  With so many for each feature models use exactly them;
+with fewer, and sparse features, neurons compute several at once.  The source reads this off stacked
+bars of weights, "as judged by eye"; here `neuron_report` judges, and `asymmetric_motifs` looks for
+the source's motif, beside what there would be by chance.  The source says nothing of other tasks;
+the AND of pairs is asked for here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.experiments.frame.experiment import Experiment
+from geomsup.experiments.frame.measures import span
+from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.neurons.computing_models import (
+    Config,
+    Layers,
+    Result,
+    dropped_variance,
+    run,
+)
+from geomsup.neurons import MotifReport, asymmetric_motifs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["EXPERIMENT", "check", "secondary_weights", "without_superposition"]
+
+FloatArray = NDArray[np.float64]
+
+# The small model computes exactly when its loss is below this share of doing nothing.
+_EXACT = 1e-4
+# Densities that count as dense for the absolute value: every neuron for one feature.
+_DENSE = 0.3
+# A motif is no chance find below this probability.
+_CHANCE = 0.01
+# Secondary features: the next weights into a neuron are at most so large beside the first.
+_SECONDARY = 0.5
+# Neurons of both kinds: at least this share of the neurons is of each.
+_FEW = 0.1
+
+
+def without_superposition(layers: Layers) -> FloatArray:
+    """Loss of two neurons for each of the most important features, which drop all others."""
+    dropped = layers.importance[layers.W.shape[1] // 2 :].sum()
+    return np.asarray(dropped * dropped_variance(layers.feature_probabilities, signed=True))
+
+
+def secondary_weights(layers: Layers, row: int) -> FloatArray:
+    """Second largest weight into each polysemantic neuron, beside the largest."""
+    report = layers.reports()[row]
+    return np.array(
+        [
+            np.sort(np.abs(layers.W[row, k, list(own)]))[-2] / np.abs(layers.W[row, k]).max()
+            for k, own in enumerate(report.features)
+            if len(own) > 1
+        ]
+    )
+
+
+def check(results: Sequence[Result]) -> Outcome:
+    """Read every neuron of every best model."""
+    many = [result.many() for result in results]
+    gates = [result.gates() for result in results]
+    motifs = [_motifs(layers) for layers in many]
+    return Outcome(
+        claims=(
+            _pairs(results),
+            _dense(many),
+            _more(many),
+            _shift(many),
+            _important(many),
+            _primary(many),
+            _motif_claim(many, motifs),
+            _more_gates(gates),
+        ),
+        numbers={
+            "feature_probability": many[0].feature_probabilities,
+            "neurons": [[one.counts() for one in layers.reports()] for layers in many],
+            "answered": [layers.answered() for layers in many],
+            "losses": [layers.losses for layers in many],
+            "loss_without_superposition": without_superposition(many[0]),
+            "least_kept": [[one.least_kept for one in layers.reports()] for layers in many],
+            "most_omitted": [[one.most_omitted for one in layers.reports()] for layers in many],
+            "motifs": [
+                [
+                    {**one.to_dict(), "motifs": [str(motif) for motif in one.motifs[:5]]}
+                    for one in rows
+                ]
+                for rows in motifs
+            ],
+            "motifs_found": [[len(one.motifs) for one in rows] for rows in motifs],
+            "and_probability": gates[0].feature_probabilities,
+            "and_neurons": [[one.counts() for one in layers.reports()] for layers in gates],
+            "and_answered": [layers.answered() for layers in gates],
+            "and_losses": [layers.losses for layers in gates],
+        },
+    )
+
+
+def _motifs(layers: Layers) -> list[MotifReport]:
+    return [asymmetric_motifs(W, V) for W, V in zip(layers.W, layers.V, strict=True)]
+
+
+def _by_density(layers: list[Layers], values: Sequence[Sequence[float]], spec: str) -> str:
+    """Spans over the seeds, densest first."""
+    columns = np.array(values, dtype=float).T
+    return ", ".join(
+        f"{span(column, spec)} at {p:g}"
+        for p, column in zip(layers[0].feature_probabilities, columns, strict=True)
+    )
+
+
+def _polysemantic(layers: list[Layers]) -> NDArray[np.int64]:
+    """Number of polysemantic neurons, shape (n_seeds, n_p)."""
+    return np.array([[one.counts()["polysemantic"] for one in seed.reports()] for seed in layers])
+
+
+def _pairs(results: Sequence[Result]) -> Claim:
+    n_neurons, n_features = results[0].few_W.shape[1:]
+    # Dense features of importance one: doing nothing costs 1/12 for each.
+    exact = [one.few_losses < _EXACT * n_features / 12.0 for one in results]
+    paired = [np.array([len(r.pairs) == n_features for r in one.few()]) for one in results]
+    best = [
+        bool(pairs[one.few_losses.argmin()]) for one, pairs in zip(results, paired, strict=True)
+    ]
+    total = sum(len(one) for one in exact)
+    return Claim(
+        says=f"{n_features} features on {n_neurons} neurons: one for the positive and one for the "
+        "negative side of each",
+        found=f"so in the best model of {sum(best)} of {len(best)} seeds; in "
+        f"{sum(int(one.sum()) for one in paired)} of {total} models, "
+        f"{sum(int(one.sum()) for one in exact)} of which compute exactly",
+        by_seed=tuple(best),
+    )
+
+
+def _dense(many: list[Layers]) -> Claim:
+    polysemantic = _polysemantic(many)
+    dense = many[0].feature_probabilities >= _DENSE
+    found = [layers.answered()[dense] for layers in many]
+    return Claim(
+        says=f"in the dense regime, 1−S ≥ {_DENSE:g}, each neuron represents a single feature",
+        found=f"polysemantic neurons: {span(polysemantic[:, dense].ravel(), 'd')} of "
+        f"{many[0].W.shape[1]}; features answered: {span(np.ravel(found), '.0f')}",
+        by_seed=tuple(bool(number == 0) for number in polysemantic[:, dense].ravel()),
+    )
+
+
+def _more(many: list[Layers]) -> Claim:
+    """Sparse models against the best without superposition, which is known exactly."""
+    sparse = many[0].feature_probabilities < _DENSE
+    ratios = np.array([seed.losses.min(axis=1) / without_superposition(seed) for seed in many])
+    answered = np.array([seed.answered() for seed in many])
+    limit = many[0].W.shape[1] // 2
+    return Claim(
+        says=f"sparse ones compute more features than the {limit} that have room for two neurons "
+        "each, and lose less than these would",
+        found=f"features answered: {_by_density(many, answered.tolist(), '.0f')}; loss relative to "
+        f"{limit} features alone: {_by_density(many, ratios.tolist(), '.2f')}",
+        by_seed=tuple(
+            bool(number > limit and ratio < 1.0)
+            for number, ratio in zip(
+                answered[:, sparse].ravel(), ratios[:, sparse].ravel(), strict=True
+            )
+        ),
+        why="these models are hard to train; losses differ between restarts up to "
+        f"{max(float((s.losses.max(axis=1) / s.losses.min(axis=1)).max()) for s in many):.0f} "
+        "times, and the lowest is taken",
+    )
+
+
+def _shift(many: list[Layers]) -> Claim:
+    numbers = _polysemantic(many)
+    return Claim(
+        says="neurons become polysemantic as features become sparse",
+        found=f"polysemantic neurons of {many[0].W.shape[1]} at 1−S: "
+        + _by_density(many, numbers.tolist(), ".0f"),
+        by_seed=tuple(bool((np.diff(row) >= 0).all() and row[-1] > row[0]) for row in numbers),
+    )
+
+
+def _important(many: list[Layers]) -> Claim:
+    """Models in which neurons of both kinds are more than a few: who has neurons of its own?"""
+    found = []
+    for layers in many:
+        for p, report in zip(layers.feature_probabilities, layers.reports(), strict=True):
+            counts = report.counts()
+            if min(counts["monosemantic"], counts["polysemantic"]) < _FEW * len(report.kinds):
+                continue
+            shared = {i for own in report.features if len(own) > 1 for i in own}
+            alone = {i for own in report.features for i in own} - shared
+            if alone:
+                found.append((float(p), float(np.mean(list(alone))), float(np.mean(list(shared)))))
+    text = ", ".join(f"{own:.1f} and {shared:.1f} at {p:g}" for p, own, shared in found)
+    return Claim(
+        says="where there are neurons of both kinds, the most important features have their own",
+        found="mean number, in the order of importance, of features with neurons of their own and "
+        f"of features that share: {text or 'no model has neurons of both kinds'}",
+        by_seed=tuple(own < shared for _, own, shared in found) or (False,),
+    )
+
+
+def _primary(many: list[Layers]) -> Claim:
+    medians, by_seed = [], []
+    for layers in many:
+        for row, p in enumerate(layers.feature_probabilities):
+            weights = secondary_weights(layers, row)
+            if len(weights):
+                medians.append(f"{np.median(weights):.2f} at {p:g}")
+                by_seed.append(bool(np.median(weights) <= _SECONDARY))
+    return Claim(
+        says="many polysemantic neurons have one primary feature, of large weight, and secondary "
+        "ones of smaller weights",
+        found="median of the second largest weight into them beside the largest: "
+        + (", ".join(medians) or "there are none"),
+        by_seed=tuple(by_seed) or (False,),
+        why="in half of the neurons or more the second weight is more than half of the first",
+    )
+
+
+def _motif_claim(many: list[Layers], motifs: list[list[MotifReport]]) -> Claim:
+    p = many[0].feature_probabilities
+    found = [
+        (float(q), one) for rows in motifs for q, one in zip(p, rows, strict=True) if q < _DENSE
+    ]
+    return Claim(
+        says="features share neurons in asymmetric superposition with inhibition",
+        found="asymmetric pairs that are inhibited, of all, and what chance would inhibit: "
+        + ", ".join(
+            f"{len(one.motifs)} of {one.n_asymmetric} and {one.expected:.1f} at {q:g}"
+            for q, one in found
+        ),
+        by_seed=tuple(bool(one.motifs) and one.p_value < _CHANCE for _, one in found),
+        why="where hardly any neurons are shared there is nothing to inhibit",
+    )
+
+
+def _more_gates(gates: list[Layers]) -> Claim:
+    n_neurons = gates[0].W.shape[1]
+    answered = np.array([seed.answered() for seed in gates])
+    return Claim(
+        says=f"asked here, the AND of pairs: {n_neurons} neurons answer more than the "
+        f"{n_neurons // 2} pairs that have room for two each",
+        found=f"pairs answered at 1−S: {_by_density(gates, answered.tolist(), '.0f')}; "
+        f"polysemantic neurons: {_by_density(gates, _polysemantic(gates).tolist(), '.0f')}",
+        by_seed=tuple(bool(row[-1] > n_neurons / 2) for row in answered),
+    )
+
+
+def draw(results: Sequence[Result]) -> Figure:
+    """Draw the figure of the experiment."""
+    from geomsup.experiments.neurons.computation_figure import draw as drawn
+
+    return drawn(results)
+
+
+EXPERIMENT = Experiment(
+    id="computation",
+    title="computation in superposition",
+    says="absolute values are computed by pairs of neurons, one for each sign; as features become "
+    "sparse neurons become polysemantic, with asymmetric superposition and inhibition",
+    source="Elhage et al. 2022, Computation in Superposition",
+    paper=Config(),
+    smoke=Config(
+        few_restarts=8,
+        n_features=30,
+        n_hidden=16,
+        feature_probabilities=(1.0, 0.1, 0.03),
+        n_restarts=2,
+        n_steps=3000,
+        n_gates=12,
+        n_gate_hidden=10,
+        gate_probabilities=(1.0, 0.15),
+        gate_restarts=3,
+        gate_steps=2500,
+        batch_size=512,
+    ),
+    run=run,
+    check=check,
+    draw=draw,
+    result=Result,
+)

@@ -1,0 +1,1 @@
+"""One feature, or each, of another importance or density."""

@@ -1,0 +1,1 @@
+"""Which phase a small model is in, against sparsity and importance."""

@@ -1,0 +1,1 @@
+"""Correlated and anticorrelated sets of features."""

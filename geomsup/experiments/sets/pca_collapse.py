@@ -1,0 +1,243 @@
+"""Three correlated pairs in two dimensions: from a hexagon to principal components.
+
+While features are rare, every one gets a direction of its own.  As they become frequent, pair after
+pair collapses into one direction, that of the sum of its members, and in the end the model does
+what principal component analysis would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.sets.set_models import pair_cosines
+from geomsup.theory.set_losses import FeatureSets, descend_sets
+from geomsup.training import ToyModelConfig
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["EXPERIMENT", "STATED", "Config", "Result", "check", "collapsed", "pca_loss", "run"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+# A pair is collapsed when its two columns are within about 8° of each other.
+_COLLAPSED = 0.99
+# "PCA-like": all pairs collapsed and the loss within this share of that of PCA.
+_LIKE_PCA = 0.05
+# Range of 1 - S, and how many pairs are collapsed in it.
+STATED: tuple[tuple[float, float, int], ...] = (
+    (0.0, 0.05, 0),
+    (0.05, 0.15, 1),
+    (0.15, 0.2, 2),
+    (0.25, 0.5, 3),
+)
+_PCA_FROM = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The source gives ranges; the grid lies within them and between.
+
+    At 1 − S = 1 nothing is correlated any more.
+    """
+
+    set_probabilities: tuple[float, ...] = (
+        *(0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.13, 0.16, 0.19, 0.22),
+        *(0.26, 0.32, 0.4, 0.48, 0.55, 0.65, 0.75, 0.9),
+    )
+    n_restarts: int = 16
+    n_steps: int = 8000
+    batch_size: int = 1024
+    # Descents of the exact loss from the best restarts.
+    n_exact: int = 6
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """The best restart at every probability, before and after a descent of the exact loss."""
+
+    set_probabilities: FloatArray  # (n_p,)
+    weights: FloatArray  # (n_p, 2, 6), of the best restart
+    losses: FloatArray  # (n_p,), exact
+    optimal_weights: FloatArray  # (n_p, 2, 6)
+    optimal_losses: FloatArray  # (n_p,)
+    pca_losses: FloatArray  # (n_p,)
+
+
+def run(config: Config, seed: int, trainer: Trainer) -> Result:
+    """Train every probability, and descend the exact loss from what training reached."""
+    q = np.array(config.set_probabilities)
+    trained = trainer.train(
+        "sweep",
+        ToyModelConfig(
+            n_features=6,
+            n_hidden=2,
+            feature_probability=q[:, None],
+            correlation="correlated",
+            set_size=2,
+            n_instances=len(q) * config.n_restarts,
+            n_restarts=config.n_restarts,
+            n_steps=config.n_steps,
+            batch_size=config.batch_size,
+            learning_rate=1e-2,
+            lr_schedule="cosine",
+        ),
+        seed,
+    )
+    weights, losses, best_weights, best_losses = [], [], [], []
+    for k, probability in enumerate(q):
+        sets = FeatureSets(
+            n_sets=3, set_size=2, set_probability=float(probability), correlation="correlated"
+        )
+        here = slice(k * config.n_restarts, (k + 1) * config.n_restarts)
+        order = np.argsort(trained.losses[here])[: config.n_exact] + here.start
+        # One call without a step gives the exact losses of what was trained.
+        exact, _, _ = descend_sets(trained.weights[order], trained.biases[order], sets, 0)
+        ends, end_weights, _ = descend_sets(trained.weights[order], trained.biases[order], sets)
+        lowest = order[int(np.argmin(exact))]
+        weights.append(trained.weights[lowest])
+        losses.append(exact.min())
+        best_weights.append(end_weights[int(np.argmin(ends))])
+        best_losses.append(ends.min())
+    return Result(
+        set_probabilities=q,
+        weights=np.array(weights),
+        losses=np.array(losses),
+        optimal_weights=np.array(best_weights),
+        optimal_losses=np.array(best_losses),
+        pca_losses=pca_loss(q),
+    )
+
+
+def pca_loss(set_probability: FloatArray | float) -> FloatArray:
+    """Loss of the best linear model: two of the three sums of a pair are kept.
+
+    A feature has variance v = q/3 − q²/4, and covariance c = q/4 − q²/4 with its partner.  The
+    covariance matrix has eigenvalues v + c and v − c, three times each, and the two largest are
+    kept; the means are put right by the bias.
+
+    Examples
+    --------
+    >>> round(float(pca_loss(1.0)), 12) == round(4 / 12, 12)
+    True
+    """
+    q = np.asarray(set_probability, dtype=np.float64)
+    v, c = q / 3 - q**2 / 4, q / 4 - q**2 / 4
+    return np.asarray(6 * v - 2 * (v + c))
+
+
+def collapsed(weights: FloatArray) -> IntArray:
+    """How many pairs are collapsed, for weights of shape (…, 2, 6)."""
+    count: IntArray = (pair_cosines(weights) >= _COLLAPSED).sum(axis=-1)
+    return count
+
+
+def check(results: Sequence[Result]) -> Outcome:
+    """Compare the number of collapsed pairs with the stated one, range by range."""
+    q = results[0].set_probabilities
+    edges = _edges(q, collapsed(results[0].optimal_weights))
+    claims = []
+    for low, high, number in STATED:
+        inside = (q > low) & (q <= high)
+        words = {0: "no pair is", 1: "one pair is", 2: "two pairs are", 3: "all pairs are"}
+        says = f"1−S from {low:g} to {high:g}: {words[number]} collapsed"
+        claims.append(_range_claim(results, inside, number, says, f"in the exact optimum {edges}"))
+    claims.append(_pca_claim(results, q >= _PCA_FROM))
+    return Outcome(
+        claims=tuple(claims),
+        numbers={
+            "set_probability": q,
+            "collapsed_trained": [collapsed(one.weights) for one in results],
+            "collapsed_exact": collapsed(results[0].optimal_weights),
+            "loss": [one.losses for one in results],
+            "exact_loss": results[0].optimal_losses,
+            "pca_loss": results[0].pca_losses,
+            "collapse": edges,
+        },
+    )
+
+
+def _edges(q: FloatArray, number: IntArray) -> str:
+    """Between which probabilities each further pair collapses."""
+    said = []
+    for count, word in ((1, "the first"), (2, "the second"), (3, "the third")):
+        above = np.flatnonzero(number >= count)
+        if above.size and above[0] > 0:
+            said.append(f"{word} pair collapses between {q[above[0] - 1]:g} and {q[above[0]]:g}")
+    return ", ".join(said) or "none collapses within the grid"
+
+
+def _range_claim(
+    results: Sequence[Result],
+    inside: NDArray[np.bool_],
+    number: int,
+    says: str,
+    why: str,
+) -> Claim:
+    trained = np.array([collapsed(one.weights)[inside] for one in results])
+    exact = collapsed(results[0].optimal_weights)[inside]
+    q = results[0].set_probabilities[inside]
+    usual = np.rint(np.median(trained, axis=0)).astype(int)
+    said = ", ".join(
+        f"{here} at {p:g}" + ("" if here == best else f" (exact optimum {best})")
+        for p, here, best in zip(q, usual, exact, strict=True)
+    )
+    return Claim(
+        says=says,
+        found=said or "no model in this range",
+        why=why,
+        by_seed=tuple(bool(hit) for hit in (trained == number).ravel()) or (False,),
+    )
+
+
+def _pca_claim(results: Sequence[Result], inside: NDArray[np.bool_]) -> Claim:
+    hits, ratios = [], []
+    for one in results:
+        ratio = one.losses[inside] / one.pca_losses[inside]
+        ratios.append(ratio)
+        hits.append((collapsed(one.weights[inside]) == 3) & (ratio >= 1.0 - _LIKE_PCA))
+    q = results[0].set_probabilities[inside]
+    said = ", ".join(
+        f"{ratio:.3f} at {p:g}" for p, ratio in zip(q, np.mean(ratios, axis=0), strict=True)
+    )
+    return Claim(
+        says=f"1−S from {_PCA_FROM:g}: PCA-like",
+        found=f"the loss is so many times that of PCA: {said}",
+        why="ReLU and three directions in a plane still cost less than two principal components",
+        by_seed=tuple(bool(hit) for row in hits for hit in row) or (False,),
+    )
+
+
+def draw(results: Sequence[Result]) -> Figure:
+    """Draw the figure of the experiment."""
+    from geomsup.experiments.sets.pca_collapse_figure import draw as drawn
+
+    return drawn(results)
+
+
+EXPERIMENT = Experiment(
+    id="pca-collapse",
+    title="three correlated pairs, from rare to frequent",
+    says="no pair is collapsed at 1−S ≤ .05, one at .05–.15, two at .15–.2, all at .25–.5, and "
+    "from .5 on the model does what PCA does",
+    source="Elhage et al. 2022, The Geometry of Superposition, correlated features and PCA",
+    paper=Config(),
+    smoke=Config(
+        set_probabilities=(0.02, 0.05, 0.1, 0.13, 0.18, 0.32, 0.45, 0.65, 0.85),
+        n_restarts=8,
+        n_steps=2500,
+        n_exact=2,
+    ),
+    run=run,
+    check=check,
+    draw=draw,
+    result=Result,
+)

@@ -1,0 +1,142 @@
+"""Models of features in sets: trained, named, with exact losses, and how their pairs stand.
+
+The paper trained a model several times and kept the lowest loss.  So the unit that is judged is
+the best of a group of restarts; the share of all restarts is reported beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.experiments.frame.experiment import Trainer
+from geomsup.experiments.frame.measures import cosines, names_of
+from geomsup.theory.set_losses import FeatureSets, best_of_sets, set_losses
+from geomsup.training import ToyModelConfig
+
+__all__ = ["SetModels", "pair_cosines", "partner_ranks", "train_sets"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SetModels:
+    """Restarts of one task.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_models, n_hidden, n_features)
+    biases : ndarray of shape (n_models, n_features)
+    losses : ndarray of shape (n_models,)
+        Exact.
+    names : tuple of str
+    best_known : float
+        The lowest exact loss that a search finds.
+    best_weights : ndarray of shape (n_hidden, n_features)
+        Its weights.
+    """
+
+    weights: FloatArray
+    biases: FloatArray
+    losses: FloatArray
+    names: tuple[str, ...]
+    best_known: float
+    best_weights: FloatArray
+
+    def best_of_groups(self, size: int) -> NDArray[np.intp]:
+        """Index of the lowest loss in every group of so many consecutive restarts."""
+        groups = self.losses[: len(self.losses) // size * size].reshape(-1, size)
+        lowest: NDArray[np.intp] = groups.argmin(axis=1) + size * np.arange(len(groups))
+        return lowest
+
+
+def train_sets(
+    trainer: Trainer,
+    name: str,
+    sets: FeatureSets,
+    n_hidden: int,
+    seed: int,
+    *,
+    n_models: int,
+    n_steps: int,
+    learning_rate: float = 1e-2,
+    batch_size: int = 1024,
+) -> SetModels:
+    """Train restarts of one task with a cosine rate, and find the best known loss of it."""
+    trained = trainer.train(
+        name,
+        ToyModelConfig(
+            n_features=sets.n_features,
+            n_hidden=n_hidden,
+            feature_probability=sets.feature_probability,
+            correlation=sets.correlation,
+            set_size=sets.set_size,
+            n_instances=n_models,
+            n_restarts=n_models,
+            n_steps=n_steps,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            lr_schedule="cosine",
+        ),
+        seed,
+    )
+    best = best_of_sets(sets, n_hidden)
+    return SetModels(
+        weights=trained.weights,
+        biases=trained.biases,
+        losses=set_losses(trained.weights, trained.biases, sets)[0],
+        names=names_of(trained.weights),
+        best_known=best.loss,
+        best_weights=best.W,
+    )
+
+
+def pair_cosines(weights: FloatArray) -> FloatArray:
+    """Cosine within each pair of consecutive features.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (…, n_hidden, n_features)
+
+    Returns
+    -------
+    ndarray of shape (…, n_features // 2)
+
+    Examples
+    --------
+    >>> pair_cosines(np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 2.0]])).tolist()
+    [-1.0, 1.0]
+    """
+    between = cosines(weights)
+    first = np.arange(0, weights.shape[-1] - 1, 2)
+    within: FloatArray = between[..., first, first + 1]
+    return within
+
+
+def partner_ranks(weights: FloatArray) -> NDArray[np.intp]:
+    """How many directions are nearer to each feature than that of its partner in the pair.
+
+    In two dimensions the members of a pair are adjacent when both numbers are at most one.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (…, n_hidden, n_features)
+
+    Returns
+    -------
+    ndarray of int of shape (…, n_features)
+
+    Examples
+    --------
+    >>> partner_ranks(np.array([[1.0, -1.0, 0.9, -0.9], [0.0, 0.0, 0.1, -0.1]])).tolist()
+    [2, 2, 2, 2]
+    """
+    between = cosines(weights)
+    n = weights.shape[-1]
+    everyone = np.arange(n)
+    between[..., everyone, everyone] = -np.inf
+    own = between[..., everyone, everyone ^ 1]
+    ranks: NDArray[np.intp] = (between > own[..., None]).sum(axis=-1)
+    return ranks

@@ -1,0 +1,1 @@
+"""Features that are all alike: triangles, pentagons, and the sticky dimensionalities."""

@@ -1,7 +1,0 @@
-"""The figure of the demonstration, whatever its size."""
-
-from __future__ import annotations
-
-from geomsup.plotting.figures.stack import draw
-
-__all__ = ["draw"]

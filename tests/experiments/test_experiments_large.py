@@ -1,0 +1,86 @@
+"""The demonstrations and the larger model of the notes: measures, checks both ways, small runs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from geomsup.experiments import Trainer
+from geomsup.experiments.demonstration import demonstration, larger, stack
+from geomsup.experiments.uniform import notes_large
+
+FloatArray = NDArray[np.float64]
+
+
+def test_the_best_linear_loss_is_that_of_pca(rng: np.random.Generator) -> None:
+    # Weighted by √I the covariance is diagonal, and what is not kept is lost.
+    importance, p = np.array([1.0, 0.7, 0.49, 0.3]), 0.4
+    x = (rng.random((400_000, 4)) < p) * rng.random((400_000, 4))
+    left = np.linalg.eigvalsh(np.cov((np.sqrt(importance) * x).T))[:2].sum()
+    assert stack.linear_loss(np.array([p]), importance, 2)[0] == pytest.approx(left, rel=0.01)
+
+
+def test_superposition_is_what_others_project() -> None:
+    W = np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 2.0]])
+    assert stack.superposition(W) == pytest.approx([1.0, 1.0, 0.0])
+    assert stack.stored(W).tolist() == [True, True, True]
+    assert stack.stored(0.5 * W).tolist() == [False, False, True]
+
+
+def _stack(relu_counts: list[int], top: bool = True) -> stack.Result:
+    p = np.array([1.0, 0.3, 0.03, 0.001])
+    importance = 0.7 ** np.arange(8.0)
+    weights = np.zeros((2, 4, 2, 8))
+    weights[0, :, [0, 1], [0, 1] if top else [0, 5]] = 1.0
+    for k, count in enumerate(relu_counts):
+        weights[1, k, 0, :count] = 1.0
+    pca = stack.linear_loss(p, importance, 2)
+    return stack.Result(
+        feature_probabilities=p,
+        importance=importance,
+        weights=weights,
+        biases=np.zeros((2, 4, 8)),
+        losses=np.array([pca if top else 1.1 * pca, 0.5 * pca]),
+        loss_errors=np.zeros((2, 4)),
+    )
+
+
+def test_demonstrations_hold_and_fail() -> None:
+    assert stack.check([_stack([2, 3, 5, 7])]).verdict == "pass"
+    wrong = stack.check([_stack([2, 6, 3, 2], top=False)])
+    assert [claim.holds for claim in wrong.claims] == [False, False, False]
+
+
+def _notes(name: str, isolated: int, represented: int) -> notes_large.Result:
+    return notes_large.Result(
+        weights=np.zeros((1, 4, 8)),
+        losses=np.ones(1),
+        names=np.array([[name] * 8]),
+        components=np.repeat(np.arange(4), 2)[None],
+        dimensionalities=np.full((1, 8), 0.5),
+        isolated=np.array([isolated]),
+        represented=np.array([represented]),
+    )
+
+
+def test_notes_large_counts_who_stands_alone() -> None:
+    assert notes_large.check([_notes("digon", 0, 8)]).verdict == "pass"
+    assert notes_large.check([_notes("irregular", 2, 6)]).verdict == "fail"
+
+
+def test_small_runs_can_be_checked_and_drawn() -> None:
+    from matplotlib import pyplot as plt
+
+    assert larger.Config() == larger.EXPERIMENT.paper
+    for module, changes in (
+        (demonstration, {"feature_probabilities": (1.0, 0.03), "n_restarts": 1, "n_steps": 200}),
+        (notes_large, {"n_features": 20, "n_hidden": 8, "n_steps": 200}),
+    ):
+        experiment = module.EXPERIMENT
+        config = dataclasses.replace(experiment.smoke, **changes)
+        result = experiment.run(config, 0, Trainer())
+        assert experiment.check([result]).claims
+        plt.close(experiment.draw([result]))
