@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 import os
 import sys
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, TypeAlias
@@ -22,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from geomsup.errors import GeomsupError, GeomsupWarning, WeightsError, first_line, shorten
+from geomsup.errors import GeomsupError, WeightsError, first_line, shorten, warn_caller
 from geomsup.weights.entries import ArrayInfo, Entry, nested_leaves, weight_candidates
 from geomsup.weights.files import (
     MAX_BYTES,
@@ -33,7 +32,15 @@ from geomsup.weights.files import (
     read_matrix,
 )
 
-__all__ = ["ArrayInfo", "as_numbers", "as_weights", "list_arrays", "load_arrays", "per_feature"]
+__all__ = [
+    "ArrayInfo",
+    "as_numbers",
+    "as_weights",
+    "list_arrays",
+    "load_arrays",
+    "matrix_of",
+    "per_feature",
+]
 
 # 2**53 + 1 is the first integer that float64 rounds.
 _LARGEST_EXACT_INTEGER = 2**53
@@ -102,6 +109,39 @@ def as_weights(
     array([[ 1.,  0., -1.],
            [ 0.,  1., -1.]])
     """
+    values, source = _validated(W, feature_axis, key, max_bytes)
+    n_hidden, n_features = values.shape
+    if n_features <= n_hidden:
+        features_are_rows = _features_are_rows(feature_axis)
+        warn_caller(
+            f"{source} has {n_features} features in {n_hidden} dimensions, so nothing need be in "
+            f"superposition; if its {'columns' if features_are_rows else 'rows'} are the "
+            f"features, pass feature_axis={-1 if features_are_rows else 0}"
+        )
+    return values
+
+
+def matrix_of(
+    W: object, *, feature_axis: int = -1, key: str | None = None
+) -> npt.NDArray[np.float64]:
+    """What :func:`as_weights` returns, where few features in many dimensions are no surprise.
+
+    For records of a training, decoders, samples, points and pictures: the same checks and errors,
+    and no warning about the shape.
+
+    Examples
+    --------
+    >>> matrix_of([[1, 0], [0, 1]])
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    return _validated(W, feature_axis, key, MAX_BYTES)[0]
+
+
+def _validated(
+    W: object, feature_axis: object, key: str | None, max_bytes: object
+) -> tuple[npt.NDArray[np.float64], str]:
+    """The matrix, and what a message about it calls it."""
     features_are_rows = _features_are_rows(feature_axis)
     source, raw = "W", W
     if isinstance(W, (str, os.PathLike)):
@@ -116,15 +156,7 @@ def as_weights(
             f"{type(W).__name__}; leave key out, or pass the path of the file"
         )
     array = _checked(_to_numpy(raw, source), source)
-    values = _to_float64(array.T if features_are_rows else array, source)
-    n_hidden, n_features = values.shape
-    if n_features <= n_hidden:
-        _warn(
-            f"{source} has {n_features} features in {n_hidden} dimensions, so nothing need be in "
-            f"superposition; if its {'columns' if features_are_rows else 'rows'} are the "
-            f"features, pass feature_axis={-1 if features_are_rows else 0}"
-        )
-    return values
+    return _to_float64(array.T if features_are_rows else array, source), source
 
 
 def load_arrays(
@@ -408,11 +440,3 @@ def _to_float64(array: _Array, source: str) -> npt.NDArray[np.float64]:
         )
     values.setflags(write=False)
     return values
-
-
-def _warn(message: str) -> None:
-    """Warn at the line outside the package that handed the weights in, however deep we are."""
-    frame, level = sys._getframe(), 1
-    while frame.f_back and str(frame.f_globals.get("__name__")).split(".")[0] == "geomsup":
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, GeomsupWarning, stacklevel=level)
