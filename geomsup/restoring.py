@@ -1,4 +1,4 @@
-"""Frozen results from plain JSON data, each field held against its annotation.
+"""Frozen results to plain JSON data, and back, each field held against its annotation.
 
 What a file says is not trusted: a number must be a finite number, an integer no float, a list of
 numbers no list of words. Arrays come back read-only. Entries that no field asks for are derived
@@ -11,26 +11,62 @@ import dataclasses
 import math
 import types
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from geomsup.errors import GeomsupError, shorten
 
-__all__ = ["ByContent", "restored"]
+__all__ = ["ByContent", "Plain", "plain", "read_only", "restored"]
 
 _T = TypeVar("_T")
+_Array = TypeVar("_Array", bound=np.ndarray[Any, Any])
 
 
-class ByContent:
+class Plain:
+    """A dataclass that JSON can hold: its fields but some, and properties that readers ask for."""
+
+    _left_out: ClassVar[tuple[str, ...]] = ()
+    _derived: ClassVar[tuple[str, ...]] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python values, ready for JSON; what is no finite number becomes None."""
+        names = [item.name for item in dataclasses.fields(self)]  # type: ignore[arg-type]
+        kept = [name for name in names if name not in self._left_out]
+        return {name: plain(getattr(self, name)) for name in [*kept, *self._derived]}
+
+
+def plain(value: Any) -> Any:
+    """A field of a result as JSON knows it: arrays and tuples as lists, results as mappings.
+
+    Examples
+    --------
+    >>> plain((np.eye(2), float("nan")))
+    [[[1.0, 0.0], [0.0, 1.0]], None]
+    """
+    if isinstance(value, Plain):
+        return value.to_dict()
+    if isinstance(value, np.ndarray):
+        entries = value.tolist()
+        return entries if value.dtype.kind != "f" or np.isfinite(value).all() else plain(entries)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read_only(array: _Array) -> _Array:
+    """The array itself, which nobody can write to any more."""
+    array.setflags(write=False)
+    return array
+
+
+class ByContent(Plain):
     """Equality by what ``to_dict`` returns, so that a result equals what JSON gives back.
 
     ``repr`` must depend on that content alone.
     """
-
-    def to_dict(self) -> dict[str, Any]:
-        """Content as plain values."""
-        raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, type(self)) and self.to_dict() == other.to_dict()
@@ -150,8 +186,7 @@ def _array(scalar: Any, value: Any, name: str) -> Any:
     _expect(isinstance(value, (list, np.ndarray)) and fits, value, name, f"an array of {what}")
     result = array.astype(scalar)
     _expect(np.array_equal(result, array) and np.isfinite(result).all(), value, name, what)
-    result.setflags(write=False)
-    return result
+    return read_only(result)
 
 
 def _expect(holds: bool | np.bool_, value: Any, name: str, what: str) -> Any:

@@ -245,9 +245,9 @@ MAY_IMPORT[""] = ANALYSIS | {"geometry.classify"}
 # The command line is the one leaf that may reach everything.
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MAY_IMPORT["__main__"] = {"cli"}
-# Everybody checks arguments, and in one place.
-for room in set(MAY_IMPORT) - {"errors", "validation"}:
-    MAY_IMPORT[room] |= {"validation"}
+# Everybody checks arguments and keeps results, each in one place.
+for name in set(MAY_IMPORT) - {"errors", "validation", "restoring"}:
+    MAY_IMPORT[name] |= {"validation", "restoring"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, shorten
+from geomsup.restoring import Plain
 from geomsup.weights import as_numbers, as_weights
 
 __all__ = ["Attack", "Target", "finite_numbers"]
@@ -22,7 +22,7 @@ _LARGEST = 1e30
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Attack:
+class Attack(Plain):
     """What an attack changes, and what that does.
 
     Parameters
@@ -50,15 +50,6 @@ class Attack:
     def rise(self) -> float:
         """Mean of L′ − L over the samples."""
         return float((self.losses - self.clean_losses).mean())
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields as numbers and nested lists, ready for JSON."""
-        return {
-            "budget": self.budget,
-            "perturbations": self.perturbations.tolist(),
-            "clean_losses": self.clean_losses.tolist(),
-            "losses": self.losses.tolist(),
-        }
 
     def __str__(self) -> str:
         return (

@@ -17,12 +17,13 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
+from geomsup.restoring import Plain
 
 __all__ = [
     "BestKnown",
@@ -40,7 +41,7 @@ TABLE = Path(__file__).with_name("table.npz")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class BestKnown:
+class BestKnown(Plain):
     """One row of the table.
 
     Attributes
@@ -95,11 +96,6 @@ class BestKnown:
     def key(self) -> Key:
         """(dim, n_points, s), with 0.0 for the logarithm."""
         return self.dim, self.n_points, 0.0 if self.s == "log" else float(self.s)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return values | {"points": self.points.tolist()}
 
     def __str__(self) -> str:
         lines = [

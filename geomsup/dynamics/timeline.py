@@ -23,6 +23,7 @@ from geomsup.errors import GeomsupError
 from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.gram import dimensionality_of
 from geomsup.geometry.report import GeometryReport
+from geomsup.restoring import Plain
 from geomsup.validation import number_within, whole_number
 from geomsup.weights import as_numbers, load_arrays, matrix_of
 
@@ -47,7 +48,7 @@ _TABLE_ROWS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Jump:
+class Jump(Plain):
     """Features that moved from one level of dimensionality to another at the same time.
 
     Parameters
@@ -79,7 +80,7 @@ class Jump:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LossDrop:
+class LossDrop(Plain):
     """A stretch in which the loss falls faster than it usually does.
 
     Parameters
@@ -100,7 +101,7 @@ class LossDrop:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Coincidence:
+class Coincidence(Plain):
     """How many jumps lie in a drop of the loss, and how many would by chance.
 
     Parameters
@@ -121,7 +122,7 @@ class Coincidence:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class GeometryTimeline:
+class GeometryTimeline(Plain):
     """The geometry of one model at each record of its training.
 
     Parameters
@@ -161,17 +162,6 @@ class GeometryTimeline:
             else:
                 runs.append((name, step, step))
         return tuple(run for run in runs if run[0])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON; what is not a number becomes None."""
-        arrays = ("steps", "losses", "norms", "dimensionalities", "levels")
-        return {
-            **{name: _plain(getattr(self, name)) for name in arrays},
-            "names": list(self.names),
-            "jumps": [dict(vars(jump)) for jump in self.jumps],
-            "loss_drops": [dict(vars(drop)) for drop in self.loss_drops],
-            "coincidence": {name: _plain(value) for name, value in vars(self.coincidence).items()},
-        }
 
     def __str__(self) -> str:
         n_records, n_features = self.levels.shape
@@ -423,9 +413,3 @@ def _coincidence(
         expected=float(shares.mean()),
         p_value=float(np.mean(shares >= shares[0] - 1e-12)),
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray | list):
-        return [_plain(item) for item in np.asarray(value).tolist()]
-    return value if not isinstance(value, float) or np.isfinite(value) else None

@@ -34,6 +34,7 @@ from geomsup.geometry.partition import (
 from geomsup.geometry.report import ComponentReport, GeometryReport, Unstructured
 from geomsup.matching import Background, Cloud, MatchResult, ShapeMatch, match_cloud
 from geomsup.matching.evidence import NOISE_GRID
+from geomsup.restoring import read_only
 from geomsup.shapes import composite_name
 from geomsup.sphere.compare import OptimaComparison, compared_with
 from geomsup.sphere.optimum import recorded_optimum
@@ -180,15 +181,15 @@ def geometry_of(
         components=tuple(components),
         unstructured=_unstructured(features, rest, partition.background) if len(rest) else None,
         composite=_composite(components, weights),
-        norms=_frozen(norms),
-        dimensionalities=_frozen(features.dimensionalities),
+        norms=read_only(norms),
+        dimensionalities=read_only(features.dimensionalities),
         represented=represented.mask,
         n_hidden=weights.shape[0],
         n_features=weights.shape[1],
         rank=summary.rank if summary else 0,
         tightness=summary.tightness if summary else 0.0,
         edges=pairs,
-        cosines=_frozen(cosines),
+        cosines=read_only(cosines),
         norm_threshold=represented.threshold,
         norm_reason=represented.reason,
         interference_threshold=partition.threshold,
@@ -292,8 +293,7 @@ def _collected(edges: list[tuple[IntArray, Array]]) -> tuple[IntArray, Array]:
     if (place[1:] < place[:-1]).any():
         order = np.argsort(place, kind="stable")
         pairs, cosines = pairs[order], cosines[order]
-    pairs.setflags(write=False)
-    return pairs, cosines
+    return read_only(pairs), cosines
 
 
 def _unstructured(features: _Represented, rest: IntArray, background: Background) -> Unstructured:
@@ -330,8 +330,8 @@ def _component(
         features=tuple(numbers[inside].tolist()),
         name=match.shape if match else "irregular",
         rank=rank,
-        norms=_frozen(unit_columns(own)[1]),
-        dimensionalities=_frozen(features.dimensionalities[numbers[inside]]),
+        norms=read_only(unit_columns(own)[1]),
+        dimensionalities=read_only(features.dimensionalities[numbers[inside]]),
         leakage=leakage,
         cohesion=part.cohesion,
         log_evidence=part.log_evidence,
@@ -344,7 +344,7 @@ def _component(
         irregular_probability=result.irregular_probability,
         thomson=None if match is not None and match.loose else _beside_optimum(cloud, rank),
         # Unit rows in the span of the strongest axes.
-        directions=_frozen(unit_columns(axes.T @ cloud.directions.T)[0].T),
+        directions=read_only(unit_columns(axes.T @ cloud.directions.T)[0].T),
     )
 
 
@@ -423,8 +423,3 @@ def _common_noise(matches: list[ShapeMatch]) -> tuple[float, float]:
     noise = float(np.sqrt(sum(angles) / freedom)) if freedom else 0.0
     least = float(NOISE_GRID[0])
     return (noise, freedom) if noise > least else (least, np.inf)
-
-
-def _frozen(array: Array) -> Array:
-    array.setflags(write=False)
-    return array

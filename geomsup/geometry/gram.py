@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.restoring import Plain
 from geomsup.validation import whole_number
 from geomsup.weights import as_weights
 
@@ -49,7 +49,7 @@ _RANK_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class GramSummary:
+class GramSummary(Plain):
     """Scalars that describe a weight matrix as a whole.
 
     Attributes
@@ -86,10 +86,6 @@ class GramSummary:
     coherence: float
     welch_bound: float
     rank_tolerance: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a JSON-ready dictionary."""
-        return dict(self.__dict__)
 
     def __str__(self) -> str:
         return "\n".join(

@@ -12,7 +12,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -26,7 +26,7 @@ from geomsup.geometry.report_checks import check_report
 from geomsup.geometry.report_tables import table_of
 from geomsup.geometry.report_text import HEADER, aligned_table, counted, row_of, shortened
 from geomsup.matching import ShapeMatch
-from geomsup.restoring import ByContent, restored
+from geomsup.restoring import ByContent, Plain, restored
 from geomsup.sphere.compare import OptimaComparison
 
 __all__ = ["ComponentReport", "GeometryReport", "Unstructured"]
@@ -80,6 +80,9 @@ class ComponentReport(ByContent):
         The vertices as unit rows in the span of the component; JSON leaves them out.
     """
 
+    _left_out = ("directions",)
+    _derived = ("multiplicities", "near_tie")
+
     features: tuple[int, ...]
     name: str
     rank: int
@@ -132,29 +135,6 @@ class ComponentReport(ByContent):
         close = [m.shape for m in self.candidates if m.probability > best / 3 and best > 0.05]
         return tuple(close) if len(close) > 1 else ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the component as a JSON-ready dictionary."""
-        return {
-            "features": list(self.features),
-            "name": self.name,
-            "rank": self.rank,
-            "norms": self.norms.tolist(),
-            "dimensionalities": self.dimensionalities.tolist(),
-            "leakage": self.leakage,
-            "cohesion": self.cohesion,
-            "log_evidence": self.log_evidence,
-            "tightness": self.tightness,
-            "coherence": self.coherence,
-            "welch_bound": self.welch_bound,
-            "vertices": [list(vertex) for vertex in self.vertices],
-            "multiplicities": list(self.multiplicities),
-            "match": None if self.match is None else self.match.to_dict(),
-            "candidates": [match.to_dict() for match in self.candidates],
-            "irregular_probability": self.irregular_probability,
-            "near_tie": list(self.near_tie),
-            "thomson": None if self.thomson is None else self.thomson.to_dict(),
-        }
-
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ComponentReport:
         """Rebuild a component from :meth:`to_dict`; raises `GeomsupError` if it is none."""
@@ -195,7 +175,7 @@ class ComponentReport(ByContent):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unstructured:
+class Unstructured(Plain):
     """Represented features that neither stand alone nor belong to any structure.
 
     Attributes
@@ -222,10 +202,6 @@ class Unstructured:
     mean_square_cosine: float
     chance_square_cosine: float
     mean_direction_share: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a JSON-ready dictionary."""
-        return {**self.__dict__, "features": list(self.features)}
 
     def __str__(self) -> str:
         return (
@@ -333,14 +309,7 @@ class GeometryReport(ByContent):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a JSON-ready dictionary."""
-        result: dict[str, Any] = {}
-        for item in fields(self):
-            value = getattr(self, item.name)
-            result[item.name] = value.tolist() if isinstance(value, np.ndarray) else value
-        result["components"] = [component.to_dict() for component in self.components]
-        result["unstructured"] = None if self.unstructured is None else self.unstructured.to_dict()
-        result["counts"] = self.counts()
-        return result
+        return {**super().to_dict(), "counts": self.counts()}
 
     def to_json(self, *, indent: int | None = None) -> str:
         """Return the report as JSON text; :meth:`from_json` reads it back."""

@@ -28,6 +28,7 @@ from geomsup.matching.evidence import (
 )
 from geomsup.matching.fitting import Fit, PreparedShape, Setting, lay, prepared_forms
 from geomsup.matching.posterior import Question, posterior
+from geomsup.restoring import Plain, read_only, restored
 from geomsup.shapes import Shape, get_shape
 from geomsup.weights import matrix_of
 
@@ -41,7 +42,7 @@ _LOOSE = float(np.radians(20.0))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ShapeMatch:
+class ShapeMatch(Plain):
     """One shape laid over the directions of a component.
 
     Attributes
@@ -78,6 +79,8 @@ class ShapeMatch:
         Values of the parameter at which the family is a tight frame, a Thomson optimum, ….
     """
 
+    _derived = ("loose",)
+
     shape: str
     n_vertices: int
     dim: int
@@ -105,23 +108,10 @@ class ShapeMatch:
         ideal: Array = self.rotation @ self.vertices[list(self.permutation)].T
         return ideal
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a JSON-ready dictionary."""
-        result = {**self.__dict__, "loose": self.loose}
-        result["permutation"] = list(self.permutation)
-        result["rotation"] = self.rotation.tolist()
-        result["vertices"] = self.vertices.tolist()
-        result["landmarks"] = dict(self.landmarks)
-        return result
-
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ShapeMatch:
-        """Rebuild a match from :meth:`to_dict`."""
-        fields = {name: value for name, value in data.items() if name != "loose"}
-        fields["permutation"] = tuple(fields["permutation"])
-        fields["rotation"] = _frozen(np.array(fields["rotation"], dtype=np.float64))
-        fields["vertices"] = _frozen(np.array(fields["vertices"], dtype=np.float64))
-        return cls(**fields)
+        """Rebuild a match from :meth:`to_dict`; raises `GeomsupError` if it is none."""
+        return restored(cls, data, "the match")
 
     def __repr__(self) -> str:
         return f"<ShapeMatch: {self}>"
@@ -315,7 +305,7 @@ def _as_match(fit: Fit, cloud: Cloud, dim: int, probability: float) -> ShapeMatc
         log_evidence=max(float(marginalise(fit.log_evidence)), _HOPELESS),
         chirality=_chirality(fit),
         permutation=tuple(int(k) for k in best.permutation),
-        rotation=_frozen(best.rotation),
+        rotation=read_only(best.rotation),
         vertices=fit.vertices,
         parameter_name=None if family is None else family.parameter,
         parameter=fit.parameter,
@@ -348,8 +338,3 @@ def _chirality(fit: Fit) -> str | None:
     if not fit.shape.chiral or fit.mirrored is None:
         return None
     return "right" if fit.alignment.handedness > 0 else "left"
-
-
-def _frozen(array: Array) -> Array:
-    array.setflags(write=False)
-    return array

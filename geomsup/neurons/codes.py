@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
-from typing import Any
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
+
+from geomsup.restoring import Plain
 
 __all__ = ["NeuronCode", "codes_of"]
 
@@ -23,7 +24,7 @@ _SETS = {1: "singles", 2: "pairs", 3: "triples"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeuronCode:
+class NeuronCode(Plain):
     """Features that share neurons with each other and with no other feature.
 
     Parameters
@@ -36,6 +37,8 @@ class NeuronCode:
         For each feature one character for each neuron: "+" if the feature makes it fire and is read
         from it, "-" if the feature holds it down, "0" if neither.
     """
+
+    _derived = ("name", "family")
 
     features: tuple[str, ...]
     neurons: tuple[int, ...]
@@ -68,16 +71,6 @@ class NeuronCode:
         )
         numbers = " ".join(map(str, self.neurons))
         return f"{self.name}{family} on neuron{'s' * (len(self.neurons) > 1)} {numbers}: {words}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields and the names, ready for JSON."""
-        return {
-            "name": self.name,
-            "family": self.family,
-            "features": list(self.features),
-            "neurons": list(self.neurons),
-            "words": list(self.words),
-        }
 
 
 def codes_of(

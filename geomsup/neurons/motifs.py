@@ -20,13 +20,13 @@ scaled such that the largest weight into it is one, which changes nothing about 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 from geomsup.neurons.assignments import SIDES, layer_of, neuron_report
+from geomsup.restoring import Plain
 from geomsup.validation import positive_number, whole_number
 
 __all__ = ["Motif", "MotifReport", "asymmetric_motifs"]
@@ -38,7 +38,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Motif:
+class Motif(Plain):
     """One neuron with two features, and what keeps the one from disturbing the other.
 
     Parameters
@@ -78,14 +78,9 @@ class Motif:
             f"(asymmetry {self.asymmetry:.3g})"
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """All fields, ready for JSON."""
-        asymmetry = self.asymmetry if np.isfinite(self.asymmetry) else None
-        return {**self.__dict__, "asymmetry": asymmetry, "inhibitors": list(self.inhibitors)}
-
 
 @dataclass(frozen=True, kw_only=True)
-class MotifReport:
+class MotifReport(Plain):
     """The motifs of a layer, and how many there would be by chance.
 
     Parameters
@@ -97,6 +92,9 @@ class MotifReport:
     by_chance : tuple of int
         Number of motifs in each layer with inhibition dealt anew.
     """
+
+    _left_out = ("by_chance",)
+    _derived = ("expected", "p_value")
 
     motifs: tuple[Motif, ...]
     n_asymmetric: int
@@ -124,15 +122,6 @@ class MotifReport:
         if self.by_chance:
             head += f"; by chance {self.expected:.1f} would be (p = {self.p_value:.2g})"
         return "\n".join([head, *map(str, self.motifs)])
-
-    def to_dict(self) -> dict[str, Any]:
-        """What was found, ready for JSON."""
-        return {
-            "motifs": [motif.to_dict() for motif in self.motifs],
-            "n_asymmetric": self.n_asymmetric,
-            "expected": self.expected if self.by_chance else None,
-            "p_value": self.p_value,
-        }
 
 
 def asymmetric_motifs(

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from geomsup.errors import GeomsupError
+from geomsup.restoring import Plain
 from geomsup.shapes.constructors import FloatArray
 
 __all__ = ["Shape", "ShapeFamily"]
@@ -28,7 +28,7 @@ _RANK_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ShapeFamily:
+class ShapeFamily(Plain):
     """The one-parameter family that runs through a shape.
 
     Parameters
@@ -52,6 +52,8 @@ class ShapeFamily:
         the same for every parameter and the map is smooth, also a little beyond the bounds.
     """
 
+    _left_out = ("build",)
+
     parameter: str
     unit: str
     bounds: tuple[float, float]
@@ -67,19 +69,9 @@ class ShapeFamily:
                 f"{low}, {self.default}, {high}; widen the bounds"
             )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON (the builder is left out)."""
-        return {
-            "parameter": self.parameter,
-            "unit": self.unit,
-            "bounds": list(self.bounds),
-            "default": self.default,
-            "landmarks": dict(self.landmarks),
-        }
-
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Shape:
+class Shape(Plain):
     """A named set of unit vectors that spans its space.
 
     Parameters
@@ -123,6 +115,16 @@ class Shape:
     >>> print(shape.dimensionalities.round(3))
     [0.667 0.667 0.667 0.5   0.5  ]
     """
+
+    _derived = (
+        "n_vertices",
+        "dim",
+        "dimensionality",
+        "dimensionalities",
+        "coherence",
+        "min_angle",
+        "is_tight",
+    )
 
     name: str
     vertices: FloatArray
@@ -226,29 +228,6 @@ class Shape:
             for rows in self.forms.values()
         )
         return (self, *others)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
-        return {
-            "name": self.name,
-            "n_vertices": self.n_vertices,
-            "dim": self.dim,
-            "vertices": self.vertices.tolist(),
-            "dimensionality": self.dimensionality,
-            "dimensionalities": self.dimensionalities.tolist(),
-            "coherence": self.coherence,
-            "min_angle": self.min_angle,
-            "is_tight": self.is_tight,
-            "symmetry_order": self.symmetry_order,
-            "chiral": self.chiral,
-            "synonyms": list(self.synonyms),
-            "factors": list(self.factors),
-            "family": None if self.family is None else self.family.to_dict(),
-            "vacant_of": self.vacant_of,
-            "rare": self.rare,
-            "forms": {name: vertices.tolist() for name, vertices in self.forms.items()},
-            "source": self.source,
-        }
 
     def _card(self) -> list[tuple[str, str]]:
         rows = [

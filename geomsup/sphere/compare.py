@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from geomsup.errors import GeomsupError
 from geomsup.geometry.directions import direction_rows
 from geomsup.geometry.gram import welch_bound
 from geomsup.matching.placement import place
+from geomsup.restoring import Plain, restored
 from geomsup.shapes import list_shapes
 from geomsup.sphere.energies import (
     coherence,
@@ -50,13 +51,12 @@ _FLAT = 1e-6
 FREE_MODES_SAY = "motions that cost the optimum nothing, to second order"
 # Copies of a rigid optimum that are this far off, in rms radians, have a higher energy to be seen.
 _RIGID = 1e-3
-_IN_PICTURES = ("aligned", "optimum_points")
 # Above so many coordinates the Hessian is left out.
 _MOST_COORDINATES = 800
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class OptimaComparison:
+class OptimaComparison(Plain):
     """A configuration beside the best known ones of its size.
 
     Attributes
@@ -99,6 +99,9 @@ class OptimaComparison:
         The directions turned onto the optimum and put into its order, and the optimum itself.
         Pictures need them; JSON leaves them out.
     """
+
+    _left_out = ("aligned", "optimum_points")
+    _derived = ("excess", "least_frame_potential")
 
     n_points: int
     dim: int
@@ -149,21 +152,13 @@ class OptimaComparison:
         )
         return self.n_points**2 / self.dim / self.frame_potential
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
-        values = {name: value for name, value in vars(self).items() if name not in _IN_PICTURES}
-        more = {"excess": self.excess, "least_frame_potential": self.least_frame_potential}
-        return {**values, "ties": list(self.ties), **more}
-
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> OptimaComparison:
-        """Rebuild a comparison from :meth:`to_dict`."""
-        names = [item.name for item in fields(cls) if item.name not in _IN_PICTURES]
+        """Rebuild a comparison from :meth:`to_dict`; raises `GeomsupError` if it is none."""
         if "tightness" in data and "frame_potential" not in data:  # as earlier versions wrote it
             potential = data["n_points"] ** 2 / data["dim"] / data["tightness"]
             data = {**data, "frame_potential": potential}
-        values = {name: data[name] for name in names}
-        return cls(**values | {"ties": tuple(values["ties"])})
+        return restored(cls, data, "the comparison")
 
     def yardsticks(self) -> list[str]:
         """The comparison as lines of a table, without the verdict."""

@@ -17,6 +17,7 @@ from threadpoolctl import ThreadpoolController
 
 from geomsup.errors import GeomsupError, ToleranceError, shorten
 from geomsup.progress import bar
+from geomsup.restoring import Plain
 from geomsup.sphere.energies import MAX_POINTS
 from geomsup.sphere.kernels import checked_power, power_text
 from geomsup.sphere.search import Found, Search
@@ -38,7 +39,7 @@ _FEWEST, _MOST, _EFFORT = 4, 2000, 6e6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class EnergyMinimum:
+class EnergyMinimum(Plain):
     """One distinct local minimum of a search.
 
     Attributes
@@ -64,23 +65,12 @@ class EnergyMinimum:
     gradient_norm: float
     ties: tuple[FloatArray, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
-        return {
-            "energy": self.energy,
-            "points": self.points.tolist(),
-            "hits": self.hits,
-            "hop_hits": self.hop_hits,
-            "gradient_norm": self.gradient_norm,
-            "ties": [points.tolist() for points in self.ties],
-        }
-
     def __repr__(self) -> str:
         return f"<energy {self.energy:.12g}, {self.hits} hits from random starts>"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class MinimizedEnergy:
+class MinimizedEnergy(Plain):
     """The lowest energy that a search found, and every other minimum beside it.
 
     Attributes
@@ -100,6 +90,8 @@ class MinimizedEnergy:
     converged : bool
         Whether the best one is among them.
     """
+
+    _derived = ("energy", "gap")
 
     n_points: int
     dim: int
@@ -134,21 +126,6 @@ class MinimizedEnergy:
     def gap(self) -> float:
         """Energy of the next minimum above the lowest; infinite when only one was met."""
         return self.minima[1].energy - self.energy if len(self.minima) > 1 else math.inf
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON; an infinite gap is None."""
-        return {
-            "n_points": self.n_points,
-            "dim": self.dim,
-            "s": self.s,
-            "energy": self.energy,
-            "gap": self.gap if math.isfinite(self.gap) else None,
-            "n_starts": self.n_starts,
-            "n_hops": self.n_hops,
-            "n_converged": self.n_converged,
-            "converged": self.converged,
-            "minima": [minimum.to_dict() for minimum in self.minima],
-        }
 
     def __repr__(self) -> str:
         return f"<best found for {self.n_points} points in R^{self.dim}: {self.energy:.12g}>"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 
 from geomsup.errors import GeomsupError, shorten
+from geomsup.restoring import Plain
 from geomsup.shapes import get_shape
 from geomsup.validation import number_within
 
@@ -143,7 +144,7 @@ def _newton(g: float, b: float, p: float) -> tuple[float, float] | None:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class SparseLimit:
+class SparseLimit(Plain):
     """The best loss of a shape as the feature probability goes to zero: coefficient · p^order.
 
     Attributes
@@ -166,10 +167,6 @@ class SparseLimit:
     norm2: float
     bias: float
     parameter: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
-        return dict(vars(self))
 
     def __str__(self) -> str:
         power = "p" if self.order == 1 else f"p^{self.order}"

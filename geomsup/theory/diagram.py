@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 from geomsup.progress import bar
+from geomsup.restoring import Plain
 from geomsup.theory.closed_forms import dropped_loss
 from geomsup.theory.loss import Problem
 from geomsup.theory.models import descend_models
@@ -46,7 +47,7 @@ _SHARING = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class PhaseDiagram:
+class PhaseDiagram(Plain):
     """The best arrangement at every feature probability and relative importance.
 
     Attributes
@@ -68,6 +69,8 @@ class PhaseDiagram:
     b : ndarray of shape (n_p, n_r, n_features)
     """
 
+    _left_out = ("W", "b")
+
     n_features: int
     n_hidden: int
     feature_probability: FloatArray
@@ -86,14 +89,6 @@ class PhaseDiagram:
         n_p, n_r = self.phase.shape
         near = [padded[i : i + n_p, j : j + n_r] for i in range(3) for j in range(3)]
         return np.asarray(np.any(np.array(near) != self.phase, axis=0))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON; the weights are left out."""
-        return {
-            name: value.tolist() if isinstance(value, np.ndarray) else value
-            for name, value in vars(self).items()
-            if name not in ("W", "b")
-        }
 
     def __str__(self) -> str:
         counts = np.bincount(self.phase.ravel(), minlength=len(self.phases))

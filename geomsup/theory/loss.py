@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, ToleranceError, shorten
+from geomsup.restoring import Plain
 from geomsup.theory.moments import RowTerms
 from geomsup.theory.rows import row_terms
 from geomsup.validation import number_within
@@ -74,7 +75,7 @@ class Problem:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class ExpectedLoss:
+class ExpectedLoss(Plain):
     """An exact expected loss and its gradient.
 
     Attributes
@@ -104,13 +105,6 @@ class ExpectedLoss:
     error_bound: float
     gradient_bound: float
     tol: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
-        return {
-            name: value.tolist() if isinstance(value, np.ndarray) else value
-            for name, value in vars(self).items()
-        }
 
     def __str__(self) -> str:
         norm = math.hypot(*self.grad_W.ravel(), *self.grad_b)

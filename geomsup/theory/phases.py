@@ -17,6 +17,7 @@ from scipy.optimize import brentq
 
 from geomsup.errors import GeomsupError, shorten
 from geomsup.progress import bar
+from geomsup.restoring import Plain
 from geomsup.theory.symmetric import factors_of, symmetric_optimum
 from geomsup.validation import number_within, positive_integer
 from geomsup.weights import per_feature
@@ -156,7 +157,7 @@ def _parting(difference: Callable[[float], float], low: float, high: float) -> f
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class FamilyLosses:
+class FamilyLosses(Plain):
     """Losses of optimised families against the feature probability.
 
     Attributes
@@ -180,16 +181,6 @@ class FamilyLosses:
     def lowest(self) -> tuple[str, ...]:
         """The family of least loss at each feature probability."""
         return tuple(self.shapes[k] for k in np.argmin(self.losses, axis=0))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
-        return {
-            "n_features": self.n_features,
-            "feature_probability": self.feature_probability.tolist(),
-            "shapes": list(self.shapes),
-            "losses": self.losses.tolist(),
-            "boundaries": [list(boundary) for boundary in self.boundaries],
-        }
 
     def __str__(self) -> str:
         lines = [f"{self.n_features} features, {len(self.shapes)} families, as p grows:"]

@@ -18,6 +18,7 @@ from geomsup.errors import GeomsupError, warn_caller
 from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.report import GeometryReport
 from geomsup.progress import bar
+from geomsup.restoring import Plain
 from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem, batch_losses
 from geomsup.theory.starts import composed_starts, moved_starts
@@ -47,7 +48,7 @@ _CONVERGED, _CONVERGED_SMALL = 1e-5, 1e-7
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class LocalMinimum:
+class LocalMinimum(Plain):
     """One distinct local minimum of a search.
 
     Attributes
@@ -63,6 +64,8 @@ class LocalMinimum:
     report : GeometryReport
     """
 
+    _left_out = ("report",)
+
     loss: float
     share: float
     name: str
@@ -70,22 +73,12 @@ class LocalMinimum:
     b: FloatArray
     report: GeometryReport
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON; the report is left out."""
-        return {
-            "loss": self.loss,
-            "share": self.share,
-            "name": self.name,
-            "W": self.W.tolist(),
-            "b": self.b.tolist(),
-        }
-
     def __repr__(self) -> str:
         return f"<{self.name}: loss {self.loss:.10g}, {self.share:.0%} of starts>"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class BestConfiguration:
+class BestConfiguration(Plain):
     """The lowest loss that a search found, and every other minimum beside it.
 
     Attributes
@@ -128,14 +121,6 @@ class BestConfiguration:
     def name(self) -> str:
         """Name of the best configuration."""
         return self.minima[0].name
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
-        return {
-            "n_starts": self.n_starts,
-            "n_converged": self.n_converged,
-            "minima": [minimum.to_dict() for minimum in self.minima],
-        }
 
     def __str__(self) -> str:
         width = max(len(m.name) for m in self.minima[:12])

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, shorten
+from geomsup.restoring import Plain
 from geomsup.shapes import get_shape
 from geomsup.theory.closed_forms import dropped_loss
 from geomsup.theory.families import best_factor
@@ -28,7 +29,7 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class SymmetricOptimum:
+class SymmetricOptimum(Plain):
     """The lowest loss within a symmetric family.
 
     Attributes
@@ -58,13 +59,6 @@ class SymmetricOptimum:
     parameters: tuple[dict[str, Any], ...]
     W: FloatArray
     b: FloatArray
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
-        return {
-            name: value.tolist() if isinstance(value, np.ndarray) else value
-            for name, value in vars(self).items()
-        }
 
     def __str__(self) -> str:
         dropped = f", {self.n_dropped} dropped" if self.n_dropped else ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.restoring import Plain
 from geomsup.theory.search import BestConfiguration
 
 __all__ = ["Escape", "OptimumVerdict"]
@@ -19,7 +19,7 @@ _LOWER = 1e-8  # relative to the loss; descents agree far more closely
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Escape:
+class Escape(Plain):
     """A way down from a point that is no minimum.
 
     Attributes
@@ -49,7 +49,7 @@ class Escape:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class OptimumVerdict:
+class OptimumVerdict(Plain):
     """What is known about a configuration.
 
     Attributes
@@ -79,6 +79,9 @@ class OptimumVerdict:
     best : BestConfiguration
         The multi-start search that `best_known` comes from.
     """
+
+    _left_out = ("W", "b", "best")
+    _derived = ("best_known", "best_name", "best_norms", "best_b", "gap")
 
     verdict: str
     name: str
@@ -135,33 +138,6 @@ class OptimumVerdict:
     def gap(self) -> float:
         """How far the configuration lies above the best known loss."""
         return self.loss - self.best_known
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
-        escape = None
-        if self.escape is not None:
-            escape = {
-                key: value.tolist() if isinstance(value, np.ndarray) else value
-                for key, value in vars(self.escape).items()
-            }
-        return {
-            "verdict": self.verdict,
-            "name": self.name,
-            "loss": self.loss,
-            "error_bound": self.error_bound,
-            "gradient_norm": self.gradient_norm,
-            "gradient_tol": self.gradient_tol,
-            "eigenvalues": self.eigenvalues.tolist(),
-            "zero_modes": self.zero_modes,
-            "expected_zero_modes": self.expected_zero_modes,
-            "kinked": self.kinked,
-            "escape": escape,
-            "best_known": self.best_known,
-            "best_name": self.best_name,
-            "best_norms": self.best_norms.tolist(),
-            "best_b": self.best_b.tolist(),
-            "gap": self.gap,
-        }
 
     def __str__(self) -> str:
         lines = [
