@@ -301,20 +301,10 @@ def _structures(weigher: Weigher, candidates: list[IntArray]) -> Option | None:
     for k, members in enumerate(candidates):
         if len(members) == n:
             continue
-        ways = gammaln(n + 1) - gammaln(len(members) + 1) - gammaln(n - len(members) + 1)
-        cost = float(ways) + CROWD_COST
         rivals = {int(other) for other in owner[members] if other >= 0}
-        # What spans as much as the structures inside it and the strangers beside them is no more
-        # than these together.
-        apart = sum(weigher.rank(chosen[other][0]) for other in rivals)
-        if rivals and weigher.rank(members) >= apart + int((owner[members] < 0).sum()):
-            continue
-        # A set without a shape is no reason to break up a larger one.
-        needed = sum(chosen[other][1] for other in rivals if weigher.weigh(chosen[other][0]).shaped)
-        if not weigher.can_reach(members, cost + needed):
-            continue
-        gain = weigher.gain(members, floor=cost + needed) - cost
-        if gain > needed:
+        n_strangers = int((owner[members] < 0).sum())
+        gain = _gain_over(weigher, members, [chosen[other] for other in rivals], n_strangers)
+        if gain is not None:
             for other in rivals:
                 owner[chosen.pop(other)[0]] = -1
             owner[members] = k
@@ -331,6 +321,28 @@ def _structures(weigher: Weigher, candidates: list[IntArray]) -> Option | None:
         log_prior=log_prior([len(part) for part in parts]) - CROWD_COST * len(structures),
         overlapping=True,
     )
+
+
+def _gain_over(
+    weigher: Weigher, members: IntArray, rivals: list[tuple[IntArray, float]], n_strangers: int
+) -> float | None:
+    """Return the evidence of a set, less its cost, where that is more than its rivals have.
+
+    Rivals are the structures that it overlaps with, each with its own gain.
+    """
+    n, size = len(weigher.cosines), len(members)
+    cost = float(gammaln(n + 1) - gammaln(size + 1) - gammaln(n - size + 1)) + CROWD_COST
+    # What spans as much as the structures inside it and the strangers beside them is no more than
+    # these together.
+    apart = sum(weigher.rank(other) for other, _ in rivals)
+    if rivals and weigher.rank(members) >= apart + n_strangers:
+        return None
+    # A set without a shape is no reason to break up a larger one.
+    needed = sum(gain for other, gain in rivals if weigher.weigh(other).shaped)
+    if not weigher.can_reach(members, cost + needed):
+        return None
+    gain = weigher.gain(members, floor=cost + needed) - cost
+    return gain if gain > needed else None
 
 
 def _levels(squares: Array, tree: MergeTree) -> Iterator[tuple[dict[int, _Node], int, int]]:

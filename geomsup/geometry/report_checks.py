@@ -22,6 +22,19 @@ def check_report(report: Any) -> None:
         If lengths, indices, probabilities or names are impossible.
     """
     n, m = report.n_features, report.n_hidden
+    if min(n, m) < 1 or not 0 <= report.rank <= min(n, m):
+        raise GeomsupError(f"{n} features in {m} dimensions cannot have rank {report.rank}")
+    _check_arrays(report, n)
+    for component in report.components:
+        _check_component(component, n)
+    members = Counter(i for component in report.components for i in component.features)
+    if report.unstructured is not None:
+        members.update(report.unstructured.features)
+    if members and (max(members.values()) > 1 or not members.keys() <= set(range(n))):
+        raise GeomsupError(f"a feature of 0 … {n - 1} must not stand in two components")
+
+
+def _check_arrays(report: Any, n: int) -> None:
     if report.edges.size == 0:
         # An empty list has lost its second axis on the way through JSON.
         object.__setattr__(report, "edges", report.edges.reshape(0, 2))
@@ -35,19 +48,10 @@ def check_report(report: Any) -> None:
     for name, shape in shapes.items():
         if (got := getattr(report, name).shape) != shape:
             raise GeomsupError(f"its {name} must have shape {shape}, got {got}")
-    if min(n, m) < 1 or not 0 <= report.rank <= min(n, m):
-        raise GeomsupError(f"{n} features in {m} dimensions cannot have rank {report.rank}")
     if report.edges.size and not 0 <= report.edges.min() <= report.edges.max() < n:
         raise GeomsupError(f"its edges must join features 0 … {n - 1}")
     if (np.abs(report.cosines) > 1 + 1e-9).any() or (report.norms < 0).any():
         raise GeomsupError("its cosines must lie in [-1, 1], and no norm below 0")
-    for component in report.components:
-        _check_component(component, n)
-    members = Counter(i for component in report.components for i in component.features)
-    if report.unstructured is not None:
-        members.update(report.unstructured.features)
-    if members and (max(members.values()) > 1 or not members.keys() <= set(range(n))):
-        raise GeomsupError(f"a feature of 0 … {n - 1} must not stand in two components")
 
 
 def _check_component(component: Any, n_features: int) -> None:

@@ -31,33 +31,32 @@ HEADER: list[str] = [
 
 
 def row_of(component: Any) -> list[str]:
-    match = component.match
-    others = [m for m in component.candidates if match is None or m.shape != match.shape]
-    runner_up = f"{others[0].shape} {others[0].probability:.2f}" if others else "–"
-    irregular = component.irregular_probability
-    if (
-        match is not None
-        and component.n_vertices > 1
-        and (not others or irregular > others[0].probability)
-    ):
-        runner_up = f"irregular {irregular:.2f}"
-    probability = irregular if match is None else match.probability
-    angle = "–" if match is None else f"{np.degrees(match.rms_angle):.2f}°"
+    match, several = component.match, component.n_vertices > 1
+    probability = component.irregular_probability if match is None else match.probability
     return [
         component.label,
         str(len(component.features)),
         str(component.rank),
-        "–" if component.n_vertices == 1 else f"{probability:.3f}",
-        "–" if component.n_vertices == 1 else angle,
+        f"{probability:.3f}" if several else "–",
+        f"{np.degrees(match.rms_angle):.2f}°" if several and match is not None else "–",
         _spread(component.dimensionalities),
         _spread(component.norms),
         f"{100 * component.leakage:.1f}%",
-        "–" if component.n_vertices == 1 else f"{component.cohesion:.2f}",
-        "–" if component.n_vertices == 1 else f"{component.log_evidence:.0f}",
+        f"{component.cohesion:.2f}" if several else "–",
+        f"{component.log_evidence:.0f}" if several else "–",
         _above(component.thomson),
-        runner_up if component.n_vertices > 1 else "–",
+        _runner_up(component) if several else "–",
         shortened(component.features, 24),
     ]
+
+
+def _runner_up(component: Any) -> str:
+    """The likeliest name that the component does not bear, with its probability."""
+    match, irregular = component.match, component.irregular_probability
+    others = [m for m in component.candidates if match is None or m.shape != match.shape]
+    if match is not None and (not others or irregular > others[0].probability):
+        return f"irregular {irregular:.2f}"
+    return f"{others[0].shape} {others[0].probability:.2f}" if others else "–"
 
 
 def _above(thomson: OptimaComparison | None) -> str:

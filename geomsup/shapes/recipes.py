@@ -289,13 +289,6 @@ def sum_recipe(
         by_name[factor].symmetry_order ** count * math.factorial(count)
         for factor, count in counts.items()
     )
-    # A single direction has no map of determinant −1 either; two copies of an odd-dimensional
-    # factor can be exchanged, which is one.
-    chiral = any(recipe.chiral for recipe in primitives) and all(
-        (recipe.chiral or recipe.symmetry_order == 1)
-        and (counts[recipe.name] == 1 or recipe.dim % 2 == 0)
-        for recipe in primitives
-    )
     return Recipe(
         name=name,
         n_vertices=n_vertices,
@@ -305,8 +298,17 @@ def sum_recipe(
         synonyms=synonyms,
         source=source,
         factors=tuple(part.name for part in parts),
-        chiral=chiral,
+        chiral=any(recipe.chiral for recipe in primitives)
+        and not any(_has_mirror(recipe, counts[recipe.name]) for recipe in primitives),
     )
+
+
+def _has_mirror(recipe: Recipe, count: int) -> bool:
+    """Whether a map of determinant −1 leaves so many copies of an irreducible figure as they are.
+
+    A single direction has none; exchanging two copies of an odd-dimensional figure is one.
+    """
+    return not (recipe.chiral or recipe.symmetry_order == 1) or (count > 1 and recipe.dim % 2 == 1)
 
 
 def too_large_error(name: str) -> GeomsupError:

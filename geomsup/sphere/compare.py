@@ -286,29 +286,18 @@ def compared_with(
     effort = {} if thorough else {"good": 0.5 * _NEAR_SHARE * own_angle, "n_orders": 3}
     rms_angle, aligned = _laid(points, optimum.points, **effort)
     aligned.setflags(write=False)
-    others = list_shapes(n, dim) if n > 1 else ()
-    equal = [
-        shape.name
-        for shape in others
-        if abs(float(energy(shape.vertices, s)) - least) <= _SAME_ENERGY * abs(least)
-        and _laid(shape.vertices, optimum.points)[0] > _EXACT_ANGLE
-    ]
-    is_equal = abs(own - least) <= _SAME_ENERGY * (abs(least) or 1.0)
-    if rms_angle <= _EXACT_ANGLE:
-        verdict = "optimum"
-    elif is_equal and rms_angle > _RIGID:
-        verdict = "tie"
-    elif own < least and not is_equal and points.shape[1] == dim:
-        verdict = "lower than the best known"
-    else:
-        near = rms_angle <= _NEAR_SHARE * own_angle
-        verdict = "near the optimum" if near else "not the optimum"
     angle = float(smallest_angle(points)) if n > 1 else math.pi
     return OptimaComparison(
         n_points=n,
         dim=dim,
         s=s if s == "log" else float(s),
-        verdict=verdict,
+        verdict=_verdict(
+            own - least,
+            equal=abs(own - least) <= _SAME_ENERGY * (abs(least) or 1.0),
+            rms_angle=rms_angle,
+            near=_NEAR_SHARE * own_angle,
+            in_dim=points.shape[1] == dim,
+        ),
         energy=own,
         best_energy=least,
         status=optimum.status,
@@ -316,7 +305,7 @@ def compared_with(
         optimum=optimum.name or (f"Thomson {n} in R^{dim}" if s == 1 else "no name"),
         point_group=optimum.point_group,
         rms_angle=rms_angle,
-        ties=tuple(dict.fromkeys([*filter(None, optimum.ties.split("; ")), *equal])),
+        ties=_ties(optimum, s),
         free_modes=_free_modes(optimum.points, s) if thorough else None,
         smallest_angle=angle,
         best_angle=max(angle, own_angle, _largest_angle(n, dim)),
@@ -328,6 +317,31 @@ def compared_with(
         aligned=aligned,
         optimum_points=optimum.points,
     )
+
+
+def _verdict(above: float, *, equal: bool, rms_angle: float, near: float, in_dim: bool) -> str:
+    """What an energy and an angle to the optimum say; `in_dim` unless noise leads out of it."""
+    if rms_angle <= _EXACT_ANGLE:
+        return "optimum"
+    if equal and rms_angle > _RIGID:
+        return "tie"
+    if above < 0.0 and not equal and in_dim:
+        return "lower than the best known"
+    return "near the optimum" if rms_angle <= near else "not the optimum"
+
+
+def _ties(optimum: BestKnown, s: float | Literal["log"]) -> tuple[str, ...]:
+    """Names of other configurations that have the energy of the optimum."""
+    n, dim = optimum.points.shape
+    names = [*filter(None, optimum.ties.split("; "))]
+    names += [
+        shape.name
+        for shape in (list_shapes(n, dim) if n > 1 else ())
+        if abs(float(energy(shape.vertices, s)) - optimum.energy)
+        <= _SAME_ENERGY * abs(optimum.energy)
+        and _laid(shape.vertices, optimum.points)[0] > _EXACT_ANGLE
+    ]
+    return tuple(dict.fromkeys(names))
 
 
 @lru_cache(maxsize=1024)

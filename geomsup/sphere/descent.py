@@ -45,21 +45,23 @@ class Descent:
     converged: bool
 
 
-def descend(x: FloatArray, kernel: Kernel, told: Callable[[float], None] | None = None) -> Descent:
+def descend(
+    x: FloatArray, kernel: Kernel, on_progress: Callable[[float], None] | None = None
+) -> Descent:
     """Minimise the energy from unit rows x (n_points, dim).
 
-    `told` hears after each step how far the descent is, from 0 to 1: the share of the way that
-    the logarithm of the gradient has come.
+    `on_progress` gets after each step how far the descent is, from 0 to 1: the share of the way
+    that the logarithm of the gradient has come.
     """
     # Random points may be so close that a steep energy overflows; such a step is not taken.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return _descend(x, kernel, told)
+        return _descend(x, kernel, on_progress)
 
 
-def _descend(x: FloatArray, kernel: Kernel, told: Callable[[float], None] | None) -> Descent:
+def _descend(x: FloatArray, kernel: Kernel, on_progress: Callable[[float], None] | None) -> Descent:
     n, dim = x.shape
     newton = n * (dim - 1) <= _NEWTON_SIZE
-    x, energy, gradient = _quasi_newton(x, kernel, _NEWTON_FROM if newton else None, told)
+    x, energy, gradient = _quasi_newton(x, kernel, _NEWTON_FROM if newton else None, on_progress)
     if newton:
         x, energy, gradient = newton_polish(
             x, energy, gradient, kernel, kernel.gradient_goal(energy, dim)
@@ -77,7 +79,7 @@ def _quasi_newton(
     x: FloatArray,
     kernel: Kernel,
     share: float | None,
-    told: Callable[[float], None] | None,
+    on_progress: Callable[[float], None] | None,
 ) -> tuple[FloatArray, float, FloatArray]:
     """L-BFGS until the gradient is a share of the force, or meets its goal when that is None."""
     n, dim = x.shape
@@ -94,8 +96,8 @@ def _quasi_newton(
         squares, wanted = float(flat @ flat), goal * goal * flat.size
         if squares <= wanted and np.abs(flat).max() <= goal:
             break
-        if told is not None and wanted < squares < first:
-            told(math.log(first / squares) / math.log(first / wanted))
+        if on_progress is not None and wanted < squares < first:
+            on_progress(math.log(first / squares) / math.log(first / wanted))
         direction = _direction(flat, pairs, scale)
         promised = float(flat @ direction)
         if not promised < 0.0:  # uphill, or the NaN of an overflow

@@ -177,51 +177,52 @@ def exact_form(points: FloatArray, power: float, energy: float) -> str:
     >>> exact_form(get_shape("octahedron").vertices, 1.0, 9.985281374238571)
     '12/sqrt(2) + 3/2'
     """
-    texts, total = [], []
+    terms: list[tuple[str, float]] = []
     counts: Counter[str] = Counter()
     factors = list(_factors(points))
     across = len(points) ** 2 - sum(len(factor) ** 2 for factor in factors)
     if across:
         counts["2"] = across // 2
     for factor in factors:
-        n = len(factor)
-        if n >= 5 and _is_polygon(factor):
-            angles = np.pi * np.arange(1, n) / n
-            if power == 0.0:
-                texts.append(f"-{n}/2*log({n})")
-                total.append(-n / 2.0 * math.log(n))
-            else:
-                top = "1" if power == 1.0 else f"{2.0 ** (1.0 - power):.17g}"
-                bottom = f"sin(pi*k/{n})" + ("" if power == 1.0 else f"**{power:g}")
-                texts.append(f"{n}/4*sum({top}/{bottom} for k in range(1, {n}))")
-                total.append(n / 2.0 * math.fsum((2.0 * np.sin(angles)) ** -power))
+        if len(factor) >= 5 and _is_polygon(factor):
+            terms.append(_polygon_term(len(factor), power))
             continue
         distances = _recognised(factor)
         if distances is None:
             return ""
         counts.update(distances)
-    values = {text: _GOLDEN[text] if text in _GOLDEN else float(Fraction(text)) for text in counts}
-    for text in sorted(counts, key=values.__getitem__):
-        count, squared = counts[text], values[text]
-        texts.append(_term(count, text, power))
-        total.append(
-            -0.5 * count * math.log(squared) if power == 0.0 else count * squared ** (-0.5 * power)
-        )
-    if abs(math.fsum(total) - energy) > _SAME_ENERGY * max(1e-3, abs(energy)):
+    terms += [_pairs_term(counts[text], text, power) for text in sorted(counts, key=_value)]
+    if abs(math.fsum(value for _, value in terms) - energy) > _SAME_ENERGY * max(1e-3, abs(energy)):
         return ""  # a cosine was close to a number that it is not
-    return " + ".join(texts).replace("+ -", "- ") if texts else "0"
+    return " + ".join(text for text, _ in terms).replace("+ -", "- ") if terms else "0"
 
 
-def _term(count: int, squared: str, power: float) -> str:
-    """`count` pairs at a squared distance, as text."""
-    if squared == "1":
-        return "0" if power == 0.0 else f"{count}"
+def _polygon_term(n: int, power: float) -> tuple[str, float]:
+    """The energy of a regular polygon, as text and as a number."""
     if power == 0.0:
-        return f"-{count}/2*log({squared})"
-    if power == 1.0:
-        return f"{count}/2" if squared == "4" else f"{count}/sqrt({squared})"
+        return f"-{n}/2*log({n})", -n / 2.0 * math.log(n)
+    top = "1" if power == 1.0 else f"{2.0 ** (1.0 - power):.17g}"
+    bottom = f"sin(pi*k/{n})" + ("" if power == 1.0 else f"**{power:g}")
+    chords = 2.0 * np.sin(np.pi * np.arange(1, n) / n)
+    return f"{n}/4*sum({top}/{bottom} for k in range(1, {n}))", n / 2.0 * math.fsum(chords**-power)
+
+
+def _pairs_term(count: int, squared: str, power: float) -> tuple[str, float]:
+    """The energy of `count` pairs at a squared distance, as text and as a number."""
+    if power == 0.0:
+        text = "0" if squared == "1" else f"-{count}/2*log({squared})"
+        return text, -0.5 * count * math.log(_value(squared))
     base = f"({squared})" if "/" in squared else squared
-    return f"{count}/{base}" + ("" if power == 2.0 else f"**{power / 2.0:g}")
+    text = f"{count}/{base}" + ("" if power == 2.0 else f"**{power / 2.0:g}")
+    if squared == "1":
+        text = f"{count}"
+    elif power == 1.0:
+        text = f"{count}/2" if squared == "4" else f"{count}/sqrt({squared})"
+    return text, count * _value(squared) ** (-0.5 * power)
+
+
+def _value(squared: str) -> float:
+    return _GOLDEN[squared] if squared in _GOLDEN else float(Fraction(squared))
 
 
 def _factors(points: FloatArray, tolerance: float = _SAME_COSINE) -> Iterator[FloatArray]:

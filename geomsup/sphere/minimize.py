@@ -17,10 +17,10 @@ from threadpoolctl import ThreadpoolController
 
 from geomsup.errors import GeomsupError, ToleranceError, shorten
 from geomsup.progress import bar
-from geomsup.restoring import Plain
+from geomsup.restoring import Plain, read_only
 from geomsup.sphere.energies import MAX_POINTS
 from geomsup.sphere.kernels import checked_power, power_text
-from geomsup.sphere.search import Found, Search
+from geomsup.sphere.search import Basin, Search
 from geomsup.validation import positive_integer, random_generator
 
 __all__ = ["EnergyMinimum", "MinimizedEnergy", "checked_size", "minimize_energy"]
@@ -217,56 +217,59 @@ def minimize_energy(
         target=-math.inf if target is None else float(target),
     )
     if n_points > 1 and dim == 1:
-        search.minima = [
-            Found(
-                energy=0.0 - math.log(2.0) if power == 0.0 else 2.0**-power,
-                points=np.array([[1.0], [-1.0]]),
-                gradient_norm=0.0,
-                hits=1,
-            )
-        ]
-        search.n_starts = search.n_converged = 1
+        _two_poles(search)
     else:
-        # Matrix products round differently on another number of threads, and a descent that
-        # passes close to a saddle ends elsewhere for a difference in the last digit.
-        most = _most(n_points) if n_starts is None else n_starts
-        doing = f"{n_points} points, {most:.0f} descents"
-        with (
-            _threads().limit(limits=1, user_api="blas"),
-            bar(100, doing, "%", progress) as done,
-        ):
-            search.told = lambda descents: done(min(int(100.0 * descents / most), 100))
-            _run(search, n_starts)
-    pool = search.minima
-    if not pool:
-        if search.unfinished is None or not math.isfinite(search.unfinished.energy):
-            raise ToleranceError(
-                f"no start came down to a finite energy with s = {power_text(power)}; "
-                "use a smaller s or more starts"
-            )
-        pool = [search.unfinished]
-    for points in (p for m in pool for p in (m.points, *m.ties)):
-        points.flags.writeable = False
+        _searched(search, n_starts, progress)
     return MinimizedEnergy(
         n_points=n_points,
         dim=dim,
         s="log" if power == 0.0 else power,
         minima=tuple(
             EnergyMinimum(
-                energy=m.energy,
-                points=m.points,
-                hits=m.hits,
-                hop_hits=m.hop_hits,
-                gradient_norm=m.gradient_norm,
-                ties=tuple(m.ties),
+                energy=basin.energy,
+                points=read_only(basin.points),
+                hits=basin.hits,
+                hop_hits=basin.hop_hits,
+                gradient_norm=basin.gradient_norm,
+                ties=tuple(map(read_only, basin.ties)),
             )
-            for m in pool
+            for basin in _reached(search)
         ),
         n_starts=search.n_starts,
         n_hops=search.n_hops,
         n_converged=search.n_converged,
         converged=bool(search.minima),
     )
+
+
+def _two_poles(search: Search) -> None:
+    """On the line there is nothing to search."""
+    points = np.array([[1.0], [-1.0]])
+    energy = 0.0 - math.log(2.0) if search.power == 0.0 else 2.0**-search.power
+    search.minima = [Basin(energy=energy, points=points, gradient_norm=0.0, hits=1)]
+    search.n_starts = search.n_converged = 1
+
+
+def _searched(search: Search, n_starts: int | None, progress: bool | None) -> None:
+    most = _most(search.n_points) if n_starts is None else n_starts
+    doing = f"{search.n_points} points, {most:.0f} descents"
+    # Matrix products round differently on another number of threads, and a descent that passes
+    # close to a saddle ends elsewhere for a difference in the last digit.
+    with _threads().limit(limits=1, user_api="blas"), bar(100, doing, "%", progress) as done:
+        search.on_progress = lambda descents: done(min(int(100.0 * descents / most), 100))
+        _run(search, n_starts)
+
+
+def _reached(search: Search) -> list[Basin]:
+    """The minima of a search, or the best of what did not converge."""
+    if search.minima:
+        return search.minima
+    if search.unfinished is None or not math.isfinite(search.unfinished.energy):
+        raise ToleranceError(
+            f"no start came down to a finite energy with s = {power_text(search.power)}; "
+            "use a smaller s or more starts"
+        )
+    return [search.unfinished]
 
 
 @functools.cache
@@ -282,24 +285,21 @@ def _most(n_points: int) -> float:
 
 def _run(search: Search, n_starts: int | None) -> None:
     """Starts and hops in turn until the search is satisfied."""
-    if n_starts is None:
-        most = _most(search.n_points)
-        least = min(max(_LEAST, _LEAST_PER_POINT * search.n_points), most)
-        while (done := search.n_starts + search.n_hops) < most:
-            lowest = search.minima[0] if search.minima else None
-            if lowest is not None and lowest.hits >= _ENOUGH_HITS and done >= least:
-                return
+    if n_starts is not None:
+        # Here all starts come first, so that they decide about the hops.
+        while search.n_starts < n_starts and not search.reached:
             search.start()
-            if search.minima and not search.reached:
-                search.hop()
-            if search.reached:
-                return
+        while search.disagrees and search.n_hops < n_starts and not search.reached:
+            search.hop()
         return
-    # Here all starts come first, so that they decide about the hops.
-    while search.n_starts < n_starts and not search.reached:
+    most = _most(search.n_points)
+    least = min(max(_LEAST, _LEAST_PER_POINT * search.n_points), most)
+    while (done := search.n_starts + search.n_hops) < most and not search.reached:
+        if search.minima and search.minima[0].hits >= _ENOUGH_HITS and done >= least:
+            return
         search.start()
-    while search.disagrees and search.n_hops < n_starts and not search.reached:
-        search.hop()
+        if search.minima and not search.reached:
+            search.hop()
 
 
 def checked_size(n_points: object, dim: object, s: object) -> tuple[int, int, float]:

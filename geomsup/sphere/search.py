@@ -28,7 +28,7 @@ from geomsup.sphere.descent import descend
 from geomsup.sphere.kernels import Kernel, spacing
 from geomsup.sphere.rotations import symmetric_start
 
-__all__ = ["Found", "Search"]
+__all__ = ["Basin", "Search"]
 
 FloatArray = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ _PROBES = 400
 
 
 @dataclass(kw_only=True, eq=False)
-class Found:
+class Basin:
     """A minimum in the pool, and how often it was met."""
 
     energy: float
@@ -77,13 +77,13 @@ class Search:
     dim: int
     power: float  # the exponent s; 0 stands for the logarithm
     rng: np.random.Generator
-    minima: list[Found] = field(default_factory=list)  # lowest first
+    minima: list[Basin] = field(default_factory=list)  # lowest first
     n_starts: int = 0
     n_hops: int = 0
     n_converged: int = 0
-    unfinished: Found | None = None  # lowest of those that did not converge
+    unfinished: Basin | None = None  # lowest of those that did not converge
     target: float = -math.inf  # an energy that makes further descents pointless
-    told: Callable[[float], None] | None = None  # hears of descents done, in fractions
+    on_progress: Callable[[float], None] | None = None  # gets the descents done, in fractions
 
     def __post_init__(self) -> None:
         self.kernel = Kernel(self.power, self.n_points)
@@ -113,27 +113,27 @@ class Search:
         self._descend(points.copy(), hop=True)
 
     def _descend(self, x: FloatArray, *, hop: bool) -> None:
-        end = descend(x, self.kernel, None if self.told is None else self._tell)
-        self._tell(1.0)
-        found = Found(energy=end.energy, points=end.points, gradient_norm=end.gradient_norm)
+        end = descend(x, self.kernel, None if self.on_progress is None else self._advance)
+        self._advance(1.0)
+        reached = Basin(energy=end.energy, points=end.points, gradient_norm=end.gradient_norm)
         if not end.converged:
             if self.unfinished is None or end.energy < self.unfinished.energy:
-                self.unfinished = found
+                self.unfinished = reached
             return
         self.n_converged += 1
         near = _SAME_ENERGY * max(abs(end.energy), self.kernel.force(end.energy))
         known = next((m for m in self.minima if abs(m.energy - end.energy) <= near), None)
         if known is None:
-            self.minima.append(known := found)
+            self.minima.append(known := reached)
             self.minima.sort(key=lambda m: m.energy)
         else:
-            known.meet(found.points)
+            known.meet(end.points)
         known.hits += not hop
         known.hop_hits += hop
 
-    def _tell(self, share: float) -> None:
-        if self.told is not None:
-            self.told(self.n_starts + self.n_hops - 1 + share)
+    def _advance(self, share: float) -> None:
+        if self.on_progress is not None:
+            self.on_progress(self.n_starts + self.n_hops - 1 + share)
 
     def _changed(self) -> FloatArray:
         if self.dim == 3 and self.rng.random() < _SYMMETRIC_SHARE:

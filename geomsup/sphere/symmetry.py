@@ -253,22 +253,22 @@ def _schoenflies(maps: FloatArray, proper: Bools, orders: Indices) -> str:
     if order == 1:
         return "Cs" if mirrored else "Ci" if inversion else "C1"
     if order in (12, 24, 60) and main < order // 2:
-        letter = {12: "T", 24: "O", 60: "I"}[order]
-        if not both:
-            return letter
-        return letter + ("h" if inversion else "d")
-    axis = _axis(maps[proper & (orders == main)][0])
-    # The normal of a mirror lies along the main axis or at right angles to it.
-    across = any(abs(_axis(-m) @ axis) > 0.7 for m in mirrors)
-    if main == order:
-        if not both:
-            return f"C{main}"
-        return f"C{main}h" if across else f"C{main}v" if mirrored else f"S{2 * main}"
+        improper = "h" if inversion else "d"
+        return {12: "T", 24: "O", 60: "I"}[order] + (improper if both else "")
+    letter = "C" if main == order else "D"
     if not both:
-        return f"D{main}"
+        return f"{letter}{main}"
+    across = _mirrored_across(_axis(maps[proper & (orders == main)][0]), mirrors)
+    if letter == "C":
+        return f"C{main}h" if across else f"C{main}v" if mirrored else f"S{2 * main}"
     if main == 2:  # any of the three axes may be the main one
-        return "D2h" if inversion else "D2d"
+        across = inversion
     return f"D{main}h" if across else f"D{main}d"
+
+
+def _mirrored_across(axis: FloatArray, mirrors: FloatArray) -> bool:
+    """Whether the normal of a mirror lies along an axis, and not at right angles to it."""
+    return any(abs(_axis(-mirror) @ axis) > 0.7 for mirror in mirrors)
 
 
 def _axis(rotation: FloatArray) -> FloatArray:
