@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from geomsup.theory.few_features import MOST_FEATURES
 from geomsup.theory.loss import Problem
+from geomsup.theory.packing import packed, unpacked
 from geomsup.theory.rows import row_terms
 
 __all__ = ["Metric", "Neighbourhood", "Spectrum"]
@@ -54,8 +55,7 @@ class Metric:
 
     def __init__(self, W: FloatArray, problem: Problem, bias_unit: FloatArray) -> None:
         p, importance = problem.p, problem.importance
-        m, n = W.shape
-        self.shape = m, n
+        self.n_hidden = m = len(W)
         self.bias_root = np.sqrt(np.where(bias_unit > 0.0, bias_unit, 1.0))
         # The roots are singular vectors of what M_i is the square of, so that its small eigenvalues
         # are good to rounding of their own roots.
@@ -77,10 +77,8 @@ class Metric:
         return self._times(x, self.root, self.bias_root)
 
     def _times(self, x: FloatArray, blocks: FloatArray, biases: FloatArray) -> FloatArray:
-        m, n = self.shape
-        W = x[:, : m * n].reshape(-1, m, n)
-        turned = np.einsum("iab,sbi->sai", blocks, W)
-        return np.concatenate([turned.reshape(len(x), m * n), x[:, m * n :] * biases], axis=1)
+        W, b = unpacked(x, self.n_hidden)
+        return packed(np.einsum("iab,sbi->sai", blocks, W), b * biases)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,7 +127,7 @@ class Neighbourhood:
         self.unit = problem.importance * often
         slopes = self._row_gradients(self.gram[None], b[None])[0]
         self.pull = slopes[:, :-1] + slopes[:, :-1].T
-        self.gradient = np.concatenate([(W @ self.pull).ravel(), slopes[:, -1]])
+        self.gradient = packed(W @ self.pull, slopes[:, -1])
         self.symmetries = self._symmetries()
         step = _STEP * max(float(np.abs(self.gram).max()), float(np.abs(b).max()), 0.1)
         rows = [self._row_hessians(slopes, side * step) for side in (1.0, -1.0)]
@@ -153,9 +151,8 @@ class Neighbourhood:
 
     def pushes(self, noise: FloatArray) -> FloatArray:
         """Displacements, from standard normal ones, that cost every feature about as much."""
-        unit = np.sqrt(np.where(self.present, self.unit, 1.0))
-        root = np.concatenate([np.tile(unit, self.m), unit])
-        there = np.concatenate([np.tile(self.present, self.m), self.present])
+        root = np.tile(np.sqrt(np.where(self.present, self.unit, 1.0)), self.m + 1)
+        there = np.tile(self.present, self.m + 1)
         return np.where(there, self.metric.divided(root * noise), noise)
 
     def _row_gradients(self, gram: FloatArray, b: FloatArray) -> FloatArray:
@@ -172,8 +169,8 @@ class Neighbourhood:
             bounds=False,
         )
         both = importance[:, None] * np.concatenate([terms.grad_a, terms.grad_b[:, None]], axis=1)
-        packed: FloatArray = both.reshape(size, n, n + 1)
-        return packed
+        gradients: FloatArray = both.reshape(size, n, n + 1)
+        return gradients
 
     def _row_hessians(self, slopes: FloatArray, step: float) -> FloatArray:
         """R_i of every row, by differences towards one side: (n, n + 1, n + 1)."""
@@ -196,15 +193,14 @@ class Neighbourhood:
     def _slope(self, steepest: FloatArray) -> float:
         """|M⁻¹ gradient|, with the gradient of each feature less its rounding."""
         p, importance = self.problem.p, self.problem.importance
-        cut = self.m * self.n
-        of_W, of_b = self.gradient[:cut].reshape(self.m, self.n), self.gradient[cut:]
+        of_W, of_b = unpacked(self.gradient, self.m)
         shared = np.outer(p, importance) + np.outer(importance, p)
         rounding = _ROUNDINGS * _EPS * shared @ np.linalg.norm(self.W, axis=0)
         length = np.linalg.norm(of_W, axis=0)
         kept = np.maximum(1.0 - rounding / np.maximum(length, 1e-300), 0.0)
-        packed = np.concatenate([(kept * of_W).ravel(), np.zeros(self.n)])[None]
+        certain = packed(kept * of_W, np.zeros(self.n))[None]
         metric = Metric(self.W, self.problem, self.unit)
-        of_weights = np.linalg.norm(metric.divided(metric.divided(packed)))
+        of_weights = np.linalg.norm(metric.divided(metric.divided(certain)))
         # A positive bias has the curvature of an output that is active without any input, on the
         # way up and down to zero; beyond, and for a negative bias, that of its feature.
         steep = np.where(of_b < 0.0, np.abs(of_b), np.minimum(of_b, steepest * self.b))
@@ -221,9 +217,7 @@ class Neighbourhood:
             for second in range(first):
                 turned = np.zeros_like(self.W)
                 turned[first], turned[second] = self.W[second], -self.W[first]
-                rotations.append(
-                    np.concatenate([(turned * self.present).ravel(), np.zeros(self.n)])
-                )
+                rotations.append(packed(turned * self.present, np.zeros(self.n)))
         _, sizes, axes = np.linalg.svd(np.array(rotations).reshape(-1, size), full_matrices=False)
         moving = axes[sizes > _RANK * np.linalg.norm(self.W)]
         # Outputs that are zero for every input, strictly so.
@@ -253,9 +247,9 @@ class Neighbourhood:
         # On the side of a kink on which an output is active without any input, its bias has a
         # curvature of I_i, far beyond I_i p_i; what has it would drown what has not.
         metric = self._metric(rows[:, -1, -1])
-        there = np.concatenate([np.tile(self.present, self.m), self.present])
+        there = np.tile(self.present, self.m + 1)
         hessian = metric.divided(metric.divided(self._hessian(rows)).T)
-        hessian = 0.5 * (hessian + hessian.T) * np.outer(there, there)
+        hessian = 0.5 * (hessian + hessian.T) * (there[:, None] & there)
         tangents = metric.multiplied(self.symmetries)
         tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
         absent = np.eye(len(there))[~there]
@@ -271,7 +265,7 @@ class Neighbourhood:
         )
         symmetric = np.linalg.eigvalsh(along.T @ hessian @ along)
         return Spectrum(
-            values=np.linalg.eigvalsh(hessian[np.ix_(there, there)]),
+            values=np.asarray(np.linalg.eigvalsh(hessian[there][:, there]), dtype=np.float64),
             transverse=transverse,
             directions=metric.divided((across @ vectors).T),
             n_flat=int(flat.sum()),

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Descent", "descend"]
+__all__ = ["Descent", "descend", "descend_in_units"]
 
 FloatArray = NDArray[np.float64]
+Function = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+Linear = Callable[[FloatArray], FloatArray]
 
 _SUFFICIENT = 1e-4  # of the decrease that the gradient promises (Armijo 1966)
 _SHORTEST = 1e-14
@@ -35,7 +38,7 @@ class Descent:
 
 
 def descend(
-    function: Callable[[FloatArray], tuple[FloatArray, FloatArray]],
+    function: Function,
     x: FloatArray,
     *,
     gradient_tol: float = 1e-10,
@@ -91,12 +94,7 @@ def descend(
         first = fresh[learn]
         inverse[learn[first]] *= (sy[first] / yy[first])[:, None, None]
         fresh[learn] = False
-        # H ← (1 − s yᵀ/sy) H (1 − y sᵀ/sy) + s sᵀ/sy
-        hy = np.einsum("sij,sj->si", inverse[learn], y)
-        gain = (sy + np.einsum("sd,sd->s", y, hy)) / sy**2
-        cross = hy[:, :, None] * s[:, None, :] / sy[:, None, None]
-        inverse[learn] += gain[:, None, None] * s[:, :, None] * s[:, None, :]
-        inverse[learn] -= cross + cross.transpose(0, 2, 1)
+        inverse[learn] = _updated(inverse[learn], s, y, sy)
         direction[won] = -np.einsum("sij,sj->si", inverse[won], gradient[won])
         step[won] = 1.0
 
@@ -112,3 +110,42 @@ def descend(
         step[again] = 0.1
         moving[won[np.abs(gradient[won]).max(1) <= gradient_tol]] = False
     return Descent(x=x, value=value, gradient=gradient)
+
+
+def _updated(inverse: FloatArray, s: FloatArray, y: FloatArray, sy: FloatArray) -> FloatArray:
+    """H ← (1 − s yᵀ/sy) H (1 − y sᵀ/sy) + s sᵀ/sy, after steps s that changed the gradient by y."""
+    hy = np.einsum("sij,sj->si", inverse, y)
+    gain = (sy + np.einsum("sd,sd->s", y, hy)) / sy**2
+    cross = hy[:, :, None] * s[:, None, :] / sy[:, None, None]
+    inverse = inverse + gain[:, None, None] * s[:, :, None] * s[:, None, :]
+    updated: FloatArray = inverse - (cross + cross.transpose(0, 2, 1))
+    return updated
+
+
+def descend_in_units(
+    function: Function, x: FloatArray, divided: Linear, multiplied: Linear, **settings: Any
+) -> Descent:
+    """Descend in y of x = divided(y), in which all directions are about as steep.
+
+    Parameters
+    ----------
+    function : callable
+        Of x, as in :func:`descend`.
+    x : ndarray of shape (n_starts, n_parameters)
+    divided, multiplied : callable
+        A symmetric linear map of rows, and its inverse.
+    **settings
+        As in :func:`descend`; gradients are those in y.
+
+    Returns
+    -------
+    Descent
+        In x.
+    """
+
+    def in_units(y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        value, gradient = function(divided(y))
+        return value, divided(gradient)
+
+    ends = descend(in_units, multiplied(x), **settings)
+    return Descent(x=divided(ends.x), value=ends.value, gradient=multiplied(ends.gradient))

@@ -22,6 +22,7 @@ from geomsup.restoring import Plain
 from geomsup.theory.closed_forms import dropped_loss
 from geomsup.theory.loss import Problem
 from geomsup.theory.models import descend_models
+from geomsup.theory.packing import packed, unpacked
 from geomsup.theory.phases import ascending
 from geomsup.validation import positive_integer, random_generator
 
@@ -333,8 +334,7 @@ def _searched(
     # A little noise, because an exact symmetry would never be left.
     structured = np.array(models) + 0.02 * rng.normal(size=(len(models), m, n))
     W = np.concatenate([structured, random])
-    b = rng.normal(scale=0.05, size=(len(W), n))
-    starts = np.concatenate([W.reshape(len(W), -1), b], axis=1)
+    starts = packed(W, rng.normal(scale=0.05, size=(len(W), n)))
     of_cell = np.repeat(np.arange(n_cells), len(starts))
     x, values = _descended(np.tile(starts, (n_cells, 1)), of_cell, m, cells, progress)
     lowest = values.reshape(n_cells, -1).argmin(1) + np.arange(n_cells) * len(starts)
@@ -353,21 +353,19 @@ def _searched(
             break
         for at in better[np.argsort(-values[better], kind="stable")]:  # the lowest is written last
             x[to[at]], loss[to[at]] = tried[at], values[at]
-    return x[:, : m * n].reshape(-1, m, n), x[:, m * n :], loss
+    return *unpacked(x, m), loss
 
 
 def _descended(
     starts: FloatArray, of_cell: IntArray, m: int, cells: Problem, progress: bool | None
 ) -> tuple[FloatArray, FloatArray]:
     """Descend each start in its cell."""
-    n = cells.p.shape[1]
     with bar(len(starts), "descending", "model", progress) as arrived:
         ends = descend_models(
-            starts[:, : m * n].reshape(-1, m, n),
-            starts[:, m * n :],
+            *unpacked(starts, m),
             Problem(p=cells.p[of_cell], importance=cells.importance[of_cell]),
             gradient_tol=_GRADIENT_TOL,
             max_steps=_MOST_STEPS,
             arrived=arrived,
         )
-    return np.hstack([ends.W.reshape(len(starts), -1), ends.b]), ends.loss
+    return packed(ends.W, ends.b), ends.loss

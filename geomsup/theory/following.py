@@ -19,7 +19,7 @@ from scipy.optimize import brentq
 from geomsup.theory import symmetric_optimum, verify_optimum
 from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem
-from geomsup.theory.search import packed_loss
+from geomsup.theory.packing import packed, packed_loss, unpacked
 
 __all__ = [
     "Branch",
@@ -181,9 +181,6 @@ def angle_gap(W: FloatArray) -> float:
 def _descended(
     W: FloatArray, b: FloatArray, problem: Problem
 ) -> tuple[FloatArray, FloatArray, float]:
-    m, n = W.shape
     normal, size = problem.normalised()
-    start = np.concatenate([W.ravel(), b])[None]
-    end = descend(packed_loss(m, normal), start, gradient_tol=_GRADIENT_TOL)
-    x = end.x[0]
-    return x[: m * n].reshape(m, n), x[m * n :], float(size * end.value[0])
+    end = descend(packed_loss(len(W), normal), packed(W, b)[None], gradient_tol=_GRADIENT_TOL)
+    return *unpacked(end.x[0], len(W)), float(size * end.value[0])

@@ -1,7 +1,6 @@
 """Descend many models at once, each with a problem of its own.
 
-The packing of weights, biases and problem into one row lives here, because the phase diagram and
-the trainer's exact objective both need it.
+The phase diagram and the trainer's exact objective both need it.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem, batch_losses
+from geomsup.theory.packing import packed, unpacked
 
 __all__ = ["DescendedModels", "descend_models"]
 
@@ -67,29 +67,26 @@ def descend_models(
         nonlocal calls
         calls += 1
         own = Problem(p=x[:, size : size + n], importance=x[:, size + n :])
-        here, bias = x[:, : m * n].reshape(-1, m, n), x[:, m * n : size]
-        value, grad_W, grad_b = batch_losses(here, bias, own, tol)
+        value, grad_W, grad_b = batch_losses(*unpacked(x[:, :size], m), own, tol)
         # What says which problem it is has no gradient, so that it stays.
-        still = np.zeros((len(x), 2 * n))
-        return value, np.hstack([grad_W.reshape(len(x), -1), grad_b, still])
+        return value, np.hstack([packed(grad_W, grad_b), np.zeros((len(x), 2 * n))])
 
-    packed = np.hstack([W.reshape(n_models, -1), b, problem.p, problem.importance])
+    starts = np.hstack([packed(W, b), problem.p, problem.importance])
     x, loss, n_calls = np.empty((n_models, size)), np.empty(n_models), 0
     for first in range(0, n_models, _BATCH):
         batch = slice(first, first + _BATCH)
         calls = 0
         ends = descend(
             function,
-            packed[batch],
+            starts[batch],
             gradient_tol=gradient_tol,
             max_steps=max_steps,
             arrived=_after(first, arrived),
         )
         x[batch], loss[batch] = ends.x[:, :size], ends.value
         n_calls = max(n_calls, calls)
-    return DescendedModels(
-        W=x[:, : m * n].reshape(-1, m, n), b=x[:, m * n :], loss=loss, n_calls=n_calls
-    )
+    W, b = unpacked(x, m)
+    return DescendedModels(W=W, b=b, loss=loss, n_calls=n_calls)
 
 
 def _after(before: int, arrived: Callable[[int], None] | None) -> Callable[[int], None] | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +18,10 @@ from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.report import GeometryReport
 from geomsup.progress import bar
 from geomsup.restoring import Plain
-from geomsup.theory.descent import descend
-from geomsup.theory.loss import Problem, batch_losses
-from geomsup.theory.starts import composed_starts, moved_starts
+from geomsup.theory.descent import Descent, descend_in_units
+from geomsup.theory.loss import Problem
+from geomsup.theory.packing import packed_loss, unpacked
+from geomsup.theory.starts import composed_starts, moved_starts, random_starts
 from geomsup.validation import positive_integer, random_generator
 
 __all__ = ["BestConfiguration", "LocalMinimum", "best_configuration", "configuration_name"]
@@ -208,10 +208,7 @@ def best_configuration(
         )
     problem = Problem.of(n, feature_probability, importance)
     rng = random_generator(seed)
-    scale = rng.uniform(0.3, 1.3, size=(count, 1, 1))
-    W = rng.normal(size=(count, m, n)) * scale / np.sqrt(m)
-    b = rng.normal(scale=0.2, size=(count, n)) - 0.1
-    random = np.concatenate([W.reshape(count, -1), b], axis=1)
+    random = random_starts(count, m, n, rng)
     pool = _Pool(m, problem)
     composed = composed_starts(m, problem, rng)
     with bar(count + len(composed), "searching", "start", progress) as arrived:
@@ -267,13 +264,13 @@ class _Pool:
         n_counted: int = 0,
     ) -> None:
         """Descend from some starts; shares are taken of the last `n_counted` of them."""
-        x, value, gradient = self._descended(starts, arrived)
-        steepest = np.abs(gradient).max(1)
-        converged = steepest <= np.maximum(_CONVERGED * value, _CONVERGED_SMALL)
-        self.x = np.concatenate([self.x, x])
-        self.value = np.concatenate([self.value, value])
+        ends = self._descended(starts, arrived)
+        steepest = np.abs(ends.gradient).max(1)
+        converged = steepest <= np.maximum(_CONVERGED * ends.value, _CONVERGED_SMALL)
+        self.x = np.concatenate([self.x, ends.x])
+        self.value = np.concatenate([self.value, ends.value])
         self.converged = np.concatenate([self.converged, converged])
-        counted = np.arange(len(x)) >= len(x) - n_counted
+        counted = np.arange(len(starts)) >= len(starts) - n_counted
         self.counted = np.concatenate([self.counted, counted])
 
     def promising(self, starts: FloatArray) -> FloatArray:
@@ -283,27 +280,24 @@ class _Pool:
         """
         value, _ = self.loss(starts)
         _, distinct = np.unique(np.round(value, 9), return_index=True)
-        x, value, _ = self._descended(starts[distinct[:_MOST_MOVES]], max_steps=_ROUGH_STEPS)
-        return x[np.argsort(value, kind="stable")[:_MOST_FINISHED]]
+        ends = self._descended(starts[distinct[:_MOST_MOVES]], max_steps=_ROUGH_STEPS)
+        return ends.x[np.argsort(ends.value, kind="stable")[:_MOST_FINISHED]]
 
     def _descended(
         self,
         starts: FloatArray,
         arrived: Callable[[int], None] | None = None,
         max_steps: int = 2000,
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        def in_units(y: FloatArray) -> tuple[FloatArray, FloatArray]:
-            value, gradient = self.loss(self.unit * y)
-            return value, self.unit * gradient
-
-        ends = descend(
-            in_units,
-            starts / self.unit,
+    ) -> Descent:
+        return descend_in_units(
+            self.loss,
+            starts,
+            lambda y: self.unit * y,
+            lambda x: x / self.unit,
             gradient_tol=_GRADIENT_TOL,
             max_steps=max_steps,
             arrived=arrived,
         )
-        return self.unit * ends.x, ends.value, ends.gradient / self.unit
 
     @property
     def lowest(self) -> float:
@@ -327,8 +321,7 @@ class _Pool:
 
     def unpacked(self, index: int) -> tuple[FloatArray, FloatArray]:
         """W and b of one of the ends."""
-        x, n = self.x[index], self.problem.n_features
-        return x[: self.n_hidden * n].reshape(self.n_hidden, n), x[self.n_hidden * n :]
+        return unpacked(self.x[index], self.n_hidden)
 
     def minima(self) -> BestConfiguration:
         """The distinct minima, named."""
@@ -393,18 +386,6 @@ def minima_from(starts: FloatArray, n_hidden: int, problem: Problem) -> BestConf
 def _spread(values: FloatArray) -> str:
     low, high = f"{values.min():.6g}", f"{values.max():.6g}"
     return low if low == high else f"{low} … {high}"
-
-
-def packed_loss(n_hidden: int, problem: Problem, tol: float = 1e-10) -> Any:
-    """The loss as a function of rows (W flattened, b), as `descend` wants it."""
-    n = problem.n_features
-
-    def function(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        W = x[:, : n_hidden * n].reshape(-1, n_hidden, n)
-        value, grad_W, grad_b = batch_losses(W, x[:, n_hidden * n :], problem, tol)
-        return value, np.concatenate([grad_W.reshape(len(x), -1), grad_b], axis=1)
-
-    return function
 
 
 def configuration_name(report: GeometryReport) -> str:

@@ -19,8 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
+from geomsup.restoring import read_only
 from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem, batch_losses
+from geomsup.theory.packing import packed, unpacked
+from geomsup.theory.starts import random_starts
 from geomsup.validation import brief, numbers, one_of, positive_integer
 
 __all__ = ["FeatureSets", "SetOptimum", "best_of_sets", "descend_sets", "set_losses"]
@@ -188,22 +191,16 @@ def descend_sets(
     tuple of ndarray
         Losses, weights and biases at the end, in the order of the starts.
     """
-    n_starts, n_hidden, n = weights.shape
+    n_hidden = weights.shape[1]
     unit = sets.n_features * sets.feature_probability / 3.0 or 1.0  # loss of the zero output
 
     def function(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        W = x[:, : n_hidden * n].reshape(-1, n_hidden, n)
-        loss, grad_W, grad_b = set_losses(W, x[:, n_hidden * n :], sets)
-        gradient = np.concatenate([grad_W.reshape(len(x), -1), grad_b], axis=1)
-        return loss / unit, gradient / unit
+        loss, grad_W, grad_b = set_losses(*unpacked(x, n_hidden), sets)
+        return loss / unit, packed(grad_W, grad_b) / unit
 
-    starts = np.concatenate([weights.reshape(n_starts, -1), biases], axis=1)
+    starts = packed(weights, biases)
     ends = descend(function, starts, gradient_tol=_GRADIENT_TOL, max_steps=max_steps)
-    return (
-        ends.value * unit,
-        ends.x[:, : n_hidden * n].reshape(weights.shape),
-        ends.x[:, n_hidden * n :],
-    )
+    return ends.value * unit, *unpacked(ends.x, n_hidden)
 
 
 @lru_cache(maxsize=256)
@@ -212,21 +209,14 @@ def best_of_sets(sets: FeatureSets, n_hidden: int, n_starts: int = 60, seed: int
 
     Best found, not proved optimal: `share` says how hard it was to find.
     """
-    rng = np.random.default_rng(seed)
-    n = sets.n_features
-    scale = rng.uniform(0.3, 1.3, size=(n_starts, 1, 1))
-    W = rng.normal(size=(n_starts, n_hidden, n)) * scale / np.sqrt(n_hidden)
-    b = rng.normal(scale=0.2, size=(n_starts, n)) - 0.1
-    losses, weights, biases = descend_sets(W, b, sets)
+    starts = random_starts(n_starts, n_hidden, sets.n_features, np.random.default_rng(seed))
+    losses, weights, biases = descend_sets(*unpacked(starts, n_hidden), sets)
     lowest = int(np.argmin(losses))
+    unit = sets.n_features * sets.feature_probability / 3.0
     # Everyone who asks gets these arrays, so nobody may write to them.
-    W, b = weights[lowest].copy(), biases[lowest].copy()
-    for array in (W, b):
-        array.setflags(write=False)
-    unit = n * sets.feature_probability / 3.0
     return SetOptimum(
         loss=float(losses[lowest]),
-        W=W,
-        b=b,
+        W=read_only(weights[lowest].copy()),
+        b=read_only(biases[lowest].copy()),
         share=float(np.mean(losses - losses[lowest] <= _SAME_LOSS * unit)),
     )

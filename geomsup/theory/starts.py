@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from geomsup.shapes import Shape, list_shapes
 from geomsup.theory.families import best_factor
 from geomsup.theory.loss import Problem
+from geomsup.theory.packing import packed
 
-__all__ = ["composed_starts", "moved_starts"]
+__all__ = ["composed_starts", "moved_starts", "random_starts"]
 
 FloatArray = NDArray[np.float64]
 
@@ -27,6 +28,15 @@ _MOST_COMPOSITIONS = 32
 _MOST_DIM = 4
 # What a dropped feature keeps of its weights, so that it can come back.
 _DROPPED = 0.05
+
+
+def random_starts(
+    n_starts: int, n_hidden: int, n_features: int, rng: np.random.Generator
+) -> FloatArray:
+    """Return random models of various norms, with biases that are mostly negative."""
+    scale = rng.uniform(0.3, 1.3, size=(n_starts, 1, 1))
+    W = rng.normal(size=(n_starts, n_hidden, n_features)) * scale / np.sqrt(n_hidden)
+    return packed(W, rng.normal(scale=0.2, size=(n_starts, n_features)) - 0.1)
 
 
 def composed_starts(n_hidden: int, problem: Problem, rng: np.random.Generator) -> FloatArray:
@@ -77,7 +87,7 @@ def composed_starts(n_hidden: int, problem: Problem, rng: np.random.Generator) -
             W[row : row + shape.dim, columns] = best.W
             b[columns] = best.b
             row, column = row + shape.dim, column + shape.n_vertices
-        rows.append(np.concatenate([W.ravel(), b]))
+        rows.append(packed(W, b))
     return np.array(rows).reshape(len(rows), n * (n_hidden + 1))
 
 
@@ -108,7 +118,7 @@ def moved_starts(
     def put(feature: int, column: FloatArray, bias: float) -> None:
         moved, biases = W.copy(), b.copy()
         moved[:, feature], biases[feature] = column, bias
-        rows.append(np.concatenate([moved.ravel(), biases]))
+        rows.append(packed(moved, biases))
 
     for i in range(n):
         if kept[i]:
@@ -125,7 +135,7 @@ def moved_starts(
             if i < j and importance[i] != importance[j]:
                 order = np.arange(n)
                 order[[i, j]] = j, i
-                rows.append(np.concatenate([W[:, order].ravel(), b[order]]))
+                rows.append(packed(W[:, order], b[order]))
     return np.array(rows)
 
 

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from geomsup.errors import ToleranceError
 from geomsup.geometry.classify import geometry_of
+from geomsup.restoring import read_only
 from geomsup.theory.curvature import Neighbourhood
-from geomsup.theory.descent import descend
-from geomsup.theory.loss import Problem, checked_bias, expected_loss
-from geomsup.theory.search import best_configuration, configuration_name, packed_loss
+from geomsup.theory.descent import descend_in_units
+from geomsup.theory.loss import ExpectedLoss, Problem, checked_bias, expected_loss
+from geomsup.theory.packing import packed, packed_loss, unpacked
+from geomsup.theory.search import best_configuration, configuration_name
 from geomsup.theory.verdict import Escape, OptimumVerdict
 from geomsup.validation import number_within, random_generator
 from geomsup.weights import matrix_of
@@ -100,14 +102,7 @@ def verify_optimum(
     bias = checked_bias(b, n)
     problem = Problem.of(n, feature_probability, importance)
     tolerance = number_within("gradient_tol", gradient_tol, 1e-13, 1.0)
-    exact = expected_loss(weights, bias, problem.p, problem.importance)
-    if exact.gradient_bound > _ROUGHEST * float(problem.zero_output_loss):
-        raise ToleranceError(
-            f"expected a gradient known to {_ROUGHEST:g} of the loss of the zero output "
-            f"({problem.zero_output_loss:.3g}), got one within {exact.gradient_bound:.1e}; many "
-            "weights of very different size make its series converge slowly: leave out features of "
-            "tiny weight"
-        )
+    exact = _well_known_loss(weights, bias, problem)
     rng = random_generator(seed)
     best = best_configuration(
         n,
@@ -130,8 +125,6 @@ def verify_optimum(
             verdict = "saddle"
         else:
             verdict = "degenerate minimum" if near.n_flat else "local minimum"
-    eigenvalues = near.mean.values
-    eigenvalues.setflags(write=False)
     return OptimumVerdict(
         verdict=verdict,
         name=configuration_name(geometry_of(weights)),
@@ -141,13 +134,26 @@ def verify_optimum(
         error_bound=exact.error_bound,
         gradient_norm=probe.slope,
         gradient_tol=tolerance,
-        eigenvalues=eigenvalues,
+        eigenvalues=read_only(near.mean.values),
         zero_modes=near.n_flat + near.mean.n_symmetric,
         expected_zero_modes=len(near.symmetries),
         kinked=near.kinked,
         escape=escape,
         best=best,
     )
+
+
+def _well_known_loss(W: FloatArray, b: FloatArray, problem: Problem) -> ExpectedLoss:
+    """The loss at a point whose gradient is known well enough for a verdict."""
+    exact = expected_loss(W, b, problem.p, problem.importance)
+    if exact.gradient_bound > _ROUGHEST * float(problem.zero_output_loss):
+        raise ToleranceError(
+            f"expected a gradient known to {_ROUGHEST:g} of the loss of the zero output "
+            f"({problem.zero_output_loss:.3g}), got one within {exact.gradient_bound:.1e}; many "
+            "weights of very different size make its series converge slowly: leave out features of "
+            "tiny weight"
+        )
+    return exact
 
 
 class _Probe:
@@ -162,7 +168,7 @@ class _Probe:
         self.problem, size = problem.normalised()
         self.size = float(size)
         self.n_hidden = len(W)
-        self.x = np.concatenate([W.ravel(), b])
+        self.x = packed(W, b)
         self.near = Neighbourhood(W, b, self.problem)
         self.function = packed_loss(self.n_hidden, self.problem, 1e-12)
         self.value = float(self.function(self.x[None])[0][0])
@@ -226,14 +232,15 @@ class _Probe:
 
     def _descended(self, x: FloatArray, max_steps: int) -> tuple[FloatArray, FloatArray]:
         metric = self.near.metric
-
-        def in_units(y: FloatArray) -> tuple[FloatArray, FloatArray]:
-            value, gradient = self.function(metric.divided(y))
-            return value, metric.divided(gradient)
-
-        start = metric.multiplied(x)
-        ends = descend(in_units, start, gradient_tol=1e-11, max_steps=max_steps)
-        return metric.divided(ends.x), ends.value
+        ends = descend_in_units(
+            self.function,
+            x,
+            metric.divided,
+            metric.multiplied,
+            gradient_tol=1e-11,
+            max_steps=max_steps,
+        )
+        return ends.x, ends.value
 
     def _reached(self, x: FloatArray, value: float) -> Escape:
         way = x - self.x
@@ -242,11 +249,11 @@ class _Probe:
 
     def _escape(self, direction: FloatArray, step: float, value: float) -> Escape:
         x, lowest = self._descended((self.x + step * direction)[None], max_steps=1000)
-        cut = self.n_hidden * self.problem.n_features
-        W, b = x[0, :cut].reshape(self.n_hidden, -1), x[0, cut:]
+        W, b = unpacked(x[0], self.n_hidden)
+        direction_W, direction_b = unpacked(direction, self.n_hidden)
         return Escape(
-            direction_W=direction[:cut].reshape(self.n_hidden, -1),
-            direction_b=direction[cut:],
+            direction_W=direction_W,
+            direction_b=direction_b,
             step=step,
             loss=self.size * value,
             descended_loss=self.size * float(lowest[0]),
