@@ -91,7 +91,7 @@ _THEMES = [
     "mixtures",
     "dictionaries",
 ]
-# Module or package -> the rooms that it may import from. A package stands for everything in it,
+# Module or package -> the entries that it may import from. A package stands for everything in it,
 # and its modules may import each other; a module of a package can have a line of its own.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
@@ -257,7 +257,7 @@ def _dotted(path: Path) -> str:
     return ".".join(part for part in parts if part != "__init__")
 
 
-def _room(dotted: str) -> str:
+def _entry(dotted: str) -> str:
     """The longest entry of the table that covers a module, or the module itself."""
     parts = dotted.split(".")
     for length in range(len(parts), 0, -1):
@@ -293,16 +293,16 @@ def _draws(dotted: str) -> bool:
 
 
 def _forbidden(dotted: str, source: str) -> set[str]:
-    room = _room(dotted)
-    allowed = MAY_IMPORT[room] | {room}
+    entry = _entry(dotted)
+    allowed = MAY_IMPORT[entry] | {entry}
     if _draws(dotted):
         allowed |= {"plotting"}
-    return {name for name in _imported(source) if _room(name) not in allowed}
+    return {name for name in _imported(source) if _entry(name) not in allowed}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_dotted)
 def test_imports_follow_the_table(path: Path) -> None:
-    assert _room(_dotted(path)) in MAY_IMPORT, "a new module needs a line in the table"
+    assert _entry(_dotted(path)) in MAY_IMPORT, "a new module needs a line in the table"
     assert not _forbidden(_dotted(path), path.read_text())
 
 
@@ -317,15 +317,15 @@ def test_only_draw_imports_a_figure(path: Path) -> None:
 
 
 def test_the_table_names_only_what_exists() -> None:
-    rooms = {_room(_dotted(path)) for path in MODULES}
-    assert set(MAY_IMPORT) - rooms == set()
+    entries = {_entry(_dotted(path)) for path in MODULES}
+    assert set(MAY_IMPORT) - entries == set()
     assert set().union(*MAY_IMPORT.values()) <= set(MAY_IMPORT)
 
 
 def test_the_table_has_no_cycle() -> None:
     placed: set[str] = set()
     while len(placed) < len(MAY_IMPORT):
-        ready = {room for room in MAY_IMPORT if MAY_IMPORT[room] <= placed} - placed
+        ready = {entry for entry in MAY_IMPORT if MAY_IMPORT[entry] <= placed} - placed
         assert ready, f"a cycle among {set(MAY_IMPORT) - placed}"
         placed |= ready
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from geomsup.attacks.target import Attack, Target, finite_numbers
 from geomsup.errors import GeomsupError, shorten
-from geomsup.validation import whole_number
+from geomsup.validation import random_generator, whole_number
 
 __all__ = [
     "attack_bound",
@@ -180,9 +180,9 @@ def gradient_attack(
     losses, best = target.clean.copy(), np.zeros_like(target.x)
     length = _REACH * target.budget / n_steps
     for step in range(n_steps + 1):
-        found, gradient = target.ascent(at)
-        worse = found > losses
-        losses[worse] = found[worse]
+        reached, gradient = target.ascent(at)
+        worse = reached > losses
+        losses[worse] = reached[worse]
         best[worse] = at[worse]
         if step < n_steps:
             at = _projected(at + length * _unit_rows(gradient), target.budget)
@@ -272,13 +272,8 @@ def _started(
     if isinstance(start, str) and start == "input":
         return np.zeros_like(target.x)
     if isinstance(start, str) and start == "random":
-        try:
-            generator = np.random.default_rng(seed)
-        except (TypeError, ValueError):
-            raise GeomsupError(
-                f"seed must be an integer from 0, a Generator or None, got {shorten(seed)}"
-            ) from None
-        return target.budget * _unit_rows(generator.standard_normal(target.x.shape))
+        noise = random_generator(seed).standard_normal(target.x.shape)
+        return target.budget * _unit_rows(noise)
     raise GeomsupError(f"start must be an Attack, 'random' or 'input', got {shorten(start)}")
 
 

@@ -121,10 +121,10 @@ class Target:
                 np.add(answers, move, out=errors)
                 np.maximum(errors, 0.0, out=errors)
                 errors -= inputs
-                found = self._losses(errors)
-                sums[k] += found.sum()
-                worse = found > own
-                own[worse], number[worse] = found[worse], k
+                values = self._losses(errors)
+                sums[k] += values.sum()
+                worse = values > own
+                own[worse], number[worse] = values[worse], k
         return directions, sums / len(self.x), chosen, losses
 
     def ascent(self, perturbations: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -153,7 +153,7 @@ def finite_numbers(name: str, value: object, shape: tuple[int, ...]) -> FloatArr
         raise wrong
     wanted = tuple(k if k >= 0 else "n_samples" for k in shape)
     fits = array.ndim == len(shape) and all(
-        own in (k, own) if k < 0 else own == k for own, k in zip(array.shape, shape, strict=True)
+        k in (-1, own) for own, k in zip(array.shape, shape, strict=True)
     )
     if not fits and not (name == "importance" and array.ndim == 0):
         raise GeomsupError(f"{name} must have shape {wanted}, got {array.shape}")

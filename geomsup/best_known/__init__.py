@@ -1,7 +1,7 @@
 """The lowest energies known for points on a sphere, with their coordinates.
 
-A room of its own, because the catalogue of shapes and the search on the sphere both read it.  The
-table beside this file is made by ``python -m geomsup.sphere.rebuild``; nothing here computes.
+A package of its own, because the catalogue of shapes and the search on the sphere both read it.
+The table beside this file is made by ``python -m geomsup.sphere.rebuild``; nothing here computes.
 
 >>> from geomsup.best_known import best_known
 >>> row = best_known(12, dim=3, s=1)

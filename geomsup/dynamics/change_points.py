@@ -79,21 +79,21 @@ def level_changes(curves: FloatArray, *, resolution: float, least: float) -> lis
     n_points = len(curves)
     shortest = max(_FEWEST_POINTS, round(_SHORTEST_LEVEL * n_points))
     longest = max(2, round(_LONGEST_PASSAGE * n_points))
-    found = []
+    changes = []
     for curve, cuts in enumerate(_cuts(curves, resolution)):
         values = curves[:, curve]
         long = [(a, b) for a, b in pairwise(cuts) if b - a >= shortest]
         pairs = [
-            (one, other)
-            for k, one in enumerate(long)
-            for other in long[k + 1 :]
-            if other[0] - one[1] <= longest and _is_jump(values, one, other, least)
+            (level, later)
+            for k, level in enumerate(long)
+            for later in long[k + 1 :]
+            if later[0] - level[1] <= longest and _is_jump(values, level, later, least)
         ]
         for (first, end), (begin, last) in pairs:
-            # A passage that stops on a level in between is two jumps, found as such.
+            # A passage that stops on a level in between is two jumps, changes as such.
             if any(
-                end <= one[1] and other[0] <= begin and other[0] - one[1] < begin - end
-                for one, other in pairs
+                end <= level[1] and later[0] <= begin and later[0] - level[1] < begin - end
+                for level, later in pairs
             ):
                 continue
             before = float(np.median(values[first:end]))
@@ -102,7 +102,7 @@ def level_changes(curves: FloatArray, *, resolution: float, least: float) -> lis
             middle = (end + begin) // 2
             early = first + np.flatnonzero(way[first:middle] <= 0.25)
             late = middle + np.flatnonzero(way[middle:last] >= 0.75)
-            found.append(
+            changes.append(
                 LevelChange(
                     curve=curve,
                     start=int(early[-1]),
@@ -111,14 +111,14 @@ def level_changes(curves: FloatArray, *, resolution: float, least: float) -> lis
                     after=after,
                 )
             )
-    return sorted(found, key=lambda change: (change.start + change.stop, change.curve))
+    return sorted(changes, key=lambda change: (change.start + change.stop, change.curve))
 
 
 def _is_jump(
-    values: FloatArray, one: tuple[int, int], other: tuple[int, int], least: float
+    values: FloatArray, level: tuple[int, int], later: tuple[int, int], least: float
 ) -> bool:
     """Whether two stretches are far apart, and flat beside the distance between them."""
-    before, after = values[slice(*one)], values[slice(*other)]
+    before, after = values[slice(*level)], values[slice(*later)]
     height = abs(float(np.median(after) - np.median(before)))
     return height >= least and max(_rise(before), _rise(after)) <= _FLAT * height
 

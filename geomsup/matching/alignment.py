@@ -1,8 +1,8 @@
-"""Lay a shape over directions: the best rotation and the best permutation together.
+"""Align a shape with directions: the best rotation and the best permutation together.
 
 Either one is easy when the other is known (orthogonal Procrustes, linear assignment); together
 they are not, and alternating from random starts gets stuck.  So the search starts from *anchors*:
-a few well-conditioned directions of the data are laid on every tuple of vertices that the
+a few well-conditioned directions of the data are aligned with every tuple of vertices that the
 symmetry of the shape tells apart, the most promising are kept, and each is refined by Procrustes
 and assignment in turn until nothing changes.  The tuples of a shape are found once and cached.
 """
@@ -44,7 +44,7 @@ _SAME = 1e-6
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Alignment:
-    """A shape laid over directions: x_k ≈ rotation @ vertices[permutation[k]]."""
+    """A shape aligned with directions: x_k ≈ rotation @ vertices[permutation[k]]."""
 
     residual: float
     permutation: IntArray
@@ -134,7 +134,7 @@ class Cloud:
 
 
 class Template:
-    """The vertices of a shape, prepared for laying over data."""
+    """The vertices of a shape, prepared for aligning them with data."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class Template:
 
         ``whole`` is a figure whose vertices are all alike, of which the last is missing here.
         Without it most tuples differ by where the hole is, too many to try; so the whole figure
-        is laid over the data, with one vertex left free.
+        is aligned with the data, one vertex of it left free.
         """
         self.vertices = vertices
         self.whole = whole
@@ -160,12 +160,12 @@ class Template:
         self._upper = np.triu_indices(self.rank, 1)
 
     @property
-    def laid(self) -> Template:
-        """What is laid over the data: the figure itself, or the whole one that it is part of."""
+    def searched(self) -> Template:
+        """What is aligned with the data: the figure itself, or the whole one that it is part of."""
         return self if self.whole is None else self.whole
 
     def own(self, permutation: IntArray) -> IntArray:
-        """Turn places in the figure that is laid into places in this one."""
+        """Turn places in the figure that is searched into places in this one."""
         if self.whole is None:
             return permutation
         free = np.setdiff1d(np.arange(self.n_vertices + 1), permutation)[0]
@@ -179,8 +179,7 @@ class Template:
                 # The vertex furthest from the span of those before it.
                 span = np.linalg.qr(self.vertices[base].T)[0]
                 base.append(int(np.linalg.norm(self.vertices @ span, axis=1).argmin()))
-            found = next(self._symmetries(base, [self.n_vertices - 1]))
-            self._carrying[vertex] = found
+            self._carrying[vertex] = next(self._symmetries(base, [self.n_vertices - 1]))
         return self._carrying[vertex]
 
     def _symmetries(self, base: list[int], images: list[int]) -> Iterator[IntArray]:
@@ -314,8 +313,8 @@ def align(cloud: Cloud, template: Template) -> list[Alignment]:
     up to three rotations and three reflections.
     """
     _, anchor_gram, seen = cloud.anchors(template.rank)
-    laid = template.laid
-    frames = laid.candidate_frames(anchor_gram)
+    searched = template.searched
+    frames = searched.candidate_frames(anchor_gram)
     scores = seen @ frames
     # The row maxima bound the value of any assignment from above.
     bound = scores.max(axis=2).sum(axis=1)
@@ -324,7 +323,7 @@ def align(cloud: Cloud, template: Template) -> list[Alignment]:
     two_handed = template.chiral and template.rank == cloud.dim
     if two_handed:
         # frames = P Vᵀ, so that P = frames V (VᵀV)⁻¹ and only its sign is needed.
-        turns = np.sign(np.linalg.det(frames @ laid.vertices))
+        turns = np.sign(np.linalg.det(frames @ searched.vertices))
         groups = [np.flatnonzero(turns > 0), np.flatnonzero(turns < 0)]
     else:
         groups = [np.arange(len(bound))]
@@ -356,7 +355,7 @@ def aligned(cloud: Cloud, vertices: Array, permutation: IntArray) -> Alignment:
 
 def _refined(cloud: Cloud, template: Template, permutations: IntArray) -> list[Alignment]:
     """Alternate Procrustes and assignment until the permutations stand still."""
-    vertices = template.laid.vertices
+    vertices = template.searched.vertices
     for _ in range(20):
         residuals, rotations, singular = fit_rotation(cloud, vertices[permutations])
         if len(permutations) > 3:

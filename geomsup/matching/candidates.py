@@ -1,6 +1,6 @@
 """The shapes that compete for a given number of directions, and in which order to try them.
 
-Laying a shape over data costs far more than ruling it out.  The sorted inner products bound its
+Fitting a shape costs far more than ruling it out.  The sorted inner products bound its
 residual from below, min ‖X - R V_P‖ ≥ ‖sort(G) - sort(G′)‖ / (‖X‖₂ + ‖V‖₂), and so do the singular
 values, min ‖X - R V_P‖² ≥ Σ (s_k - s′_k)² (Mirsky 1960, "Symmetric gauge functions and unitarily
 invariant norms").  The better bound gives the best evidence that the shape can hope for; all
@@ -24,7 +24,7 @@ from geomsup.matching.fitting import (
     PreparedShape,
     Setting,
     Settings,
-    lay,
+    fit_shape,
     prepared_forms,
     shape_log_ratio,
 )
@@ -36,11 +36,11 @@ Array = NDArray[np.float64]
 
 # Nothing in the catalogue has more vertices, bar polygons and simplices nobody has seen learned.
 MAX_VERTICES = 600
-# A shape whose best conceivable evidence is e^-12 of the leader's is not worth laying over.
+# A shape whose best conceivable evidence is e^-12 of the leader's is not worth a fit.
 _HOPELESS = 12.0
 # What a ceiling leaves for several permutations that fit alike: the best of 10,545 fits to planted
 # and random directions had .96.
-_ROOM = 1.5
+_SEVERAL_FITS = 1.5
 # Shapes that trained toy models are known to form (Elhage et al. 2022, "The Geometry of
 # Superposition") are expected before those that only chemistry and packing know.  The triangular
 # bipyramid belongs there too, but arrives as two orthogonal components.
@@ -97,13 +97,12 @@ class CandidateSet:
         best = np.array(
             [
                 shape_log_ratio(
+                    (space._replace(log_ratio=0.0),),
                     residual=0.0,
                     singular_values=np.full(s.shape.dim, self.n_vertices / s.shape.dim),
                     n_vertices=self.n_vertices,
-                    dim=space.dim,
                     symmetry_order=s.shape.symmetry_order,
                     sigma=sigma,
-                    loosest=space.loosest,
                 )
                 for s in self.shapes
             ]
@@ -168,22 +167,17 @@ class CandidateSet:
         ]
         overlaps = fine.values[nearest] * axes
         overlaps *= ((n - residuals[nearest] / 2) / overlaps.sum(axis=1))[:, None]
-        each = [
-            setting.log_ratio
-            + shape_log_ratio(
-                residual=residuals[nearest],
-                singular_values=overlaps,
-                n_vertices=n,
-                dim=setting.dim,
-                symmetry_order=1,
-                sigma=sigma,
-                loosest=setting.loosest,
-            )
-            for setting in settings
-        ]
-        return np.asarray(marginalise(log_sum(np.array(each))) + self._log_orders + _ROOM)
+        ratios = shape_log_ratio(
+            settings,
+            residual=residuals[nearest],
+            singular_values=overlaps,
+            n_vertices=n,
+            symmetry_order=1,
+            sigma=sigma,
+        )
+        return np.asarray(marginalise(ratios) + self._log_orders + _SEVERAL_FITS)
 
-    def lay(
+    def fits(
         self,
         cloud: Cloud,
         sigma: Array,
@@ -193,7 +187,7 @@ class CandidateSet:
         floor: float = -np.inf,
         composites: bool = True,
     ) -> list[tuple[int, Fit]]:
-        """Lay the shapes over a cloud, the most promising first, until the rest is hopeless.
+        """Fit the shapes to a cloud, the most promising first, until the rest is hopeless.
 
         Parameters
         ----------
@@ -203,7 +197,7 @@ class CandidateSet:
         settings : tuple of Setting
             The spaces that the directions and their noise may live in.
         at_least : int
-            Shapes to lay over however hopeless they are.
+            Shapes to fit however hopeless they are.
         floor : float
             Log evidence over the background of another explanation, to keep up with.
         composites : bool
@@ -229,7 +223,7 @@ class CandidateSet:
             enough = len({fit.shape.name for _, fit in fits}) >= at_least
             if enough and hopes[k] < leader - _HOPELESS:
                 break
-            fit = lay(candidate, cloud, sigma, settings)
+            fit = fit_shape(candidate, cloud, sigma, settings)
             evidence = float(marginalise(fit.log_evidence))
             leader = max(leader, evidence)
             fits.append((int(k), fit))

@@ -1,7 +1,7 @@
 """How much the data speak for a shape: Bayesian evidence of directions under noise.
 
 The residual of a fit cannot choose between shapes, because a shape of higher rank soaks up more
-noise and a shape with fewer symmetries has more ways to be laid over the data.  The evidence
+noise and a shape with fewer symmetries has more ways to be aligned with the data.  The evidence
 charges for both.  Noise is von Mises–Fisher with concentration κ = 1/σ², which for small angles
 is a Gaussian of σ radians per tangent axis, and whose normaliser stays exact when many tangent axes
 add up to a large angle.  Three models share one σ and are compared, by Laplace's method where
@@ -55,8 +55,8 @@ NOISE_GRID: Array = np.geomspace(0.005, 0.25, 20)
 NOISE_GRID.setflags(write=False)
 
 # Least share of its squared norm that a direction has along its ideal vertex, on average: as much
-# as the best laid pentagon has by chance in many dimensions (rank / vertices).  At greater noise a
-# shape plus noise becomes the uniform distribution, and ties with independent directions.
+# as the best aligned pentagon has by chance in many dimensions (rank / vertices).  At greater noise
+# a shape plus noise becomes the uniform distribution, and ties with independent directions.
 _LEAST_SHARE = 0.4
 
 # Ranks that are weighed: those after the widest gaps between singular values.
@@ -223,11 +223,11 @@ def generic_log_evidence(points: Array, *, dim: int, sigma: Array) -> tuple[Arra
         projected = reach - kappa - _log_peak_density(r, np.maximum(reach, 1e-3))
         likelihood = n_vertices * (_log_peak(dim, sigma) - log_sphere(r))
         # Each principal axis can tilt into the m - r directions outside, up to its sign.
-        room = _log_stiefel(r, dim) - _log_stiefel(r, r)
+        volume = _log_stiefel(r, dim) - _log_stiefel(r, r)
         # A tilt of axis i by φ shortens projection k from ρ by φ² x_ki² / 2ρ.
         firmness = (squares[:, :r] / inside[:, r - 1, None]).sum(axis=0)
         axes = _log_rotation_volume(kappa[:, None, None] * firmness[None, :, None], dim - r + 1)
-        tilt = (axes + log_sphere(dim - r + 1)).sum(axis=1) - room
+        tilt = (axes + log_sphere(dim - r + 1)).sum(axis=1) - volume
         tilt = np.minimum(tilt, 0.0)
         log_evidence[row] = likelihood + projected.sum(axis=0) + tilt
         # Where noise alone makes axes half as strong, the subspace is nobody's guess.

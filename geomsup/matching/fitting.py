@@ -1,4 +1,4 @@
-"""Lay a shape of the catalogue over directions, its free parameter included.
+"""Fit a shape of the catalogue to directions, its free parameter included.
 
 A shape is prepared once: templates with which the permutation is searched, and a grid of its
 parameter's values on which that is then optimised with the permutation held.  What comes out, a
@@ -9,7 +9,7 @@ parameter's values on which that is then optimised with the permutation held.  W
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -25,7 +25,7 @@ __all__ = [
     "PreparedShape",
     "Setting",
     "Settings",
-    "lay",
+    "fit_shape",
     "prepared_forms",
     "shape_log_ratio",
 ]
@@ -59,7 +59,7 @@ Settings = tuple[Setting, ...]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fit:
-    """A shape laid over a cloud, with its evidence at each noise scale."""
+    """A shape aligned with a cloud, and its evidence at each noise scale."""
 
     shape: Shape
     alignment: Alignment
@@ -70,8 +70,8 @@ class Fit:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class _Laid:
-    """A shape laid over a cloud, whatever the noise and the space.
+class _Aligned:
+    """A shape aligned with a cloud, whatever the noise and the space.
 
     ``residuals`` and ``singular_values`` are those of all its fits; of a family, of the best
     parameter and then of the members that mathematics singles out, with the curvature of E/2 in the
@@ -105,14 +105,14 @@ class PreparedShape:
             known = sorted({shape.family.default, *shape.family.landmarks.values()})
             self.members = np.array([shape.family.build(value) for value in known])
         self._templates: dict[int, Template] = {}
-        self._laid: WeakKeyDictionary[Cloud, _Laid] = WeakKeyDictionary()
+        self._aligned: WeakKeyDictionary[Cloud, _Aligned] = WeakKeyDictionary()
 
-    def laid_over(self, cloud: Cloud) -> _Laid:
-        """Return the shape laid over a cloud; a partition asks first and then the name."""
-        if cloud not in self._laid:
-            lay_over = _laid if self.shape.family is None else _laid_family
-            self._laid[cloud] = lay_over(self, cloud)
-        return self._laid[cloud]
+    def aligned_with(self, cloud: Cloud) -> _Aligned:
+        """Return the shape aligned with a cloud; a partition asks first and then the name."""
+        if cloud not in self._aligned:
+            align_with = _aligned_shape if self.shape.family is None else _aligned_family
+            self._aligned[cloud] = align_with(self, cloud)
+        return self._aligned[cloud]
 
     def template_for(self, cloud: Cloud) -> Template:
         """Return the template nearest to the data by its sorted inner products."""
@@ -181,45 +181,55 @@ def _whole(shape: Shape) -> Template | None:
 
 @lru_cache(maxsize=1024)
 def prepared_forms(name: str) -> tuple[PreparedShape, ...]:
-    """Return a shape of the catalogue in each of its forms, prepared for laying over data."""
+    """Return a shape of the catalogue in each of its forms, prepared for aligning it with data."""
     return tuple(PreparedShape(shape) for shape in get_shape(name).in_each_form())
 
 
-def lay(prepared: PreparedShape, cloud: Cloud, sigma: Array, settings: Settings) -> Fit:
-    """Lay one shape over the cloud, over its free parameter too if it has one.
+def fit_shape(prepared: PreparedShape, cloud: Cloud, sigma: Array, settings: Settings) -> Fit:
+    """Fit one shape to a cloud, its free parameter too if it has one.
 
     The evidence is the sum over the settings, as a ratio to the background.
     """
-    shape, laid = prepared.shape, prepared.laid_over(cloud)
-    residuals, singular = laid.residuals, laid.singular_values
+    shape, aligned = prepared.shape, prepared.aligned_with(cloud)
+    residuals, singular = aligned.residuals, aligned.singular_values
+    ratio = partial(
+        shape_log_ratio,
+        settings,
+        n_vertices=cloud.n_vertices,
+        symmetry_order=shape.symmetry_order,
+        sigma=sigma,
+    )
     if shape.family is None:
         # Noise lets several permutations fit; each of them speaks for the shape.
-        log_evidence = log_sum(_evidence(shape, cloud, sigma, settings, residuals, singular))
+        log_evidence = log_sum(ratio(residual=residuals, singular_values=singular))
     else:
         # Half of the prior is spread over the bounds, half sits on the members that mathematics
         # singles out (uniform solid, tight frame, Thomson, packing), where learned shapes are
         # expected.
-        width = shape.family.bounds[1] - shape.family.bounds[0]
-        anywhere = _evidence(
-            shape, cloud, sigma, settings, residuals[0], singular[0], laid.curvature, width
+        low, high = shape.family.bounds
+        anywhere = ratio(
+            residual=residuals[0],
+            singular_values=singular[0],
+            parameter_curvature=aligned.curvature,
+            parameter_range=high - low,
         )
-        singled_out = _evidence(shape, cloud, sigma, settings, residuals[1:], singular[1:])
+        singled_out = ratio(residual=residuals[1:], singular_values=singular[1:])
         both = np.logaddexp(anywhere, log_sum(singled_out) - np.log(len(singled_out)))
         log_evidence = both - np.log(2)
     return Fit(
         shape=shape,
-        alignment=laid.alignment,
-        mirrored=laid.mirrored,
-        vertices=laid.vertices,
-        parameter=laid.parameter,
+        alignment=aligned.alignment,
+        mirrored=aligned.mirrored,
+        vertices=aligned.vertices,
+        parameter=aligned.parameter,
         log_evidence=log_evidence,
     )
 
 
-def _laid(prepared: PreparedShape, cloud: Cloud) -> _Laid:
+def _aligned_shape(prepared: PreparedShape, cloud: Cloud) -> _Aligned:
     fits = align(cloud, prepared.template_for(cloud))
     other_hand = [fit for fit in fits if fit.handedness != fits[0].handedness]
-    return _Laid(
+    return _Aligned(
         alignment=fits[0],
         mirrored=other_hand[0] if other_hand else None,
         vertices=prepared.shape.vertices,
@@ -228,7 +238,7 @@ def _laid(prepared: PreparedShape, cloud: Cloud) -> _Laid:
     )
 
 
-def _laid_family(prepared: PreparedShape, cloud: Cloud) -> _Laid:
+def _aligned_family(prepared: PreparedShape, cloud: Cloud) -> _Aligned:
     """Optimise the parameter with the best permutation."""
     family = prepared.shape.family
     assert family is not None
@@ -243,7 +253,7 @@ def _laid_family(prepared: PreparedShape, cloud: Cloud) -> _Laid:
     residuals, rotations, singular = fit_rotation(
         cloud, np.concatenate([vertices[None], prepared.members])[:, permutation]
     )
-    return _Laid(
+    return _Aligned(
         alignment=Alignment(
             residual=float(residuals[0]),
             permutation=permutation,
@@ -294,60 +304,34 @@ def _parabola(middle: float, step: float, values: Array) -> tuple[float, float]:
     return middle + min(max(shift, -2 * step), 2 * step), bend
 
 
-def _evidence(
-    shape: Shape,
-    cloud: Cloud,
-    sigma: Array,
-    settings: Settings,
-    residual: Array,
-    singular_values: Array,
-    curvature: float = 0.0,
-    width: float = 0.0,
-) -> Array:
-    each = [
-        setting.log_ratio
-        + shape_log_ratio(
-            residual=residual,
-            singular_values=singular_values,
-            n_vertices=cloud.n_vertices,
-            dim=setting.dim,
-            symmetry_order=shape.symmetry_order,
-            sigma=sigma,
-            loosest=setting.loosest,
-            parameter_curvature=curvature,
-            parameter_range=width,
-        )
-        for setting in settings
-    ]
-    return log_sum(np.array(each))
-
-
 def shape_log_ratio(
+    settings: Settings,
     *,
     residual: Array | float,
     singular_values: Array,
     n_vertices: int,
-    dim: int,
     symmetry_order: int,
     sigma: Array,
-    loosest: float,
     parameter_curvature: float = 0.0,
     parameter_range: float = 0.0,
 ) -> Array:
-    """Return the evidence for a shape over that of independent directions in the same space.
+    """Return the evidence for a shape over the background, summed over spaces.
 
-    Parameters and shape of the result are those of :func:`shape_log_evidence`; noise above
-    ``loosest`` has no evidence.
+    Parameters and shape of the result are those of :func:`shape_log_evidence`; noise above the
+    ``loosest`` of a space has no evidence there.
     """
-    result = n_vertices * log_sphere(dim) + shape_log_evidence(
-        residual=residual,
-        singular_values=singular_values,
-        n_vertices=n_vertices,
-        dim=dim,
-        symmetry_order=symmetry_order,
-        sigma=sigma,
-        parameter_curvature=parameter_curvature,
-        parameter_range=parameter_range,
-    )
-    result[..., sigma > loosest] = -np.inf
-    return result
+    each = []
+    for setting in settings:
+        evidence = n_vertices * log_sphere(setting.dim) + shape_log_evidence(
+            residual=residual,
+            singular_values=singular_values,
+            n_vertices=n_vertices,
+            dim=setting.dim,
+            symmetry_order=symmetry_order,
+            sigma=sigma,
+            parameter_curvature=parameter_curvature,
+            parameter_range=parameter_range,
+        )
+        evidence[..., sigma > setting.loosest] = -np.inf
+        each.append(setting.log_ratio + evidence)
+    return log_sum(np.array(each))

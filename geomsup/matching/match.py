@@ -1,7 +1,7 @@
 """Which shape of the catalogue do these directions form, and how surely?
 
 Directions and norms are separate questions: only unit vectors come in here, with the origin pinned.
-Every shape with as many vertices is a candidate (``candidates``); each is laid over the data
+Every shape with as many vertices is a candidate (``candidates``); each is fitted to the data
 with its best rotation and permutation (``alignment``, ``fitting``); the evidence (``evidence``)
 decides between them and the alternative that always stands beside them, directions
 of no particular arrangement.
@@ -26,7 +26,7 @@ from geomsup.matching.evidence import (
     marginalise,
     noise_grid,
 )
-from geomsup.matching.fitting import Fit, PreparedShape, Setting, lay, prepared_forms
+from geomsup.matching.fitting import Fit, PreparedShape, Setting, fit_shape, prepared_forms
 from geomsup.matching.posterior import Question, posterior
 from geomsup.restoring import Plain, read_only, restored
 from geomsup.shapes import Shape, get_shape
@@ -35,7 +35,7 @@ from geomsup.weights import matrix_of
 __all__ = ["MatchResult", "ShapeMatch", "match_cloud", "match_directions", "match_shape"]
 
 Array = NDArray[np.float64]
-# A shape that no noise lays over the directions has no evidence; JSON knows no infinity.
+# A shape that no noise brings to the directions has no evidence; JSON knows no infinity.
 _HOPELESS = -1e6
 # A name whose root mean square angle is larger (20°) is loose: its vertices are a hint.
 _LOOSE = float(np.radians(20.0))
@@ -43,7 +43,7 @@ _LOOSE = float(np.radians(20.0))
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ShapeMatch(Plain):
-    """One shape laid over the directions of a component.
+    """One shape fitted to the directions of a component.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class ShapeMatch(Plain):
         return self.rms_angle > _LOOSE
 
     def ideal_directions(self) -> Array:
-        """Return the vertices laid over the data, shape (n_hidden, n_vertices), in data order."""
+        """Return the vertex of each direction, ndarray of shape (n_hidden, n_vertices)."""
         ideal: Array = self.rotation @ self.vertices[list(self.permutation)].T
         return ideal
 
@@ -176,7 +176,7 @@ def match_directions(
     -----
     Residuals are compared through their Bayesian evidence, because a shape of higher rank
     always fits better.  Candidates whose lower bound on the residual,
-    ‖sort(G) - sort(G′)‖ / (‖X‖₂ + ‖V‖₂), rules them out are not laid over.
+    ‖sort(G) - sort(G′)‖ / (‖X‖₂ + ‖V‖₂), rules them out are not fitted.
 
     Examples
     --------
@@ -198,8 +198,8 @@ def match_cloud(
     cloud: Cloud, *, background: Background, noise: float | None, max_candidates: int
 ) -> MatchResult:
     """Compare directions as in :func:`match_directions`, with what is already known of them."""
-    found = posterior(Question(cloud, background, noise_grid(noise)), at_least=2)
-    log_weights = marginalise(found.log_terms)
+    weighed = posterior(Question(cloud, background, noise_grid(noise)), at_least=2)
+    log_weights = marginalise(weighed.log_terms)
     probabilities = np.exp(log_weights - log_sum(log_weights))
     if cloud.n_vertices == 1 or background.dim == 1:
         # A single direction has its one name for certain, and so have two on one line.
@@ -207,15 +207,16 @@ def match_cloud(
     order = np.argsort(-log_weights[1:], kind="stable")[: max(2, max_candidates)]
     return MatchResult(
         candidates=tuple(
-            _as_match(found.fits[k], cloud, found.dim, float(probabilities[k + 1])) for k in order
+            _as_match(weighed.fits[k], cloud, weighed.dim, float(probabilities[k + 1]))
+            for k in order
         ),
         irregular_probability=float(probabilities[0]),
-        generic_rank=found.generic_rank,
+        generic_rank=weighed.generic_rank,
     )
 
 
 def match_shape(directions: object, shape: str | Shape, *, feature_axis: int = 0) -> ShapeMatch:
-    """Lay one shape over directions and report how well it fits.
+    """Fit one shape to directions and report how well it fits.
 
     Parameters
     ----------
@@ -269,7 +270,7 @@ def match_shape(directions: object, shape: str | Shape, *, feature_axis: int = 0
     # The vertices that were given count, not those that the catalogue has under their name.
     own = isinstance(shape, Shape)
     forms = map(PreparedShape, named.in_each_form()) if own else prepared_forms(named.name)
-    fits = [lay(form, cloud, noise_grid(None), settings) for form in forms]
+    fits = [fit_shape(form, cloud, noise_grid(None), settings) for form in forms]
     best = max(fits, key=lambda fit: float(marginalise(fit.log_evidence)))
     return _as_match(best, cloud, dim, 1.0)
 
@@ -281,7 +282,7 @@ def _as_match(fit: Fit, cloud: Cloud, dim: int, probability: float) -> ShapeMatc
     """
     best = fit.alignment
     if len(best.rotation) != cloud.dim:
-        # Laid over projections: the same permutation, turned to fit the directions themselves.
+        # Fitted to projections: the same permutation, turned to fit the directions themselves.
         best = aligned(cloud, fit.vertices, best.permutation)
     ideal = fit.vertices[best.permutation] @ best.rotation.T
     chords = np.linalg.norm(cloud.directions - ideal, axis=1)

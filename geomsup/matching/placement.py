@@ -1,4 +1,4 @@
-"""Lay one known configuration over directions with more effort than a catalogue of them deserves.
+"""Place one known configuration on directions with more effort than a catalogue of them deserves.
 
 When a hundred shapes compete for a name, a good fit of each must do (:mod:`~geomsup.matching.
 alignment`).  When the question is whether these directions *are* one configuration, a missed
@@ -9,18 +9,20 @@ pairs of points whose angles are most alike.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from geomsup.matching.alignment import Alignment, Cloud, Template, align, fit_rotation
+from geomsup.matching.alignment import Alignment, Cloud, Template, align, aligned, fit_rotation
 
 __all__ = ["place"]
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
-# Pairs of vertices laid over one pair of directions, and fits that are refined.
+# Pairs of vertices aligned with one pair of directions, and fits that are refined.
 _PAIRS, _REFINED = 3000, 24
 _ON_A_LINE = 0.999
 # Rows scored at once: what a processor's cache holds.
@@ -65,17 +67,12 @@ def place(
         if other.residual < best.residual:
             permutation = np.empty_like(other.permutation)
             permutation[order] = other.permutation
-            best = Alignment(
-                residual=other.residual,
-                permutation=permutation,
-                rotation=other.rotation,
-                singular_values=other.singular_values,
-            )
+            best = replace(other, permutation=permutation)
     return best
 
 
 def _from_pairs(directions: Array, vertices: Array) -> list[Alignment]:
-    """In three dimensions: lay pairs of vertices over one pair of directions, both ways round."""
+    """In three dimensions: align pairs of vertices with one pair of directions, both ways round."""
     n = len(directions)
     cosines = directions @ directions.T
     # A right angle fixes a frame best.
@@ -92,19 +89,19 @@ def _from_pairs(directions: Array, vertices: Array) -> list[Alignment]:
     here = _frames(directions[[first]], directions[[second]])[0]
     flipped = here * np.array([1.0, 1.0, -1.0])[:, None]
     seen = np.stack([directions @ here.T, directions @ flipped.T])  # (2, n, 3)
-    laid = vertices @ there.transpose(0, 2, 1)  # (n_pairs, n, 3)
-    worth = np.empty((2, len(laid)))
+    turned = vertices @ there.transpose(0, 2, 1)  # (n_pairs, n, 3)
+    scored = np.empty((2, len(turned)))
     height = max(1, _BLOCK // n**2)
-    for start in range(0, len(laid), height):
+    for start in range(0, len(turned), height):
         block = slice(start, start + height)
         for side in range(2):
-            scores = seen[side] @ laid[block].transpose(0, 2, 1)
-            worth[side, block] = scores.max(axis=2).sum(1) + scores.max(axis=1).sum(1)
-    chosen = np.argsort(-worth.ravel(), kind="stable")[:_REFINED]
+            scores = seen[side] @ turned[block].transpose(0, 2, 1)
+            scored[side, block] = scores.max(axis=2).sum(1) + scores.max(axis=1).sum(1)
+    chosen = np.argsort(-scored.ravel(), kind="stable")[:_REFINED]
     cloud = Cloud(directions)
-    sides, pairs = np.divmod(chosen, len(laid))
+    sides, pairs = np.divmod(chosen, len(turned))
     return [
-        _refined(cloud, vertices, seen[side] @ laid[pair].T)
+        _refined(cloud, vertices, seen[side] @ turned[pair].T)
         for side, pair in zip(sides, pairs, strict=True)
     ]
 
@@ -122,14 +119,9 @@ def _refined(cloud: Cloud, vertices: Array, scores: Array) -> Alignment:
     """Assignment and Procrustes in turn until the permutation stands still."""
     permutation: IntArray = linear_sum_assignment(scores, maximize=True)[1]
     for _ in range(20):
-        residual, rotation, singular = fit_rotation(cloud, vertices[permutation])
+        rotation = fit_rotation(cloud, vertices[permutation])[1]
         updated = linear_sum_assignment(cloud.points @ (rotation @ vertices.T), maximize=True)[1]
         if np.array_equal(updated, permutation):
             break
         permutation = updated
-    return Alignment(
-        residual=float(residual),
-        permutation=permutation,
-        rotation=cloud.basis.T @ rotation,
-        singular_values=singular,
-    )
+    return aligned(cloud, vertices, permutation)

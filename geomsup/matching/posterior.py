@@ -47,7 +47,7 @@ class Posterior:
 
 
 class Question:
-    """Which shape, if any, some directions form, and what is known before one is laid over them.
+    """Which shape, if any, some directions form, and what is known before one is fitted.
 
     ``composites=False`` asks for a part of a matrix: composites are left out, and so are directions
     that are more nearly orthogonal than the background, which form no part by themselves.
@@ -97,7 +97,7 @@ class Question:
 def posterior(question: Question, *, at_least: int = 0, least: float = -np.inf) -> Posterior:
     """Weigh shapes and "irregular", as ratios to the background.
 
-    ``at_least`` and ``least`` are the number of shapes to lay over whatever they promise, and the
+    ``at_least`` and ``least`` are the number of shapes to fit whatever they promise, and the
     evidence that others must promise.
     """
     spaces, by_noise, sigma = question.spaces, question.by_noise, question.sigma
@@ -108,7 +108,7 @@ def posterior(question: Question, *, at_least: int = 0, least: float = -np.inf) 
     fits: dict[str, Fit] = {}
     leader = max(float(question.rivals.max()), least)
     for contenders, seen, settings in question.views:
-        for k, fit in contenders.lay(
+        for k, fit in contenders.fits(
             seen, sigma, settings, at_least=at_least, floor=leader, composites=question.composites
         ):
             leader = max(leader, float(marginalise(fit.log_evidence)))
@@ -159,7 +159,7 @@ def structure_log_evidence(
     question : Question
         What is asked of a part of a matrix.
     floor : float
-        Log evidence of interest: shapes that cannot reach it are not laid over.
+        Log evidence of interest: shapes that cannot reach it are not fitted.
 
     Returns
     -------

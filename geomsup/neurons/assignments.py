@@ -191,13 +191,13 @@ class NeuronReport:
         """Features computed by two neurons of their own, one for each sign: |x| = x⁺ + x⁻."""
         if len(self.members) < 2:
             return {}
-        found = {}
+        pairs = {}
         for i in self.computed_features:
             up, down = (np.flatnonzero(side[:, i]) for side in self.members)
             both = (*up, *down)
             if len(up) == len(down) == 1 and all(self.features[k] == (i,) for k in both):
-                found[i] = (int(up[0]), int(down[0]))
-        return found
+                pairs[i] = (int(up[0]), int(down[0]))
+        return pairs
 
     def __str__(self) -> str:
         n_features = self.gains.shape[2]

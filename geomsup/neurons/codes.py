@@ -54,7 +54,7 @@ class NeuronCode(Plain):
     def family(self) -> str:
         """What the sets of firing neurons are if they are all of a kind, such as "all pairs"."""
         sets = {frozenset(k for k, sign in enumerate(word) if sign == "+") for word in self.words}
-        sizes = {len(one) for one in sets}
+        sizes = {len(neurons) for neurons in sets}
         b = len(self.neurons)
         if not 1 < len(self.words) == len(sets) or b < 2:
             return ""
@@ -93,7 +93,7 @@ def codes_of(
     """
     graph: nx.Graph[tuple[str, int]] = nx.Graph()
     graph.add_edges_from((("neuron", int(k)), ("column", int(i))) for k, i in np.argwhere(members))
-    found = []
+    codes = []
     for component in nx.connected_components(graph):
         neurons = sorted(number for kind, number in component if kind == "neuron")
         columns = sorted(number for kind, number in component if kind == "column")
@@ -102,5 +102,5 @@ def codes_of(
             for i in columns
         )
         labelled = tuple(labels[i] for i in columns)
-        found.append(NeuronCode(features=labelled, neurons=tuple(neurons), words=words))
-    return tuple(sorted(found, key=lambda code: (-len(code.features), code.neurons)))
+        codes.append(NeuronCode(features=labelled, neurons=tuple(neurons), words=words))
+    return tuple(sorted(codes, key=lambda code: (-len(code.features), code.neurons)))

@@ -219,7 +219,7 @@ class _Pairs:
         self, drives: FloatArray, out_of: FloatArray, members: NDArray[np.bool_], least: float
     ) -> None:
         self.drives = drives
-        found = []
+        pairs = []
         for k in range(len(out_of)):
             own = [(int(s), int(i)) for s, i in np.argwhere(members[:, k])]
             for s, a in own:
@@ -227,8 +227,8 @@ class _Pairs:
                     there, back = drives[s, k, a] * out_of[k, b], drives[t, k, b] * out_of[k, a]
                     if a != b and there >= least * back:
                         with np.errstate(over="ignore", divide="ignore"):
-                            found.append((k, s, a, t, b, there / back, there))
-        columns = tuple(zip(*found, strict=True)) if found else ((),) * 7
+                            pairs.append((k, s, a, t, b, there / back, there))
+        columns = tuple(zip(*pairs, strict=True)) if pairs else ((),) * 7
         self.neurons, self.side_a, self.a, self.side_b, self.b = (
             np.array(column, dtype=np.int64) for column in columns[:5]
         )
@@ -244,11 +244,11 @@ class _Pairs:
         return np.asarray(self._on_b(out_of).sum(axis=1) <= -self.interference)
 
     def motifs(self, out_of: FloatArray) -> tuple[Motif, ...]:
-        found = []
+        motifs = []
         added = self._on_b(out_of)
         for row in np.flatnonzero(self.inhibited(out_of)):
             by_strength = np.argsort(added[row], kind="stable")
-            found.append(
+            motifs.append(
                 Motif(
                     neuron=int(self.neurons[row]),
                     strong=f"{'+-'[self.side_a[row]]}{self.a[row]}",
@@ -259,7 +259,7 @@ class _Pairs:
                     inhibitors=tuple(int(j) for j in by_strength if added[row, j] < 0.0),
                 )
             )
-        return tuple(sorted(found, key=lambda motif: -motif.interference))
+        return tuple(sorted(motifs, key=lambda motif: -motif.interference))
 
 
 def _dealt(

@@ -27,18 +27,21 @@ from geomsup.shapes.constructors import FloatArray
 from geomsup.shapes.polytopes import ShapeFamily
 
 __all__ = [
+    "COMPLEX_STEP",
     "CappedRings",
     "bisect_minimum",
     "capped_family",
     "coulomb_energy",
     "positive_overlap",
+    "rising_root",
 ]
 
 # Holomorphic functions of the vertices take real or complex rows alike.
 Rows = NDArray[Any]
 Energy = Callable[[Rows], Any]
 
-_COMPLEX_STEP = 1e-30
+# Of derivatives without any difference, so that it cannot be too small.
+COMPLEX_STEP = 1e-30
 
 
 @lru_cache(maxsize=64)
@@ -124,13 +127,23 @@ def bisect_minimum(
     """
 
     def slope(parameter: float) -> float:
-        return float(energy(build(parameter + _COMPLEX_STEP * 1j)).imag)
+        return float(energy(build(parameter + COMPLEX_STEP * 1j)).imag)
 
-    low, high = bounds
-    if not slope(low) < 0 < slope(high):
+    if not slope(bounds[0]) < 0 < slope(bounds[1]):
         raise ArithmeticError(f"no minimum is bracketed by {bounds}")
+    return rising_root(slope, *bounds)
+
+
+def rising_root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function that rises from below zero to above it is zero, to the last bit.
+
+    Examples
+    --------
+    >>> abs(rising_root(lambda x: x * x - 2.0, 0.0, 2.0) - math.sqrt(2.0)) < 1e-15
+    True
+    """
     while low < (middle := 0.5 * (low + high)) < high:
-        if slope(middle) < 0:
+        if function(middle) < 0:
             low = middle
         else:
             high = middle

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.shapes.constructors import FloatArray, unit_rows
-from geomsup.shapes.families import CappedRings
+from geomsup.shapes.families import COMPLEX_STEP, CappedRings
 
 __all__ = [
     "augmented_prism",
@@ -30,8 +30,6 @@ __all__ = [
 ]
 
 Rows = NDArray[Any]
-
-_COMPLEX_STEP = 1e-30
 
 
 def _from_mean(points: FloatArray) -> FloatArray:
@@ -117,8 +115,8 @@ def _with_unit_edges(
     parameters = np.array(start)
     # Starts are right to two digits, so that the fifth step is exact to rounding.
     for _ in range(8):
-        steps = _COMPLEX_STEP * 1j * np.eye(len(start))
-        slopes = [squares(parameters + step).imag / _COMPLEX_STEP for step in steps]
+        steps = COMPLEX_STEP * 1j * np.eye(len(start))
+        slopes = [squares(parameters + step).imag / COMPLEX_STEP for step in steps]
         parameters = parameters - np.linalg.solve(np.array(slopes).T, squares(parameters) - 1.0)
     return np.asarray(build(parameters), dtype=np.float64)
 

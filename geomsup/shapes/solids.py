@@ -12,14 +12,13 @@ two angles come from Newton's method, not from a table).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.shapes.constructors import FloatArray, orthoplex, polygon, signed_points, unit_rows
-from geomsup.shapes.families import coulomb_energy
+from geomsup.shapes.families import COMPLEX_STEP, coulomb_energy, rising_root
 
 __all__ = [
     "anticuboctahedron",
@@ -39,7 +38,6 @@ GOLDEN = (1.0 + math.sqrt(5.0)) / 2.0
 
 # The cosine between neighbours in a pentagon.
 _FIFTH = math.cos(math.radians(72.0))
-_COMPLEX_STEP = 1e-30
 _HESSIAN_STEP = 1e-4
 
 
@@ -158,16 +156,6 @@ def capped_octahedron() -> FloatArray:
     return np.vstack([[[0.0, 0.0, 1.0]], *rings])
 
 
-def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function that rises from below zero to above it is zero, to the last bit."""
-    while low < (middle := 0.5 * (low + high)) < high:
-        if function(middle) < 0:
-            low = middle
-        else:
-            high = middle
-    return middle
-
-
 def _square(height: float) -> FloatArray:
     return np.column_stack(
         [math.sqrt(1.0 - height * height) * orthoplex(2), np.full(4, height)],
@@ -198,7 +186,7 @@ def capped_cube() -> FloatArray:
     >>> capped_cube()[[0, 1, 5], 2].round(4).tolist()
     [1.0, 0.4196, -0.6478]
     """
-    t = _root(lambda t: 2.0 * t * (t * t - t + 1.0) - 1.0, 0.0, 1.0)
+    t = rising_root(lambda t: 2.0 * t * (t * t - t + 1.0) - 1.0, 0.0, 1.0)
     return np.vstack([[[0.0, 0.0, 1.0]], _square(t * t), _square(-t)])
 
 
@@ -226,7 +214,7 @@ def muffin() -> FloatArray:
         radii = math.sqrt((1.0 - height * height) * (1.0 - low * low))
         return side - height * low - math.cos(math.radians(48.0)) * radii
 
-    height = _root(gap, 0.0, 0.5)
+    height = rising_root(gap, 0.0, 0.5)
     rings = [
         np.column_stack([math.sqrt(1.0 - z * z) * polygon(k), np.full(k, z)])
         for k, z in ((5, height), (3, triangle_height(height)))
@@ -266,9 +254,9 @@ def triangular_dodecahedron() -> FloatArray:
     """
 
     def gradient(angles: NDArray[np.float64]) -> NDArray[np.float64]:
-        steps = _COMPLEX_STEP * 1j * np.eye(2)
+        steps = COMPLEX_STEP * 1j * np.eye(2)
         values = [coulomb_energy(_dodecahedron_points(angles + step)).imag for step in steps]
-        return np.array(values) / _COMPLEX_STEP
+        return np.array(values) / COMPLEX_STEP
 
     angles = np.radians([36.9, 69.5])
     # An approximate Hessian only slows Newton down; six steps reach rounding from here.

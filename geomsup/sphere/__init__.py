@@ -7,8 +7,8 @@
 >>> from geomsup.shapes import get_shape
 >>> round(energy(get_shape("cube").vertices) - best.energy, 6)    # a cube is no optimum
 0.065486
->>> found = minimize_energy(8)                      # the same without the table
->>> round(found.energy, 9), found.hits == found.n_starts
+>>> search = minimize_energy(8)                      # the same without the table
+>>> round(search.energy, 9), search.hits == search.n_starts
 (19.675287861, True)
 """
 

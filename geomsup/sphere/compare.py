@@ -186,14 +186,14 @@ class OptimaComparison(Plain):
         else:
             kind = "Thomson" if self.s == 1.0 else f"Riesz s = {self.s:g}"
         away = f", {math.degrees(self.rms_angle):.2f}° (rms) away"
-        head = f"{self.n_points} points in R^{self.dim}: {_SAID[self.verdict].format(kind)}"
+        head = f"{self.n_points} points in R^{self.dim}: {_VERDICTS[self.verdict].format(kind)}"
         head += "" if self.verdict == "optimum" else away
         return "\n".join([head, *self.yardsticks()])
 
     __repr__ = __str__
 
 
-_SAID = {
+_VERDICTS = {
     "optimum": "the best known {} configuration",
     "near the optimum": "the best known {} configuration, distorted",
     "tie": "not the best known {} configuration, but of the same energy",
@@ -284,7 +284,7 @@ def compared_with(
     own_angle = float(smallest_angle(optimum.points)) if n > 1 else math.pi
     # A quick comparison stops at what is near; a thorough one looks for the best.
     effort = {} if thorough else {"good": 0.5 * _NEAR_SHARE * own_angle, "n_orders": 3}
-    rms_angle, aligned = _laid(points, optimum.points, **effort)
+    rms_angle, aligned = _placed(points, optimum.points, **effort)
     aligned.setflags(write=False)
     angle = float(smallest_angle(points)) if n > 1 else math.pi
     return OptimaComparison(
@@ -339,7 +339,7 @@ def _ties(optimum: BestKnown, s: float | Literal["log"]) -> tuple[str, ...]:
         for shape in (list_shapes(n, dim) if n > 1 else ())
         if abs(float(energy(shape.vertices, s)) - optimum.energy)
         <= _SAME_ENERGY * abs(optimum.energy)
-        and _laid(shape.vertices, optimum.points)[0] > _EXACT_ANGLE
+        and _placed(shape.vertices, optimum.points)[0] > _EXACT_ANGLE
     ]
     return tuple(dict.fromkeys(names))
 
@@ -377,7 +377,7 @@ def _unit_rows(directions: object, feature_axis: int) -> FloatArray:
     return direction_rows(as_weights(directions, feature_axis=feature_axis))
 
 
-def _laid(points: FloatArray, optimum: FloatArray, **effort: Any) -> tuple[float, FloatArray]:
+def _placed(points: FloatArray, optimum: FloatArray, **effort: Any) -> tuple[float, FloatArray]:
     """Rms angle after the best rotation or reflection and permutation, and the points so turned."""
     if len(points) == 1:
         return 0.0, optimum

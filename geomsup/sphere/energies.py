@@ -403,8 +403,8 @@ def _largest(square: Points, xp: Any) -> tuple[Value, Points]:
         return value, xp.zeros_like(square)
     first = xp.argmax(flat, -1)
     places = xp.arange(n * n) if xp is np else xp.arange(n * n, device=square.device)
-    one = (places == first[..., None]).reshape(square.shape)
-    return value, xp.where(one | one.swapaxes(-1, -2), xp.ones_like(square), 0.0)
+    chosen = (places == first[..., None]).reshape(square.shape)
+    return value, xp.where(chosen | chosen.swapaxes(-1, -2), xp.ones_like(square), 0.0)
 
 
 def _along_sphere(gradient: Points, x: Points, xp: Any) -> Points:

@@ -300,12 +300,12 @@ def _factor_name(factor: FloatArray, tolerance: float) -> str:
         # The distance has one deep narrow valley: look for it, then go down.
         grid = np.linspace(*family.bounds, 401)
         best = int(np.argmin([distance(family.build(float(value))) for value in grid]))
-        found = minimize_scalar(
+        nearest = minimize_scalar(
             lambda value, build=family.build: distance(build(float(value))),
             bounds=(grid[max(best - 1, 0)], grid[min(best + 1, 400)]),
             method="bounded",
             options={"xatol": 1e-10},
         )
-        if found.fun <= tolerance:
+        if nearest.fun <= tolerance:
             return shape.name
     return ""

@@ -198,8 +198,8 @@ def minimize_energy(
 
     Examples
     --------
-    >>> found = minimize_energy(5)
-    >>> round(found.energy, 9), found.hits == found.n_starts
+    >>> search = minimize_energy(5)
+    >>> round(search.energy, 9), search.hits == search.n_starts
     (6.474691495, True)
     >>> round(minimize_energy(16, n_starts=20).gap, 6)        # to the next minimum
     0.008699

@@ -76,15 +76,15 @@ def thomson_optimum(
     recorded = recorded_optimum(n_points, dim, power)
     if recorded is not None:
         return recorded
-    found = minimize_energy(n_points, dim, s, progress=progress)
+    search = minimize_energy(n_points, dim, s, progress=progress)
     return annotated(
         (dim, n_points, power),
-        found.points,
-        gradient_norm=found.gradient_norm,
-        hits=found.hits,
-        n_starts=found.n_starts,
-        n_hops=found.n_hops,
-        ties=[nearby_name(points) for points in found.minima[0].ties],
+        search.points,
+        gradient_norm=search.gradient_norm,
+        hits=search.hits,
+        n_starts=search.n_starts,
+        n_hops=search.n_hops,
+        ties=[nearby_name(points) for points in search.minima[0].ties],
         otherwise="computed now",
     )
 

@@ -214,18 +214,18 @@ class _Search:
         Near symmetries can pass while their products fail; the worst are dropped until the rest
         is a group.
         """
-        found = np.array(list(self.images([])))
-        deviations = np.array([self._deviation(permutation) for permutation in found])
-        while not self._closed(found):
+        permutations = np.array(list(self.images([])))
+        deviations = np.array([self._deviation(permutation) for permutation in permutations])
+        while not self._closed(permutations):
             kept = deviations < deviations.max()
-            found, deviations = found[kept], deviations[kept]
-        return found
+            permutations, deviations = permutations[kept], deviations[kept]
+        return permutations
 
-    def _closed(self, found: Indices) -> bool:
+    def _closed(self, permutations: Indices) -> bool:
         # A symmetry is known by where it takes the base.
-        digits = found.shape[1] ** np.arange(len(self.base))
-        products = found[:, found[:, self.base]] @ digits
-        return bool(np.isin(products, found[:, self.base] @ digits).all())
+        digits = permutations.shape[1] ** np.arange(len(self.base))
+        products = permutations[:, permutations[:, self.base]] @ digits
+        return bool(np.isin(products, permutations[:, self.base] @ digits).all())
 
 
 def _orders(permutations: Indices, base: list[int]) -> Indices:

@@ -118,8 +118,8 @@ def digon_optimum(p: float) -> tuple[float, float] | None:
 
     None where the formula does not hold at the optimum, as at p = 1.
     """
-    found = [_newton(g, b, p) for g in _NEWTON_NORMS for b in (0.0, 0.3 * g, 0.8 * g)]
-    minima = [point for point in found if point is not None]
+    ends = [_newton(g, b, p) for g in _NEWTON_NORMS for b in (0.0, 0.3 * g, 0.8 * g)]
+    minima = [point for point in ends if point is not None]
     losses = [_digon_derivative(g, b, p, 0, 0) for g, b in minima]
     return minima[int(np.argmin(losses))] if minima else None
 
@@ -214,21 +214,21 @@ def sparse_limit(shape: str) -> SparseLimit:
     >>> print(sparse_limit("triangle"))
     triangle as p → 0: loss 0.375 p^2, |W|² 1, b 0
     """
-    found = get_shape(shape)
-    profiles = np.sort(found.gram, axis=1)
+    figure = get_shape(shape)
+    profiles = np.sort(figure.gram, axis=1)
     if np.abs(profiles - profiles[0]).max() > 1e-9:
         raise GeomsupError(
-            f"expected a shape whose vertices are all equivalent, got {shorten(found.name)}; use "
+            f"expected a shape whose vertices are all equivalent, got {shorten(figure.name)}; use "
             "symmetric_optimum at a small feature_probability"
         )
-    family = found.family
+    family = figure.family
     if family is None:
-        return _limit_of(found.name, found.gram)
+        return _limit_of(figure.name, figure.gram)
 
     # The free parameter of a family is part of what is best.
     def member(value: float) -> SparseLimit:
         vertices = family.build(value)
-        return replace(_limit_of(found.name, vertices @ vertices.T), parameter=value)
+        return replace(_limit_of(figure.name, vertices @ vertices.T), parameter=value)
 
     def cost(value: float) -> tuple[int, float]:
         limit = member(value)

@@ -43,9 +43,11 @@ class SymmetricOptimum(Plain):
         |W_i|² and b_i of the first vertex of the first factor.
     n_dropped : int
         Features that the shape does not use: W_i = 0, b_i = p/2.
-    parameters : dict
-        For each factor: its name, loss, norms², biases (one for each class of equivalent
-        vertices), free parameter where it has one, and method ("closed form" or "descent").
+    parameters : tuple of dict
+        One for each factor, in the order of ``shape``: its ``name`` and ``loss``, ``norm2`` and
+        ``bias`` (lists with |W_i|² and b_i of each class of equivalent vertices), ``free`` (name
+        and value of its free parameter, empty without one) and ``method`` ("closed form" or
+        "descent").
     W : ndarray of shape (n_hidden, n_features)
     b : ndarray of shape (n_features,)
     """

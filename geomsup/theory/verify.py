@@ -182,8 +182,8 @@ class _Probe:
         """Directions of least curvature, of each side and of their mean, both ways."""
         count = max(4, len(self.x) // 4)
         spectra = (self.near.mean, *self.near.sides)
-        found = np.concatenate([spectrum.directions[:count] for spectrum in spectra])
-        return np.concatenate([found, -found])
+        directions = np.concatenate([spectrum.directions[:count] for spectrum in spectra])
+        return np.concatenate([directions, -directions])
 
     def way_down(self, directions: FloatArray) -> Escape | None:
         """The direction, among those given, along which a short straight step gains most.

@@ -14,7 +14,7 @@ from geomsup.matching.alignment import Cloud
 from geomsup.matching.background import Background
 from geomsup.matching.deviation import systematic_deviation
 from geomsup.matching.evidence import evenness_log_ratio, log_sphere, loosest_noise, noise_grid
-from geomsup.matching.fitting import PreparedShape, Setting, lay, prepared_forms
+from geomsup.matching.fitting import PreparedShape, Setting, fit_shape, prepared_forms
 from geomsup.matching.posterior import _irregular
 from geomsup.shapes import Shape
 
@@ -46,7 +46,7 @@ def deviation_of(name: str, points: Array) -> float:
     dim = points.shape[1]
     settings = (Setting(dim, 0.0, loosest_noise(dim)),)
     return systematic_deviation(
-        lay(prepared_forms(name)[0], cloud, noise_grid(None), settings), cloud
+        fit_shape(prepared_forms(name)[0], cloud, noise_grid(None), settings), cloud
     )
 
 
@@ -113,12 +113,12 @@ def test_a_family_is_the_mean_of_its_members(name: str) -> None:
             symmetry_order=shape.symmetry_order,
             source="made here",
         )
-        return float(lay(PreparedShape(own), Cloud(points), sigma, settings).log_evidence[0])
+        return float(fit_shape(PreparedShape(own), Cloud(points), sigma, settings).log_evidence[0])
 
     values = np.linspace(max(low, truth - 0.12), min(high, truth + 0.12), 25)
     each = np.array([member(value) for value in values])
     anywhere = np.exp(each).sum() * (values[1] - values[0]) / (high - low)
     known = sorted({family.default, *family.landmarks.values()})
     singled_out = np.mean(np.exp([member(value) for value in known]))
-    found = lay(prepared_forms(name)[0], Cloud(points), sigma, settings).log_evidence[0]
+    found = fit_shape(prepared_forms(name)[0], Cloud(points), sigma, settings).log_evidence[0]
     assert found == pytest.approx(np.log(0.5 * anywhere + 0.5 * singled_out), abs=0.1)
