@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, shorten
-from geomsup.restoring import Plain
+from geomsup.restoring import Plain, read_only
 from geomsup.weights import as_numbers, as_weights
 
 __all__ = ["Attack", "Target", "finite_numbers"]
@@ -43,8 +43,7 @@ class Attack(Plain):
     def __post_init__(self) -> None:
         for name in ("perturbations", "clean_losses", "losses"):
             array = np.array(getattr(self, name), dtype=np.float64)
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, read_only(array))
 
     @property
     def rise(self) -> float:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
-from geomsup.restoring import Plain
+from geomsup.restoring import Plain, read_only
 
 __all__ = [
     "BestKnown",
@@ -175,8 +175,7 @@ def load_table(path: Path) -> dict[Key, BestKnown]:
             f"cannot read the table of optima {path.name}: install geomsup again, or make the "
             "table with 'python -m geomsup.sphere.rebuild'"
         ) from error
-    points, power = columns.pop("points"), columns.pop("power")
-    points.flags.writeable = False
+    points, power = read_only(columns.pop("points")), columns.pop("power")
     ends = np.cumsum(columns["n_points"] * columns["dim"])
     rows = {}
     for k, end in enumerate(ends):

@@ -23,7 +23,7 @@ from geomsup.errors import GeomsupError
 from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.gram import dimensionality_of
 from geomsup.geometry.report import GeometryReport
-from geomsup.restoring import Plain
+from geomsup.restoring import Plain, read_only
 from geomsup.validation import number_within, whole_number
 from geomsup.weights import as_numbers, load_arrays, matrix_of
 
@@ -268,14 +268,12 @@ def geometry_timeline(
     falls = []
     if not np.isnan(loss).any():
         falls = steep_falls(loss, least=least_drop, spacing=_spacing(times))
-    for array in (times, loss, norms, dimensionalities, levels):
-        array.setflags(write=False)
     return GeometryTimeline(
-        steps=times,
-        losses=loss,
-        norms=norms,
-        dimensionalities=dimensionalities,
-        levels=levels,
+        steps=read_only(times),
+        losses=read_only(loss),
+        norms=read_only(norms),
+        dimensionalities=read_only(dimensionalities),
+        levels=read_only(levels),
         names=names,
         jumps=tuple(
             Jump(

@@ -1,4 +1,4 @@
-"""What ``classify_geometry`` found, as plain data that prints itself.
+"""The result of ``classify_geometry``, as plain data that prints itself.
 
 Reports only hold and show results; nothing is computed here beyond sums.  Every number needed to
 doubt a name stands beside it: probability, residual, runner-up, leakage, and the cut that
@@ -286,7 +286,7 @@ class GeometryReport(ByContent):
     def summary(self, *, most: int | None = None) -> str:
         """Return what the features form in one line, such as "2 × digon = square, 1 dropped".
 
-        Every text of geomsup that says what is in a matrix says it so.
+        Reports, timelines, recoveries, mixtures and pictures share this wording.
 
         Parameters
         ----------

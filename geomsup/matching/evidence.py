@@ -32,6 +32,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, ive, multigammaln
 
+from geomsup.restoring import read_only
+
 __all__ = [
     "NOISE_GRID",
     "evenness_log_ratio",
@@ -51,8 +53,7 @@ Array = NDArray[np.float64]
 
 # Below .005 rad a shape is exact for every purpose here; above .25 rad neighbouring vertices of
 # even small shapes trade places and a name means nothing.
-NOISE_GRID: Array = np.geomspace(0.005, 0.25, 20)
-NOISE_GRID.setflags(write=False)
+NOISE_GRID: Array = read_only(np.geomspace(0.005, 0.25, 20))
 
 # Least share of its squared norm that a direction has along its ideal vertex, on average: as much
 # as the best aligned pentagon has by chance in many dimensions (rank / vertices).  At greater noise
@@ -403,9 +404,7 @@ def _log_peak(dim: int, sigma: Array) -> Array:
 
 @lru_cache(maxsize=1024)
 def _log_peak_of(dim: int, sigma: bytes) -> Array:
-    peak = _log_peak_density(dim, 1 / np.frombuffer(sigma) ** 2)
-    peak.setflags(write=False)
-    return peak
+    return read_only(_log_peak_density(dim, 1 / np.frombuffer(sigma) ** 2))
 
 
 def _log_peak_density(dim: int, kappa: Array) -> Array:

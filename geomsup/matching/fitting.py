@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from geomsup.matching.alignment import Alignment, Cloud, Template, align, fit_rotation, pairs_of
 from geomsup.matching.evidence import log_sphere, log_sum, shape_log_evidence
+from geomsup.restoring import read_only
 from geomsup.shapes import Shape, get_shape
 
 __all__ = [
@@ -248,8 +249,7 @@ def _aligned_family(prepared: PreparedShape, cloud: Cloud) -> _Aligned:
     k, best = np.unravel_index(np.argmin(coarse), coarse.shape)
     permutation = permutations[best]
     parameter, curvature = _polished(prepared, cloud, permutation, coarse[:, best], int(k))
-    vertices = family.build(parameter)
-    vertices.setflags(write=False)
+    vertices = read_only(family.build(parameter))
     residuals, rotations, singular = fit_rotation(
         cloud, np.concatenate([vertices[None], prepared.members])[:, permutation]
     )

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, counted
 from geomsup.neurons.codes import NeuronCode, codes_of
+from geomsup.restoring import Plain, plain, read_only
 from geomsup.validation import brief, numbers, positive_integer, yes_or_no
 from geomsup.weights import matrix_of
 
@@ -42,7 +43,7 @@ SIDES = (1.0, -1.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class NeuronReport:
+class NeuronReport(Plain):
     """Who computes what, and how many neurons are monosemantic.
 
     Parameters
@@ -82,6 +83,16 @@ class NeuronReport:
     monosemantic on neuron 2: -1 [+]
     """
 
+    _left_out = ("strengths", "totals", "n_columns")
+    _derived = (
+        "computed_features",
+        "features",
+        "kinds",
+        "codes",
+        "least_kept",
+        "most_omitted",
+    )
+
     gains: FloatArray
     strengths: FloatArray | None = None
     totals: FloatArray | None = None
@@ -94,8 +105,7 @@ class NeuronReport:
                 array = numbers(name, value).copy()
                 if not np.isfinite(array).all():
                     raise GeomsupError(f"{name} must be finite numbers, got {brief(value)}")
-                array.setflags(write=False)
-                object.__setattr__(self, name, array)
+                object.__setattr__(self, name, read_only(array))
         object.__setattr__(self, "n_columns", positive_integer("n_columns", self.n_columns))
         self._check_shapes()
 
@@ -220,16 +230,8 @@ class NeuronReport:
 
     def to_dict(self) -> dict[str, Any]:
         """What was found as numbers and lists, ready for JSON."""
-        return {
-            "computed_features": list(self.computed_features),
-            "features": [list(own) for own in self.features],
-            "kinds": list(self.kinds),
-            "counts": self.counts(),
-            "codes": [code.to_dict() for code in self.codes],
-            "least_kept": self.least_kept,
-            "most_omitted": self.most_omitted,
-            "gains": (self.gains + 0.0).tolist(),  # no -0.0
-        }
+        gains = plain(self.gains + 0.0)  # no -0.0
+        return {**super().to_dict(), "counts": self.counts(), "gains": gains}
 
 
 def side_gains(W: object, V: object = None, *, signed: bool = False) -> FloatArray:

@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 
 from geomsup.errors import GeomsupError
-from geomsup.restoring import Plain
+from geomsup.restoring import Plain, read_only
 from geomsup.shapes.constructors import FloatArray
 
 __all__ = ["Shape", "ShapeFamily"]
@@ -161,11 +161,8 @@ class Shape(Plain):
                 f"expected the vertices of {self.name!r} to span R^{vertices.shape[1]}, got a "
                 "smaller rank; give coordinates in the span of the vertices"
             ) from None
-        vertices.setflags(write=False)
-        object.__setattr__(self, "vertices", vertices)
-        forms = {name: np.array(rows, dtype=np.float64) for name, rows in self.forms.items()}
-        for rows in forms.values():
-            rows.setflags(write=False)
+        object.__setattr__(self, "vertices", read_only(vertices))
+        forms = {name: read_only(np.array(f, dtype=np.float64)) for name, f in self.forms.items()}
         object.__setattr__(self, "forms", forms)
 
     @property
@@ -181,18 +178,15 @@ class Shape(Plain):
     @cached_property
     def gram(self) -> FloatArray:
         """Cosines between vertices, read-only ndarray of shape (n_vertices, n_vertices)."""
-        gram = self.vertices @ self.vertices.T
-        gram.setflags(write=False)
-        return gram
+        return read_only(self.vertices @ self.vertices.T)
 
     @cached_property
     def dimensionalities(self) -> FloatArray:
         """D_i = 1 / Σ_j cos²(i, j), read-only ndarray of shape (n_vertices,) (Elhage 2022)."""
         # (G²)_ii = v_i (VᵀV) v_i needs no n×n matrix.
         frame = self.vertices.T @ self.vertices
-        values = np.asarray(1.0 / np.einsum("ij,jk,ik->i", self.vertices, frame, self.vertices))
-        values.setflags(write=False)
-        return values
+        sums = np.einsum("ij,jk,ik->i", self.vertices, frame, self.vertices)
+        return read_only(np.asarray(1.0 / sums))
 
     @property
     def dimensionality(self) -> float:

@@ -22,7 +22,7 @@ from geomsup.errors import GeomsupError
 from geomsup.geometry.directions import direction_rows
 from geomsup.geometry.gram import welch_bound
 from geomsup.matching.placement import place
-from geomsup.restoring import Plain, restored
+from geomsup.restoring import Plain, read_only, restored
 from geomsup.shapes import list_shapes
 from geomsup.sphere.energies import (
     coherence,
@@ -285,7 +285,6 @@ def compared_with(
     # A quick comparison stops at what is near; a thorough one looks for the best.
     effort = {} if thorough else {"good": 0.5 * _NEAR_SHARE * own_angle, "n_orders": 3}
     rms_angle, aligned = _placed(points, optimum.points, **effort)
-    aligned.setflags(write=False)
     angle = float(smallest_angle(points)) if n > 1 else math.pi
     return OptimaComparison(
         n_points=n,
@@ -314,7 +313,7 @@ def compared_with(
         welch_bound=welch_bound(n, dim),
         overlap=float(overlap_energy(points)),
         optimum_overlap=float(overlap_energy(optimum.points)),
-        aligned=aligned,
+        aligned=read_only(aligned),
         optimum_points=optimum.points,
     )
 

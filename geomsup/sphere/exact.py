@@ -18,6 +18,7 @@ from scipy.optimize import minimize_scalar
 from scipy.sparse.csgraph import connected_components
 
 from geomsup.best_known import BestKnown, Key
+from geomsup.restoring import read_only
 from geomsup.shapes import get_shape, list_shapes
 from geomsup.shapes.thomson import universal_optimum
 from geomsup.sphere.symmetry import point_group, symmetry_order
@@ -137,8 +138,7 @@ def annotated(
         The status of what nobody has proved.
     """
     dim, n_points, power = key
-    points = np.array(points, dtype=np.float64)
-    points.flags.writeable = False
+    points = read_only(np.array(points, dtype=np.float64))
     energy = precise_energy(points, power)
     small = n_points <= _MOST_SYMMETRIC
     order = 0

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 from geomsup.progress import bar
-from geomsup.restoring import Plain
+from geomsup.restoring import Plain, read_only
 from geomsup.theory.closed_forms import dropped_loss
 from geomsup.theory.loss import Problem
 from geomsup.theory.models import descend_models
@@ -200,17 +200,18 @@ def phase_diagram(
         W[cell], b[cell] = model[:, order], b[cell, order]
         names.append(name)
     phases = tuple(sorted(set(names)))
-    arrays = {
-        "feature_probability": p,
-        "relative_importance": r,
-        "phase": np.array([phases.index(name) for name in names]).reshape(shape),
-        "loss": loss.reshape(shape),
-        "W": W.reshape(*shape, m, n),
-        "b": b.reshape(*shape, n),
-    }
-    for array in arrays.values():
-        array.setflags(write=False)
-    return PhaseDiagram(n_features=n, n_hidden=m, phases=phases, unit_norm=unit_norm, **arrays)
+    return PhaseDiagram(
+        n_features=n,
+        n_hidden=m,
+        feature_probability=read_only(p),
+        relative_importance=read_only(r),
+        phases=phases,
+        phase=read_only(np.array([phases.index(name) for name in names]).reshape(shape)),
+        loss=read_only(loss.reshape(shape)),
+        unit_norm=unit_norm,
+        W=read_only(W.reshape(*shape, m, n)),
+        b=read_only(b.reshape(*shape, n)),
+    )
 
 
 def arrangement(W: FloatArray) -> str:

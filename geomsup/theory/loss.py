@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, ToleranceError, shorten
-from geomsup.restoring import Plain
+from geomsup.restoring import Plain, read_only
 from geomsup.theory.moments import RowTerms
 from geomsup.theory.rows import row_terms
 from geomsup.validation import number_within
@@ -214,13 +214,11 @@ def _evaluate(W: FloatArray, b: FloatArray, problem: Problem, tol: float) -> Exp
             f"the loss is {loss:.6g} within {bound:.1e}, a relative error of {reached}, and "
             f"tol={shorten(tol)} was asked for; pass a larger tol: {cure}"
         )
-    for array in (rows.losses, rows.grad_W, rows.grad_b):
-        array.setflags(write=False)
     return ExpectedLoss(
         loss=loss,
-        per_feature=rows.losses[0],
-        grad_W=rows.grad_W[0],
-        grad_b=rows.grad_b[0],
+        per_feature=read_only(rows.losses[0]),
+        grad_W=read_only(rows.grad_W[0]),
+        grad_b=read_only(rows.grad_b[0]),
         error_bound=bound,
         gradient_bound=rows.gradient_bound,
         tol=tol,

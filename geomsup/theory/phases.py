@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 
 from geomsup.errors import GeomsupError, shorten
 from geomsup.progress import bar
-from geomsup.restoring import Plain
+from geomsup.restoring import Plain, read_only
 from geomsup.theory.symmetric import factors_of, symmetric_optimum
 from geomsup.validation import number_within, positive_integer
 from geomsup.weights import per_feature
@@ -239,7 +239,6 @@ def family_losses(
         for number, (row, column) in enumerate(np.ndindex(losses.shape)):
             done(number)
             losses[row, column] = symmetric_optimum(names[row], n_features, float(p[column])).loss
-    losses.setflags(write=False)
     lowest = np.argmin(losses, axis=0)
     boundaries = []
     for at in np.flatnonzero(lowest[:-1] != lowest[1:]):
@@ -249,7 +248,7 @@ def family_losses(
         n_features=n_features,
         feature_probability=p,
         shapes=names,
-        losses=losses,
+        losses=read_only(losses),
         boundaries=tuple(boundaries),
     )
 

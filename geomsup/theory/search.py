@@ -17,7 +17,7 @@ from geomsup.errors import GeomsupError, warn_caller
 from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.report import GeometryReport
 from geomsup.progress import bar
-from geomsup.restoring import Plain
+from geomsup.restoring import Plain, read_only
 from geomsup.theory.descent import Descent, descend_in_units
 from geomsup.theory.loss import Problem
 from geomsup.theory.packing import packed_loss, unpacked
@@ -337,9 +337,7 @@ class _Pool:
         n_counted = int(self.counted.sum())
         minima = []
         for group in self.groups():
-            W, b = self.unpacked(group[0])
-            W.setflags(write=False)
-            b.setflags(write=False)
+            W, b = map(read_only, self.unpacked(group[0]))
             report = geometry_of(W)
             minima.append(
                 LocalMinimum(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, shorten
-from geomsup.restoring import Plain
+from geomsup.restoring import Plain, read_only
 from geomsup.shapes import get_shape
 from geomsup.theory.closed_forms import dropped_loss
 from geomsup.theory.families import best_factor
@@ -147,8 +147,6 @@ def symmetric_optimum(
         row, column = rows.stop, columns.stop
         loss += best.loss
         parameters.append(deepcopy(best.record))  # the factor itself is cached
-    W.setflags(write=False)
-    b.setflags(write=False)
     return SymmetricOptimum(
         shape=" ⊕ ".join(names),
         feature_probability=p,
@@ -157,8 +155,8 @@ def symmetric_optimum(
         bias=parameters[0]["bias"][0],
         n_dropped=n - used,
         parameters=tuple(parameters),
-        W=W,
-        b=b,
+        W=read_only(W),
+        b=read_only(b),
     )
 
 
