@@ -133,20 +133,8 @@ def represented_features(
     # Subnormal norms would make the ratios below overflow; they are as good as zero.
     tiny = float(np.finfo(np.float64).tiny)
     ordered = np.sort(norms[norms > tiny])
-    if len(ordered) < 2:
-        return RepresentedFeatures(
-            mask=norms > tiny,
-            threshold=0.0,
-            reason="no jump in the norms; non-zero columns are kept",
-        )
-    jumps = np.exp(np.diff(np.log(ordered)).clip(max=700))
-    medians = np.array([np.median(ordered[k:]) for k in range(1, len(ordered))])
-    n_above = np.arange(len(ordered) - 1, 0, -1)
-    enough = n_above >= min(0.5 * len(norms), n_hidden or np.inf)
-    enough |= jumps >= _NORM_ABYSS
-    jumps[(jumps < _NORM_JUMP) | (ordered[0] > _NORM_REACH * medians) | ~enough] = 0.0
-    k = int(np.argmax(jumps))
-    if jumps[k] == 0.0:
+    k = _widest_jump(ordered, min(0.5 * len(norms), n_hidden or np.inf))
+    if k is None:
         return RepresentedFeatures(
             mask=norms > tiny,
             threshold=0.0,
@@ -159,6 +147,19 @@ def represented_features(
         threshold=threshold,
         reason=f"the widest jump in the norms, from {low:.3g} to {high:.3g}",
     )
+
+
+def _widest_jump(ordered: Array, enough: float) -> int | None:
+    """Return after which of the ascending norms the dropped features end, if there are any."""
+    if len(ordered) < 2:
+        return None
+    jumps = np.exp(np.diff(np.log(ordered)).clip(max=700))
+    medians = np.array([np.median(ordered[k:]) for k in range(1, len(ordered))])
+    n_above = np.arange(len(ordered) - 1, 0, -1)
+    likely = (jumps >= _NORM_JUMP) & (ordered[0] <= _NORM_REACH * medians)
+    jumps[~likely | ((n_above < enough) & (jumps < _NORM_ABYSS))] = 0.0
+    k = int(np.argmax(jumps))
+    return k if jumps[k] > 0.0 else None
 
 
 def cosine_edges(units: Array, threshold: float) -> sparse.csr_array:

@@ -125,11 +125,6 @@ class Recipe:
     rare: bool = False
     forms: tuple[tuple[str, Callable[[], FloatArray]], ...] = ()
 
-    @property
-    def irreducible(self) -> bool:
-        """Whether the shape is no orthogonal sum of smaller ones."""
-        return not self.factors
-
     def vertices(self) -> FloatArray:
         """Compute the vertices, ndarray of shape (n_vertices, dim)."""
         if self.coordinates is not None:
