@@ -87,7 +87,7 @@ class TrainingState:
         self.records.append((self.completed, self.model.theta.cpu().clone()))
 
     def is_finite(self) -> NDArray[np.bool_]:
-        """Whether each instance is; and if all are, note that these weights are good ones."""
+        """Whether the parameters and the moments of each instance are, shape (n_instances,)."""
         finite: NDArray[np.bool_] = self.optimiser.is_finite().cpu().numpy()
         return finite
 
