@@ -2,9 +2,11 @@
 
 >>> import numpy as np
 >>> from geomsup.dynamics import geometry_timeline
->>> weights = [np.diag([1.0, 1.0])] * 10 + [np.array([[1.0, -1.0], [0.0, 0.0]])] * 10
->>> geometry_timeline(range(20), weights).spans()
-(('2 × monosemantic', 0, 9), ('1 × digon', 10, 19))
+>>> weights = np.zeros((40, 1, 2))                  # (n_records, n_hidden, n_features)
+>>> weights[:, 0, 0] = 1.0
+>>> weights[20:, 0, 1] = -1.0                       # the second feature is learned half-way
+>>> geometry_timeline(np.arange(40), weights).spans()
+(('1 × monosemantic, 1 dropped', 0, 19), ('1 × digon', 20, 39))
 """
 
 from __future__ import annotations
