@@ -75,9 +75,10 @@ _TRAINING = [
     "records",
     "storage",
     "checkpoints",
+    "fit",
     "run",
     "diverged",
-    "state",
+    "learner",
     "exact",
     "loop",
 ]

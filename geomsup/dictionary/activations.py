@@ -18,8 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, GeomsupWarning, WeightsError
-from geomsup.training.data import RawUniforms, Sampler
-from geomsup.training.distributions import make_distribution
+from geomsup.training.data import Random, Sampler, make_sampler
 from geomsup.training.streams import Stream, stream_seed
 from geomsup.weights import as_numbers, as_weights
 
@@ -36,17 +35,11 @@ FloatArray: TypeAlias = NDArray[np.float64]
 Batch: TypeAlias = NDArray[np.float32]
 
 
-class Batches(Protocol):
+class Batches(Random, Protocol):
     """Batches of shape (n_hidden, size) without end, which can be put back to an earlier state."""
 
     def __next__(self) -> Batch:
         """The next batch."""
-
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs to go on from here, ready for JSON."""
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state; raises KeyError, or Type-, Value- or RuntimeError, if it is none."""
 
 
 class Activations(Protocol):
@@ -113,9 +106,7 @@ class ToyActivations:
 
     def sampler(self, size: int, seed: np.random.SeedSequence) -> Sampler:
         """Inputs x, of shape (1, n_features, size)."""
-        p = np.asarray(self.feature_probability)[None]
-        distribution = make_distribution(p, upper=RawUniforms.upper)
-        return Sampler(RawUniforms([seed], distribution.n_rows, size), distribution)
+        return make_sampler(np.asarray(self.feature_probability)[None], [seed], size)
 
     def features(self, size: int, seed: np.random.SeedSequence) -> Iterator[Batch]:
         """Yield batches of inputs x, of shape (n_features, size), into the same memory."""

@@ -16,8 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from geomsup.training.config import ToyModelConfig
-from geomsup.training.data import RawUniforms, Sampler
-from geomsup.training.distributions import make_distribution
+from geomsup.training.data import make_sampler
 from geomsup.training.functions import ACTIVATIONS, TARGETS
 from geomsup.training.model import ToyModel
 from geomsup.training.streams import Stream, stream_seed
@@ -158,10 +157,7 @@ class _NonEmptySampler:
         self._size, self._signed = size, config.signed
         self._units = np.arange(len(probability))[:, None] // size
         seeds = [stream_seed(seed, Stream.EVALUATION, 0)]
-        distribution = make_distribution(
-            probability[None], **config.data_options(), upper=RawUniforms.upper
-        )
-        self._sampler = Sampler(RawUniforms(seeds, distribution.n_rows, _CHUNK), distribution)
+        self._sampler = make_sampler(probability[None], seeds, _CHUNK, **config.data_options())
         self._generator = np.random.default_rng(stream_seed(seed, Stream.EVALUATION, 1))
 
     def draw(self, out: torch.Tensor) -> None:

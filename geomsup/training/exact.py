@@ -15,9 +15,9 @@ from geomsup.theory.loss import Problem, expected_loss
 from geomsup.theory.models import descend_models
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.environment import versions
+from geomsup.training.learner import initial_parameters
 from geomsup.training.records import History, Trajectory
 from geomsup.training.run import TrainingRun
-from geomsup.training.state import initial_parameters
 
 __all__ = ["minimise"]
 

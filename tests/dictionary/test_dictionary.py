@@ -25,11 +25,11 @@ from geomsup.dictionary import (
     save_autoencoders,
     train_autoencoders,
 )
-from geomsup.dictionary import train as dictionary_train
 from geomsup.dictionary.model import AutoencoderBatch, keep_largest
-from geomsup.dictionary.state import SizeState
 from geomsup.errors import GeomsupError
 from geomsup.training import ToyModelConfig, train
+from geomsup.training import fit as training_fit
+from geomsup.training.fit import Fit
 from geomsup.training.storage import read_tensors, write_tensors
 from geomsup.weights import as_weights
 
@@ -377,9 +377,9 @@ def test_what_goes_on_from_a_checkpoint_is_the_same(
     config = _short(n_latents=(4, 7), activation=activation, k=(1, 2), n_restarts=2)
     whole = train_autoencoders(source, config, seed=5, progress=False)
     path = tmp_path / "checkpoint.safetensors"
-    take, n_steps = SizeState.step, 0
+    take, n_steps = Fit.step, 0
 
-    def dies(self: SizeState) -> None:
+    def dies(self: Fit) -> None:
         nonlocal n_steps
         if n_steps == at:
             raise _Killed
@@ -391,7 +391,7 @@ def test_what_goes_on_from_a_checkpoint_is_the_same(
             source, config, seed=5, progress=False, checkpoint=path, checkpoint_seconds=1e-9
         )
 
-    monkeypatch.setattr(SizeState, "step", dies)
+    monkeypatch.setattr(Fit, "step", dies)
     with pytest.raises(_Killed):
         again()
     # As many steps as are left, and not one more.
@@ -405,16 +405,16 @@ def test_what_goes_on_from_a_checkpoint_is_the_same(
 
 def test_ctrl_c_writes_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "checkpoint.safetensors"
-    take, n_steps = SizeState.step, 0
+    take, n_steps = Fit.step, 0
 
-    def interrupted(self: SizeState) -> None:
+    def interrupted(self: Fit) -> None:
         nonlocal n_steps
         n_steps += 1
         if n_steps == 30:
             signal.raise_signal(signal.SIGINT)
         take(self)
 
-    monkeypatch.setattr(SizeState, "step", interrupted)
+    monkeypatch.setattr(Fit, "step", interrupted)
     words = r"after 30 of 60 steps; the same call goes on from .*checkpoint\.safetensors"
     with pytest.raises(KeyboardInterrupt, match=words):
         train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
@@ -446,7 +446,7 @@ def test_checkpoints_of_other_autoencoders_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("completed", 61), ("completed", True), ("random_state", {"words": [[1, 2]]}),
+    [("completed_steps", 61), ("completed_steps", True), ("random_state", {"words": [[1, 2]]}),
      ("random_state", {}), ("random_state", None)],
 )  # fmt: skip
 def test_what_no_training_of_autoencoders_writes_is_damage(
@@ -456,7 +456,7 @@ def test_what_no_training_of_autoencoders_writes_is_damage(
     kind = "AutoencoderCheckpoint"
     with pytest.MonkeyPatch.context() as patch:
         # Asked to stop before the first step.
-        patch.setattr(dictionary_train, "stop_requests", lambda: nullcontext(lambda: True))
+        patch.setattr(training_fit, "stop_requests", lambda: nullcontext(lambda: True))
         with pytest.raises(KeyboardInterrupt):
             train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
     _, tensors, said = read_tensors(path, None, kind=kind)

@@ -17,7 +17,6 @@ from torch import Tensor
 
 import geomsup.training.evaluation as evaluation
 import geomsup.training.loop as loop
-import geomsup.training.state as state
 from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.training import ToyModelConfig, TrainingDivergedError, TrainingRun, train
 from geomsup.training.data import (
@@ -27,10 +26,10 @@ from geomsup.training.data import (
     UniformSource,
 )
 from geomsup.training.distributions import make_distribution
-from geomsup.training.environment import is_interactive, one_thread
+from geomsup.training.environment import is_interactive, plain_arithmetic
+from geomsup.training.learner import initial_parameters
 from geomsup.training.model import ToyModel, aligned_empty
 from geomsup.training.optim import Adam
-from geomsup.training.state import initial_parameters
 from geomsup.training.streams import Stream, stream_seed
 from geomsup.validation import seed_number
 
@@ -322,7 +321,7 @@ def test_an_instance_does_not_depend_on_its_neighbours(
     config = ToyModelConfig(**{"n_steps": 150, "n_instances": 16, **settings})
 
     def trained(numbers: Sequence[int]) -> TrainingRun:
-        with one_thread(), torch.no_grad():
+        with plain_arithmetic():
             return loop._train(config, 5, CPU, instances=numbers)
 
     everything = trained(range(16))
@@ -459,24 +458,19 @@ def test_divergence_in_the_last_steps_is_noticed() -> None:
         train(config)
 
 
-class _Interrupted:
-    """A sampler that presses Ctrl-C at one of its draws."""
-
-    def __init__(self, sampler: Sampler, at: int) -> None:
-        self.sampler, self.left = sampler, at
-
-    def draw(self, out: Tensor) -> None:
-        if self.left == 0:
-            raise KeyboardInterrupt
-        self.left -= 1
-        self.sampler.draw(out)
-
-
 def test_interruption_leaves_a_usable_run(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ToyModelConfig(n_instances=2, n_steps=1000, batch_size=32)
-    make = state._make_sampler
+    draw, left = Sampler.draw, 130
+
+    def interrupted(self: Sampler, out: Tensor) -> None:
+        nonlocal left
+        if left == 0:
+            raise KeyboardInterrupt
+        left -= 1
+        draw(self, out)
+
     with monkeypatch.context() as patch:
-        patch.setattr(state, "_make_sampler", lambda *given: _Interrupted(make(*given), 130))
+        patch.setattr(Sampler, "draw", interrupted)
         with pytest.warns(GeomsupWarning, match="after 130 of 1000 steps"):
             run = train(whole)
     assert run.completed_steps == 130
