@@ -52,10 +52,10 @@ def train_autoencoders(
 
     Parameters
     ----------
-    activations : ToyActivations; or array_like, torch.Tensor, str or path
-        Hidden activations of a toy model, drawn afresh for each batch; or given ones of shape
-        (n_samples, n_hidden), one in each row, drawn with replacement: whatever
-        `geomsup.weights.as_weights` reads.
+    activations : ToyActivations, StreamedActivations; or array_like, torch.Tensor, str or path
+        Hidden activations of a toy model, drawn afresh for each batch; parts that come one after
+        the other; or given ones of shape (n_samples, n_hidden), one in each row, drawn with
+        replacement, as `GivenActivations` takes them.
     config : AutoencoderConfig, optional
         Which autoencoders; the defaults if left out.
     seed : int, numpy.random.Generator or None, default 0
