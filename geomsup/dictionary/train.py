@@ -237,7 +237,8 @@ def _measured(
             gain=float((rebuilt**2).sum()) / overlap if overlap > 0.0 else 0.0,
             l0=float(firing.sum()),
             firing=firing,
-            power=(codes**2).mean(axis=0),
+            # Latent by latent: of all squares together there may be gigabytes.
+            power=np.array([np.square(latent).mean() for latent in codes.T]),
             provenance=provenance,
         )
 

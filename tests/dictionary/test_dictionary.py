@@ -466,6 +466,21 @@ def test_what_no_training_of_autoencoders_writes_is_damage(
         train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
 
 
+def test_checkpoints_of_earlier_days_are_read(tmp_path: Path) -> None:
+    path, kind = tmp_path / "checkpoint.safetensors", "AutoencoderCheckpoint"
+    with pytest.MonkeyPatch.context() as patch:
+        asked = iter([False] * 25 + [True])
+        patch.setattr(training_fit, "stop_requests", lambda: nullcontext(lambda: next(asked)))
+        with pytest.raises(KeyboardInterrupt, match="after 25 of 60 steps"):
+            train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
+    _, tensors, said = read_tensors(path, None, kind=kind)
+    said["under_way"]["completed"] = said["under_way"].pop("completed_steps")
+    write_tensors(path, tensors, said, kind=kind)
+    (resumed,) = train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
+    (whole,) = train_autoencoders(_pentagon(), _short(), progress=False)
+    assert _same(resumed, whole)
+
+
 def test_other_arguments_are_checked() -> None:
     with pytest.raises(GeomsupError, match="config must be an AutoencoderConfig"):
         train_autoencoders(_pentagon(), {"n_latents": 3})  # type: ignore[arg-type]
