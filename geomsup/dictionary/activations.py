@@ -25,7 +25,7 @@ from geomsup.errors import GeomsupError, GeomsupWarning, WeightsError, shorten
 from geomsup.training.data import Random, Sampler, make_sampler
 from geomsup.training.storage import stated_integer
 from geomsup.training.streams import Stream, stream_seed
-from geomsup.weights import as_numbers, as_weights
+from geomsup.weights import as_numbers, as_weights, per_feature
 
 __all__ = [
     "Activations",
@@ -98,17 +98,12 @@ class ToyActivations:
 
     def __post_init__(self, feature_axis: int) -> None:
         W = as_weights(self.W, feature_axis=feature_axis)
-        try:
-            given = as_numbers(self.feature_probability, "feature_probability")
-            p = np.broadcast_to(given.astype(np.float64), W.shape[1:])
-        except ValueError:
-            raise GeomsupError(
-                f"feature_probability must be a number or one for each of the {W.shape[1]} features"
-            ) from None
-        if not ((p >= 0.0) & (p <= 1.0)).all() or not p.any():
-            raise GeomsupError("feature_probability must lie in [0, 1], and not all of it at 0")
+        name = "feature_probability"
+        p = per_feature(self.feature_probability, name, W.shape[1], low=0, high=1)
+        if not p.any():
+            raise GeomsupError(f"{name} must not be zero for all features")
         object.__setattr__(self, "W", W)
-        object.__setattr__(self, "feature_probability", p.copy())
+        object.__setattr__(self, name, p)
 
     @property
     def n_hidden(self) -> int:

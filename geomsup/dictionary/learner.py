@@ -47,18 +47,17 @@ class AutoencoderLearner(Learner):
     ) -> None:
         self.schedule, self.size, self._config, self._seed = config, size, config, seed
         self._scale = np.float32(scale)
-        settings = [setting for setting in config.settings if setting[0] == size]
-        self._restarts = [restart for _, _, restart in settings]
-        sparsities = np.array([sparsity for _, sparsity, _ in settings])
+        self.settings = [setting for setting in config.settings if setting[0] == size]
+        sparsities = np.array([sparsity for _, sparsity, _ in self.settings])
         topk = config.activation == "topk"
         self.batch = batch = AutoencoderBatch(
             source.n_hidden,
             size,
             config.batch_size,
-            np.zeros(len(settings)) if topk else sparsities,
+            np.zeros(len(sparsities)) if topk else sparsities,
             tuple(int(k) for k in sparsities) if topk else None,
         )
-        for k, restart in enumerate(self._restarts):
+        for k, (_, _, restart) in enumerate(self.settings):
             stream = stream_seed(seed, Stream.DICTIONARY_INITIAL_VALUES, size, restart)
             directions = torch.from_numpy(_directions(stream, source.n_hidden, size))
             batch.decoder[k] = directions
@@ -77,7 +76,7 @@ class AutoencoderLearner(Learner):
         self._h = torch.from_numpy(next(self._samples) / self._scale)
         if self._config.resamples_at(step):
             errors = batch.squared_errors(self._h).double().numpy()
-            for k, restart in enumerate(self._restarts):
+            for k, (_, _, restart) in enumerate(self.settings):
                 key = (self.size, restart, step)
                 stream = stream_seed(self._seed, Stream.DICTIONARY_RESAMPLING, *key)
                 _resample(batch, k, ~batch.fired[k].numpy(), self._h.numpy(), errors[k], stream)

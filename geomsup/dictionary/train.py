@@ -25,13 +25,14 @@ from geomsup.errors import GeomsupError
 from geomsup.training.checkpoints import Checkpoint
 from geomsup.training.environment import plain_arithmetic, versions
 from geomsup.training.fit import Fit, Session, session
+from geomsup.training.storage import with_prefix, without_prefix
 from geomsup.training.streams import Stream, stream_seed
 from geomsup.validation import positive_number, seed_number
 
 __all__ = ["train_autoencoders"]
 
 FloatArray = NDArray[np.float64]
-_KIND = "AutoencoderCheckpoint"
+_KIND, _UNDER_WAY = "AutoencoderCheckpoint", "under_way."
 # Samples by which scale, centre, firing and errors are measured.
 _MEASURED = 1 << 15
 # Steps of Weiszfeld's iteration for the geometric median; it converges linearly.
@@ -177,7 +178,7 @@ class _Training:
         said: dict[str, Any] = {"found": notes, "under_way": None}
         if self._under_way is not None:
             parts, said["under_way"] = self._under_way[1].parts()
-            arrays |= {f"under_way.{name}": array for name, array in parts.items()}
+            arrays |= with_prefix(_UNDER_WAY, parts)
         return arrays, said
 
     def take(self, arrays: Mapping[str, NDArray[Any]], said: Mapping[str, Any]) -> None:
@@ -188,14 +189,9 @@ class _Training:
             raise ValueError("its autoencoders are not those of its configuration")
         under_way, notes = self._next_size(), said["under_way"]
         if under_way is not None and notes is not None:
-            start = "under_way."
-            parts = {
-                name.removeprefix(start): array
-                for name, array in arrays.items()
-                if name.startswith(start)
-            }
             # Files of earlier days have another name for it.
-            under_way[1].take(parts, {"completed_steps": notes.get("completed"), **notes})
+            notes = {"completed_steps": notes.get("completed"), **notes}
+            under_way[1].take(without_prefix(_UNDER_WAY, arrays), notes)
 
 
 def _measured(
@@ -210,8 +206,7 @@ def _measured(
     variance = float(h.var(axis=0).sum())
     topk = config.activation == "topk"
     batch = learner.batch
-    settings = [setting for setting in config.settings if setting[0] == learner.size]
-    for k, (_, sparsity, restart) in enumerate(settings):
+    for k, (_, sparsity, restart) in enumerate(learner.settings):
         decoder = batch.decoder[k].double().numpy()
         decoder /= np.linalg.norm(decoder, axis=0)
         encoder = batch.encoder[k].double().numpy()

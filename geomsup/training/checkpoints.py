@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError, GeomsupWarning, first_line
+from geomsup.errors import GeomsupError, GeomsupWarning, first_line, shorten
 from geomsup.training.storage import checked_target, read_tensors, write_tensors
 
 __all__ = ["Checkpoint", "Held"]
@@ -115,10 +115,7 @@ def _difference(name: str, theirs: object, mine: object) -> str:
     if isinstance(theirs, dict) and isinstance(mine, dict):
         for setting, value in mine.items():
             if theirs.get(setting) != value:
-                return f"its {setting} is {_short(theirs.get(setting))}, not {_short(value)}"
-    return f"its {name} is {_short(theirs)}, not {_short(mine)}"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
+                return (
+                    f"its {setting} is {shorten(theirs.get(setting), 40)}, not {shorten(value, 40)}"
+                )
+    return f"its {name} is {shorten(theirs, 40)}, not {shorten(mine, 40)}"

@@ -21,7 +21,7 @@ from geomsup.training.settings import FloatArray, PerFeature, refuse, table_of, 
 from geomsup.validation import (
     LARGEST,
     brief,
-    numbers,
+    number_from_zero,
     one_of,
     positive_integer,
     positive_number,
@@ -246,13 +246,8 @@ probability, 1 minus the sparsity
             )
 
     def _check_weight_decay(self) -> None:
-        decay = numbers("weight_decay", self.weight_decay)
-        if decay.ndim or not 0 <= decay <= LARGEST:
-            raise GeomsupError(
-                f"weight_decay must be a number from 0 to {LARGEST:g}, got "
-                f"{brief(self.weight_decay)}"
-            )
-        self._normalise("weight_decay", float(decay))
+        decay = number_from_zero("weight_decay", self.weight_decay)
+        self._normalise("weight_decay", decay)
         if decay and self.optimizer != "adamw":
             raise GeomsupError(
                 f"weight_decay is a setting of optimizer='adamw', got {decay:g} with "
@@ -335,7 +330,7 @@ probability, 1 minus the sparsity
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as numbers, strings and nested lists, ready for JSON."""
-        return {f.name: to_lists(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        return {name: to_lists(value) for name, value in vars(self).items()}
 
     def model_options(self) -> dict[str, Any]:
         """What kind of model it is, for `geomsup.training.model.ToyModel`."""

@@ -225,11 +225,7 @@ class Fit:
 
     def parts(self) -> tuple[Arrays, dict[str, Any]]:
         """Arrays and notes that `take` needs to go on from here; between two steps only."""
-        tensors = {name: theta for name, (theta, _) in self.learner.blocks.items()}
-        for end, optimiser in zip(self._moments(), self._optimisers, strict=True):
-            _, tensors[f"mean{end}"], tensors[f"square{end}"] = optimiser.state()
-        tensors |= self.learner.extras()
-        arrays = {name: tensor.cpu().contiguous().numpy() for name, tensor in tensors.items()}
+        arrays = {name: part.cpu().contiguous().numpy() for name, part in self._changing().items()}
         said = {"completed_steps": self.completed, "random_state": self.learner.random.state()}
         if not self.learner.note_every:
             return arrays, said
@@ -256,12 +252,10 @@ class Fit:
             raise ValueError(f"it claims {completed} of {learner.schedule.n_steps} steps")
         self._check_parts(arrays, completed)
         learner.random.restore(said["random_state"])
-        states = {name: theta for name, (theta, _) in learner.blocks.items()} | learner.extras()
-        for name, tensor in states.items():
-            tensor.copy_(torch.from_numpy(arrays[name]))
-        for end, optimiser in zip(self._moments(), self._optimisers, strict=True):
-            mean, square = (torch.from_numpy(arrays[f"{name}{end}"]) for name in ("mean", "square"))
-            optimiser.restore(completed, mean, square)
+        for name, part in self._changing().items():
+            part.copy_(torch.from_numpy(arrays[name]))
+        for optimiser in self._optimisers:
+            optimiser.count = completed
         self.completed = completed
         learner.remember(completed)
         if learner.note_every:
@@ -296,10 +290,14 @@ class Fit:
         self.check()
         checkpoint.write()
 
-    def _moments(self) -> list[str]:
-        """What is added to the names of the moments of each block."""
-        n_blocks = len(self._optimisers)
-        return [""] if n_blocks == 1 else [f"_{number}" for number in range(n_blocks)]
+    def _changing(self) -> dict[str, Tensor]:
+        """All that a step changes, by the names that it has in files."""
+        blocks = {name: theta for name, (theta, _) in self.learner.blocks.items()}
+        moments: dict[str, Tensor] = {}
+        for number, optimiser in enumerate(self._optimisers):
+            end = f"_{number}" if len(blocks) > 1 else ""
+            moments |= {f"mean{end}": optimiser.mean, f"square{end}": optimiser.square}
+        return {**blocks, **moments, **self.learner.extras()}
 
     def _check_parts(self, arrays: Mapping[str, NDArray[Any]], completed: int) -> None:
         """Refuse what this training cannot have held after so many steps."""
