@@ -176,6 +176,7 @@ class Fit:
             for theta, gradient in learner.blocks.values()
         ]
         self._theta = next(iter(learner.blocks.values()))[0]
+        self._record_at = frozenset(learner.record_at)
         self.notes: list[tuple[int, NDArray[np.float64]]] = []
         self.records: list[tuple[int, Tensor]] = []
 
@@ -201,8 +202,9 @@ class Fit:
     def complete(self, call: Session, checkpoint: Checkpoint | None = None) -> None:
         """Run, for whom half a training is no use: raises KeyboardInterrupt after Ctrl-C."""
         if not self.run(call, checkpoint):
-            follows = "" if checkpoint is None else f"; {checkpoint.follows}"
-            raise KeyboardInterrupt(f"after {call.done} of {call.total} steps{follows}")
+            follows = None if checkpoint is None else checkpoint.follows
+            far = f"after {call.done} of {call.total} steps"
+            raise KeyboardInterrupt(f"{far}; {follows}" if follows else far)
         self.check()
 
     def step(self) -> None:
@@ -282,7 +284,7 @@ class Fit:
 
     def _record(self) -> None:
         """Keep the present parameters where that is due, and once only."""
-        due = self.completed in self.learner.record_at
+        due = self.completed in self._record_at
         if due and (not self.records or self.records[-1][0] < self.completed):
             self.records.append((self.completed, self._theta.cpu().clone()))
 

@@ -51,9 +51,7 @@ def sample_inputs(
     if not isinstance(config, ToyModelConfig):
         raise GeomsupError(f"config must be a ToyModelConfig, got {shorten(config)}")
     count = positive_integer("n_samples", n_samples)
-    chosen = whole_number("instance", instance, 0)
-    if chosen >= config.n_instances:
-        raise GeomsupError(f"instance must lie in 0 … {config.n_instances - 1}, got {chosen}")
+    chosen = whole_number("instance", instance, 0, config.n_instances - 1)
     sampler = make_sampler(
         config.probabilities[[chosen]],
         [np.random.SeedSequence(whole_number("seed", seed, 0))],

@@ -344,7 +344,7 @@ def test_trees_refuse_what_does_not_grow() -> None:
     with pytest.raises(GeomsupError, match="no living latent"):
         splitting_tree([_dictionary(np.eye(3)[:, :1], firing=np.zeros(1)), large])
     tree = splitting_tree([small, large])
-    with pytest.raises(GeomsupError, match="level must lie in 0 … 0"):
+    with pytest.raises(GeomsupError, match="level must be an integer in 0 … 0"):
         tree.split(1)
     with pytest.raises(GeomsupError, match="levels must satisfy"):
         tree.ancestors(0, 1)

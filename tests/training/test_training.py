@@ -464,9 +464,9 @@ def test_interruption_leaves_a_usable_run(monkeypatch: pytest.MonkeyPatch) -> No
 
     def interrupted(self: Sampler, out: Tensor) -> None:
         nonlocal left
-        if left == 0:
-            raise KeyboardInterrupt
         left -= 1
+        if left == -1:
+            raise KeyboardInterrupt
         draw(self, out)
 
     with monkeypatch.context() as patch:
