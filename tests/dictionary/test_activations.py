@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tracemalloc
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from geomsup.dictionary import (
     train_autoencoders,
 )
 from geomsup.errors import GeomsupError
+from geomsup.training import fit
 from geomsup.training.fit import Fit
 from geomsup.training.streams import Stream, stream_seed
 
@@ -90,7 +92,7 @@ def test_a_large_table_takes_no_memory_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39])
 def test_what_float32_cannot_hold_is_refused_wherever_it_stands(value: float) -> None:
-    h = np.zeros((300_000, 3))
+    h = np.zeros((600_000, 3))
     h[:, 0] = 1.0
     h[270_000, 1] = value
     with pytest.raises(GeomsupError, match=r"finite numbers .* got others in row 270000"):
@@ -171,6 +173,10 @@ def test_a_stream_goes_on_from_a_checkpoint(
         patch.setattr(Fit, "step", dies)
         with pytest.raises(ZeroDivisionError):
             _trained(source, checkpoint=path, checkpoint_seconds=1e-9)
+    with monkeypatch.context() as patch:
+        patch.setattr(fit, "stop_requests", lambda: nullcontext(lambda: True))
+        with pytest.raises(KeyboardInterrupt, match="after 77 of 120 steps; the same call goes"):
+            _trained(source, checkpoint=path)
     assert _same(_trained(source, checkpoint=path), whole)
     other = StreamedActivations(_parts(_pentagon(130), 49))
     with pytest.raises(GeomsupError, match="belongs to another training: its activations is"):

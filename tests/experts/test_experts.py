@@ -255,7 +255,7 @@ def test_what_cannot_be_used_is_refused() -> None:
             load=np.ones(1),
         )
     wild = ToyModelConfig(**{**_TOY.to_dict(), "learning_rate": 1e20})
-    with pytest.raises(GeomsupError, match="mixture 0 is no longer finite"):
+    with pytest.raises(GeomsupError, match="mixture 0 is no longer finite after 100 steps"):
         train_mixtures(MixtureConfig(toy=wild, n_experts=2), progress=False)
 
 
