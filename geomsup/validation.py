@@ -18,6 +18,7 @@ __all__ = [
     "LARGEST",
     "brief",
     "is_auto",
+    "number_from_zero",
     "number_within",
     "numbers",
     "one_of",
@@ -100,6 +101,14 @@ def positive_number(name: str, value: object) -> float:
         raise GeomsupError(
             f"{name} must be a number above 0 and at most {LARGEST:g}, got {brief(value)}"
         )
+    return float(number)
+
+
+def number_from_zero(name: str, value: object) -> float:
+    """A number from 0 that float32 can hold."""
+    number = numbers(name, value)
+    if number.ndim or not 0 <= number <= LARGEST:
+        raise GeomsupError(f"{name} must be a number from 0 to {LARGEST:g}, got {brief(value)}")
     return float(number)
 
 

@@ -61,6 +61,8 @@ _SPHERE = [
     "rebuild",
 ]
 _TRAINING = [
+    "functions",
+    "streams",
     "settings",
     "config",
     "distributions",
@@ -73,9 +75,10 @@ _TRAINING = [
     "records",
     "storage",
     "checkpoints",
+    "fit",
     "run",
     "diverged",
-    "state",
+    "learner",
     "exact",
     "loop",
 ]
@@ -231,6 +234,7 @@ _COMPARED = {
     "sphere",
     "training",
     "training.settings",
+    "training.streams",
     "training.environment",
     "dictionary",
     "attacks",

@@ -15,7 +15,11 @@ truth in which there is something to split.
 
 from __future__ import annotations
 
-from geomsup.dictionary.activations import GivenActivations, ToyActivations
+from geomsup.dictionary.activations import (
+    GivenActivations,
+    StreamedActivations,
+    ToyActivations,
+)
 from geomsup.dictionary.autoencoder import Autoencoder, best_of_each
 from geomsup.dictionary.clusters import PlantedClusters, planted_clusters
 from geomsup.dictionary.config import AutoencoderConfig
@@ -31,6 +35,7 @@ __all__ = [
     "PlantedClusters",
     "Recovery",
     "SplittingTree",
+    "StreamedActivations",
     "ToyActivations",
     "agreement",
     "best_of_each",

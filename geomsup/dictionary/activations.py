@@ -1,6 +1,6 @@
-"""Where activations come from: a toy model's, drawn afresh for each batch, or given ones.
+"""Where activations come from: a toy model's, drawn afresh for each batch; given ones; a stream.
 
-Both kinds answer the same two questions: a batch, please; and a sample to measure on.  All
+All answer the same two questions: a batch, please; and a sample to measure on.  All
 autoencoders of a training read one stream of batches, keyed by the seed alone, so what differs
 between two of them is their settings and not the luck of their samples.
 """
@@ -8,25 +8,29 @@ between two of them is their settings and not the luck of their samples.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import InitVar, dataclass
-from enum import IntEnum
-from typing import Any, Protocol, TypeAlias
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError, WeightsError
-from geomsup.training.data import RawUniforms, Sampler
-from geomsup.training.distributions import make_distribution
-from geomsup.weights import as_numbers, as_weights, matrix_of
+from geomsup.errors import GeomsupError, WeightsError, shorten
+from geomsup.training.data import Random, Sampler, make_sampler
+from geomsup.training.storage import stated_integer
+from geomsup.training.streams import Stream, stream_seed
+from geomsup.weights import as_numbers, as_weights, matrix_of, per_feature
 
 __all__ = [
     "Activations",
     "Batches",
     "GivenActivations",
-    "Purpose",
+    "StreamedActivations",
     "ToyActivations",
     "as_activations",
     "as_rows",
@@ -35,33 +39,19 @@ __all__ = [
 FloatArray: TypeAlias = NDArray[np.float64]
 Batch: TypeAlias = NDArray[np.float32]
 
-
-class Purpose(IntEnum):
-    """Purpose of a random stream; the trainer of toy models has the small numbers."""
-
-    INITIAL_VALUES = 16
-    BATCHES = 17
-    EVALUATION = 18
-    RESAMPLING = 19
-
-    def stream(self, seed: int, *key: int) -> np.random.SeedSequence:
-        """Seed of an independent stream."""
-        return np.random.SeedSequence(seed, spawn_key=(int(self), *key))
+# Numbers that are looked at together: some megabytes.
+_BLOCK = 1 << 19
+_LARGEST = float(np.finfo(np.float32).max)
 
 
-class Batches(Protocol):
+class Batches(Random, Protocol):
     """Batches of shape (n_hidden, size) without end, which can be put back to an earlier state."""
 
     def __next__(self) -> Batch:
         """The next batch."""
 
-    def state(self) -> dict[str, Any]:
-        """What `restore` needs to go on from here, ready for JSON."""
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state; raises KeyError, or Type-, Value- or RuntimeError, if it is none."""
-
-
+@runtime_checkable
 class Activations(Protocol):
     """Anything to train a dictionary on."""
 
@@ -107,17 +97,12 @@ class ToyActivations:
 
     def __post_init__(self, feature_axis: int) -> None:
         W = as_weights(self.W, feature_axis=feature_axis)
-        try:
-            given = as_numbers(self.feature_probability, "feature_probability")
-            p = np.broadcast_to(given.astype(np.float64), W.shape[1:])
-        except ValueError:
-            raise GeomsupError(
-                f"feature_probability must be a number or one for each of the {W.shape[1]} features"
-            ) from None
-        if not ((p >= 0.0) & (p <= 1.0)).all() or not p.any():
-            raise GeomsupError("feature_probability must lie in [0, 1], and not all of it at 0")
+        name = "feature_probability"
+        p = per_feature(self.feature_probability, name, W.shape[1], low=0, high=1)
+        if not p.any():
+            raise GeomsupError(f"{name} must not be zero for all features")
         object.__setattr__(self, "W", W)
-        object.__setattr__(self, "feature_probability", p.copy())
+        object.__setattr__(self, name, p)
 
     @property
     def n_hidden(self) -> int:
@@ -126,9 +111,7 @@ class ToyActivations:
 
     def sampler(self, size: int, seed: np.random.SeedSequence) -> Sampler:
         """Inputs x, of shape (1, n_features, size)."""
-        p = np.asarray(self.feature_probability)[None]
-        distribution = make_distribution(p, upper=RawUniforms.upper)
-        return Sampler(RawUniforms([seed], distribution.n_rows, size), distribution)
+        return make_sampler(np.asarray(self.feature_probability)[None], [seed], size)
 
     def features(self, size: int, seed: np.random.SeedSequence) -> Iterator[Batch]:
         """Yield batches of inputs x, of shape (n_features, size), into the same memory."""
@@ -147,7 +130,7 @@ class ToyActivations:
 
     def sample(self, n_samples: int, seed: int = 0) -> FloatArray:
         """Activations of shape (n_samples, n_hidden), as `GivenActivations` takes them."""
-        batch = next(self.batches(n_samples, Purpose.EVALUATION.stream(seed)))
+        batch = next(self.batches(n_samples, stream_seed(seed, Stream.DICTIONARY_EVALUATION)))
         return batch.T.astype(np.float64)
 
 
@@ -155,17 +138,22 @@ class ToyActivations:
 class GivenActivations:
     """Activations of any network, in an array; batches are drawn with replacement.
 
+    Floats stay where they are, in memory or in a mapped file, whatever their number: no copy is
+    made of them, so they must not change while they are learned from.
+
     Parameters
     ----------
     values : array_like, torch.Tensor, str or path, of shape (n_samples, n_hidden)
-        One activation in each *row*; whatever `geomsup.weights.as_weights` reads.
+        One activation in each *row*: an array of floats, be it ``np.load(path, mmap_mode="r")``;
+        the path of a ``.npy`` file, which is mapped; or whatever `geomsup.weights.as_weights`
+        reads.
     feature_axis : int, default -1
         Axis of the dimensions: 0 if ``values`` has one activation in each column instead.
 
     Raises
     ------
     GeomsupError
-        If this is no finite table of numbers.
+        If this is no table of finite numbers that float32 holds.
 
     Examples
     --------
@@ -174,12 +162,11 @@ class GivenActivations:
     3
     """
 
-    values: FloatArray
+    values: NDArray[np.floating]
     feature_axis: InitVar[int] = -1
 
     def __post_init__(self, feature_axis: int) -> None:
-        values = as_rows(self.values, feature_axis)
-        object.__setattr__(self, "values", values.astype(np.float32))
+        object.__setattr__(self, "values", _table(self.values, feature_axis))
 
     @property
     def n_hidden(self) -> int:
@@ -192,7 +179,87 @@ class GivenActivations:
 
     def fingerprint(self) -> str:
         """A text that differs between activations that differ."""
-        return _digest(self.values)
+        return _digest(self.values, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedActivations:
+    """Activations that come in parts, as a network makes them on its way through a text.
+
+    Parameters
+    ----------
+    parts : iterable of array_like, or callable that returns one
+        Tables of shape (n_samples, n_hidden), any number of rows in each.  They are gone through
+        anew for each size of dictionary and for the sample to measure on, which is the first
+        32,768 rows, and again from the start where they end.  An iterator serves once only, so
+        give the function that makes it.
+
+    Raises
+    ------
+    GeomsupError
+        If there is no part, or one is no table of finite numbers, of as many columns as the first.
+
+    Notes
+    -----
+    Batches are consecutive rows: whoever makes the parts shuffles them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from geomsup.dictionary import AutoencoderConfig, StreamedActivations, train_autoencoders
+    >>> def activations_of_a_text():
+    ...     rng = np.random.default_rng(0)
+    ...     for _ in range(100):
+    ...         yield np.eye(3)[rng.integers(3, size=50)]
+    >>> config = AutoencoderConfig(n_latents=3, n_steps=500, batch_size=64, penalty=0.01)
+    >>> source = StreamedActivations(activations_of_a_text)
+    >>> (found,) = train_autoencoders(source, config, progress=False)
+    >>> bool(found.unexplained < 0.05)
+    True
+    """
+
+    parts: Iterable[object] | Callable[[], Iterable[object]]
+
+    def __post_init__(self) -> None:
+        many = callable(self.parts) or isinstance(self.parts, Iterable)
+        if not many or isinstance(self.parts, Iterator):
+            raise GeomsupError(
+                "parts must be a function that returns an iterator, or something to iterate over "
+                f"again and again, got {shorten(self.parts)}; an iterator serves once only"
+            )
+
+    @cached_property
+    def _first(self) -> NDArray[np.floating]:
+        return next(self.rows())
+
+    @property
+    def n_hidden(self) -> int:
+        """Dimensions of an activation."""
+        return int(self._first.shape[1])
+
+    def rows(self) -> Iterator[NDArray[np.floating]]:
+        """Yield all parts, without end."""
+        n_hidden: int | None = None
+        while True:
+            is_empty = True
+            for part in self.parts() if callable(self.parts) else self.parts:
+                rows, is_empty = _table(part), False
+                n_hidden = n_hidden or rows.shape[1]
+                if rows.shape[1] != n_hidden:
+                    raise GeomsupError(
+                        f"parts must have {n_hidden} columns like the first, got {rows.shape[1]}"
+                    )
+                yield rows
+            if is_empty:
+                raise GeomsupError("parts must hold activations, got none")
+
+    def batches(self, size: int, seed: np.random.SeedSequence) -> Batches:
+        """Batches of shape (n_hidden, size) without end; nothing about them is random."""
+        return _StreamedBatches(self, size)
+
+    def fingerprint(self) -> str:
+        """A text that differs between activations that begin differently."""
+        return _digest(self._first, dtype=np.float32)
 
 
 class _ToyBatches:
@@ -229,12 +296,69 @@ class _GivenBatches:
         self._generator.bit_generator.state = state
 
 
-def _digest(*arrays: FloatArray | NDArray[np.float32]) -> str:
+class _StreamedBatches:
+    def __init__(self, source: StreamedActivations, size: int) -> None:
+        self._rows, self._size, self._drawn = source.rows(), size, 0
+        self._left: NDArray[np.floating] = np.empty((0, source.n_hidden))
+
+    def __next__(self) -> Batch:
+        pieces, missing = [], self._size
+        while missing:
+            if not len(self._left):
+                self._left = next(self._rows)
+            piece, self._left = self._left[:missing], self._left[missing:]
+            pieces.append(piece)
+            missing -= len(piece)
+        self._drawn += 1
+        return np.ascontiguousarray(np.concatenate(pieces).T, dtype=np.float32)
+
+    def state(self) -> dict[str, Any]:
+        return {"drawn": self._drawn}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for _ in range(stated_integer(state, "drawn")):
+            next(self)
+
+
+def _blocks(array: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
+    """Rows of an array, so many at a time as fit into a cache."""
+    yield from np.array_split(array, max(1, array.size // _BLOCK))
+
+
+def _digest(*arrays: NDArray[np.floating], dtype: type[np.floating] = np.float64) -> str:
+    """Checksum of arrays as they are in this kind of number, whatever they are kept in."""
     total = hashlib.sha256()
     for array in arrays:
-        total.update(f"{array.shape} {array.dtype.str}".encode())
-        total.update(np.ascontiguousarray(array).tobytes())
+        total.update(f"{array.shape} {np.dtype(dtype).str}".encode())
+        for block in _blocks(array):
+            total.update(np.ascontiguousarray(block, dtype=dtype).data)
     return total.hexdigest()
+
+
+def _table(values: Any, feature_axis: int = -1) -> NDArray[np.floating]:
+    """A table of finite activations, one in each row; floats stay where they are."""
+    if isinstance(values, str | os.PathLike) and Path(values).suffix == ".npy":
+        # What cannot be mapped is read, or complained of, by `as_rows`.
+        with suppress(Exception):
+            values = np.load(values, mmap_mode="r")
+    array = np.empty(0)
+    if isinstance(values, np.ndarray | torch.Tensor):
+        array = as_numbers(values, "activations")
+    if array.dtype.kind != "f" or array.ndim != 2 or not array.size:
+        return as_rows(values, feature_axis)
+    if as_rows([[0.0, 1.0]], feature_axis).shape == (2, 1):
+        array = array.T
+    n_before = 0
+    for block in _blocks(array):
+        # A NaN is less than nothing and no more than anything.
+        if not (float(block.min()) >= -_LARGEST and float(block.max()) <= _LARGEST):
+            wrong = ~(np.abs(block.astype(np.float64)) <= _LARGEST).all(axis=1)
+            raise GeomsupError(
+                "activations must be finite numbers that float32 holds, got others in row "
+                f"{n_before + int(np.argmax(wrong))}"
+            )
+        n_before += len(block)
+    return array
 
 
 def as_rows(values: object, feature_axis: int = -1) -> FloatArray:
@@ -249,8 +373,8 @@ def as_rows(values: object, feature_axis: int = -1) -> FloatArray:
 
 
 def as_activations(activations: object, feature_axis: int = -1) -> Activations:
-    """Toy activations as they are, anything else as a table of shape (n_samples, n_hidden)."""
-    if not isinstance(activations, ToyActivations | GivenActivations):
+    """What gives batches as it is, anything else as a table of shape (n_samples, n_hidden)."""
+    if not isinstance(activations, Activations):
         return GivenActivations(activations, feature_axis)  # type: ignore[arg-type]  # checked there
     if feature_axis != -1:
         raise GeomsupError(

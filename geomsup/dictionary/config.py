@@ -6,7 +6,6 @@ the whole grid of sizes × sparsities × restarts, trained on the same samples.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -15,10 +14,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from geomsup.errors import GeomsupError
+from geomsup.training.settings import to_lists
 from geomsup.validation import (
-    LARGEST,
     brief,
-    numbers,
+    number_from_zero,
     one_of,
     positive_integer,
     positive_number,
@@ -106,7 +105,7 @@ class AutoencoderConfig:
     def __post_init__(self) -> None:
         self._set("activation", one_of("activation", self.activation, ACTIVATIONS))
         self._set("n_latents", _listed("n_latents", self.n_latents, positive_integer))
-        self._set("penalty", _listed("penalty", self.penalty, _penalty))
+        self._set("penalty", _listed("penalty", self.penalty, number_from_zero))
         self._set("k", _listed("k", self.k, positive_integer))
         for name in ("n_restarts", "n_steps", "batch_size"):
             self._set(name, positive_integer(name, getattr(self, name)))
@@ -145,8 +144,7 @@ class AutoencoderConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as numbers, strings and lists, ready for JSON."""
-        values = dataclasses.asdict(self)
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+        return {name: to_lists(value) for name, value in vars(self).items()}
 
     @property
     def _k(self) -> tuple[int, ...]:
@@ -170,10 +168,3 @@ def _listed(name: str, value: Any, checked: Callable[[str, object], float]) -> t
             f"{name} must not name a value twice, got {brief(value)}; use n_restarts to repeat"
         )
     return found
-
-
-def _penalty(name: str, value: object) -> float:
-    number = numbers(name, value)
-    if number.ndim or not 0 <= number <= LARGEST:
-        raise GeomsupError(f"{name} must be a number of at least 0, got {brief(value)}")
-    return float(number)

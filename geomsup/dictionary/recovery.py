@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import beta
 
-from geomsup.dictionary.activations import Purpose, ToyActivations
+from geomsup.dictionary.activations import ToyActivations
 from geomsup.dictionary.autoencoder import Autoencoder, check_autoencoders
 from geomsup.errors import GeomsupError
 from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.gram import unit_columns
 from geomsup.geometry.interference import represented_features
 from geomsup.geometry.report import GeometryReport
-from geomsup.validation import brief, number_within, numbers, positive_integer, seed_number
-from geomsup.weights import as_numbers, as_weights, matrix_of
+from geomsup.training.streams import Stream, stream_seed
+from geomsup.validation import LARGEST, brief, number_within, numbers, positive_integer, seed_number
+from geomsup.weights import as_numbers, as_weights, matrix_of, per_feature
 
 __all__ = [
     "Recovery",
@@ -40,6 +41,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _SAMPLES = 1 << 15
+# Numbers and arrays of a recovery, for JSON.
+_PLAIN = ("features", "latents", "cosines", "threshold", "share", "n_dead", "same_geometry")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,13 +109,7 @@ class Recovery:
     def to_dict(self) -> dict[str, Any]:
         """Plain Python values, ready for JSON."""
         return {
-            "features": self.features.tolist(),
-            "latents": self.latents.tolist(),
-            "cosines": self.cosines.tolist(),
-            "threshold": self.threshold,
-            "share": self.share,
-            "n_dead": self.n_dead,
-            "same_geometry": self.same_geometry,
+            **{name: np.asarray(getattr(self, name)).tolist() for name in _PLAIN},
             "truth": self.truth.to_dict(),
             "seen": self.seen.to_dict(),
         }
@@ -337,17 +334,10 @@ def loss_recovered(
     1.0
     """
     source = ToyActivations(W, feature_probability)  # type: ignore[arg-type]  # checked there
-    bias, weight = numbers("b", b), numbers("importance", importance)
-    if bias.shape != (source.W.shape[1],):
-        raise GeomsupError(f"b must have shape ({source.W.shape[1]},), got {bias.shape}")
-    if weight.shape not in ((), bias.shape) or (weight < 0.0).any():
-        raise GeomsupError(
-            f"importance must be a number from 0 or one for each feature, got {brief(importance)}"
-        )
-    if not np.isfinite(bias).all() or not np.isfinite(weight).all():
-        raise GeomsupError("b and importance must be finite")
-    weight = np.broadcast_to(weight, bias.shape)
-    stream = Purpose.EVALUATION.stream(seed_number(seed))
+    n_features = source.W.shape[1]
+    bias = per_feature(b, "b", n_features, low=-LARGEST, high=LARGEST, scalar=False)
+    weight = per_feature(importance, "importance", n_features, low=0, high=LARGEST)
+    stream = stream_seed(seed_number(seed), Stream.DICTIONARY_EVALUATION)
     x = next(source.features(_SAMPLES, stream)).astype(np.float64).T
     h = x @ source.W.T
 

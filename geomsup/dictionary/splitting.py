@@ -214,10 +214,10 @@ class SplittingTree:
             "sizes": list(self.sizes),
             "chance": self.chance,
             "split": [self.split(level).tolist() for level in levels],
-            "parents": [parents.tolist() for parents in self.parents],
-            "cosines": [cosines.tolist() for cosines in self.cosines],
-            "powers": [powers.tolist() for powers in self.powers],
-            "decoders": [decoder.tolist() for decoder in self.decoders],
+            **{
+                name: [array.tolist() for array in getattr(self, name)]
+                for name in ("parents", "cosines", "powers", "decoders")
+            },
         }
 
     def __str__(self) -> str:
@@ -229,16 +229,13 @@ class SplittingTree:
     __repr__ = __str__
 
     def _check_level(self, level: int) -> None:
-        if whole_number("level", level, 0) >= len(self.parents):
-            raise GeomsupError(f"level must lie in 0 … {len(self.parents) - 1}, got {level}")
+        whole_number("level", level, 0, len(self.parents) - 1)
 
     def _split(self, level: int, parents: IntArray, decoder: FloatArray) -> NDArray[np.bool_]:
         powers = self.powers[level + 1]
         units = decoder / np.linalg.norm(decoder, axis=0)
         found = np.zeros(self.sizes[level], dtype=bool)
         for parent, children in _by_parent(parents):
-            if len(children) < 2:
-                continue
             strong = children[powers[children] >= _LEAST_POWER * powers[children].max()]
             if len(strong) < 2:
                 continue

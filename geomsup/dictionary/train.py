@@ -10,32 +10,29 @@ toy models are too small to gain from more.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
 
-from geomsup.dictionary.activations import Activations, Purpose, as_activations
+from geomsup.dictionary.activations import Activations, as_activations
 from geomsup.dictionary.autoencoder import Autoencoder, codes_of
 from geomsup.dictionary.config import AutoencoderConfig
 from geomsup.dictionary.files import autoencoders_of, parts_of
-from geomsup.dictionary.model import AutoencoderBatch
-from geomsup.dictionary.state import SizeState
+from geomsup.dictionary.learner import AutoencoderLearner
 from geomsup.errors import GeomsupError
-from geomsup.training.checkpoints import Checkpoint, check_belongs
-from geomsup.training.environment import is_interactive, one_thread, stop_requests, versions
-from geomsup.training.storage import checked_target, read_tensors, write_tensors
+from geomsup.training.checkpoints import Checkpoint
+from geomsup.training.environment import plain_arithmetic, versions
+from geomsup.training.fit import Fit, Session, session
+from geomsup.training.storage import with_prefix, without_prefix
+from geomsup.training.streams import Stream, stream_seed
 from geomsup.validation import positive_number, seed_number
 
 __all__ = ["train_autoencoders"]
 
 FloatArray = NDArray[np.float64]
-_KIND = "AutoencoderCheckpoint"
+_KIND, _UNDER_WAY = "AutoencoderCheckpoint", "under_way."
 # Samples by which scale, centre, firing and errors are measured.
 _MEASURED = 1 << 15
 # Steps of Weiszfeld's iteration for the geometric median; it converges linearly.
@@ -56,10 +53,10 @@ def train_autoencoders(
 
     Parameters
     ----------
-    activations : ToyActivations; or array_like, torch.Tensor, str or path
-        Hidden activations of a toy model, drawn afresh for each batch; or given ones of shape
-        (n_samples, n_hidden), one in each row, drawn with replacement: whatever
-        `geomsup.weights.as_weights` reads.
+    activations : ToyActivations, StreamedActivations; or array_like, torch.Tensor, str or path
+        Hidden activations of a toy model, drawn afresh for each batch; parts that come one after
+        the other; or given ones of shape (n_samples, n_hidden), one in each row, drawn with
+        replacement, as `GivenActivations` takes them.
     config : AutoencoderConfig, optional
         Which autoencoders; the defaults if left out.
     seed : int, numpy.random.Generator or None, default 0
@@ -115,22 +112,17 @@ def train_autoencoders(
     if not isinstance(config, AutoencoderConfig):
         raise GeomsupError(f"config must be an AutoencoderConfig, got {type(config).__name__}")
     every = positive_number("checkpoint_seconds", checkpoint_seconds)
-    kept = Checkpoint(None if checkpoint is None else checked_target(checkpoint), every)
-    resolved = seed_number(seed)
-    show_bar = is_interactive() if progress is None else progress
+    number, kept = seed_number(seed), None
     with (
-        one_thread(),
-        threadpool_limits(1, user_api="blas"),
-        torch.no_grad(),
-        tqdm(
-            total=config.n_steps * len(config.sizes), disable=not show_bar, desc="autoencoders"
-        ) as bar,
-        stop_requests() as must_stop,
+        plain_arithmetic(),
+        session(config.n_steps * len(config.sizes), "autoencoders", progress) as call,
     ):
-        training = _Training(source, config, resolved)
-        if kept.path is not None and kept.exists:
-            training.load(kept.path)
-        training.run(bar, kept, must_stop)
+        training = _Training(source, config, number)
+        if checkpoint is not None:
+            settings = {"config": config.to_dict(), "seed": number}
+            belongs_to = {**settings, "activations": source.fingerprint()}
+            kept = Checkpoint(checkpoint, every, _KIND, training, belongs_to)
+        training.run(call, kept)
     return tuple(training.found)
 
 
@@ -138,102 +130,73 @@ class _Training:
     """All autoencoders of a configuration: those of finished sizes, and the size under way."""
 
     def __init__(self, source: Activations, config: AutoencoderConfig, seed: int) -> None:
-        self.source, self.config, self.seed = source, config, seed
+        self._source, self._config, self._seed = source, config, seed
         self.found: list[Autoencoder] = []
-        self.measured = next(source.batches(_MEASURED, Purpose.EVALUATION.stream(seed)))
-        self.scale = _scale(self.measured)
-        self.centre = _geometric_median(self.measured / self.scale)
-        self.state: SizeState | None = None
+        self._measured = next(
+            source.batches(_MEASURED, stream_seed(seed, Stream.DICTIONARY_EVALUATION))
+        )
+        self._scale = _scale(self._measured)
+        self._centre = _geometric_median(self._measured / self._scale)
+        self._under_way: tuple[AutoencoderLearner, Fit] | None = None
 
-    def run(self, bar: tqdm[Any], kept: Checkpoint, must_stop: Callable[[], bool]) -> None:
+    def run(self, call: Session, checkpoint: Checkpoint | None) -> None:
         """Train size after size until all are done."""
-        config = self.config
-        while (state := self._next_size()) is not None:
-            before = config.n_steps * config.sizes.index(state.size)
-            while state.completed < config.n_steps:
-                bar.update(before + state.completed - bar.n)
-                if kept.is_due:
-                    self._check()
-                    kept.write(self.save)
-                if must_stop():
-                    self._check()
-                    kept.write(self.save)
-                    follows = f"; the same call goes on from {kept.path}" if kept.exists else ""
-                    raise KeyboardInterrupt(
-                        f"after {before + state.completed} of "
-                        f"{config.n_steps * len(config.sizes)} steps{follows}"
-                    )
-                state.step()
-            self._check()
-            provenance = {"seed": self.seed, "config": config.to_dict(), **versions()}
-            self.found += _measured(
-                state.batch, config, state.size, self.scale, self.measured, provenance
-            )
-            self.state = None
-        bar.update(config.n_steps * len(config.sizes) - bar.n)
-        kept.write(self.save)
+        config = self._config
+        call.advance(config.n_steps * self._n_done)
+        made_by = {"seed": self._seed, "config": config.to_dict(), **versions()}
+        while (under_way := self._next_size()) is not None:
+            learner, fit = under_way
+            fit.complete(call, checkpoint)
+            self.found += _measured(learner, config, self._scale, self._measured, made_by)
+            self._under_way = None
+        if checkpoint is not None:
+            checkpoint.write()
 
-    def _next_size(self) -> SizeState | None:
+    @property
+    def _n_done(self) -> int:
+        """Number of finished sizes."""
+        return len(self.found) * len(self._config.sizes) // len(self._config.settings)
+
+    def _next_size(self) -> tuple[AutoencoderLearner, Fit] | None:
         """The size under way, or the next one; None when all are done."""
-        n_done = len(self.found) * len(self.config.sizes) // len(self.config.settings)
-        if self.state is None and n_done < len(self.config.sizes):
-            size = self.config.sizes[n_done]
-            self.state = SizeState(
-                self.source, self.config, size, self.seed, self.scale, self.centre
+        sizes = self._config.sizes
+        if self._under_way is None and self._n_done < len(sizes):
+            learner = AutoencoderLearner(
+                self._source,
+                self._config,
+                sizes[self._n_done],
+                self._seed,
+                self._scale,
+                self._centre,
             )
-        return self.state
+            self._under_way = learner, Fit(learner)
+        return self._under_way
 
-    def _check(self) -> None:
-        if self.state is not None and not self.state.is_finite():
-            raise GeomsupError(
-                f"autoencoders with {self.state.size} latents are no longer finite after "
-                f"{self.state.completed} steps; try a smaller learning_rate"
-            )
+    def parts(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Arrays and notes that `take` needs to go on from here; between two steps only."""
+        arrays, notes = parts_of(self.found)
+        said: dict[str, Any] = {"found": notes, "under_way": None}
+        if self._under_way is not None:
+            parts, said["under_way"] = self._under_way[1].parts()
+            arrays |= with_prefix(_UNDER_WAY, parts)
+        return arrays, said
 
-    def save(self, path: Path) -> None:
-        """Write all of it, or nothing; only between two steps."""
-        tensors, notes = parts_of(self.found)
-        said: dict[str, Any] = {**self._belongs_to(), "found": notes, "under_way": None}
-        if self.state is not None:
-            parts, said["under_way"] = self.state.parts()
-            tensors |= {f"under_way.{name}": array for name, array in parts.items()}
-        write_tensors(path, tensors, said, kind=_KIND)
-
-    def load(self, path: Path) -> None:
-        """Go on from a file of `save`; raises GeomsupError if it is damaged or of another."""
-        source, tensors, said = read_tensors(path, None, kind=_KIND)
-        check_belongs(said, self._belongs_to(), source)
-        try:
-            self.found = list(autoencoders_of(tensors, said["found"]))
-            if [(one.n_latents, one.sparsity, one.restart) for one in self.found] != list(
-                self.config.settings[: len(self.found)]
-            ):
-                raise ValueError("its autoencoders are not those of its configuration")
-            state = self._next_size()
-            if state is not None and said["under_way"] is not None:
-                parts = {
-                    name.removeprefix("under_way."): array
-                    for name, array in tensors.items()
-                    if name.startswith("under_way.")
-                }
-                state.take(parts, said["under_way"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise GeomsupError(
-                f"the checkpoint {source} is damaged ({error}); remove it to begin anew"
-            ) from error
-
-    def _belongs_to(self) -> dict[str, Any]:
-        return {
-            "config": self.config.to_dict(),
-            "seed": self.seed,
-            "activations": self.source.fingerprint(),
-        }
+    def take(self, arrays: Mapping[str, NDArray[Any]], said: Mapping[str, Any]) -> None:
+        """Go on from what `parts` returned; an error of numbers or names if that is damaged."""
+        self.found = list(autoencoders_of(arrays, said["found"]))
+        settings = [(one.n_latents, one.sparsity, one.restart) for one in self.found]
+        if settings != list(self._config.settings[: len(self.found)]):
+            raise ValueError("its autoencoders are not those of its configuration")
+        under_way, notes = self._next_size(), said["under_way"]
+        if under_way is not None and notes is not None:
+            # Files of earlier days have another name for it.
+            notes = {"completed_steps": notes.get("completed"), **notes}
+            under_way[1].take(without_prefix(_UNDER_WAY, arrays), notes)
 
 
 def _measured(
-    batch: AutoencoderBatch,
+    learner: AutoencoderLearner,
     config: AutoencoderConfig,
-    size: int,
     scale: float,
     measured: NDArray[np.float32],
     provenance: Mapping[str, Any],
@@ -242,8 +205,8 @@ def _measured(
     h = measured.T.astype(np.float64)
     variance = float(h.var(axis=0).sum())
     topk = config.activation == "topk"
-    settings = [setting for setting in config.settings if setting[0] == size]
-    for k, (_, sparsity, restart) in enumerate(settings):
+    batch = learner.batch
+    for k, (_, sparsity, restart) in enumerate(learner.settings):
         decoder = batch.decoder[k].double().numpy()
         decoder /= np.linalg.norm(decoder, axis=0)
         encoder = batch.encoder[k].double().numpy()
@@ -269,7 +232,8 @@ def _measured(
             gain=float((rebuilt**2).sum()) / overlap if overlap > 0.0 else 0.0,
             l0=float(firing.sum()),
             firing=firing,
-            power=(codes**2).mean(axis=0),
+            # Latent by latent: of all squares together there may be gigabytes.
+            power=np.array([np.square(latent).mean() for latent in codes.T]),
             provenance=provenance,
         )
 

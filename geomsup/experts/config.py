@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from geomsup.errors import GeomsupError, shorten
+from geomsup.errors import GeomsupError
 from geomsup.training.config import ToyModelConfig
-from geomsup.validation import numbers, one_of, positive_integer, positive_number
+from geomsup.validation import number_from_zero, one_of, positive_integer, positive_number
 
 __all__ = ["GATES", "MixtureConfig"]
 
@@ -62,28 +62,16 @@ class MixtureConfig:
         toy = self.toy
         if not isinstance(toy, ToyModelConfig):
             raise GeomsupError(f"toy must be a ToyModelConfig, got {type(toy).__name__}")
-        plain = {
-            "hidden_activation": "linear",
-            "output_activation": "relu",
-            "tied": True,
-            "target": "identity",
-            "signed": False,
-            "n_records": 0,
-        }
-        for name, value in plain.items():
-            if getattr(toy, name) != value:
-                raise GeomsupError(
-                    f"experts are tied ReLU-output models, with {name}={value!r}, got "
-                    f"{getattr(toy, name)!r}"
-                )
+        if unlike := toy.unlike_plain("n_records"):
+            name, usual, own = unlike
+            raise GeomsupError(
+                f"experts are tied ReLU-output models, with {name}={usual!r}, got {own!r}"
+            )
         one_of("gate", self.gate, GATES)
         object.__setattr__(self, "n_experts", positive_integer("n_experts", self.n_experts))
         factor = positive_number("capacity_factor", self.capacity_factor)
         object.__setattr__(self, "capacity_factor", factor)
-        balance = numbers("balance", self.balance)
-        if balance.ndim or not 0.0 <= balance <= 1e6:
-            raise GeomsupError(f"balance must be a number from 0, got {shorten(self.balance)}")
-        object.__setattr__(self, "balance", float(balance))
+        object.__setattr__(self, "balance", number_from_zero("balance", self.balance))
 
     @property
     def capacity(self) -> int:
@@ -95,10 +83,4 @@ class MixtureConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as numbers, strings and nested lists, ready for JSON."""
-        return {
-            "toy": self.toy.to_dict(),
-            "n_experts": self.n_experts,
-            "gate": self.gate,
-            "balance": self.balance,
-            "capacity_factor": self.capacity_factor,
-        }
+        return {**vars(self), "toy": self.toy.to_dict()}

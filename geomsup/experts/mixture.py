@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -146,14 +146,7 @@ class Mixture:
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as numbers, strings and nested lists, ready for JSON."""
-        return {
-            **{name: getattr(self, name).tolist() for name in _ARRAYS},
-            "gate": self.gate,
-            "instance": self.instance,
-            "loss": self.loss,
-            "loss_error": self.loss_error,
-            "refused": self.refused,
-        }
+        return {item.name: np.asarray(getattr(self, item.name)).tolist() for item in fields(self)}
 
     def __str__(self) -> str:
         k, m, n = self.weights.shape

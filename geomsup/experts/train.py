@@ -7,32 +7,28 @@ what is compared with a dense model was trained on the same data.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
 
 from geomsup.errors import GeomsupError
 from geomsup.experts.config import MixtureConfig
 from geomsup.experts.mixture import Mixture
 from geomsup.experts.model import MixtureModel
 from geomsup.training.config import ToyModelConfig
-from geomsup.training.data import RawUniforms, Sampler, Stream, stream_seed
-from geomsup.training.distributions import make_distribution
-from geomsup.training.environment import is_interactive, one_thread
-from geomsup.training.optim import Adam
-from geomsup.training.state import initial_parameters
+from geomsup.training.data import Sampler, make_sampler
+from geomsup.training.environment import plain_arithmetic
+from geomsup.training.fit import Fit, Learner, Session, session
+from geomsup.training.learner import initial_parameters
+from geomsup.training.streams import Stream, stream_seed
 from geomsup.validation import seed_number
 
 __all__ = ["evaluated", "train_mixtures"]
 
 FloatArray = NDArray[np.float64]
 
-# Purpose of a random stream beside those of the trainer (0 …) and of dictionaries (16 …).
-_ROUTER, _EVALUATION = 32, 33
 # Variance of the router's initial weights times the number of inputs; a tenth of the usual, as
 # Fedus et al. 2021 start theirs (section 2.4).
 _ROUTER_SCALE = 0.1
@@ -84,61 +80,74 @@ def train_mixtures(
     """
     if not isinstance(config, MixtureConfig):
         raise GeomsupError(f"config must be a MixtureConfig, got {type(config).__name__}")
-    number = seed_number(seed)
-    toy = config.toy
-    show_bar = is_interactive() if progress is None else progress
+    toy, number = config.toy, seed_number(seed)
     with (
-        one_thread(),
-        threadpool_limits(1, user_api="blas"),
-        torch.no_grad(),
-        np.errstate(all="ignore"),
-        tqdm(total=toy.n_steps * toy.n_instances, disable=not show_bar, desc="mixtures") as bar,
+        plain_arithmetic(),
+        session(toy.n_steps * toy.n_instances, "mixtures", progress) as call,
     ):
-        return tuple(_trained(config, number, k, bar) for k in range(toy.n_instances))
+        return tuple(_trained(config, number, k, call) for k in range(toy.n_instances))
 
 
-def _trained(config: MixtureConfig, seed: int, instance: int, bar: tqdm[Any]) -> Mixture:
-    toy = config.toy
-    model = MixtureModel(
-        toy.importances[instance],
-        toy.n_hidden,
-        config.n_experts,
-        toy.batch_size,
-        config.capacity,
-        weighted=config.gate == "weighted",
-        balance=config.balance,
-    )
-    model.set_parameters(*_initial(config, seed, instance))
-    samples = _samples(toy, instance, stream_seed(seed, Stream.SAMPLES, instance), toy.batch_size)
-    optimiser = Adam(model.theta, model.gradient, weight_decay=toy.weight_decay)
-    counted_from = int(toy.n_steps * (1.0 - _COUNTED))
-    for step in range(toy.n_steps):
-        if step == counted_from:
-            model.n_refused = 0
-        samples.draw(model.samples)
-        model.backward()
-        optimiser.step(toy.learning_rate_at(step))
-        bar.update()
-    if not optimiser.is_finite().all():
-        raise GeomsupError(
-            f"mixture {instance} is no longer finite after {toy.n_steps} steps; try a smaller "
+class _MixtureLearner(Learner):
+    """One mixture in training."""
+
+    def __init__(self, config: MixtureConfig, seed: int, instance: int) -> None:
+        toy = config.toy
+        self.schedule, self.weight_decay, self._instance = toy, toy.weight_decay, instance
+        self._counted_from = int(toy.n_steps * (1.0 - _COUNTED))
+        self._n_counted = (toy.n_steps - self._counted_from) * toy.batch_size
+        self.model = MixtureModel(
+            toy.importances[instance],
+            toy.n_hidden,
+            config.n_experts,
+            toy.batch_size,
+            config.capacity,
+            weighted=config.gate == "weighted",
+            balance=config.balance,
+        )
+        self.model.set_parameters(*_initial(config, seed, instance))
+        self.blocks = {"theta": (self.model.theta, self.model.gradient)}
+        stream = stream_seed(seed, Stream.SAMPLES, instance)
+        self._sampler = _sampler(toy, instance, stream, toy.batch_size)
+        self.random = self._sampler.source
+
+    @property
+    def refused(self) -> float:
+        """Share of the inputs at the end of the training that found no room."""
+        return self.model.n_refused / self._n_counted
+
+    def draw(self, step: int) -> None:
+        """Take the batch of a step."""
+        if step == self._counted_from:
+            self.model.n_refused = 0
+        self._sampler.draw(self.model.samples)
+
+    def backward(self) -> None:
+        """Compute the gradient of the loss on the batch."""
+        self.model.backward()
+
+    def diverged(self, step: int, number: int) -> GeomsupError:
+        """An error that names the mixture."""
+        return GeomsupError(
+            f"mixture {self._instance} is no longer finite after {step} steps; try a smaller "
             "learning_rate"
         )
-    weights, biases, router = model.parameters()
-    seen = (toy.n_steps - counted_from) * toy.batch_size
-    return evaluated(
-        Mixture(
-            weights=weights,
-            biases=biases,
-            router=router,
-            gate=config.gate,
-            instance=instance,
-            load=np.full(config.n_experts, np.nan),
-            refused=model.n_refused / seen,
-        ),
-        toy,
-        seed,
+
+
+def _trained(config: MixtureConfig, seed: int, instance: int, call: Session) -> Mixture:
+    learner = _MixtureLearner(config, seed, instance)
+    Fit(learner).complete(call)
+    weights, biases, router = learner.model.parameters()
+    mixture = Mixture(
+        weights=weights,
+        biases=biases,
+        router=router,
+        gate=config.gate,
+        instance=instance,
+        load=np.full(config.n_experts, np.nan),
+        refused=learner.refused,
     )
+    return evaluated(mixture, config.toy, seed)
 
 
 def evaluated(mixture: Mixture, toy: ToyModelConfig, seed: int) -> Mixture:
@@ -154,23 +163,18 @@ def evaluated(mixture: Mixture, toy: ToyModelConfig, seed: int) -> Mixture:
     seed : int
     """
     instance = mixture.instance
-    stream = np.random.SeedSequence(seed, spawn_key=(_EVALUATION,))
+    stream = stream_seed(seed, Stream.MIXTURE_EVALUATION)
     drawn = torch.empty((1, toy.n_features, _SAMPLES))
-    _samples(toy, instance, stream, _SAMPLES).draw(drawn)
+    _sampler(toy, instance, stream, _SAMPLES).draw(drawn)
     x = drawn[0].numpy().T.astype(np.float64)
     answers = np.concatenate([mixture.reconstruct(part) for part in np.array_split(x, _PARTS)])
     losses = ((answers - x) ** 2) @ toy.importances[instance]
     busy = np.bincount(mixture.route(x)[x.any(axis=1)], minlength=mixture.n_experts)
-    return Mixture(
-        weights=mixture.weights,
-        biases=mixture.biases,
-        router=mixture.router,
-        gate=mixture.gate,
-        instance=instance,
+    return replace(
+        mixture,
         loss=float(losses.mean()),
         loss_error=float(losses.std() / np.sqrt(len(losses))),
         load=busy / max(1, busy.sum()),
-        refused=mixture.refused,
     )
 
 
@@ -178,7 +182,7 @@ def _initial(config: MixtureConfig, seed: int, instance: int) -> tuple[FloatArra
     """W of the first expert as `training.train` has it, the others and R from a stream beside."""
     toy, k = config.toy, config.n_experts
     first, _, _ = initial_parameters(toy, seed, [instance])
-    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_ROUTER, instance)))
+    generator = np.random.default_rng(stream_seed(seed, Stream.ROUTER, instance))
     m, n = toy.n_hidden, toy.n_features
     router = np.sqrt(_ROUTER_SCALE / n) * generator.standard_normal((k, n))
     scale = toy.init_scale * np.sqrt(2.0 / (m + n))
@@ -186,10 +190,7 @@ def _initial(config: MixtureConfig, seed: int, instance: int) -> tuple[FloatArra
     return weights, np.zeros((k, n)), router
 
 
-def _samples(
+def _sampler(
     toy: ToyModelConfig, instance: int, seed: np.random.SeedSequence, size: int
 ) -> Sampler:
-    distribution = make_distribution(
-        toy.probabilities[[instance]], **toy.data_options(), upper=RawUniforms.upper
-    )
-    return Sampler(RawUniforms([seed], distribution.n_rows, size), distribution)
+    return make_sampler(toy.probabilities[[instance]], [seed], size, **toy.data_options())

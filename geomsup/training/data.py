@@ -1,8 +1,5 @@
 """Where the samples come from: one random stream for each instance.
 
-A stream is keyed by (seed, purpose, instance), so what an instance sees depends neither on how
-many others are trained beside it nor on the order in which they are served.
-
 Sampling costs more than all the algebra of a small model, so uniform numbers are not wasted (see
 `distributions`), and on the CPU they come as raw 64-bit words, two 31-bit uniforms in each, which
 takes half the time of asking NumPy or torch for floats.
@@ -11,51 +8,43 @@ takes half the time of asking NumPy or torch for floats.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from geomsup.errors import shorten
-from geomsup.training.distributions import FeatureDistribution
+from geomsup.training.distributions import FeatureDistribution, make_distribution
 
-__all__ = ["RawUniforms", "Sampler", "Stream", "TorchUniforms", "UniformSource", "stream_seed"]
+__all__ = ["Random", "RawUniforms", "Sampler", "TorchUniforms", "UniformSource", "make_sampler"]
 
 _TWO_UNIFORMS = np.uint64(0x7FFFFFFF_7FFFFFFF)
 _UNIFORM_RANGE = 2.0**31
 # Uniforms held for each instance between two launches of the generator on a GPU.
 _CHUNK_ENTRIES = 1 << 19
+_CPU = torch.device("cpu")
 
 
-class Stream(IntEnum):
-    """Purpose of a random stream."""
-
-    INITIAL_WEIGHTS = 0
-    SAMPLES = 1
-    EVALUATION = 2
-
-
-def stream_seed(seed: int, purpose: Stream, *key: int) -> np.random.SeedSequence:
-    """Seed of the independent stream that serves one purpose (of one instance)."""
-    return np.random.SeedSequence(seed, spawn_key=(int(purpose), *key))
-
-
-class UniformSource(Protocol):
-    """Anything that makes fresh uniform numbers, and can be put back to an earlier state."""
-
-    upper: float
-    """The numbers lie in [0, upper]."""
-
-    def draw(self) -> Tensor:
-        """Fresh numbers of shape (n_instances, n_rows, batch_size); overwritten by the next."""
+class Random(Protocol):
+    """A source of random numbers that can be put back to an earlier state."""
 
     def state(self) -> dict[str, Any]:
         """What `restore` needs to go on from here, ready for JSON."""
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state; raises KeyError, or Type-, Value- or RuntimeError, if it is none."""
+
+
+class UniformSource(Random, Protocol):
+    """Anything that makes fresh uniform numbers."""
+
+    upper: float
+    """The numbers lie in [0, upper]."""
+
+    def draw(self) -> Tensor:
+        """Fresh numbers of shape (n_instances, n_rows, batch_size); overwritten by the next."""
 
 
 class Sampler:
@@ -75,6 +64,43 @@ class Sampler:
     def draw(self, out: Tensor) -> None:
         """Write fresh samples to ``out``, of shape (n_instances, n_features, batch_size)."""
         self._distribution.apply(self.source.draw(), out)
+
+
+def make_sampler(
+    probabilities: NDArray[np.float64],
+    seeds: Sequence[np.random.SeedSequence],
+    batch_size: int,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device = _CPU,
+    **options: Any,
+) -> Sampler:
+    """Samples of features of these probabilities, from one stream for each instance.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_instances, n_features)
+    seeds : sequence of SeedSequence
+        One for each instance.
+    batch_size : int
+        Samples in a draw.
+    dtype, device
+        Of the samples.
+    **options
+        How the features go together, for `make_distribution`.
+    """
+    on_cpu = device.type == "cpu"
+    upper = RawUniforms.upper if on_cpu else TorchUniforms.upper
+    distribution = make_distribution(
+        probabilities, **options, upper=upper, dtype=dtype, device=device
+    )
+    shape = distribution.n_rows, batch_size
+    source: UniformSource
+    if on_cpu:
+        source = RawUniforms(seeds, *shape, dtype)
+    else:
+        source = TorchUniforms(seeds, *shape, device, dtype)
+    return Sampler(source, distribution)
 
 
 class RawUniforms:

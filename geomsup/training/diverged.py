@@ -48,10 +48,6 @@ class TrainingDivergedError(GeomsupError):
             "smaller learning_rate or smaller importances. The error's weights and biases hold "
             "the last good ones"
         )
-        self.step = step
-        self.instance = instance
-        self.learning_rate = learning_rate
+        self.step, self.instance, self.learning_rate = step, instance, learning_rate
         self.last_good_step = last_good_step
-        self.weights = weights
-        self.decoders = decoders
-        self.biases = biases
+        self.weights, self.decoders, self.biases = weights, decoders, biases

@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from geomsup.errors import GeomsupError, shorten
 from geomsup.progress import is_interactive
 
 __all__ = [
     "is_interactive",
-    "one_thread",
+    "plain_arithmetic",
     "resolve_device",
     "stop_requests",
     "versions",
@@ -30,12 +31,16 @@ __all__ = [
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch in one thread, then put the caller's number back."""
+def plain_arithmetic() -> Iterator[None]:
+    """One thread and no autograd; then put the caller's settings back.
+
+    NumPy need not warn of an overflow: whoever trains looks for what is not finite, and says where.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1, user_api="blas"), torch.no_grad(), np.errstate(all="ignore"):
+            yield
     finally:
         torch.set_num_threads(before)
 

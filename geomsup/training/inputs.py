@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, shorten
 from geomsup.training.config import ToyModelConfig
-from geomsup.training.data import RawUniforms, Sampler
-from geomsup.training.distributions import make_distribution
+from geomsup.training.data import make_sampler
 from geomsup.validation import positive_integer, whole_number
 
 __all__ = ["sample_inputs"]
@@ -52,17 +51,14 @@ def sample_inputs(
     if not isinstance(config, ToyModelConfig):
         raise GeomsupError(f"config must be a ToyModelConfig, got {shorten(config)}")
     count = positive_integer("n_samples", n_samples)
-    chosen = whole_number("instance", instance, 0)
-    if chosen >= config.n_instances:
-        raise GeomsupError(f"instance must lie in 0 … {config.n_instances - 1}, got {chosen}")
-    distribution = make_distribution(
+    chosen = whole_number("instance", instance, 0, config.n_instances - 1)
+    sampler = make_sampler(
         config.probabilities[[chosen]],
-        **config.data_options(),
-        upper=RawUniforms.upper,
+        [np.random.SeedSequence(whole_number("seed", seed, 0))],
+        count,
         dtype=torch.float64,
+        **config.data_options(),
     )
-    stream = np.random.SeedSequence(whole_number("seed", seed, 0))
-    source = RawUniforms([stream], distribution.n_rows, count, torch.float64)
     drawn = torch.empty((1, config.n_features, count), dtype=torch.float64, device="cpu")
-    Sampler(source, distribution).draw(drawn)
+    sampler.draw(drawn)
     return drawn[0].T.contiguous().numpy()

@@ -11,36 +11,26 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import suppress
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
 from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.training.checkpoints import Checkpoint
 from geomsup.training.config import ToyModelConfig
-from geomsup.training.diverged import TrainingDivergedError
-from geomsup.training.environment import (
-    is_interactive,
-    one_thread,
-    resolve_device,
-    stop_requests,
-    versions,
-)
+from geomsup.training.environment import plain_arithmetic, resolve_device, versions
 from geomsup.training.evaluation import evaluate
+from geomsup.training.fit import Fit, session
+from geomsup.training.learner import ToyLearner
 from geomsup.training.records import History, Trajectory
 from geomsup.training.run import TrainingRun
-from geomsup.training.state import TrainingState
-from geomsup.training.storage import checked_target
-from geomsup.validation import brief, one_of, positive_number, seed_number
+from geomsup.validation import one_of, positive_number, seed_number
 
 __all__ = ["train"]
 
 _OBJECTIVES = ("sampled", "exact")
-# Steps between two looks at whether the parameters are still finite (and two moves of the bar).
-_CHECK_EVERY = 100
+_KIND = "Checkpoint"
 # Samples on which the weights of a trajectory are compared: fewer than for the final losses,
 # because there may be hundreds of records, and all of them meet the same samples.
 _TRAJECTORY_SAMPLES = 1 << 13
@@ -121,28 +111,24 @@ def train(
             f"config must be a ToyModelConfig, got {type(config).__name__}; build one with "
             "ToyModelConfig(n_features=5, n_hidden=2, …)"
         )
-    if progress is not None and not isinstance(progress, bool):
-        raise GeomsupError(f"progress must be True, False or None, got {brief(progress)}")
     one_of("objective", objective, _OBJECTIVES)
     every = positive_number("checkpoint_seconds", checkpoint_seconds)
     number, place = seed_number(seed), resolve_device(device)
-    if objective == "exact":
-        if checkpoint is not None:
-            raise GeomsupError("the exact objective takes no checkpoint; it is done in moments")
-        # Only here, because the theory stands behind the classifier and its imports.
-        from geomsup.training.exact import minimise
+    with plain_arithmetic():
+        if objective == "exact":
+            if checkpoint is not None:
+                raise GeomsupError("the exact objective takes no checkpoint; it is done in moments")
+            # Only here, because the theory stands behind the classifier and its imports.
+            from geomsup.training.exact import minimise
 
-        with one_thread(), np.errstate(all="ignore"):
             return minimise(config, number, place)
-    # NumPy need not warn of an overflow: the loop looks for what is not finite, and says where.
-    with one_thread(), torch.no_grad(), np.errstate(all="ignore"):
         return _train(
             config,
             number,
             place,
             instances=range(config.n_instances),
-            show_bar=is_interactive() if progress is None else progress,
-            checkpoint=None if checkpoint is None else checked_target(checkpoint),
+            progress=progress,
+            checkpoint=checkpoint,
             checkpoint_seconds=every,
         )
 
@@ -153,76 +139,43 @@ def _train(
     device: torch.device,
     *,
     instances: Sequence[int],
-    show_bar: bool = False,
-    checkpoint: Path | None = None,
+    progress: bool | None = False,
+    checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_seconds: float = np.inf,
 ) -> TrainingRun:
     """Train the instances of these numbers, which need not be all of the configuration's."""
-    state = TrainingState(config, seed, device, instances)
-    kept = Checkpoint(checkpoint, checkpoint_seconds)
-    if checkpoint is not None and kept.exists:
-        state.load(checkpoint)
-    record_at = set(config.record_steps())
-
-    with (
-        tqdm(total=config.n_steps, disable=not show_bar, unit="step", desc="training") as bar,
-        stop_requests() as must_stop,
-    ):
-        bar.update(state.completed)
-        try:
-            while state.completed < config.n_steps and not must_stop():
-                step = state.completed
-                if step % _CHECK_EVERY == 0 and kept.is_due:
-                    _check(state)
-                    kept.write(state.save)
-                if step in record_at:
-                    state.record()
-                state.sampler.draw(state.model.samples)
-                if step % state.note_every == 0:
-                    losses = state.model.losses()
-                    _check(state, losses)
-                    state.history.append((step, losses))
-                elif step % _CHECK_EVERY == 0:
-                    _check(state)
-                if step % _CHECK_EVERY == 0:
-                    bar.update(step - bar.n)
-                state.step()
-            if checkpoint is not None and state.completed < config.n_steps:
-                _check(state)
-                kept.write(state.save)
-        except KeyboardInterrupt:
-            # In the midst of a step: what a checkpoint would hold is not of one piece.
-            pass
-        bar.update(state.completed - bar.n)
-    if state.completed < config.n_steps:
-        follows = f", and the same call goes on from {checkpoint}" if kept.exists else ""
+    with session(config.n_steps, "training", progress) as call:
+        learner = ToyLearner(config, seed, device, instances)
+        fit, kept = Fit(learner), None
+        if checkpoint is not None:
+            belongs_to = {"config": config.to_dict(), "seed": seed, "device": str(device)}
+            kept = Checkpoint(checkpoint, checkpoint_seconds, _KIND, fit, belongs_to)
+        # In the midst of a step what a checkpoint would hold is not of one piece.
+        with suppress(KeyboardInterrupt):
+            fit.run(call, kept)
+    if fit.completed < config.n_steps:
+        follows = f", and {kept.follows}" if kept is not None and kept.follows else ""
         warnings.warn(
-            f"training was interrupted after {state.completed} of {config.n_steps} steps; the "
+            f"training was interrupted after {fit.completed} of {config.n_steps} steps; the "
             f"run holds what was reached by then{follows}",
             GeomsupWarning,
             stacklevel=3,
         )
-    if state.completed == config.n_steps:
-        if config.n_steps in record_at and config.n_steps not in dict(state.records):
-            state.record()
-        if checkpoint is not None:
-            _check(state)
-            kept.write(state.save)
-    return _finished(state)
+    return _finished(fit, learner, seed, device)
 
 
-def _finished(state: TrainingState) -> TrainingRun:
+def _finished(fit: Fit, learner: ToyLearner, seed: int, device: torch.device) -> TrainingRun:
     """Evaluate the models on fresh samples and put everything together."""
-    config, seed = state.config, state.seed
-    weights, decoders, biases = state.parts(state.model.theta)
-    losses, loss_errors = evaluate(config, weights, decoders, biases, seed, state.instances)
-    _check(state, losses)
-    steps, noted = state.history_arrays()
+    config = learner.config
+    weights, decoders, biases = learner.split()
+    losses, loss_errors = evaluate(config, weights, decoders, biases, seed, learner.instances)
+    fit.check(losses)
+    steps, noted = fit.history()
     return TrainingRun(
         config=config,
         seed=seed,
-        device=str(state.device),
-        completed_steps=state.completed,
+        device=str(device),
+        completed_steps=fit.completed,
         objective="sampled",
         weights=weights,
         decoders=decoders,
@@ -230,26 +183,24 @@ def _finished(state: TrainingState) -> TrainingRun:
         losses=losses,
         loss_errors=loss_errors,
         history=History(steps=steps, losses=noted),
-        trajectory=_trajectory(state),
+        trajectory=_trajectory(fit, learner, seed),
         provenance=versions(),
     )
 
 
-def _trajectory(state: TrainingState) -> Trajectory:
-    config, k = state.config, len(state.instances)
-    if not state.records:
+def _trajectory(fit: Fit, learner: ToyLearner, seed: int) -> Trajectory:
+    config, k = learner.config, len(learner.instances)
+    if not fit.records:
         return Trajectory.empty(k, config.n_hidden, config.n_features)
-    steps = np.array([step for step, _ in state.records])
-    parts = state.parts(torch.stack([theta for _, theta in state.records]))
-    weights, decoders, biases = parts
-    flat_weights, flat_decoders, flat_biases = (part.reshape(-1, *part.shape[2:]) for part in parts)
+    steps = np.array([step for step, _ in fit.records])
+    weights, decoders, biases = learner.split(torch.stack([theta for _, theta in fit.records]))
     losses, _ = evaluate(
         config,
-        flat_weights,
-        flat_decoders,
-        flat_biases,
-        state.seed,
-        state.instances * len(steps),
+        weights.reshape(-1, *weights.shape[2:]),
+        decoders.reshape(-1, *decoders.shape[2:]),
+        biases.reshape(-1, *biases.shape[2:]),
+        seed,
+        learner.instances * len(steps),
         n_samples=_TRAJECTORY_SAMPLES,
     )
     return Trajectory(
@@ -259,24 +210,3 @@ def _trajectory(state: TrainingState) -> Trajectory:
         biases=biases,
         losses=losses.reshape(len(steps), k),
     )
-
-
-def _check(state: TrainingState, losses: NDArray[np.float64] | None = None) -> None:
-    """Stop if anything is not finite; otherwise remember these weights as good ones."""
-    finite = state.is_finite()
-    if losses is not None:
-        finite &= np.isfinite(losses)
-    if not finite.all():
-        weights, decoders, biases = state.parts(state.good)
-        raise TrainingDivergedError(
-            step=state.completed,
-            instance=state.instances[int(np.argmin(finite))],
-            learning_rate=state.config.learning_rate_at(
-                min(state.completed, state.config.n_steps - 1)
-            ),
-            last_good_step=state.good_step,
-            weights=weights,
-            decoders=decoders,
-            biases=biases,
-        )
-    state.mark_good()

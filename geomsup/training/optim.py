@@ -29,6 +29,13 @@ class Adam:
         Decay of the two moments, and what keeps the quotient finite.
     weight_decay : float
         Share of a parameter that a step takes away, per unit of learning rate.
+
+    Attributes
+    ----------
+    count : int
+        Number of steps taken.
+    mean, square : Tensor of shape (n_entries,)
+        The two moments with their padding.  These three are all that changes beside the parameters.
     """
 
     def __init__(
@@ -43,36 +50,26 @@ class Adam:
     ) -> None:
         self._theta = _with_padding(theta)
         self._gradient = _with_padding(gradient)
-        self._mean = torch.zeros_like(self._theta)
-        self._square = torch.zeros_like(self._theta)
+        self.mean = torch.zeros_like(self._theta)
+        self.square = torch.zeros_like(self._theta)
         self._root = torch.empty_like(self._theta)
         self._beta1, self._beta2, self._epsilon = beta1, beta2, epsilon
         self._weight_decay = weight_decay
-        self._count = 0
+        self.count = 0
         self._n_instances = theta.shape[0]
 
     def step(self, learning_rate: float) -> None:
         """Move the parameters by one step."""
-        self._count += 1
+        self.count += 1
         if self._weight_decay:
             self._theta.mul_(1.0 - learning_rate * self._weight_decay)
         gradient, root = self._gradient, self._root
-        self._mean.lerp_(gradient, 1.0 - self._beta1)
-        self._square.mul_(self._beta2).addcmul_(gradient, gradient, value=1.0 - self._beta2)
-        torch.sqrt(self._square, out=root)
-        root.mul_(1.0 / math.sqrt(1.0 - self._beta2**self._count)).add_(self._epsilon)
-        rate = learning_rate / (1.0 - self._beta1**self._count)
-        self._theta.addcdiv_(self._mean, root, value=-rate)
-
-    def state(self) -> tuple[int, Tensor, Tensor]:
-        """Number of steps taken, and the two moments (not copies) with their padding."""
-        return self._count, self._mean, self._square
-
-    def restore(self, count: int, mean: Tensor, square: Tensor) -> None:
-        """Go on from a state."""
-        self._count = count
-        self._mean.copy_(mean)
-        self._square.copy_(square)
+        self.mean.lerp_(gradient, 1.0 - self._beta1)
+        self.square.mul_(self._beta2).addcmul_(gradient, gradient, value=1.0 - self._beta2)
+        torch.sqrt(self.square, out=root)
+        root.mul_(1.0 / math.sqrt(1.0 - self._beta2**self.count)).add_(self._epsilon)
+        rate = learning_rate / (1.0 - self._beta1**self.count)
+        self._theta.addcdiv_(self.mean, root, value=-rate)
 
     def is_finite(self) -> Tensor:
         """Whether the parameters and the second moments are finite, for each instance.
@@ -83,7 +80,7 @@ class Adam:
         -------
         Tensor of shape (n_instances,), bool
         """
-        finite = self._theta.isfinite() & self._square.isfinite()
+        finite = self._theta.isfinite() & self.square.isfinite()
         return finite.view(self._n_instances, -1).all(dim=1)
 
 

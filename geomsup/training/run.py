@@ -19,27 +19,35 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError, counted
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.records import History, Trajectory, read_only
-from geomsup.training.storage import read_tensors, stated_integer, write_tensors
+from geomsup.training.storage import (
+    read_tensors,
+    stated_integer,
+    with_prefix,
+    without_prefix,
+    write_tensors,
+)
 from geomsup.validation import whole_number
 
 __all__ = ["TrainedModel", "TrainingRun"]
 
 _TABLE_ROWS = 20
-# Kind of number of each tensor in a file, by safetensors' own names.
-_TENSORS = {
-    "weights": "F64",
-    "biases": "F64",
-    "losses": "F64",
-    "loss_errors": "F64",
-    "history_steps": "I64",
-    "history_losses": "F64",
-    "decoders": "F64",
-    "trajectory_steps": "I64",
-    "trajectory_weights": "F64",
-    "trajectory_decoders": "F64",
-    "trajectory_biases": "F64",
-    "trajectory_losses": "F64",
+_HEADER = ("instance", "p", "loss", "±")
+# Shape of each tensor in a file: instances, hidden dimensions, features, notes, and records.
+_SHAPES = {
+    "weights": "khf",
+    "decoders": "khf",
+    "biases": "kf",
+    "losses": "k",
+    "loss_errors": "k",
+    "history_steps": "n",
+    "history_losses": "nk",
+    "trajectory_steps": "r",
+    "trajectory_weights": "rkhf",
+    "trajectory_decoders": "rkhf",
+    "trajectory_biases": "rkf",
+    "trajectory_losses": "rk",
 }
+_TENSORS = {name: "I64" if name.endswith("steps") else "F64" for name in _SHAPES}
 # What files of the first version do not hold.
 _OPTIONAL = [name for name in _TENSORS if name == "decoders" or name.startswith("trajectory")]
 _ARRAYS = ("weights", "decoders", "biases", "losses", "loss_errors")
@@ -78,16 +86,7 @@ class TrainedModel:
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as numbers and nested lists, ready for JSON."""
-        return {
-            "instance": self.instance,
-            "loss": self.loss,
-            "loss_error": self.loss_error,
-            "feature_probability": self.feature_probability.tolist(),
-            "importance": self.importance.tolist(),
-            "W": self.W.tolist(),
-            "V": self.V.tolist(),
-            "b": self.b.tolist(),
-        }
+        return {name: np.asarray(value).tolist() for name, value in vars(self).items()}
 
     def __str__(self) -> str:
         m, n = self.W.shape
@@ -288,37 +287,11 @@ class TrainingRun:
         objective = said.get("objective", "sampled")
         if objective not in ("sampled", "exact"):
             raise GeomsupError(f"its objective must be 'sampled' or 'exact', got {objective!r}")
-        k, m, n = config.n_instances, config.n_hidden, config.n_features
         if said.get("format_version") == 1:
-            none = _named("trajectory", Trajectory.empty(k, m, n))
+            sizes = config.n_instances, config.n_hidden, config.n_features
+            none = with_prefix("trajectory_", vars(Trajectory.empty(*sizes)))
             tensors = {"decoders": tensors["weights"], **none, **tensors}
-        records, kept = (
-            tensors[name].size if name in tensors else 0
-            for name in ("history_steps", "trajectory_steps")
-        )
-        shapes = {
-            "weights": (k, m, n),
-            "decoders": (k, m, n),
-            "biases": (k, n),
-            "losses": (k,),
-            "loss_errors": (k,),
-            "history_steps": (records,),
-            "history_losses": (records, k),
-            "trajectory_steps": (kept,),
-            "trajectory_weights": (kept, k, m, n),
-            "trajectory_decoders": (kept, k, m, n),
-            "trajectory_biases": (kept, k, n),
-            "trajectory_losses": (kept, k),
-        }
-        for name, shape in shapes.items():
-            if name not in tensors:
-                raise GeomsupError(f"it has no tensor {name!r}")
-            if tensors[name].shape != shape:
-                raise GeomsupError(
-                    f"its {name} must have shape {shape} by its config, got {tensors[name].shape}"
-                )
-            if not np.isfinite(tensors[name]).all():
-                raise GeomsupError(f"its {name} hold NaN or infinite values")
+        _check_tensors(tensors, config)
         return cls(
             config=config,
             seed=seed,
@@ -326,8 +299,8 @@ class TrainingRun:
             completed_steps=completed,
             objective=objective,
             **{name: tensors[name] for name in _ARRAYS},
-            history=History(**_unnamed("history", tensors)),
-            trajectory=Trajectory(**_unnamed("trajectory", tensors)),
+            history=History(**without_prefix("history_", tensors)),
+            trajectory=Trajectory(**without_prefix("trajectory_", tensors)),
             provenance={str(key): str(value) for key, value in provenance.items()},
         )
 
@@ -344,8 +317,8 @@ class TrainingRun:
     def _tensors(self) -> dict[str, NDArray[Any]]:
         return {
             **{name: getattr(self, name) for name in _ARRAYS},
-            **_named("history", self.history),
-            **_named("trajectory", self.trajectory),
+            **with_prefix("history_", vars(self.history)),
+            **with_prefix("trajectory_", vars(self.trajectory)),
         }
 
     def _title(self) -> str:
@@ -373,37 +346,39 @@ class TrainingRun:
             rows.append((str(k), p, f"{self.losses[k]:.6g}", f"{self.loss_errors[k]:.1g}"))
         return rows
 
+    def _left_out(self) -> str:
+        hidden = len(self.losses) - _TABLE_ROWS
+        return f"… and {hidden} more" if hidden > 0 else ""
+
     def __str__(self) -> str:
-        header = ("instance", "p", "loss", "±")
-        rows = self._rows()
-        widths = [max(len(row[c]) for row in [header, *rows]) for c in range(len(header))]
-        lines = [self._title(), self._what_the_loss_is()]
-        for row in [header, *rows]:
-            lines.append("  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)))
-        hidden = len(self.losses) - len(rows)
-        if hidden:
-            lines.append(f"… and {hidden} more")
-        return "\n".join(lines)
+        rows = [_HEADER, *self._rows()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        table = [
+            "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows
+        ]
+        lines = [self._title(), self._what_the_loss_is(), *table, self._left_out()]
+        return "\n".join(filter(None, lines))
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{name}</th>" for name in ("instance", "p", "loss", "±"))
+        head = "".join(f"<th>{name}</th>" for name in _HEADER)
         body = "".join(
             "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
             for row in self._rows()
         )
-        hidden = len(self.losses) - min(len(self.losses), _TABLE_ROWS)
-        more = f"<p>… and {hidden} more</p>" if hidden else ""
+        more = f"<p>{self._left_out()}</p>" if self._left_out() else ""
         above = f"<p>{escape(self._title())}<br>{self._what_the_loss_is()}</p>"
         return f"{above}<table><tr>{head}</tr>{body}</table>{more}"
 
 
-def _named(prefix: str, record: History | Trajectory) -> dict[str, NDArray[Any]]:
-    """The arrays of a record under the names that they have in a file."""
-    return {f"{prefix}_{name}": value for name, value in vars(record).items()}
-
-
-def _unnamed(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    start = f"{prefix}_"
-    return {
-        name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)
-    }
+def _check_tensors(tensors: Mapping[str, NDArray[Any]], config: ToyModelConfig) -> None:
+    """Refuse what does not fit the configuration."""
+    sizes = {"k": config.n_instances, "h": config.n_hidden, "f": config.n_features}
+    for axis, name in (("n", "history_steps"), ("r", "trajectory_steps")):
+        sizes[axis] = tensors[name].size if name in tensors else 0
+    for name, axes in _SHAPES.items():
+        if name not in tensors:
+            raise GeomsupError(f"it has no tensor {name!r}")
+        if (got := tensors[name].shape) != (shape := tuple(sizes[axis] for axis in axes)):
+            raise GeomsupError(f"its {name} must have shape {shape} by its config, got {got}")
+        if not np.isfinite(tensors[name]).all():
+            raise GeomsupError(f"its {name} hold NaN or infinite values")

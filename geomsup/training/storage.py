@@ -21,7 +21,14 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, shorten
 
-__all__ = ["checked_target", "read_tensors", "stated_integer", "write_tensors"]
+__all__ = [
+    "checked_target",
+    "read_tensors",
+    "stated_integer",
+    "with_prefix",
+    "without_prefix",
+    "write_tensors",
+]
 
 _FORMAT_VERSION = 2
 # Version 1 had no decoders and no trajectory; whoever reads says what is optional.
@@ -192,6 +199,18 @@ def stated_integer(said: Mapping[str, Any], name: str) -> int:
     if type(number) is not int or number < 0:
         raise GeomsupError(f"its {name} must be an integer of at least 0, got {shorten(number)}")
     return number
+
+
+def with_prefix(start: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Arrays of a part under the names that they have in the file of the whole."""
+    return {f"{start}{name}": array for name, array in arrays.items()}
+
+
+def without_prefix(start: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The arrays of a part, by the names that they have there."""
+    return {
+        name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)
+    }
 
 
 def _parse(metadata: Mapping[str, str], kind: str, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def test_topk_and_a_single_restart(tmp_path: Path, capsys: Capture) -> None:
         (["--k", "1"], "--k with --activation topk"),
         (["--activation", "topk", "--penalty", "1"], "--penalty goes with"),
         (["--activation", "topk", "--k", "9"], "k must not exceed"),
-        (["--penalty=-1"], "penalty must be a number of at least 0"),
+        (["--penalty=-1"], "penalty must be a number from 0"),
         (["--penalty", "1,x"], "separated by spaces"),
         (["--penalty", "1,1"], "twice"),
         (["--restarts", "0"], "≥ 1"),

@@ -25,12 +25,11 @@ from geomsup.dictionary import (
     save_autoencoders,
     train_autoencoders,
 )
-from geomsup.dictionary import train as dictionary_train
-from geomsup.dictionary.activations import Purpose
 from geomsup.dictionary.model import AutoencoderBatch, keep_largest
-from geomsup.dictionary.state import SizeState
 from geomsup.errors import GeomsupError
 from geomsup.training import ToyModelConfig, train
+from geomsup.training import fit as training_fit
+from geomsup.training.fit import Fit
 from geomsup.training.storage import read_tensors, write_tensors
 from geomsup.weights import as_weights
 
@@ -59,8 +58,8 @@ def _same(a: Autoencoder, b: Autoencoder) -> bool:
         ({"n_latents": (8, 8)}, "must not name a value twice"),
         ({"n_latents": 2.5}, "n_latents must be an integer"),
         ({"n_latents": True}, "n_latents must be an integer"),
-        ({"penalty": -0.1}, "penalty must be a number of at least 0, got -0.1"),
-        ({"penalty": float("nan")}, "penalty must be a number of at least 0, got nan"),
+        ({"penalty": -0.1}, "penalty must be a number from 0 to 1e\\+30, got -0.1"),
+        ({"penalty": float("nan")}, "penalty must be a number from 0 to 1e\\+30, got nan"),
         ({"penalty": "much"}, "penalty must be a number"),
         ({"activation": "gelu"}, "activation must be one of relu, topk"),
         ({"activation": "topk", "k": 9, "n_latents": 8}, "k must not exceed the smallest"),
@@ -251,11 +250,6 @@ def test_best_of_each_takes_the_lowest_loss() -> None:
     assert best[1].loss == min(one.loss for one in found[3:])
 
 
-def test_the_streams_differ() -> None:
-    seeds = [purpose.stream(0).generate_state(1)[0] for purpose in Purpose]
-    assert len(set(seeds)) == len(seeds)
-
-
 @pytest.mark.parametrize(
     ("activations", "message"),
     [
@@ -383,9 +377,9 @@ def test_what_goes_on_from_a_checkpoint_is_the_same(
     config = _short(n_latents=(4, 7), activation=activation, k=(1, 2), n_restarts=2)
     whole = train_autoencoders(source, config, seed=5, progress=False)
     path = tmp_path / "checkpoint.safetensors"
-    take, n_steps = SizeState.step, 0
+    take, n_steps = Fit.step, 0
 
-    def dies(self: SizeState) -> None:
+    def dies(self: Fit) -> None:
         nonlocal n_steps
         if n_steps == at:
             raise _Killed
@@ -397,7 +391,7 @@ def test_what_goes_on_from_a_checkpoint_is_the_same(
             source, config, seed=5, progress=False, checkpoint=path, checkpoint_seconds=1e-9
         )
 
-    monkeypatch.setattr(SizeState, "step", dies)
+    monkeypatch.setattr(Fit, "step", dies)
     with pytest.raises(_Killed):
         again()
     # As many steps as are left, and not one more.
@@ -411,16 +405,16 @@ def test_what_goes_on_from_a_checkpoint_is_the_same(
 
 def test_ctrl_c_writes_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "checkpoint.safetensors"
-    take, n_steps = SizeState.step, 0
+    take, n_steps = Fit.step, 0
 
-    def interrupted(self: SizeState) -> None:
+    def interrupted(self: Fit) -> None:
         nonlocal n_steps
         n_steps += 1
         if n_steps == 30:
             signal.raise_signal(signal.SIGINT)
         take(self)
 
-    monkeypatch.setattr(SizeState, "step", interrupted)
+    monkeypatch.setattr(Fit, "step", interrupted)
     words = r"after 30 of 60 steps; the same call goes on from .*checkpoint\.safetensors"
     with pytest.raises(KeyboardInterrupt, match=words):
         train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
@@ -452,7 +446,7 @@ def test_checkpoints_of_other_autoencoders_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("completed", 61), ("completed", True), ("random_state", {"words": [[1, 2]]}),
+    [("completed_steps", 61), ("completed_steps", True), ("random_state", {"words": [[1, 2]]}),
      ("random_state", {}), ("random_state", None)],
 )  # fmt: skip
 def test_what_no_training_of_autoencoders_writes_is_damage(
@@ -462,7 +456,7 @@ def test_what_no_training_of_autoencoders_writes_is_damage(
     kind = "AutoencoderCheckpoint"
     with pytest.MonkeyPatch.context() as patch:
         # Asked to stop before the first step.
-        patch.setattr(dictionary_train, "stop_requests", lambda: nullcontext(lambda: True))
+        patch.setattr(training_fit, "stop_requests", lambda: nullcontext(lambda: True))
         with pytest.raises(KeyboardInterrupt):
             train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
     _, tensors, said = read_tensors(path, None, kind=kind)
@@ -472,12 +466,27 @@ def test_what_no_training_of_autoencoders_writes_is_damage(
         train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
 
 
+def test_checkpoints_of_earlier_days_are_read(tmp_path: Path) -> None:
+    path, kind = tmp_path / "checkpoint.safetensors", "AutoencoderCheckpoint"
+    with pytest.MonkeyPatch.context() as patch:
+        asked = iter([False] * 25 + [True])
+        patch.setattr(training_fit, "stop_requests", lambda: nullcontext(lambda: next(asked)))
+        with pytest.raises(KeyboardInterrupt, match="after 25 of 60 steps"):
+            train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
+    _, tensors, said = read_tensors(path, None, kind=kind)
+    said["under_way"]["completed"] = said["under_way"].pop("completed_steps")
+    write_tensors(path, tensors, said, kind=kind)
+    (resumed,) = train_autoencoders(_pentagon(), _short(), progress=False, checkpoint=path)
+    (whole,) = train_autoencoders(_pentagon(), _short(), progress=False)
+    assert _same(resumed, whole)
+
+
 def test_other_arguments_are_checked() -> None:
     with pytest.raises(GeomsupError, match="config must be an AutoencoderConfig"):
         train_autoencoders(_pentagon(), {"n_latents": 3})  # type: ignore[arg-type]
     with pytest.raises(GeomsupError, match="feature_probability must lie in"):
         ToyActivations(np.eye(2), 1.5)
-    with pytest.raises(GeomsupError, match="one for each of the 2 features"):
+    with pytest.raises(GeomsupError, match="2 numbers, one for each feature"):
         ToyActivations(np.eye(2), np.array([0.1, 0.2, 0.3]))
     (found,) = train_autoencoders(_pentagon(), _short(), progress=False)
     with pytest.raises(GeomsupError, match="must have shape \\(n_samples, 2\\)"):

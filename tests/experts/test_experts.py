@@ -232,7 +232,7 @@ def test_a_mixture_names_what_its_experts_hold() -> None:
         ({"toy": ToyModelConfig(n_records=2)}, "with n_records=0, got 2"),
         ({"n_experts": 0}, "n_experts must be an integer of at least 1, got 0"),
         ({"gate": "soft"}, "gate must be one of weighted, straight-through, got 'soft'"),
-        ({"balance": -1.0}, "balance must be a number from 0, got -1.0"),
+        ({"balance": -1.0}, "balance must be a number from 0 to .*, got -1.0"),
         ({"capacity_factor": 0.0}, "capacity_factor must be a number above 0"),
     ],
 )
@@ -255,7 +255,7 @@ def test_what_cannot_be_used_is_refused() -> None:
             load=np.ones(1),
         )
     wild = ToyModelConfig(**{**_TOY.to_dict(), "learning_rate": 1e20})
-    with pytest.raises(GeomsupError, match="mixture 0 is no longer finite"):
+    with pytest.raises(GeomsupError, match="mixture 0 is no longer finite after 100 steps"):
         train_mixtures(MixtureConfig(toy=wild, n_experts=2), progress=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import itertools
 import os
 import signal
 import subprocess
@@ -22,9 +23,11 @@ import geomsup
 from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.theory import expected_loss
 from geomsup.training import ToyModelConfig, TrainingDivergedError, TrainingRun, train
+from geomsup.training.checkpoints import Checkpoint
 from geomsup.training.data import Sampler
 from geomsup.training.environment import stop_requests
-from geomsup.training.state import _TENSORS, TrainingState
+from geomsup.training.fit import Fit
+from geomsup.training.learner import ToyLearner
 from geomsup.training.storage import read_tensors, write_tensors
 
 _ARRAYS = ("weights", "decoders", "biases", "losses", "loss_errors")
@@ -42,6 +45,12 @@ def _assert_same(one: TrainingRun, other: TrainingRun) -> None:
 
 class _Killed(Exception):
     pass
+
+
+def _write_every(n_steps: int, patch: pytest.MonkeyPatch) -> None:
+    """Write a checkpoint before one of so many steps, whatever the clock says."""
+    steps = itertools.count(1)
+    patch.setattr(Checkpoint, "is_due", property(lambda _: next(steps) % n_steps == 0))
 
 
 @pytest.mark.parametrize(
@@ -62,9 +71,9 @@ def test_what_goes_on_from_a_checkpoint_is_the_same(
     whole = train(config, seed=5)
     path = tmp_path / "checkpoint.safetensors"
     steps = 0
-    take = TrainingState.step
+    take = Fit.step
 
-    def dies(self: TrainingState) -> None:
+    def dies(self: Fit) -> None:
         nonlocal steps
         if steps == at:
             raise _Killed
@@ -72,13 +81,14 @@ def test_what_goes_on_from_a_checkpoint_is_the_same(
         take(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingState, "step", dies)
+        patch.setattr(Fit, "step", dies)
+        _write_every(60, patch)
         with pytest.raises(_Killed):
-            train(config, seed=5, checkpoint=path, checkpoint_seconds=1e-9)
+            train(config, seed=5, checkpoint=path)
     assert path.exists()
     _assert_same(train(config, seed=5, checkpoint=path), whole)
     # It stays, and gives the same run again without any step.
-    monkeypatch.setattr(TrainingState, "step", dies)
+    monkeypatch.setattr(Fit, "step", dies)
     _assert_same(train(config, seed=5, checkpoint=path), whole)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
@@ -117,8 +127,9 @@ def test_an_interruption_names_the_checkpoint(
 
     with monkeypatch.context() as patch:
         patch.setattr(Sampler, "draw", interrupted)
+        _write_every(60, patch)
         with pytest.warns(GeomsupWarning, match=r"goes on from .*checkpoint\.safetensors"):
-            short = train(_SMALL, checkpoint=path, checkpoint_seconds=1e-9)
+            short = train(_SMALL, checkpoint=path)
     assert short.completed_steps == 249
     _assert_same(train(_SMALL, checkpoint=path), train(_SMALL))
 
@@ -229,7 +240,7 @@ def _infinite(_tensors: dict[str, Any], said: dict[str, Any]) -> None:
 
 
 def _boolean(_tensors: dict[str, Any], said: dict[str, Any]) -> None:
-    said["completed_steps"] = said["optimiser_steps"] = True
+    said["completed_steps"] = True
 
 
 def _words(value: object) -> Any:
@@ -281,7 +292,7 @@ def test_what_no_training_writes_is_damage(damage: Any, tmp_path: Path) -> None:
     # As long as one step, so that a boolean count would be the right number.
     config = dataclasses.replace(_SMALL, n_steps=1, n_records=2)
     train(config, checkpoint=path)
-    _, tensors, said = read_tensors(path, _TENSORS, kind="Checkpoint")
+    _, tensors, said = read_tensors(path, None, kind="Checkpoint")
     damage(tensors, said)
     write_tensors(path, tensors, said, kind="Checkpoint")
     with pytest.raises(GeomsupError, match=r"checkpoint\.safetensors is damaged .*; remove it"):
@@ -296,8 +307,9 @@ def test_the_last_good_weights_outlive_a_divergence(tmp_path: Path) -> None:
     with pytest.raises(TrainingDivergedError) as caught:
         train(config, checkpoint=path, checkpoint_seconds=1e-9)
     assert np.isfinite(caught.value.decoders).all()
-    kept = TrainingState(config, 0, torch.device("cpu"), range(2))
-    kept.load(path)
+    kept = Fit(ToyLearner(config, 0, torch.device("cpu"), range(2)))
+    _, tensors, said = read_tensors(path, None, kind="Checkpoint")
+    kept.take(tensors, said)
     assert kept.completed <= caught.value.last_good_step
 
 

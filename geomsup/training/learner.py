@@ -1,0 +1,116 @@
+"""Toy models in training: where they start, what they see, and what is noted of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from geomsup.training.config import ToyModelConfig
+from geomsup.training.data import make_sampler
+from geomsup.training.diverged import TrainingDivergedError
+from geomsup.training.fit import Learner
+from geomsup.training.model import ToyModel
+from geomsup.training.streams import Stream, stream_seed
+
+__all__ = ["ToyLearner", "initial_parameters"]
+
+FloatArray = NDArray[np.float64]
+# Losses kept in the history of a run.
+_HISTORY_LENGTH = 200
+
+
+class ToyLearner(Learner):
+    """Models of these numbers, which need not be all of the configuration's.
+
+    Parameters
+    ----------
+    config : ToyModelConfig
+    seed : int
+    device : torch.device
+    instances : sequence of int
+    """
+
+    def __init__(
+        self, config: ToyModelConfig, seed: int, device: torch.device, instances: Sequence[int]
+    ) -> None:
+        self.config, self.schedule, self.instances = config, config, list(instances)
+        self.weight_decay, self.record_at = config.weight_decay, config.record_steps()
+        self.note_every = max(1, config.n_steps // _HISTORY_LENGTH)
+        self._model = model = ToyModel(
+            config.importances[self.instances],
+            config.n_hidden,
+            config.batch_size,
+            **config.model_options(),
+            device=device,
+        )
+        model.set_parameters(
+            *map(torch.from_numpy, initial_parameters(config, seed, self.instances))
+        )
+        self.blocks = {"theta": (model.theta, model.gradient)}
+        self._sampler = make_sampler(
+            config.probabilities[self.instances],
+            [stream_seed(seed, Stream.SAMPLES, number) for number in self.instances],
+            config.batch_size,
+            device=device,
+            **config.data_options(),
+        )
+        self.random = self._sampler.source
+        self._good, self._good_step = model.theta.clone(), 0
+
+    def draw(self, step: int) -> None:
+        """Take the batch of a step."""
+        self._sampler.draw(self._model.samples)
+
+    def backward(self) -> None:
+        """Compute the gradient of the loss on the batch."""
+        self._model.backward()
+
+    def losses(self) -> FloatArray:
+        """Losses on the batch, of shape (n_instances,)."""
+        return self._model.losses()
+
+    def remember(self, step: int) -> None:
+        """Keep the parameters for the error of a later divergence."""
+        self._good.copy_(self._model.theta)
+        self._good_step = step
+
+    def diverged(self, step: int, number: int) -> TrainingDivergedError:
+        """An error that holds the last good weights."""
+        weights, decoders, biases = self.split(self._good)
+        return TrainingDivergedError(
+            step=step,
+            instance=self.instances[number],
+            learning_rate=self.config.learning_rate_at(min(step, self.config.n_steps - 1)),
+            last_good_step=self._good_step,
+            weights=weights,
+            decoders=decoders,
+            biases=biases,
+        )
+
+    def split(self, theta: torch.Tensor | None = None) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """W, V and b of parameters of shape (…, n_rows, n_features), or of the present ones."""
+        theta = self._model.theta if theta is None else theta
+        values = theta.detach().cpu().to(torch.float64).contiguous().numpy().copy()
+        m = self.config.n_hidden
+        decoders, biases = values[..., :m, :], values[..., m, :]
+        weights = decoders if self.config.tied else values[..., m + 1 :, :]
+        return weights, decoders, biases
+
+
+def initial_parameters(
+    config: ToyModelConfig, seed: int, instances: Sequence[int]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Xavier-normal W (and V, unless it is tied) and zero b, the same on every device."""
+    k, m, n = len(instances), config.n_hidden, config.n_features
+    scale = config.init_scale * np.sqrt(2.0 / (m + n))
+    weights = np.empty((k, m, n))
+    decoders = weights if config.tied else np.empty((k, m, n))
+    for place, number in enumerate(instances):
+        generator = np.random.default_rng(stream_seed(seed, Stream.INITIAL_WEIGHTS, number))
+        weights[place] = scale * generator.standard_normal((m, n))
+        if not config.tied:
+            decoders[place] = scale * generator.standard_normal((m, n))
+    return weights, decoders, np.zeros((k, n))
