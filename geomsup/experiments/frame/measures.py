@@ -18,6 +18,7 @@ from geomsup.theory.loss import Problem, batch_losses
 from geomsup.theory.search import configuration_name, geometry_of, minima_from
 
 __all__ = [
+    "at_each",
     "best_known",
     "cosines",
     "counted",
@@ -107,6 +108,17 @@ def models_by_name(names: Sequence[str]) -> dict[str, list[int]]:
 def counted(names: Iterable[str]) -> str:
     """Names with how often each occurs, commonest first: "9 × pentagon, 7 × two digons"."""
     return ", ".join(f"{number} × {name}" for name, number in Counter(names).most_common())
+
+
+def at_each(
+    values: Iterable[object], points: Iterable[float], form: str = "", at: str = "at p = "
+) -> str:
+    """Values as text, each with the point at which it was found.
+
+    >>> at_each([0.314, 0.5], [0.1, 0.3], ".2f")
+    '0.31 at p = 0.1, 0.50 at p = 0.3'
+    """
+    return ", ".join(f"{value:{form}} {at}{x:g}" for value, x in zip(values, points, strict=True))
 
 
 def span(values: Iterable[float], form: str = ".3g") -> str:
