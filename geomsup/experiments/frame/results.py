@@ -162,7 +162,7 @@ def _unpacked(
                 _unpacked(part, item, _dotted(key, k), arrays, taken)
                 for k, (part, item) in enumerate(zip(hints_of, value, strict=True))
             )
-    elif isinstance(value, int | float if hint is float else hint):
+    elif isinstance(hint, type) and isinstance(value, int | float if hint is float else hint):
         return value
     raise EarlierFormError(f"{key} is no {hint}")
 
