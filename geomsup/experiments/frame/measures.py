@@ -121,7 +121,7 @@ def at_each(
     return ", ".join(f"{value:{form}} {at}{x:g}" for value, x in zip(values, points, strict=True))
 
 
-def span(values: Iterable[float], form: str = ".3g") -> str:
+def span(values: Iterable[float], form: str = ".3g", to: str = "–") -> str:
     """Least and largest value as text, once if both read alike; what is NaN is left out.
 
     >>> span([0.31, 0.5], ".0%"), span([2.0, 2.01], ".1f")
@@ -131,4 +131,4 @@ def span(values: Iterable[float], form: str = ".3g") -> str:
     if not known:
         return "none"
     low, high = f"{min(known):{form}}", f"{max(known):{form}}"
-    return low if low == high else f"{low}–{high}"
+    return low if low == high else f"{low}{to}{high}"

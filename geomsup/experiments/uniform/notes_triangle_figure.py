@@ -9,7 +9,7 @@ import numpy as np
 
 from geomsup.experiments.frame.measures import models_by_name
 from geomsup.experiments.frame.model_figures import draw_model
-from geomsup.experiments.uniform.notes_triangle import FAMILIES, Result
+from geomsup.experiments.uniform.notes_triangle import FAMILIES, Result, names_of_all
 from geomsup.plotting.style import INK, name_color
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def draw(results: Sequence[Result]) -> Figure:
     p = first.feature_probabilities
     losses = np.concatenate([result.losses for result in results], axis=1)
     weights = np.concatenate([result.weights for result in results], axis=1)
-    names = np.array([[n for result in results for n in result.names[k]] for k in range(len(p))])
+    names = names_of_all(results)
     kinds = list(models_by_name(names.ravel().tolist()))
     # The two families first, whatever else turns up.
     kinds.sort(key=lambda name: FAMILIES.index(name) if name in FAMILIES else len(FAMILIES))
