@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geomsup.experiments.mixtures.routed_models import (
     DATA,
@@ -33,7 +32,7 @@ def draw(results: Sequence[Result]) -> Figure:
 
     figure = plt.figure(figsize=(11.5, 7.4), layout="constrained")
     rows = figure.subfigures(len(DATA), 1, squeeze=False)[:, 0]
-    gates = [gate for gate in GATES if gate in results[0].gate]
+    gates = [gate for gate in GATES if gate in {one.gate for one in results[0].models}]
     for row, (data, title) in zip(rows, DATA.items(), strict=True):
         row.suptitle(title, x=0.01, ha="left", fontsize=11)
         grid = row.add_gridspec(len(gates), 2, width_ratios=(1.0, 1.35))
@@ -52,10 +51,10 @@ def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) ->
     texts: list[str] = []
     colors: list[str] = []
     for number, result in enumerate(results):
-        mixtures = [one for one in comparisons(result) if one.data == data]
+        mixtures = [one for one in comparisons(result) if one.mixture.data == data]
         sizes, losses, held = dense_curve(result, data)
         # Dense models that lose much more than all mixtures would only take up room.
-        first = max(0, int((losses >= max(one.loss for one in mixtures)).sum()) - 1)
+        first = max(0, int((losses >= max(one.mixture.loss for one in mixtures)).sum()) - 1)
         sizes, losses, held = sizes[first:], losses[first:], held[first:]
         label = "dense" if number == 0 else None
         ax.plot(held, losses, "-", color=DROPPED, lw=1.5, zorder=1)
@@ -66,22 +65,22 @@ def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) ->
             colors += [INK] * len(sizes)
         labelled: set[str] = set()
         for one in mixtures:
-            place = gates.index(one.gate)
+            place = gates.index(one.mixture.gate)
             color = PALETTE[place]
-            new = number == 0 and one.gate not in labelled
-            labelled.add(one.gate)
+            new = number == 0 and one.mixture.gate not in labelled
+            labelled.add(one.mixture.gate)
             ax.plot(
                 one.held,
-                one.loss,
+                one.mixture.loss,
                 _MARKERS[place],
                 color=color,
                 markersize=7,
                 markeredgecolor="white",
-                label=GATES[one.gate] if new else None,
+                label=GATES[one.mixture.gate] if new else None,
             )
             if number == 0:
-                places.append((one.held, one.loss))
-                texts.append(f"{one.n_experts}×{result.n_hidden[one.row]}")
+                places.append((one.held, one.mixture.loss))
+                texts.append(f"{one.n_experts}×{one.mixture.n_hidden}")
                 colors.append(color)
     ax.set_xlabel("features held per dimension")
     ax.set_ylabel("loss")
@@ -101,11 +100,9 @@ def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) ->
 
 def _experts(ax: Axes, result: Result, data: str, gate: str) -> None:
     """Norms of all features in all experts of the largest mixture."""
-    largest = max(
-        (one for one in comparisons(result) if (one.data, one.gate) == (data, gate)),
-        key=lambda one: one.n_experts,
-    )
-    norms: NDArray[np.float64] = result.norms[largest.row, : largest.n_experts]
+    of_kind = [one for one in result.models if (one.data, one.gate) == (data, gate)]
+    largest = max(of_kind, key=lambda one: one.n_experts)
+    norms = largest.norms
     order = np.arange(norms.shape[1])
     if data == "independent":
         order = np.lexsort((-norms.max(axis=0), norms.argmax(axis=0)))
@@ -114,8 +111,7 @@ def _experts(ax: Axes, result: Result, data: str, gate: str) -> None:
     image = ax.imshow(shown, cmap=SEQUENTIAL, vmin=0.0, vmax=1.0, aspect="auto")
     bar = ax.inset_axes((1.01, 0.0, 0.02, 1.0))
     ax.figure.colorbar(image, cax=bar, label="norm / largest")
-    load = result.load[largest.row, : largest.n_experts]
-    ax.set_yticks(range(len(load)), [f"{share:.0%}" for share in load])
+    ax.set_yticks(range(largest.n_experts), [f"{share:.0%}" for share in largest.load])
     ax.set_xticks([])
     if data == "sets":
         for edge in range(result.set_size, norms.shape[1], result.set_size):
