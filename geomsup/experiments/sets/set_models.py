@@ -7,16 +7,23 @@ the best of a group of restarts; the share of all restarts is reported beside it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Trainer
+from geomsup.experiments.frame.experiment import Trainer, model_config
 from geomsup.experiments.frame.measures import cosines, names_of
 from geomsup.theory.set_losses import FeatureSets, best_of_sets, set_losses
-from geomsup.training import ToyModelConfig
 
-__all__ = ["SetModels", "pair_cosines", "partner_ranks", "train_sets"]
+__all__ = [
+    "Restarts",
+    "SetModels",
+    "best_of_groups",
+    "pair_cosines",
+    "partner_ranks",
+    "train_sets",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -47,42 +54,47 @@ class SetModels:
 
     def best_of_groups(self, size: int) -> NDArray[np.intp]:
         """Index of the lowest loss in every group of so many consecutive restarts."""
-        groups = self.losses[: len(self.losses) // size * size].reshape(-1, size)
-        lowest: NDArray[np.intp] = groups.argmin(axis=1) + size * np.arange(len(groups))
-        return lowest
+        return best_of_groups(self.losses, size)
 
 
-def train_sets(
-    trainer: Trainer,
-    name: str,
-    sets: FeatureSets,
-    n_hidden: int,
-    seed: int,
-    *,
-    n_models: int,
-    n_steps: int,
-    learning_rate: float = 1e-2,
-    batch_size: int = 1024,
-) -> SetModels:
-    """Train restarts of one task with a cosine rate, and find the best known loss of it."""
-    trained = trainer.train(
-        name,
-        ToyModelConfig(
-            n_features=sets.n_features,
-            n_hidden=n_hidden,
-            feature_probability=sets.feature_probability,
-            correlation=sets.correlation,
-            set_size=sets.set_size,
-            n_instances=n_models,
-            n_restarts=n_models,
-            n_steps=n_steps,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            lr_schedule="cosine",
-        ),
-        seed,
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Restarts:
+    """Models of one task, too many or too large for more than what the trainer says of them."""
+
+    weights: FloatArray  # (n_models, n_hidden, n_features)
+    losses: FloatArray  # (n_models,), on the trainer's fresh sample
+
+
+def best_of_groups(losses: FloatArray, size: int) -> NDArray[np.intp]:
+    """Index of the lowest in every group of so many consecutive losses, or of all if fewer.
+
+    >>> best_of_groups(np.array([3.0, 1.0, 2.0, 4.0]), 2).tolist()
+    [1, 2]
+    """
+    size = min(size, len(losses))
+    groups = losses[: len(losses) // size * size].reshape(-1, size)
+    lowest: NDArray[np.intp] = groups.argmin(axis=1) + size * np.arange(len(groups))
+    return lowest
+
+
+def train_sets(trainer: Trainer, name: str, sets: FeatureSets, config: Any, seed: int) -> SetModels:
+    """Train restarts of one task, and find the best known loss of it.
+
+    The dimensions, the steps and the number of models are those of the experiment's ``config``.
+    """
+    models = model_config(
+        config,
+        n_features=sets.n_features,
+        feature_probability=sets.feature_probability,
+        correlation=sets.correlation,
+        set_size=sets.set_size,
+        n_instances=config.n_models,
+        n_restarts=config.n_models,
+        learning_rate=1e-2,
+        lr_schedule="cosine",
     )
-    best = best_of_sets(sets, n_hidden)
+    trained = trainer.train(name, models, seed)
+    best = best_of_sets(sets, config.n_hidden)
     return SetModels(
         weights=trained.weights,
         biases=trained.biases,
