@@ -25,10 +25,9 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from geomsup.attacks import Vulnerability, vulnerability
-from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame.experiment import Experiment, Trainer, model_config
 from geomsup.experiments.frame.measures import names_of, span
 from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.training import ToyModelConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,20 +97,13 @@ class Result:
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train a model at each sparsity, name what its features form, and attack it."""
     densities = np.sort(np.array(config.inverse_densities))
-    trained = trainer.train(
-        "models",
-        ToyModelConfig(
-            n_features=config.n_features,
-            n_hidden=config.n_hidden,
-            feature_probability=1.0 / densities[:, None],
-            n_instances=len(densities),
-            n_steps=config.n_steps,
-            learning_rate=config.learning_rate,
-            lr_schedule="cosine",
-            batch_size=config.batch_size,
-        ),
-        seed,
+    models = model_config(
+        config,
+        feature_probability=1.0 / densities[:, None],
+        n_instances=len(densities),
+        lr_schedule="cosine",
     )
+    trained = trainer.train("models", models, seed)
     attacked = [
         under_attack(W, b, 1.0 / density, config.budget, config.n_samples)
         for W, b, density in zip(trained.weights, trained.biases, densities, strict=True)

@@ -4,7 +4,7 @@ the other."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from geomsup.experiments.adversarial.adversarial import Result
 from geomsup.plotting.canvas import plain_numbers
@@ -63,31 +63,19 @@ def draw(results: Sequence[Result]) -> Figure:
     features.set_ylabel(r"features / dimension $\|W\|_F^2\,/\,m$")
     features.set_xlabel("1 / (1 − S), from dense to sparse")
     both.set_ylabel("vulnerability")
-    rise.legend(
-        handles=[
-            Line2D([], [], color=INK, ls=style, label=text) for text, style in _ATTACKS.values()
-        ],
-        frameon=False,
-        fontsize=9,
-        loc="upper left",
-    )
-    one_seed = len(results) == 1
-    filled = [
-        Line2D(
-            [],
-            [],
-            color=color,
-            marker="o",
-            ls="",
-            label="all inputs alike" if one_seed else f"seed {k}: all inputs alike",
-        )
-        for k, color in enumerate(colors)
+    styles = [Line2D([], [], color=INK, ls=style, label=text) for text, style in _ATTACKS.values()]
+    rise.legend(handles=styles, frameon=False, fontsize=9, loc="upper left")
+    dot: dict[str, Any] = {"marker": "o", "ls": ""}
+    seeds = [f"seed {k}: " if len(results) > 1 else "" for k in range(len(results))]
+    points = [
+        Line2D([], [], color=color, label=f"{seed}all inputs alike", **dot)
+        for seed, color in zip(seeds, colors, strict=True)
     ]
-    hollow = Line2D(
-        [], [], color=INK, marker="o", ls="", markerfacecolor="none", label="each input its own"
+    points.append(
+        Line2D([], [], color=INK, markerfacecolor="none", label="each input its own", **dot)
     )
     both.legend(
-        handles=[*filled, hollow],
+        handles=points,
         frameon=False,
         title=f"worst direction, {results[0]}",
         loc="upper left",
