@@ -14,12 +14,7 @@ from geomsup.experiments.frame.measures import lowest_of, reports_of
 from geomsup.experiments.nonuniform import nonuniform, notes_importance
 from geomsup.experiments.nonuniform.varied_feature import switch
 from geomsup.experiments.phase_diagrams import ten_in_two
-from geomsup.experiments.phase_diagrams.phase_map import (
-    MapResult,
-    check_map,
-    exact_map,
-    trained_map,
-)
+from geomsup.experiments.phase_diagrams.phase_map import MapResult, check_map
 from geomsup.experiments.uniform import notes_triangle
 from geomsup.theory import (
     best_configuration,
@@ -80,35 +75,23 @@ def exact_result() -> MapResult:
     }
     exact = phase_diagram(2, 1, n_starts=4, **axes)  # type: ignore[arg-type]
     unit = phase_diagram(2, 1, unit_norm=True, **axes)  # type: ignore[arg-type]
-    names = tuple(tuple(exact.phases[k] for k in row) for row in exact.phase)
-    return MapResult(
-        **axes,
-        weights=exact.W,
-        biases=exact.b,
-        losses=np.repeat(exact.loss[..., None], 10, axis=2),
-        names=names,
-        exact_weights=exact.W,
-        exact_biases=exact.b,
-        exact_losses=exact.loss,
-        exact_names=names,
-        unit_names=tuple(tuple(unit.phases[k] for k in row) for row in unit.phase),
-    )
+    losses = np.repeat(exact.loss[..., None], 10, axis=2)
+    return MapResult(trained=exact, losses=losses, exact=exact, unit=unit)
 
 
 def test_exact_optima_pass_as_a_trained_map(exact_result: MapResult) -> None:
     outcome = check_map([exact_result], _REGIONS)
     assert _verdicts(outcome)[:3] == [True] * 3
     assert outcome.numbers["agreement"] == [1.0]
-    assert trained_map(exact_result).phases == exact_map(exact_result).phases
 
 
 def test_a_map_of_one_arrangement_does_not_pass(exact_result: MapResult) -> None:
-    size = len(exact_result.names)
-    stuck = dataclasses.replace(
-        exact_result,
-        names=(("line(1, 2)",) * size,) * size,
-        losses=2.0 * exact_result.losses,
+    one = dataclasses.replace(
+        exact_result.trained,
+        phases=("line(1, 2)",),
+        phase=np.zeros_like(exact_result.trained.phase),
     )
+    stuck = dataclasses.replace(exact_result, trained=one, losses=2.0 * exact_result.losses)
     outcome = check_map([stuck], _REGIONS)
     assert _verdicts(outcome)[:3] == [False] * 3
     assert "1 (2 dropped) is missing" in outcome.claims[0].why
@@ -117,10 +100,11 @@ def test_a_map_of_one_arrangement_does_not_pass(exact_result: MapResult) -> None
 
 
 def test_a_feature_that_fades_in_is_no_phase_change(exact_result: MapResult) -> None:
-    weights = exact_result.weights.copy()
+    weights = exact_result.trained.W.copy()
     kept = np.abs(weights[..., 0, 1]) > 0.1
     weights[kept, 0, 1] *= 0.15
-    outcome = check_map([dataclasses.replace(exact_result, weights=weights)], _REGIONS)
+    fading = dataclasses.replace(exact_result.trained, W=weights)
+    outcome = check_map([dataclasses.replace(exact_result, trained=fading)], _REGIONS)
     assert not outcome.claims[2].holds
 
 
@@ -131,8 +115,8 @@ def test_a_small_phase_map_is_trained(name: str) -> None:
     result = experiment.run(config, 0, Trainer())
     assert result.losses.shape == (3, 3, 6)
     # No sampled model can be better than the exact optimum.
-    assert np.all(result.losses >= (1.0 - 1e-6) * result.exact_losses[..., None])
-    assert np.median(result.losses.min(-1) / result.exact_losses) < 1.1
+    assert np.all(result.losses >= (1.0 - 1e-6) * result.exact.loss[..., None])
+    assert np.median(result.trained.loss / result.exact.loss) < 1.1
     assert experiment.check([result]).claims[0].found
 
 

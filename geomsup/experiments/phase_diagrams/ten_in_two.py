@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame.experiment import Experiment, Trainer, model_config
 from geomsup.experiments.frame.measures import exact_losses, reports_of
 from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.geometry.report import GeometryReport
 from geomsup.theory import symmetric_optimum
 from geomsup.theory.search import configuration_name
-from geomsup.training import ToyModelConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,20 +80,13 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train at every probability and optimise every family there."""
     n, m, k = config.n_features, config.n_hidden, config.n_models
     p = np.geomspace(1.0, config.rarest, config.n_points)
-    trained = trainer.train(
-        "models",
-        ToyModelConfig(
-            n_features=n,
-            n_hidden=m,
-            feature_probability=np.repeat(p, k)[:, None],
-            n_instances=len(p) * k,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            lr_schedule="cosine",
-            n_steps=config.n_steps,
-        ),
-        seed,
+    models = model_config(
+        config,
+        feature_probability=np.repeat(p, k)[:, None],
+        n_instances=len(p) * k,
+        lr_schedule="cosine",
     )
+    trained = trainer.train("models", models, seed)
     losses = exact_losses(trained.weights, trained.biases, np.repeat(p, k)[:, None])
     reports = reports_of(trained.weights)
     family_losses = np.array(
@@ -148,13 +140,8 @@ def phase_of(report: GeometryReport) -> str:
 
 def changes(result: Result) -> list[tuple[str, str, float, float]]:
     """Where the phase of the best model changes as features become rarer: from, to, between p's."""
-    best = best_phases(result)
-    p = result.feature_probabilities
-    return [
-        (best[k], best[k + 1], float(p[k + 1]), float(p[k]))
-        for k in range(len(p) - 1)
-        if best[k] != best[k + 1]
-    ]
+    at = zip(best_phases(result), result.feature_probabilities.tolist(), strict=True)
+    return [(one, other, low, high) for (one, high), (other, low) in pairwise(at) if one != other]
 
 
 def best_phases(result: Result) -> list[str]:
@@ -167,65 +154,19 @@ def best_phases(result: Result) -> list[str]:
 def check(results: Sequence[Result]) -> Outcome:
     """Compare the order of phases, and where they change, with what is known."""
     first = results[0]
-    p = first.feature_probabilities
-    best = [best_phases(one) for one in results]
-    at_one = [_best_name(one, 0) for one in results]
-    digons_end = float(first.boundaries[FAMILIES.index("digon + digon")])
-    brackets = [_bracket(phases, p) for phases in best]
     gaps = np.array([one.losses.min(1) / one.family_losses.min(1) - 1.0 for one in results])
-    corners = [_corners(one) for one in results]
-    spans = "; ".join(
-        f"{phase} at p = {_span(p[[k for k, name in enumerate(best[0]) if name == phase]])}"
-        for phase in PHASES
-        if phase in best[0]
-    )
     return Outcome(
         claims=(
-            Claim(
-                says="two orthogonal features when all are always present",
-                found=f"the best model at p = 1 is {at_one[0]}, with loss "
-                f"{first.losses[0].min():.4f}; two features alone cost "
-                f"{first.family_losses[0, 0]:.4f}",
-                by_seed=tuple(phases[0] == "orthogonal" for phases in best),
-                why="at p = 1 every projection to two dimensions costs (n − m)/12 = "
-                f"{8 / 12:.4f} while no output is clipped, two features alone among them, so "
-                "nothing but clipping chooses; below p = 1 two digons always cost less than two "
-                "features",
-            ),
-            Claim(
-                says="then digons, then polygons",
-                found=spans,
-                by_seed=tuple(_in_order(phases) for phases in best),
-                why=_why_other(first, gaps[0]),
-            ),
-            Claim(
-                says="digons give way to polygons at once, where the exact losses cross",
-                found=f"between p = {brackets[0][0]:.3g} and {brackets[0][1]:.3g}; the exact "
-                f"losses of two digons and the pentagon cross at {digons_end:.4f}",
-                by_seed=tuple(low <= digons_end <= high for low, high in brackets),
-                why="near a crossing the lowest of a few models is not always the lowest of all",
-            ),
-            Claim(
-                says="the rarer the features, the more corners",
-                found=", ".join(
-                    f"{count} directions from p = {x:.3g}" for x, count in _first_of_each(first)
-                ),
-                by_seed=tuple(bool(np.all(np.diff(count) >= 0)) for count in corners),
-                why=_why_corners(first),
-            ),
-            Claim(
-                says="the best model costs no more than the best family of equal features",
-                found=f"at most {gaps.max():+.1%} from it, where p = {p[gaps.max(0).argmax()]:.3g}",
-                by_seed=tuple(bool(x) for x in (gaps < _REACHED).ravel()),
-                needed=0.9,
-                why="training at a rare feature stops short of the optimum: a batch of 1,024 holds "
-                f"{1024 * p[-1]:.0f} samples of each feature at p = {p[-1]:g}",
-            ),
+            _orthogonal(results),
+            _digons_then_polygons(results, gaps[0]),
+            _give_way(results),
+            _corners_grow(results),
+            _as_cheap(first, gaps),
         ),
         numbers={
-            "feature_probability": p,
-            "best_names": [_best_name(first, k) for k in range(len(p))],
-            "best_phases": best[0],
+            "feature_probability": first.feature_probabilities,
+            "best_names": [_best_name(first, k) for k in range(len(first.names))],
+            "best_phases": best_phases(first),
             "changes": [list(change) for change in changes(first)],
             "gap_to_best_family": gaps,
             "boundaries": {
@@ -233,6 +174,72 @@ def check(results: Sequence[Result]) -> Outcome:
                 for (a, b), at in zip(pairwise(FAMILIES), first.boundaries, strict=True)
             },
         },
+    )
+
+
+def _orthogonal(results: Sequence[Result]) -> Claim:
+    first = results[0]
+    return Claim(
+        says="two orthogonal features when all are always present",
+        found=f"the best model at p = 1 is {_best_name(first, 0)}, with loss "
+        f"{first.losses[0].min():.4f}; two features alone cost "
+        f"{first.family_losses[0, 0]:.4f}",
+        by_seed=tuple(best_phases(one)[0] == "orthogonal" for one in results),
+        why="at p = 1 every projection to two dimensions costs (n − m)/12 = "
+        f"{8 / 12:.4f} while no output is clipped, two features alone among them, so "
+        "nothing but clipping chooses; below p = 1 two digons always cost less than two "
+        "features",
+    )
+
+
+def _digons_then_polygons(results: Sequence[Result], gaps: FloatArray) -> Claim:
+    first = results[0]
+    phases = np.array(best_phases(first))
+    spans = "; ".join(
+        f"{phase} at p = {_span(first.feature_probabilities[phases == phase])}"
+        for phase in PHASES
+        if phase in phases
+    )
+    return Claim(
+        says="then digons, then polygons",
+        found=spans,
+        by_seed=tuple(_in_order(best_phases(one)) for one in results),
+        why=_why_other(first, gaps),
+    )
+
+
+def _give_way(results: Sequence[Result]) -> Claim:
+    at = float(results[0].boundaries[FAMILIES.index("digon + digon")])
+    brackets = [_bracket(best_phases(one), one.feature_probabilities) for one in results]
+    return Claim(
+        says="digons give way to polygons at once, where the exact losses cross",
+        found=f"between p = {brackets[0][0]:.3g} and {brackets[0][1]:.3g}; the exact "
+        f"losses of two digons and the pentagon cross at {at:.4f}",
+        by_seed=tuple(low <= at <= high for low, high in brackets),
+        why="near a crossing the lowest of a few models is not always the lowest of all",
+    )
+
+
+def _corners_grow(results: Sequence[Result]) -> Claim:
+    corners, p = _corners(results[0]), results[0].feature_probabilities[1:]
+    starts = np.flatnonzero(np.diff(corners, prepend=-1))
+    return Claim(
+        says="the rarer the features, the more corners",
+        found=", ".join(f"{corners[k]} directions from p = {p[k]:.3g}" for k in starts),
+        by_seed=tuple(bool(np.all(np.diff(_corners(one)) >= 0)) for one in results),
+        why=_why_corners(results[0]),
+    )
+
+
+def _as_cheap(first: Result, gaps: FloatArray) -> Claim:
+    p = first.feature_probabilities
+    return Claim(
+        says="the best model costs no more than the best family of equal features",
+        found=f"at most {gaps.max():+.1%} from it, where p = {p[gaps.max(0).argmax()]:.3g}",
+        by_seed=tuple((gaps < _REACHED).ravel()),
+        needed=0.9,
+        why="training at a rare feature stops short of the optimum: a batch of 1,024 holds "
+        f"{1024 * p[-1]:.0f} samples of each feature at p = {p[-1]:g}",
     )
 
 
@@ -260,30 +267,19 @@ def _bracket(phases: Sequence[str], p: FloatArray) -> tuple[float, float]:
     after = [
         k for k, name in enumerate(phases) if name == "polygons" and k > max(digons, default=k)
     ]
-    if not after:
-        return np.nan, np.nan
-    return float(p[after[0]]), float(p[digons[-1]])
+    return (float(p[after[0]]), float(p[digons[-1]])) if after else (np.nan, np.nan)
 
 
 def _in_order(phases: Sequence[str]) -> bool:
     """Digons, then polygons, whatever there is at p = 1 and nothing of any other kind."""
-    kinds = list(dict.fromkeys(phases[1:]))
-    grouped = [name for k, name in enumerate(phases[1:]) if k == 0 or name != phases[k]]
-    return kinds in (["digons", "polygons"], ["orthogonal", "digons", "polygons"]) and len(
-        grouped
-    ) == len(kinds)
+    kinds = [name for name, _ in groupby(phases[1:])]
+    return kinds in (["digons", "polygons"], ["orthogonal", "digons", "polygons"])
 
 
 def _corners(result: Result) -> NDArray[np.int64]:
     """Directions of the best model at each probability below one."""
     best = result.losses.argmin(1)
     return np.take_along_axis(result.directions, best[:, None], axis=1)[1:, 0]
-
-
-def _first_of_each(result: Result) -> list[tuple[float, int]]:
-    corners = _corners(result)
-    starts = [k for k in range(len(corners)) if k == 0 or corners[k] != corners[k - 1]]
-    return [(float(result.feature_probabilities[1:][k]), int(corners[k])) for k in starts]
 
 
 def _why_corners(result: Result) -> str:
