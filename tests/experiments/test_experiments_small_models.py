@@ -12,7 +12,12 @@ from geomsup.experiments import Trainer, get_experiment
 from geomsup.experiments.demonstration import intro
 from geomsup.experiments.frame.measures import lowest_of, reports_of
 from geomsup.experiments.nonuniform import nonuniform, notes_importance
-from geomsup.experiments.nonuniform.varied_feature import switch
+from geomsup.experiments.nonuniform.varied_feature import (
+    FollowedShape,
+    Rival,
+    VariedResult,
+    switch,
+)
 from geomsup.experiments.phase_diagrams import ten_in_two
 from geomsup.experiments.phase_diagrams.phase_map import MapResult, check_map
 from geomsup.experiments.uniform import notes_triangle
@@ -26,6 +31,7 @@ from geomsup.theory import (
 from geomsup.theory.closed_forms import dropped_loss
 from geomsup.theory.diagram import arrangement, numbered_alike
 from geomsup.theory.following import (
+    Transition,
     angle_gap,
     crossing,
     follow,
@@ -169,46 +175,71 @@ def pentagon_result() -> nonuniform.Result:
     pentagon, digons = ("pentagon",) * 4, ("digon + digon, 1 dropped",) * 4
     W = symmetric_optimum("pentagon", 5, 0.05).W
     bent = W * np.array([0.9, 1.0, 1.0, 1.0, 1.0]) + 0.05 * np.eye(2, 5)
-    return nonuniform.Result(
+    rival = Rival(
+        losses=np.array([1.0, 2.5, 4.0]),
+        names=("digon + digon, 1 dropped",) * 3,
+        crossing=0.4,
+        there=Transition(
+            verdicts=("local minimum", "local minimum"), slopes=(1.0, 2.0), norms=(1.0, 0.0)
+        ),
+    )
+    nothing = Rival(
+        losses=np.full(3, np.nan),
+        names=("",) * 3,
+        crossing=np.nan,
+        there=Transition(verdicts=("", ""), slopes=(np.nan, np.nan), norms=(np.nan, np.nan)),
+    )
+    varied = VariedResult(
         factors=factors,
         weights=np.array([W, W, W]),
         losses=np.array([[1.0] * 4, [2.0] * 4, [3.0] * 4]),
         names=(digons, pentagon, pentagon),
-        branch_weights=np.array([bent, bent, W]),
-        branch_losses=np.array([1.5, 2.0, 3.0]),
-        branch_names=("pentagon",) * 3,
-        rival_losses=np.array([[1.0, 2.5, 4.0], [np.nan] * 3]),
-        rival_names=(("digon + digon, 1 dropped",) * 3, ("",) * 3),
-        crossings=np.array([0.4, np.nan]),
-        verdicts=(("local minimum", "local minimum"), ("", "")),
-        slopes=np.array([[1.0, 2.0], [np.nan, np.nan]]),
-        norms=np.array([[1.0, 0.0], [np.nan, np.nan]]),
-        angle_gaps=np.array([5.0, 4.0, 0.0]),
+        shape=FollowedShape(
+            factors=factors,
+            weights=np.array([bent, bent, W]),
+            losses=np.array([1.5, 2.0, 3.0]),
+            names=("pentagon",) * 3,
+            angle_gaps=np.array([5.0, 4.0, 0.0]),
+        ),
+        rivals=(rival, nothing),
+    )
+    return nonuniform.Result(
+        varied=varied,
         other_probabilities=np.array([0.1]),
         other_crossings=np.array([0.43]),
     )
 
 
 def test_a_transition_at_the_published_factor_passes(pentagon_result: nonuniform.Result) -> None:
-    assert switch(pentagon_result, "pentagon") == (0.35, 0.45)
+    assert switch(pentagon_result.varied, "pentagon") == (0.35, 0.45)
     assert nonuniform.check([pentagon_result]).verdict == "pass"
 
 
 @pytest.mark.parametrize(
-    ("change", "claim"),
+    ("part", "change", "claim"),
     [
-        ({"names": (("pentagon",) * 4,) * 3}, 0),
-        ({"rival_names": (("triangle, 2 dropped",) * 3, ("",) * 3)}, 1),
-        ({"crossings": np.array([0.9, np.nan])}, 2),
-        ({"verdicts": (("saddle", "local minimum"), ("", ""))}, 3),
-        ({"norms": np.array([[1.0, 0.9], [np.nan, np.nan]])}, 3),
-        ({"angle_gaps": np.zeros(3)}, 4),
+        ("varied", {"names": (("pentagon",) * 4,) * 3}, 0),
+        ("rival", {"names": ("triangle, 2 dropped",) * 3}, 1),
+        ("rival", {"crossing": 0.9}, 2),
+        ("there", {"verdicts": ("saddle", "local minimum")}, 3),
+        ("there", {"norms": (1.0, 0.9)}, 3),
+        ("shape", {"angle_gaps": np.zeros(3)}, 4),
     ],
 )
 def test_each_claim_of_nonuniform_can_fail(
-    pentagon_result: nonuniform.Result, change: dict[str, Any], claim: int
+    pentagon_result: nonuniform.Result, part: str, change: dict[str, Any], claim: int
 ) -> None:
-    outcome = nonuniform.check([dataclasses.replace(pentagon_result, **change)])
+    varied = pentagon_result.varied
+    rival = varied.rivals[0]
+    if part == "there":
+        part, change = "rival", {"there": dataclasses.replace(rival.there, **change)}
+    if part == "rival":
+        part = "varied"
+        change = {"rivals": (dataclasses.replace(rival, **change), varied.rivals[1])}
+    if part == "shape":
+        change = {"shape": dataclasses.replace(varied.shape, **change)}
+    changed = dataclasses.replace(varied, **change)
+    outcome = nonuniform.check([dataclasses.replace(pentagon_result, varied=changed)])
     assert not outcome.claims[claim].holds
 
 
@@ -223,7 +254,7 @@ def test_a_small_run_with_one_feature_varied(name: str) -> None:
         small["larger_points"] = 5
     config = dataclasses.replace(experiment.smoke, **small)
     result = experiment.run(config, 0, Trainer())
-    assert result.branch_losses[4] == pytest.approx(0.0089035937, rel=1e-6)  # equal features
+    assert result.varied.shape.losses[4] == pytest.approx(0.0089035937, rel=1e-6)  # equal features
     assert isinstance(experiment.check([result]).to_dict(), dict)
 
 
