@@ -154,13 +154,8 @@ def reproduce(
     jobs = positive_integer("jobs", jobs)
     if n_seeds is not None:
         n_seeds = positive_integer("n_seeds", n_seeds)
-    if folder is not None:
-        if not isinstance(folder, str | Path) or not str(folder):
-            raise GeomsupError(f"folder must be the path of a folder, got {shorten(folder)}")
-        folder = Path(folder)
     resolve_device(device)
-    if folder is not None:
-        make_folder(folder / scale)
+    place = None if folder is None else _made(folder, scale)
     show = is_interactive() if progress is None else progress
     wanted = {
         one.id: [
@@ -168,7 +163,7 @@ def reproduce(
                 id=one.trained_as,
                 scale=scale,
                 seed=seed,
-                folder=folder,
+                folder=place,
                 device=device,
                 bars=show and jobs == 1,
             )
@@ -191,6 +186,14 @@ def reproduce(
     return Reproduction(
         scorecard=Scorecard(rows=tuple(rows), provenance=versions()), results=results
     )
+
+
+def _made(folder: str | Path, scale: Scale) -> Path:
+    """The folder of the results, which is there afterwards."""
+    if not isinstance(folder, str | Path) or not str(folder):
+        raise GeomsupError(f"folder must be the path of a folder, got {shorten(folder)}")
+    make_folder(Path(folder) / scale)
+    return Path(folder)
 
 
 def _chosen(ids: str | Sequence[str] | None) -> list[Experiment[Any, Any]]:

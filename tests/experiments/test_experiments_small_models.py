@@ -197,6 +197,7 @@ def pentagon_result() -> nonuniform.Result:
         shape=FollowedShape(
             factors=factors,
             weights=np.array([bent, bent, W]),
+            biases=np.zeros((3, 5)),
             losses=np.array([1.5, 2.0, 3.0]),
             names=("pentagon",) * 3,
             angle_gaps=np.array([5.0, 4.0, 0.0]),

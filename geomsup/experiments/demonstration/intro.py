@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer, model_config
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import (
     best_known,
     counted,
     exact_losses,
+    in_rows,
     lowest_of,
     names_of,
 )
-from geomsup.experiments.frame.outcome import Claim, Outcome
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -87,7 +87,6 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
     )
     trained = trainer.train("models", models, seed)
     losses = exact_losses(trained.weights, trained.biases, all_p, all_importance)
-    names = np.array(names_of(trained.weights)).reshape(shape).tolist()
     lowest = losses.reshape(-1, k).argmin(1) + k * np.arange(len(losses) // k)
     best = [
         min(
@@ -105,11 +104,9 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
         weights=trained.weights.reshape(*shape, m, n),
         biases=trained.biases.reshape(*shape, n),
         losses=losses.reshape(shape),
-        names=tuple(tuple(map(tuple, row)) for row in names),
+        names=in_rows(names_of(trained.weights), *shape),
         best_losses=np.array([one.loss for one in best]).reshape(shape[:2]),
-        best_names=tuple(
-            map(tuple, np.array([one.name for one in best]).reshape(shape[:2]).tolist())
-        ),
+        best_names=in_rows([one.name for one in best], *shape[:2]),
         best_weights=np.array([one.W for one in best]).reshape(*shape[:2], m, n),
     )
 

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Trainer, model_config
+from geomsup.experiments.frame import Claim, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import at_each, span
-from geomsup.experiments.frame.outcome import Claim, Outcome
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

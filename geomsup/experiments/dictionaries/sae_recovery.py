@@ -26,9 +26,8 @@ from geomsup.dictionary import (
     train_autoencoders,
 )
 from geomsup.dictionary.recovery import chance_share
-from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer
 from geomsup.experiments.frame.measures import best_known, names_of
-from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.training import ToyModelConfig, TrainedModel
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,8 @@ from geomsup.dictionary import (
     splitting_tree,
     train_autoencoders,
 )
-from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer
 from geomsup.experiments.frame.measures import span
-from geomsup.experiments.frame.outcome import Claim, Outcome
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -209,28 +208,31 @@ def check(results: Sequence[Result]) -> Outcome:
     large = [k for k in range(len(first.clustered.dead) - 1) if k not in small]
     with_clusters = _splits(clustered, small)
     without = _splits([result.unclustered for result in results], small)
-    both = with_clusters, without
-    together = [np.concatenate([one.tree.coactivations[k] for k in small]) for one in clustered]
-    shares = [one.mean() for one in together]
+    together = [
+        np.concatenate([one.tree.coactivations[k] for k in small]).mean() for one in clustered
+    ]
     claims = [_planted(results, level) for level in range(len(first.levels))]
-    claims += [_becomes_several(with_clusters, first.n_features, shares), _no_more(without)]
+    claims += [_becomes_several(with_clusters, first.n_features, together), _no_more(without)]
     if large:
         claims.append(_beyond(clustered, large))
     return Outcome(
         claims=tuple(claims),
-        numbers={
-            "clusters": [level.n_clusters for level in first.levels],
-            "adjusted_rand": [[level.agreement for level in one.levels] for one in results],
-            "adjusted_rand_of_linkage": [[level.linkage for level in r.levels] for r in results],
-            "split": np.transpose([one.split for one in both]),
-            "latents": np.transpose([one.of for one in both]),
-            "by_chance": [one.by_chance.mean() for one in both],
-            "p_values": np.transpose([one.p_values for one in both]),
-            "found": [[truth.found for truth in result.truths] for result in results],
-            "dead": [[truth.dead for truth in result.truths] for result in results],
-            "coactivation": shares,
-        },
+        numbers={**_numbers(results, (with_clusters, without)), "coactivation": together},
     )
+
+
+def _numbers(results: Sequence[Result], splits: tuple[_Splits, _Splits]) -> dict[str, Any]:
+    return {
+        "clusters": [level.n_clusters for level in results[0].levels],
+        "adjusted_rand": [[level.agreement for level in one.levels] for one in results],
+        "adjusted_rand_of_linkage": [[level.linkage for level in one.levels] for one in results],
+        "split": np.transpose([one.split for one in splits]),
+        "latents": np.transpose([one.of for one in splits]),
+        "by_chance": [one.by_chance.mean() for one in splits],
+        "p_values": np.transpose([one.p_values for one in splits]),
+        "found": [[truth.found for truth in one.truths] for one in results],
+        "dead": [[truth.dead for truth in one.truths] for one in results],
+    }
 
 
 def _planted(results: Sequence[Result], level: int) -> Claim:

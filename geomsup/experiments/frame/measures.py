@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ __all__ = [
     "cosines",
     "counted",
     "exact_losses",
+    "in_rows",
     "lowest_of",
     "models_by_name",
     "names_of",
@@ -103,6 +105,20 @@ def models_by_name(names: Sequence[str]) -> dict[str, list[int]]:
         name: [k for k, other in enumerate(names) if other == name]
         for name, _ in Counter(names).most_common()
     }
+
+
+def in_rows(words: Sequence[str] | NDArray[np.str_], *shape: int) -> tuple[Any, ...]:
+    """Words as tuples of tuples, which results are made of.
+
+    >>> in_rows(["a", "b", "c", "d"], 2, 2)
+    (('a', 'b'), ('c', 'd'))
+    """
+
+    def frozen(value: Any) -> Any:
+        return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+    rows: tuple[Any, ...] = frozen(np.reshape(words, shape).tolist())
+    return rows
 
 
 def counted(names: Iterable[str]) -> str:

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.dynamics import GeometryTimeline, geometry_timeline
-from geomsup.experiments.frame.experiment import Experiment, Trainer, model_config
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import counted, reports_of, span
-from geomsup.experiments.frame.outcome import Claim, Outcome
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

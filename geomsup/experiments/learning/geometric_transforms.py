@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.dynamics import geometry_timeline
-from geomsup.experiments.frame.experiment import Experiment, Trainer, model_config
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import cosines, counted
-from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.theory.set_losses import FeatureSets, set_losses
 
 if TYPE_CHECKING:

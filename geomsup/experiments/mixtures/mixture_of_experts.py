@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geomsup.experiments.frame.experiment import Experiment
-from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.frame import Claim, Experiment, Outcome
 from geomsup.experiments.mixtures.routed_models import (
     DATA,
     IDLE,

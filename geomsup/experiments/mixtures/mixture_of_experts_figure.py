@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw"]
 
-_MARKERS = ("o", "s")
-
 
 def draw(results: Sequence[Result]) -> Figure:
     """A row for each kind of data: all seeds on the left, the largest mixtures of the first."""
@@ -47,41 +45,32 @@ def draw(results: Sequence[Result]) -> Figure:
 
 def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) -> None:
     """Loss over the features that a dimension holds."""
-    places: list[tuple[float, float]] = []
-    texts: list[str] = []
-    colors: list[str] = []
+    labels: list[tuple[tuple[float, float], str, str]] = []
     for number, result in enumerate(results):
         mixtures = [one for one in comparisons(result) if one.mixture.data == data]
-        sizes, losses, held = dense_curve(result, data)
+        most = max(one.mixture.loss for one in mixtures)
         # Dense models that lose much more than all mixtures would only take up room.
-        first = max(0, int((losses >= max(one.mixture.loss for one in mixtures)).sum()) - 1)
-        sizes, losses, held = sizes[first:], losses[first:], held[first:]
+        curve = dense_curve(result, data)
+        first = max(0, int((curve[1] >= most).sum()) - 1)
+        sizes, losses, held = (values[first:] for values in curve)
         label = "dense" if number == 0 else None
         ax.plot(held, losses, "-", color=DROPPED, lw=1.5, zorder=1)
         ax.plot(held, losses, "D", color=INK, markersize=4.5, label=label)
-        if number == 0:
-            places += zip(held, losses, strict=True)
-            texts += map(str, sizes)
-            colors += [INK] * len(sizes)
-        labelled: set[str] = set()
-        for one in mixtures:
-            place = gates.index(one.mixture.gate)
-            color = PALETTE[place]
-            new = number == 0 and one.mixture.gate not in labelled
-            labelled.add(one.mixture.gate)
+        own_labels = [((x, y), str(n), INK) for x, y, n in zip(held, losses, sizes, strict=True)]
+        for gate, marker, color in zip(gates, "os", PALETTE, strict=False):
+            own = [one for one in mixtures if one.mixture.gate == gate]
+            places = [(one.held, one.mixture.loss) for one in own]
             ax.plot(
-                one.held,
-                one.mixture.loss,
-                _MARKERS[place],
+                *np.transpose(places),
+                marker,
                 color=color,
                 markersize=7,
                 markeredgecolor="white",
-                label=GATES[one.mixture.gate] if new else None,
+                label=GATES[gate] if number == 0 else None,
             )
-            if number == 0:
-                places.append((one.held, one.mixture.loss))
-                texts.append(f"{one.n_experts}×{one.mixture.n_hidden}")
-                colors.append(color)
+            texts = [f"{one.n_experts}×{one.mixture.n_hidden}" for one in own]
+            own_labels += [(at, text, color) for at, text in zip(places, texts, strict=True)]
+        labels = labels or own_labels  # of the first seed
     ax.set_xlabel("features held per dimension")
     ax.set_ylabel("loss")
     ax.set_ylim(bottom=0.0)
@@ -95,7 +84,8 @@ def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) ->
         title_fontsize=8,
         alignment="left",
     )
-    point_labels(ax, places, texts, colors)
+    at, words, colors = zip(*labels, strict=True)
+    point_labels(ax, at, words, colors)
 
 
 def _experts(ax: Axes, result: Result, data: str, gate: str) -> None:

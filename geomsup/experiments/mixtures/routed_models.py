@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Trainer, model_config
+from geomsup.experiments.frame import Trainer, model_config
 from geomsup.experts import Mixture, MixtureConfig, evaluated, train_mixtures
 from geomsup.training import ToyModelConfig
 

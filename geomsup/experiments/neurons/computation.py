@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment
+from geomsup.experiments.frame import Claim, Experiment, Outcome
 from geomsup.experiments.frame.measures import at_each, span
-from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.experiments.neurons.computing_models import (
     Config,
     Layers,

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Trainer, model_config
+from geomsup.experiments.frame import Trainer, model_config
 from geomsup.neurons import NeuronReport, and_report, neuron_report
-from geomsup.training import ToyModelConfig, TrainedModel, TrainingRun
+from geomsup.training import TrainedModel, TrainingRun
 
 __all__ = ["Config", "Layers", "Result", "SmallLayers", "dropped_variance", "run"]
 
@@ -116,54 +116,52 @@ def dropped_variance(p: FloatArray | float, *, signed: bool) -> FloatArray:
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train the models of all three tasks, and keep the best of each setting."""
-    absolute = {"target": "absolute", "signed": True}
-    few = trainer.train(
-        "few",
-        _task(
+
+    def train(name: str, **settings: Any) -> TrainingRun:
+        models = model_config(
             config,
-            n_features=config.n_few,
-            n_hidden=config.n_few_hidden,
-            feature_probability=1.0,
-            n_instances=config.few_restarts,
-            n_steps=config.gate_steps,
-            learning_rate=config.gate_rate,
-            **absolute,
-        ),
-        seed,
+            hidden_activation="relu",
+            tied=False,
+            lr_schedule="cosine",
+            n_restarts=1,  # all have the same settings, and the lowest loss is taken
+            **settings,
+        )
+        return trainer.train(name, models, seed)
+
+    absolute = {"target": "absolute", "signed": True}
+    of_gates = {"n_steps": config.gate_steps, "learning_rate": config.gate_rate}
+    few = train(
+        "few",
+        n_features=config.n_few,
+        n_hidden=config.n_few_hidden,
+        feature_probability=1.0,
+        n_instances=config.few_restarts,
+        **of_gates,
+        **absolute,
     )
-    importance = np.power(config.decay, np.arange(config.n_features, dtype=np.float64))
     # One training for each probability, because the learning rate goes with it.
     many = [
-        trainer.train(
+        train(
             f"absolute-{p:g}",
-            _task(
-                config,
-                feature_probability=p,
-                importance=importance,
-                n_instances=config.n_restarts,
-                learning_rate=min(config.largest_rate, config.rate_per_probability * p),
-                **absolute,
-            ),
-            seed,
+            feature_probability=p,
+            importance=np.power(config.decay, np.arange(config.n_features, dtype=np.float64)),
+            n_instances=config.n_restarts,
+            learning_rate=min(config.largest_rate, config.rate_per_probability * p),
+            **absolute,
         )
         for p in sorted(config.feature_probabilities, reverse=True)
     ]
     of_pairs = np.power(config.decay, np.arange(config.n_gates, dtype=np.float64))
     gates = [
-        trainer.train(
+        train(
             f"and-{p:g}",
-            _task(
-                config,
-                n_features=2 * config.n_gates,
-                n_hidden=config.n_gate_hidden,
-                feature_probability=p,
-                importance=np.repeat(of_pairs, 2),
-                target="minimum",
-                n_instances=config.gate_restarts,
-                n_steps=config.gate_steps,
-                learning_rate=config.gate_rate,
-            ),
-            seed,
+            n_features=2 * config.n_gates,
+            n_hidden=config.n_gate_hidden,
+            feature_probability=p,
+            importance=np.repeat(of_pairs, 2),
+            target="minimum",
+            n_instances=config.gate_restarts,
+            **of_gates,
         )
         for p in sorted(config.gate_probabilities, reverse=True)
     ]
@@ -171,17 +169,6 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
         few=SmallLayers(losses=few.losses, W=few.weights, V=few.decoders),
         many=_layers(many, seed, signed=True),
         gates=_layers(gates, seed, signed=False),
-    )
-
-
-def _task(config: Config, **settings: Any) -> ToyModelConfig:
-    return model_config(
-        config,
-        hidden_activation="relu",
-        tied=False,
-        n_restarts=1,
-        lr_schedule="cosine",
-        **settings,
     )
 
 

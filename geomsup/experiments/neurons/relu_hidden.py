@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer, model_config
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import at_each, counted, span
-from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.neurons import NeuronReport, neuron_report
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
-from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer
 from geomsup.experiments.nonuniform.varied_feature import (
     BENT,
     FollowedShape,

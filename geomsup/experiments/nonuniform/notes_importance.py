@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from geomsup.errors import GeomsupError
-from geomsup.experiments.frame.experiment import Experiment, Trainer, model_config
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import at_each, counted, exact_losses, reports_of
-from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.theory import symmetric_optimum
 from geomsup.theory.closed_forms import dropped_loss
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Trainer, model_config
-from geomsup.experiments.frame.measures import exact_losses, names_of
-from geomsup.experiments.frame.outcome import Claim
+from geomsup.experiments.frame import Claim, Trainer, model_config
+from geomsup.experiments.frame.measures import exact_losses, in_rows, names_of
 from geomsup.theory import symmetric_optimum
 from geomsup.theory.following import (
     Branch,
@@ -70,14 +69,11 @@ class VariedConfig:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FollowedShape:
+class FollowedShape(Branch):
     """A shape of equal features along the factors of one of them, and how it bends."""
 
-    factors: FloatArray  # (n_factors,)
-    weights: FloatArray  # (n_factors, n_hidden, n_features)
-    losses: FloatArray  # (n_factors,)
     names: tuple[str, ...]
-    angle_gaps: FloatArray  # (n_factors,), degrees
+    angle_gaps: FloatArray  # (n_points,), degrees
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,7 +148,7 @@ def run_varied(config: VariedConfig, seed: int, trainer: Trainer) -> VariedResul
         factors=factors,
         weights=weights[np.arange(len(factors)), best],
         losses=losses,
-        names=tuple(map(tuple, names.tolist())),
+        names=in_rows(names, *names.shape),
         shape=followed(whole),
         rivals=(rivals[0], rivals[1]),
     )
@@ -160,13 +156,8 @@ def run_varied(config: VariedConfig, seed: int, trainer: Trainer) -> VariedResul
 
 def followed(branch: Branch) -> FollowedShape:
     """A branch with names and angles."""
-    return FollowedShape(
-        factors=branch.factors,
-        weights=branch.weights,
-        losses=branch.losses,
-        names=names_of(branch.weights),
-        angle_gaps=np.array([angle_gap(W) for W in branch.weights]),
-    )
+    gaps = np.array([angle_gap(W) for W in branch.weights])
+    return FollowedShape(**vars(branch), names=names_of(branch.weights), angle_gaps=gaps)
 
 
 def followed_without(

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Trainer, model_config
+from geomsup.experiments.frame import Claim, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import counted, exact_losses
-from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.theory import PhaseDiagram, phase_diagram
 from geomsup.theory.diagram import numbered_alike
 

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer, model_config
-from geomsup.experiments.frame.measures import exact_losses, reports_of
-from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
+from geomsup.experiments.frame.measures import exact_losses, in_rows, reports_of
 from geomsup.geometry.report import GeometryReport
 from geomsup.theory import symmetric_optimum
 from geomsup.theory.search import configuration_name
@@ -92,17 +91,16 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
     family_losses = np.array(
         [[symmetric_optimum(name, n, float(x)).loss for name in FAMILIES] for x in p]
     )
-    rows = [reports[start : start + k] for start in range(0, len(reports), k)]
     return Result(
         feature_probabilities=p,
         weights=trained.weights.reshape(len(p), k, m, n),
         biases=trained.biases.reshape(len(p), k, n),
         losses=losses.reshape(len(p), k),
-        names=tuple(tuple(configuration_name(report) for report in row) for row in rows),
-        phases=tuple(tuple(phase_of(report) for report in row) for row in rows),
+        names=in_rows([configuration_name(report) for report in reports], len(p), k),
+        phases=in_rows([phase_of(report) for report in reports], len(p), k),
         directions=np.array(
-            [[sum(c.n_vertices for c in report.components) for report in row] for row in rows]
-        ),
+            [sum(c.n_vertices for c in report.components) for report in reports]
+        ).reshape(len(p), k),
         family_losses=family_losses,
         boundaries=_boundaries(n, p, family_losses),
     )
@@ -299,10 +297,64 @@ def _span(p: FloatArray) -> str:
 
 
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.phase_diagrams.ten_in_two_figure import draw as drawn
+    """Models at some probabilities, and D* and losses against p.
 
-    return drawn(results)
+    Points are the models of all seeds; pictures are of the first.
+    """
+    import matplotlib.pyplot as plt
+
+    from geomsup.experiments.frame.model_figures import draw_model
+    from geomsup.plotting.canvas import drawn_legend
+    from geomsup.plotting.style import INK, name_color
+
+    first, n_models = results[0], 5
+    p = first.feature_probabilities
+    # Of the shape that stands for each phase.
+    colors = (name_color("monosemantic"), name_color("digon"), name_color("pentagon"), INK)
+    figure = plt.figure(figsize=(12.5, 7.0), layout="constrained")
+    grid = figure.add_gridspec(2, 2 * n_models, height_ratios=(1.0, 1.7))
+    for column, k in enumerate(np.linspace(0, len(p) - 1, n_models).round().astype(int)):
+        at = int(first.losses[k].argmin())
+        draw_model(
+            first.weights[k, at],
+            figure.add_subplot(grid[0, 2 * column : 2 * column + 2]),
+            f"p = {p[k]:.3g}\n{first.names[k][at]}",
+        )
+    sticky = figure.add_subplot(grid[1, :n_models])
+    price = figure.add_subplot(grid[1, n_models:], sharex=sticky)
+    for phase, marker, color in zip(PHASES, "so^x", colors, strict=True):
+        points = [
+            (p[k], weights.shape[0] / np.sum(weights**2))
+            for result in results
+            for k, row in enumerate(result.weights)
+            for weights, name in zip(row, result.phases[k], strict=True)
+            if name == phase
+        ]
+        if points:
+            x, y = np.array(points).T
+            sticky.plot(
+                1 / x, y, linestyle="none", marker=marker, color=color, alpha=0.6, markersize=5,
+                label=phase,
+            )  # fmt: skip
+    for k, family in enumerate(FAMILIES):
+        price.plot(
+            1 / p, first.family_losses[:, k] / (first.weights.shape[-1] * p / 3.0),
+            color=name_color(family), label=family, linewidth=1.5,
+        )  # fmt: skip
+    lowest = np.min([result.losses.min(1) for result in results], axis=0)
+    price.plot(
+        1 / p, lowest / (first.weights.shape[-1] * p / 3.0), linestyle="none", marker="o",
+        color=INK, markersize=4, label="best trained model",
+    )  # fmt: skip
+    for at in first.boundaries[np.isfinite(first.boundaries)]:
+        for ax in (sticky, price):
+            ax.axvline(1 / at, color=INK, linestyle=":", linewidth=0.8, zorder=0)
+    sticky.set(xscale="log", xlabel="1 / (1 − S)", ylabel="$D^* = m / \\|W\\|_F^2$", ylim=(0, None))
+    price.set(xlabel="1 / (1 − S)", ylabel="loss / loss of the zero output")
+    for ax in (sticky, price):
+        ax.spines[["top", "right"]].set_visible(False)
+        drawn_legend(ax, framealpha=1.0, edgecolor="none", fontsize=8)
+    return figure
 
 
 EXPERIMENT = Experiment(

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer, model_config
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import counted
-from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.experiments.sets.set_models import Restarts, SetModels, pair_cosines, train_sets
-from geomsup.theory.set_losses import FeatureSets
+from geomsup.experiments.sets.set_models import (
+    Restarts,
+    SetModels,
+    SetsConfig,
+    pair_cosines,
+    train_sets,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,15 +34,11 @@ _GROUP = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    """The source gives numbers of features and dimensions, and no sparsity."""
+class Config(SetsConfig):
+    """Two pairs."""
 
     n_sets: int = 2
-    set_size: int = 2
-    n_hidden: int = 2
     set_probability: float = 0.1
-    n_models: int = 64
-    n_steps: int = 8000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,12 +51,7 @@ class Result:
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train pairs, and for comparison independent features of the same probability."""
-    sets = FeatureSets(
-        n_sets=config.n_sets,
-        set_size=config.set_size,
-        set_probability=config.set_probability,
-        correlation="anticorrelated",
-    )
+    sets = config.sets(config.n_sets, "anticorrelated")
     independent = model_config(
         config,
         n_features=sets.n_features,

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer
 from geomsup.experiments.frame.measures import counted
-from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.experiments.sets.set_models import SetModels, pair_cosines, partner_ranks, train_sets
-from geomsup.theory.set_losses import FeatureSets
+from geomsup.experiments.sets.set_models import (
+    SetModels,
+    SetsConfig,
+    pair_cosines,
+    partner_ranks,
+    train_sets,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,15 +37,10 @@ _GROUP = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    """The source gives numbers of features and dimensions, and no sparsity."""
+class Config(SetsConfig):
+    """Two pairs, and three."""
 
-    set_size: int = 2
-    n_hidden: int = 2
     n_sets: tuple[int, int] = (2, 3)
-    set_probability: float = 0.05
-    n_models: int = 64
-    n_steps: int = 8000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,16 +53,10 @@ class Result:
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train two pairs and three pairs."""
-    found = []
-    for n_sets in config.n_sets:
-        sets = FeatureSets(
-            n_sets=n_sets,
-            set_size=config.set_size,
-            set_probability=config.set_probability,
-            correlation="correlated",
-        )
-        found.append(train_sets(trainer, f"{n_sets}-pairs", sets, config, seed))
-    two, three = found
+    two, three = (
+        train_sets(trainer, f"{n}-pairs", config.sets(n, "correlated"), config, seed)
+        for n in config.n_sets
+    )
     return Result(two=two, three=three)
 
 

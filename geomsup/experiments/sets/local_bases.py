@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer, model_config
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import cosines, counted, names_of
-from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.experiments.sets.set_models import Restarts, best_of_groups
 
 if TYPE_CHECKING:

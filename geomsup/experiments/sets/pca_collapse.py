@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer, model_config
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import at_each
-from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.experiments.sets.set_models import pair_cosines
 from geomsup.theory.set_losses import FeatureSets, descend_sets
 
@@ -87,7 +86,7 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
         lr_schedule="cosine",
     )
     trained = trainer.train("sweep", models, seed)
-    weights, losses, best_weights, best_losses = [], [], [], []
+    found = []
     for k, probability in enumerate(q):
         sets = FeatureSets(
             n_sets=3, set_size=2, set_probability=float(probability), correlation="correlated"
@@ -97,17 +96,21 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
         # One call without a step gives the exact losses of what was trained.
         exact, _, _ = descend_sets(trained.weights[order], trained.biases[order], sets, 0)
         ends, end_weights, _ = descend_sets(trained.weights[order], trained.biases[order], sets)
-        lowest = order[int(np.argmin(exact))]
-        weights.append(trained.weights[lowest])
-        losses.append(exact.min())
-        best_weights.append(end_weights[int(np.argmin(ends))])
-        best_losses.append(ends.min())
+        found.append(
+            (
+                trained.weights[order[exact.argmin()]],
+                exact.min(),
+                end_weights[ends.argmin()],
+                ends.min(),
+            )
+        )
+    weights, losses, optimal_weights, optimal_losses = map(np.array, zip(*found, strict=True))
     return Result(
         set_probabilities=q,
-        weights=np.array(weights),
-        losses=np.array(losses),
-        optimal_weights=np.array(best_weights),
-        optimal_losses=np.array(best_losses),
+        weights=weights,
+        losses=losses,
+        optimal_weights=optimal_weights,
+        optimal_losses=optimal_losses,
         pca_losses=pca_loss(q),
     )
 

@@ -7,18 +7,18 @@ the best of a group of restarts; the share of all restarts is reported beside it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Trainer, model_config
+from geomsup.experiments.frame import Trainer, model_config
 from geomsup.experiments.frame.measures import cosines, names_of
-from geomsup.theory.set_losses import FeatureSets, best_of_sets, set_losses
+from geomsup.theory.set_losses import Correlation, FeatureSets, best_of_sets, set_losses
 
 __all__ = [
     "Restarts",
     "SetModels",
+    "SetsConfig",
     "best_of_groups",
     "pair_cosines",
     "partner_ranks",
@@ -26,6 +26,26 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetsConfig:
+    """The source gives numbers of features and dimensions, and no sparsity."""
+
+    set_size: int = 2
+    n_hidden: int = 2
+    set_probability: float = 0.05
+    n_models: int = 64
+    n_steps: int = 8000
+
+    def sets(self, n_sets: int, correlation: Correlation) -> FeatureSets:
+        """So many sets of these."""
+        return FeatureSets(
+            n_sets=n_sets,
+            set_size=self.set_size,
+            set_probability=self.set_probability,
+            correlation=correlation,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,11 +97,10 @@ def best_of_groups(losses: FloatArray, size: int) -> NDArray[np.intp]:
     return lowest
 
 
-def train_sets(trainer: Trainer, name: str, sets: FeatureSets, config: Any, seed: int) -> SetModels:
-    """Train restarts of one task, and find the best known loss of it.
-
-    The dimensions, the steps and the number of models are those of the experiment's ``config``.
-    """
+def train_sets(
+    trainer: Trainer, name: str, sets: FeatureSets, config: SetsConfig, seed: int
+) -> SetModels:
+    """Train restarts of one task, and find the best known loss of it."""
     models = model_config(
         config,
         n_features=sets.n_features,

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupWarning
+from geomsup.experiments.frame import Claim, Outcome
 from geomsup.experiments.frame.measures import span
-from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.experiments.uniform import uniform
 from geomsup.experiments.uniform.uniform import Result, Sweep, sweeps_of
 from geomsup.geometry.classify import classify_geometry

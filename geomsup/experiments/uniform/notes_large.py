@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer, model_config
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import cosines, reports_of, span
-from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.experiments.uniform.census import (
     Census,
     census_of,

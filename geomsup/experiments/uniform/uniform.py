@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer, model_config
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import exact_losses, span
-from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.experiments.uniform.census import Census, census_of, feature_shares
 from geomsup.theory import digon_loss
 from geomsup.theory.closed_forms import digon_optimum, dropped_loss
