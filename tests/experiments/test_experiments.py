@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
+import types
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,7 @@ from geomsup.experiments import (
     Trainer,
     get_experiment,
     list_experiments,
+    registry,
     reproduce,
 )
 from geomsup.experiments.frame.results import EarlierFormError, load_result, save_result
@@ -425,6 +428,24 @@ def test_every_experiment_says_what_it_is(name: str) -> None:
     assert one.source
     if one.results_of:
         assert get_experiment(one.results_of).result is one.result
+
+
+def test_the_row_of_the_documentation_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file and one line, as the page on reproduction says."""
+    page = (Path(__file__).parents[2] / "docs" / "reproduction.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    row = types.ModuleType("geomsup.experiments.uniform.all_stored")
+    monkeypatch.setitem(sys.modules, row.__name__, row)
+    exec(compile(source, "reproduction.md", "exec"), vars(row))  # our own page
+    assert '`"all-stored": "uniform"`' in page
+    monkeypatch.setitem(registry._THEMES, "all-stored", "uniform")
+    found = reproduce(["all-stored"], folder=tmp_path, progress=False)
+    assert found.scorecard.rows[0].outcome.numbers["least_norms"].shape == (1, 8)
+    again = reproduce(["all-stored"], folder=tmp_path, progress=False)
+    assert again.scorecard.rows[0].kept == 1
+    assert len(get_experiment("all-stored").draw(again.results["all-stored"]).axes) == 1
 
 
 @pytest.mark.slow

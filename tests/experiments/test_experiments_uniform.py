@@ -89,7 +89,7 @@ def test_stickiness_is_longer_than_on_a_straight_line() -> None:
     result = _result(models, [1.0, 1.5, 2.0, 4.0, 10.0, 20.0])
     (sweep,) = result.sweeps
     assert sweep.dimensions[:4] == pytest.approx([1, 1, 0.5, 0.5])
-    assert uniform.dwell(sweep, 0.5) > uniform.straight_dwell(sweep, 0.5)
+    assert uniform.dwell(sweep, 0.5) > uniform.dwell(sweep, 0.5, straight=True)
     outcome = uniform.check([result])
     assert outcome.verdict == "pass"
     dimensions = np.linspace(1.0, 0.2, 12)

@@ -99,8 +99,7 @@ def antipodes_across(weights: FloatArray) -> NDArray[np.bool_]:
     size = weights.shape[-1] // 2
     between = cosines(weights)[..., :size, size:]
     matched = (between <= _ANTIPODAL).sum(axis=-1) == 1
-    across: NDArray[np.bool_] = matched.all(axis=-1)
-    return across
+    return np.asarray(matched.all(axis=-1))
 
 
 def twisted_triangles(weights: FloatArray) -> NDArray[np.bool_]:
@@ -119,8 +118,7 @@ def twisted_triangles(weights: FloatArray) -> NDArray[np.bool_]:
     bonds = between[..., :size, size:].min(axis=-1)
     near = (np.abs(within) <= _WITHIN).all(axis=-1)
     equal = np.ptp(bonds, axis=-1) <= _EQUAL
-    found: NDArray[np.bool_] = near & equal & (bonds.max(axis=-1) > _ANTIPODAL)
-    return found
+    return np.asarray(near & equal & (bonds.max(axis=-1) > _ANTIPODAL))
 
 
 def check(results: Sequence[Result]) -> Outcome:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import cosines, counted, names_of
-from geomsup.experiments.sets.set_models import Restarts, best_of_groups
+from geomsup.experiments.sets.set_models import Restarts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,7 +91,7 @@ def mean_square_cosines(weights: FloatArray, set_size: int) -> tuple[FloatArray,
 def check(results: Sequence[Result]) -> Outcome:
     """Compare cosines within sets, between sets, and with models of independent features."""
     size = results[0].set_size
-    best = [best_of_groups(one.sets.losses, _GROUP) for one in results]
+    best = [one.sets.best_of_groups(_GROUP) for one in results]
     sets, free = (
         np.concatenate([some.weights[k] for some, k in zip(models, best, strict=True)])
         for models in ([one.sets for one in results], [one.independent for one in results])

@@ -19,7 +19,6 @@ __all__ = [
     "Restarts",
     "SetModels",
     "SetsConfig",
-    "best_of_groups",
     "pair_cosines",
     "partner_ranks",
     "train_sets",
@@ -49,15 +48,36 @@ class SetsConfig:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SetModels:
-    """Restarts of one task.
+class Restarts:
+    """Models of one task, with losses on the trainer's fresh sample or exact ones.
 
     Attributes
     ----------
     weights : ndarray of shape (n_models, n_hidden, n_features)
-    biases : ndarray of shape (n_models, n_features)
     losses : ndarray of shape (n_models,)
-        Exact.
+    """
+
+    weights: FloatArray
+    losses: FloatArray
+
+    def best_of_groups(self, size: int) -> NDArray[np.intp]:
+        """Index of the lowest loss in every group of so many consecutive restarts.
+
+        All are one group where there are fewer.
+        """
+        size = min(size, len(self.losses))
+        groups = self.losses[: len(self.losses) // size * size].reshape(-1, size)
+        lowest: NDArray[np.intp] = groups.argmin(axis=1) + size * np.arange(len(groups))
+        return lowest
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SetModels(Restarts):
+    """Models of features in sets, whose losses are exact, and the best known one.
+
+    Attributes
+    ----------
+    biases : ndarray of shape (n_models, n_features)
     names : tuple of str
     best_known : float
         The lowest exact loss that a search finds.
@@ -65,36 +85,10 @@ class SetModels:
         Its weights.
     """
 
-    weights: FloatArray
     biases: FloatArray
-    losses: FloatArray
     names: tuple[str, ...]
     best_known: float
     best_weights: FloatArray
-
-    def best_of_groups(self, size: int) -> NDArray[np.intp]:
-        """Index of the lowest loss in every group of so many consecutive restarts."""
-        return best_of_groups(self.losses, size)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Restarts:
-    """Models of one task, too many or too large for more than what the trainer says of them."""
-
-    weights: FloatArray  # (n_models, n_hidden, n_features)
-    losses: FloatArray  # (n_models,), on the trainer's fresh sample
-
-
-def best_of_groups(losses: FloatArray, size: int) -> NDArray[np.intp]:
-    """Index of the lowest in every group of so many consecutive losses, or of all if fewer.
-
-    >>> best_of_groups(np.array([3.0, 1.0, 2.0, 4.0]), 2).tolist()
-    [1, 2]
-    """
-    size = min(size, len(losses))
-    groups = losses[: len(losses) // size * size].reshape(-1, size)
-    lowest: NDArray[np.intp] = groups.argmin(axis=1) + size * np.arange(len(groups))
-    return lowest
 
 
 def train_sets(

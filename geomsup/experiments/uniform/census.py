@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,19 +59,14 @@ def census_of(weights: FloatArray) -> Census:
                 # Few features in many dimensions are no mistake here.
                 warnings.simplefilter("ignore", GeomsupWarning)
                 dimensionalities[k, kept] = feature_dimensionality(weights[k][:, kept])
-        for number, component in enumerate(report.components):
-            inside = list(component.features)
-            names[k, inside] = component.name
-            components[k, inside] = number
+        groups: list[tuple[str, Any]] = [(one.name, one) for one in report.components]
         if report.unstructured is not None:
-            inside = list(report.unstructured.features)
-            names[k, inside] = "unstructured"
-            components[k, inside] = len(report.components)
-    return Census(
-        names=names.astype(np.str_),
-        components=components,
-        dimensionalities=dimensionalities,
-    )
+            groups.append(("unstructured", report.unstructured))
+        for number, (name, group) in enumerate(groups):
+            names[k, list(group.features)] = name
+            components[k, list(group.features)] = number
+    names = names.astype(np.str_)
+    return Census(names=names, components=components, dimensionalities=dimensionalities)
 
 
 def component_counts(names: NameArray, components: IntArray) -> Counter[str]:

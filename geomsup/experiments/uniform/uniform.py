@@ -23,19 +23,7 @@ from geomsup.theory.closed_forms import digon_optimum, dropped_loss
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "EXPERIMENT",
-    "Config",
-    "Result",
-    "Sweep",
-    "check",
-    "draw",
-    "dwell",
-    "on_plateau",
-    "run",
-    "straight_dwell",
-    "sweeps_of",
-]
+__all__ = ["EXPERIMENT", "Config", "Result", "Sweep", "check", "dwell", "run", "sweeps_of"]
 
 FloatArray = NDArray[np.float64]
 
@@ -150,14 +138,12 @@ def _loss_of_digons(n_features: int, n_hidden: int, p: float) -> float:
 
 def dimensions_per_feature(weights: FloatArray) -> FloatArray:
     """D* = m/‖W‖_F² of each model: the paper's measure of dimensions per represented feature."""
-    dimensions: FloatArray = weights.shape[1] / (weights**2).sum(axis=(1, 2))
-    return dimensions
+    return np.asarray(weights.shape[1] / (weights**2).sum(axis=(1, 2)))
 
 
 def on_plateau(dimensions: FloatArray, level: float) -> NDArray[np.bool_]:
     """Which models are at a level of D*."""
-    near: NDArray[np.bool_] = np.abs(dimensions - level) <= LEVEL_WIDTH
-    return near
+    return np.asarray(np.abs(dimensions - level) <= LEVEL_WIDTH)
 
 
 def sweeps_of(results: Sequence[Result]) -> list[Sweep]:
@@ -165,22 +151,16 @@ def sweeps_of(results: Sequence[Result]) -> list[Sweep]:
     return [sweep for result in results for sweep in result.sweeps]
 
 
-def dwell(sweep: Sweep, level: float) -> float:
-    """Length of ln 1/(1 - S) in which D*, interpolated between the models, is at the level."""
-    fine, dimensions = _interpolated(sweep)
-    return float(on_plateau(dimensions, level).mean() * fine[-1])
+def dwell(sweep: Sweep, level: float, *, straight: bool = False) -> float:
+    """Length of ln 1/(1 - S) in which D*, interpolated between the models, is at the level.
 
-
-def straight_dwell(sweep: Sweep, level: float) -> float:
-    """The same length if D* fell along a straight line over the range."""
-    fine, dimensions = _interpolated(sweep)
-    line = np.linspace(dimensions[0], dimensions[-1], len(fine))
-    return float(on_plateau(line, level).mean() * fine[-1])
-
-
-def _interpolated(sweep: Sweep) -> tuple[FloatArray, FloatArray]:
-    fine = np.linspace(0.0, np.log(_RANGE), _FINE)
-    return fine, np.interp(fine, np.log(sweep.inverse_densities), sweep.dimensions)
+    Or in which it would be if it fell along a straight line over the range.
+    """
+    logs = np.linspace(0.0, np.log(_RANGE), _FINE)
+    dimensions = np.interp(logs, np.log(sweep.inverse_densities), sweep.dimensions)
+    if straight:
+        dimensions = np.linspace(dimensions[0], dimensions[-1], len(logs))
+    return float(on_plateau(dimensions, level).mean() * logs[-1])
 
 
 def check(results: Sequence[Result]) -> Outcome:
@@ -211,7 +191,7 @@ def _sticky(sweeps: list[Sweep], level: float, text: str) -> Claim:
         np.array([dwell(one, level + shift * LEVEL_WIDTH) for one in sweeps])
         for shift in (0, -2, 2)
     )
-    straight = np.array([straight_dwell(one, level) for one in sweeps])
+    straight = np.array([dwell(one, level, straight=True) for one in sweeps])
     beside = np.maximum(below, above)
     return Claim(
         says=f"D* = m/‖W‖² sticks at {text}",
