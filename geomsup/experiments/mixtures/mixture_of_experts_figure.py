@@ -45,32 +45,9 @@ def draw(results: Sequence[Result]) -> Figure:
 
 def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) -> None:
     """Loss over the features that a dimension holds."""
-    labels: list[tuple[tuple[float, float], str, str]] = []
-    for number, result in enumerate(results):
-        mixtures = [one for one in comparisons(result) if one.mixture.data == data]
-        most = max(one.mixture.loss for one in mixtures)
-        # Dense models that lose much more than all mixtures would only take up room.
-        curve = dense_curve(result, data)
-        first = max(0, int((curve[1] >= most).sum()) - 1)
-        sizes, losses, held = (values[first:] for values in curve)
-        label = "dense" if number == 0 else None
-        ax.plot(held, losses, "-", color=DROPPED, lw=1.5, zorder=1)
-        ax.plot(held, losses, "D", color=INK, markersize=4.5, label=label)
-        own_labels = [((x, y), str(n), INK) for x, y, n in zip(held, losses, sizes, strict=True)]
-        for gate, marker, color in zip(gates, "os", PALETTE, strict=False):
-            own = [one for one in mixtures if one.mixture.gate == gate]
-            places = [(one.held, one.mixture.loss) for one in own]
-            ax.plot(
-                *np.transpose(places),
-                marker,
-                color=color,
-                markersize=7,
-                markeredgecolor="white",
-                label=GATES[gate] if number == 0 else None,
-            )
-            texts = [f"{one.n_experts}×{one.mixture.n_hidden}" for one in own]
-            own_labels += [(at, text, color) for at, text in zip(places, texts, strict=True)]
-        labels = labels or own_labels  # of the first seed
+    labels = [
+        _points(ax, result, data, gates, first=number == 0) for number, result in enumerate(results)
+    ]
     ax.set_xlabel("features held per dimension")
     ax.set_ylabel("loss")
     ax.set_ylim(bottom=0.0)
@@ -84,8 +61,37 @@ def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) ->
         title_fontsize=8,
         alignment="left",
     )
-    at, words, colors = zip(*labels, strict=True)
-    point_labels(ax, at, words, colors)
+    places, texts, colors = zip(*labels[0], strict=True)
+    point_labels(ax, places, texts, colors)
+
+
+def _points(
+    ax: Axes, result: Result, data: str, gates: list[str], *, first: bool
+) -> list[tuple[tuple[float, float], str, str]]:
+    """The models of one seed; return where they are, their sizes and their colours."""
+    mixtures = [one for one in comparisons(result) if one.mixture.data == data]
+    most = max(one.mixture.loss for one in mixtures)
+    # Dense models that lose much more than all mixtures would only take up room.
+    curve = dense_curve(result, data)
+    start = max(0, int((curve[1] >= most).sum()) - 1)
+    sizes, losses, held = (values[start:] for values in curve)
+    ax.plot(held, losses, "-", color=DROPPED, lw=1.5, zorder=1)
+    ax.plot(held, losses, "D", color=INK, markersize=4.5, label="dense" if first else None)
+    labels = [((x, y), str(n), INK) for x, y, n in zip(held, losses, sizes, strict=True)]
+    for gate, marker, color in zip(gates, "os", PALETTE, strict=False):
+        own = [one for one in mixtures if one.mixture.gate == gate]
+        places = [(one.held, one.mixture.loss) for one in own]
+        texts = [f"{one.n_experts}×{one.mixture.n_hidden}" for one in own]
+        labels += [(at, text, color) for at, text in zip(places, texts, strict=True)]
+        ax.plot(
+            *np.transpose(places),
+            marker,
+            color=color,
+            markersize=7,
+            markeredgecolor="white",
+            label=GATES[gate] if first else None,
+        )
+    return labels
 
 
 def _experts(ax: Axes, result: Result, data: str, gate: str) -> None:
