@@ -93,13 +93,14 @@ def _by_penalty(ax: Axes, results: Sequence[Result]) -> None:
 
 def _by_agreement(ax: Axes, results: Sequence[Result]) -> None:
     """One point for each setting; those that agreement chooses have a rim."""
-    for number, result in enumerate(results):
-        for model, toy in enumerate(result.toys):
-            for grid in toy.grids:
+    for model, toy in enumerate(results[0].toys):
+        for place, kind in enumerate(KINDS):
+            marker, color = _MARKERS[model % len(_MARKERS)], _OF_KIND[kind]
+            for number, result in enumerate(results):
+                grid = result.toys[model].grids[place]
                 x = [setting.agreement for setting in grid.settings]
                 y = [setting.share.mean() for setting in grid.settings]
-                label = f"{KINDS[grid.kind]}, {toy}" if number == 0 else None
-                marker, color = _MARKERS[model % len(_MARKERS)], _OF_KIND[grid.kind]
+                label = f"{KINDS[kind]}, {toy}" if number == 0 else None
                 ax.scatter(x, y, s=34, marker=marker, color=color, linewidths=0, label=label)
                 ax.scatter(
                     x[:1], y[:1], s=60, marker=marker, c=color, edgecolors=INK, linewidths=1.6
