@@ -19,7 +19,6 @@ import numpy as np
 
 from geomsup.dictionary import planted_clusters
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.experiments.dictionaries.sae_splitting import tree_of
 from geomsup.plotting import plot_cosines, plot_splitting_tree
 
 truth = planted_clusters((8, 2, 2), n_hidden=24, shares=(0.5, 0.25, 0.25), seed=0)
@@ -32,7 +31,7 @@ plot_cosines(truth.W)
 experiment = get_experiment("sae-splitting")
 small = dataclasses.replace(experiment.smoke, size_ratios=(1, 2, 4), n_restarts_small=6)
 result = experiment.run(small, 0, Trainer())
-tree = tree_of(result, 0)
+tree = result.clustered.tree
 print(tree)
 
 # %%
@@ -48,7 +47,7 @@ plot_splitting_tree(tree)
 # merge those that happen to be alike.  How many would is known, from random directions of which
 # the most similar are merged.
 
-plain = tree_of(result, 1)
+plain = result.unclustered.tree
 for name, one in (("clusters", tree), ("no clusters", plain)):
     for level in range(2):
         number, by_chance = one.split(level).sum(), one.by_chance(level, n_draws=200)

@@ -12,8 +12,7 @@ what came out.
 
 from __future__ import annotations
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
-from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer
 from geomsup.experiments.registry import get_experiment, list_experiments
 from geomsup.experiments.reproduction import Reproduction, reproduce
 from geomsup.experiments.scorecard import Scorecard, ScorecardRow

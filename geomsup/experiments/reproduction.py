@@ -9,22 +9,30 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from geomsup.errors import GeomsupError, shorten
+from geomsup.errors import GeomsupError, GeomsupWarning, shorten
 from geomsup.experiments.frame.experiment import SCALES, Experiment, Scale, Trainer
 from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.experiments.frame.results import config_dict, load_result, make_folder, save_result
+from geomsup.experiments.frame.results import (
+    EarlierFormError,
+    config_dict,
+    load_result,
+    make_folder,
+    save_result,
+)
 from geomsup.experiments.registry import get_experiment, list_experiments
 from geomsup.experiments.scorecard import Scorecard, ScorecardRow
 from geomsup.training.environment import is_interactive, resolve_device, versions
+from geomsup.validation import one_of, positive_integer
 
 __all__ = ["Reproduction", "reproduce"]
 
@@ -47,6 +55,14 @@ class Reproduction:
         return str(self.scorecard)
 
 
+class _Done(NamedTuple):
+    """What became of a task: its result, or the error that stopped it."""
+
+    result: Any
+    seconds: float
+    kept: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Task:
     id: str
@@ -62,14 +78,15 @@ class _Task:
             return None
         return self.folder / self.scale / self.id / f"seed-{self.seed}.npz"
 
-    def load(self) -> tuple[Any, float] | None:
+    def load(self) -> _Done | None:
         """What an earlier run left."""
         made = get_experiment(self.id)
         if self.file is None:
             return None
-        return load_result(self.file, made.result, made.config(self.scale), self.seed)
+        found = load_result(self.file, made.result, made.config(self.scale), self.seed)
+        return found and _Done(*found, kept=True)
 
-    def run(self) -> tuple[Any, float]:
+    def run(self) -> _Done:
         """Do it and keep it."""
         made = get_experiment(self.id)
         config = made.config(self.scale)
@@ -82,7 +99,7 @@ class _Task:
         if self.file is not None and checkpoints is not None:
             save_result(self.file, result, config, self.seed, seconds)
             _remove_checkpoints(checkpoints)
-        return result, seconds
+        return _Done(result, seconds)
 
 
 def reproduce(
@@ -132,99 +149,128 @@ def reproduce(
     >>> from geomsup.experiments import reproduce
     >>> print(reproduce(["anticorrelated"], progress=False))        # doctest: +SKIP
     """
+    chosen = _chosen(ids)
+    one_of("scale", scale, SCALES)
+    jobs = positive_integer("jobs", jobs)
+    if n_seeds is not None:
+        n_seeds = positive_integer("n_seeds", n_seeds)
+    resolve_device(device)
+    place = None if folder is None else _made(folder, scale)
+    show = is_interactive() if progress is None else progress
+    wanted = {
+        one.id: [
+            _Task(
+                id=one.trained_as,
+                scale=scale,
+                seed=seed,
+                folder=place,
+                device=device,
+                bars=show and jobs == 1,
+            )
+            for seed in range(n_seeds or one.n_seeds(scale))
+        ]
+        for one in chosen
+    }
+    rows: list[ScorecardRow] = []
+    results: dict[str, tuple[Any, ...]] = {}
+    for one, repetitions in _settled(chosen, wanted, jobs, show):
+        row = _row(one, scale, repetitions)
+        rows.append(row)
+        found = tuple(each.result for each in repetitions)
+        if any(isinstance(result, GeomsupError) for result in found):
+            found = ()
+        else:
+            results[one.id] = found
+        if on_row is not None:
+            on_row(row, found)
+    return Reproduction(
+        scorecard=Scorecard(rows=tuple(rows), provenance=versions()), results=results
+    )
+
+
+def _made(folder: str | Path, scale: Scale) -> Path:
+    """The folder of the results, which is there afterwards."""
+    if not isinstance(folder, str | Path) or not str(folder):
+        raise GeomsupError(f"folder must be the path of a folder, got {shorten(folder)}")
+    make_folder(Path(folder) / scale)
+    return Path(folder)
+
+
+def _chosen(ids: str | Sequence[str] | None) -> list[Experiment[Any, Any]]:
+    """The experiments of these ids, each once."""
     if isinstance(ids, str | bytes):
         ids = [ids]
     try:
         names = list_experiments() if ids is None else tuple(dict.fromkeys(ids))
     except TypeError:
         raise GeomsupError(f"ids must be names of experiments, got {shorten(ids)}") from None
-    chosen = [get_experiment(one) for one in names]
-    if not chosen:
+    if not names:
         raise GeomsupError("expected at least one experiment, got none; leave ids out for all")
-    if scale not in SCALES:
-        raise GeomsupError(f"scale must be one of {', '.join(SCALES)}, got {shorten(scale)}")
-    for name, number in (("n_seeds", n_seeds), ("jobs", jobs)):
-        if number is not None and (type(number) is not int or number < 1):
-            raise GeomsupError(f"{name} must be an integer of at least 1, got {shorten(number)}")
-    if folder is not None and (not isinstance(folder, str | Path) or not str(folder)):
-        raise GeomsupError(f"folder must be the path of a folder, got {shorten(folder)}")
-    resolve_device(device)
-    if folder is not None:
-        make_folder(Path(folder) / scale)
-    show = is_interactive() if progress is None else progress
+    return [get_experiment(one) for one in names]
 
-    def tasks_of(one: Experiment[Any, Any]) -> list[_Task]:
-        count = one.n_seeds(scale) if n_seeds is None else n_seeds
-        return [
-            _Task(
-                id=one.trained_as,
-                scale=scale,
-                seed=seed,
-                folder=None if folder is None else Path(folder),
-                device=device,
-                bars=show and jobs == 1,
-            )
-            for seed in range(count)
-        ]
 
-    wanted = {one.id: tasks_of(one) for one in chosen}
-    done: dict[_Task, tuple[Any, float]] = {}
-    kept: set[_Task] = set()
-    rows: list[ScorecardRow] = []
-    results: dict[str, tuple[Any, ...]] = {}
-    waiting = list(chosen)
-
-    def settle() -> None:
-        """Check every experiment whose turn it is and whose repetitions are there."""
-        while waiting and all(task in done for task in wanted[waiting[0].id]):
-            one = waiting.pop(0)
-            tasks = wanted[one.id]
-            found = tuple(done[task][0] for task in tasks)
-            broken = [result for result in found if isinstance(result, GeomsupError)]
-            row = ScorecardRow(
-                id=one.id,
-                title=one.title,
-                says=one.says,
-                source=one.source,
-                scale=scale,
-                seeds=tuple(task.seed for task in tasks),
-                seconds=sum(done[task][1] for task in tasks),
-                config=config_dict(one.config(scale)),
-                outcome=_stopped(broken) if broken else one.check(found),
-                kept=sum(task in kept for task in tasks),
-            )
-            rows.append(row)
-            if not broken:
-                results[one.id] = found
-            if on_row is not None:
-                on_row(row, () if broken else found)
-
+def _settled(
+    chosen: Sequence[Experiment[Any, Any]], wanted: dict[str, list[_Task]], jobs: int, show: bool
+) -> Iterator[tuple[Experiment[Any, Any], list[_Done]]]:
+    """Every experiment, in their order, as soon as all its repetitions are done."""
     every = list(dict.fromkeys(task for tasks in wanted.values() for task in tasks))
+    done: dict[_Task, _Done] = {}
+    waiting = list(chosen)
     with tqdm(total=len(every), disable=not show, unit="run", desc="reproducing") as bar:
-        for task, found, is_kept in _completed(every, jobs):
+        for task, found in _completed(every, jobs):
             done[task] = found
-            if is_kept:
-                kept.add(task)
             bar.set_postfix_str(f"{task.id}, seed {task.seed}", refresh=False)
             bar.update()
-            settle()
-    return Reproduction(
-        scorecard=Scorecard(rows=tuple(rows), provenance=versions()), results=results
+            while waiting and all(task in done for task in wanted[waiting[0].id]):
+                one = waiting.pop(0)
+                yield one, [done[task] for task in wanted[one.id]]
+
+
+def _row(one: Experiment[Any, Any], scale: Scale, repetitions: Sequence[_Done]) -> ScorecardRow:
+    """Check what came out, unless an error stopped it."""
+    found = [each.result for each in repetitions]
+    errors = [result for result in found if isinstance(result, GeomsupError)]
+    if errors:
+        stopped = Claim(says="it runs", found=f"stopped: {errors[0]}", by_seed=(False,))
+        outcome = Outcome(claims=(stopped,))
+    else:
+        outcome = one.check(tuple(found))
+    return ScorecardRow(
+        id=one.id,
+        title=one.title,
+        says=one.says,
+        source=one.source,
+        scale=scale,
+        seeds=tuple(range(len(repetitions))),
+        seconds=sum(each.seconds for each in repetitions),
+        config=config_dict(one.config(scale)),
+        outcome=outcome,
+        kept=sum(each.kept for each in repetitions),
     )
 
 
-def _completed(tasks: list[_Task], jobs: int) -> Iterator[tuple[_Task, tuple[Any, float], bool]]:
-    """Results as they come, and whether they were kept: those of earlier runs, then the others."""
-    missing = []
+def _completed(tasks: list[_Task], jobs: int) -> Iterator[tuple[_Task, _Done]]:
+    """Results as they come: those of earlier runs, then the others."""
+    missing, earlier = [], []
     for task in tasks:
-        found = task.load()
+        found = None
+        try:
+            found = task.load()
+        except EarlierFormError:
+            earlier.append(task.id)
         if found is None:
             missing.append(task)
         else:
-            yield task, found, True
+            yield task, found
+    if earlier:
+        message = (
+            f"kept results of {', '.join(dict.fromkeys(earlier))} were written in the form of an "
+            "earlier version; they are made again"
+        )
+        warnings.warn(message, GeomsupWarning, stacklevel=2)
     if jobs == 1 or len(missing) < 2:
         for task in missing:
-            yield task, _attempt(task), False
+            yield task, _attempt(task)
         return
     # Started afresh, because a process that has used torch's threads must not be forked.
     context = multiprocessing.get_context("spawn")
@@ -232,23 +278,18 @@ def _completed(tasks: list[_Task], jobs: int) -> Iterator[tuple[_Task, tuple[Any
     try:
         futures = {pool.submit(_attempt, task): task for task in missing}
         for future in as_completed(futures):
-            yield futures[future], future.result(), False
+            yield futures[future], future.result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _attempt(task: _Task) -> tuple[Any, float]:
+def _attempt(task: _Task) -> _Done:
     """Run a task; what stops it is its result, so that the others go on."""
     start = time.perf_counter()
     try:
         return task.run()
     except GeomsupError as error:
-        return GeomsupError(str(error)), time.perf_counter() - start
-
-
-def _stopped(errors: Sequence[GeomsupError]) -> Outcome:
-    claims = (Claim(says="it runs", found=f"stopped: {errors[0]}", by_seed=(False,)),)
-    return Outcome(claims=claims)
+        return _Done(GeomsupError(str(error)), time.perf_counter() - start)
 
 
 def _remove_checkpoints(folder: Path) -> None:

@@ -6,13 +6,12 @@ The same table goes to the terminal, to a notebook, to JSON and to the documenta
 from __future__ import annotations
 
 import re
-import textwrap
 from collections import Counter
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from geomsup.experiments.frame.outcome import SIGNS, Claim, Outcome
+from geomsup.experiments.frame.outcome import SIGNS, Claim, Outcome, wrapped
 
 __all__ = ["Scorecard", "ScorecardRow"]
 
@@ -69,13 +68,7 @@ class ScorecardRow:
 
     def __str__(self) -> str:
         lines = [f"{self.id}: {self.outcome.verdict}   ({self._made()})"]
-        lines += textwrap.wrap(
-            self.says,
-            98,
-            initial_indent="  ",
-            subsequent_indent="  ",
-            break_on_hyphens=False,
-        )
+        lines += wrapped(self.says, "  ", "  ")
         return "\n".join([*lines, *map(str, self.outcome.claims)])
 
     def _made(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
+import types
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 
 import geomsup.experiments.reproduction as reproduction
 from geomsup.cli import main
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.experiments import (
     Claim,
     Experiment,
@@ -25,9 +27,10 @@ from geomsup.experiments import (
     Trainer,
     get_experiment,
     list_experiments,
+    registry,
     reproduce,
 )
-from geomsup.experiments.frame.results import load_result, save_result
+from geomsup.experiments.frame.results import EarlierFormError, load_result, save_result
 from geomsup.training import ToyModelConfig, train
 
 Capture = pytest.CaptureFixture[str]
@@ -149,7 +152,7 @@ def test_results_come_back_as_they_were(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["seed-3.npz"]
 
 
-@pytest.mark.parametrize("damage", ["absent", "config", "seed", "cut", "text", "fields"])
+@pytest.mark.parametrize("damage", ["absent", "config", "seed", "cut", "text"])
 def test_what_is_no_such_result_counts_as_absent(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "seed-0.npz"
     result = _run(_Config(), 0, Trainer())
@@ -160,8 +163,121 @@ def test_what_is_no_such_result_counts_as_absent(tmp_path: Path, damage: str) ->
     if damage == "text":
         path.write_text("no result")
     config = _Config(size=4) if damage == "config" else _Config()
-    kind: type[Any] = _Config if damage == "fields" else _Result
-    assert load_result(path, kind, config, 1 if damage == "seed" else 0) is None
+    assert load_result(path, _Result, config, 1 if damage == "seed" else 0) is None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Leaf:
+    name: str
+    weights: NDArray[np.float64]
+    pieces: tuple[NDArray[np.int64], ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Tree:
+    n: int
+    first: _Leaf
+    leaves: tuple[_Leaf, ...]
+    pair: tuple[_Leaf, float]
+    ragged: tuple[tuple[NDArray[np.bool_], ...], ...]
+
+
+def _leaf(name: str, size: int) -> _Leaf:
+    weights = np.arange(2.0 * size).reshape(2, size)
+    return _Leaf(name=name, weights=weights, pieces=tuple(np.arange(k) for k in range(size)))
+
+
+_TREE = _Tree(
+    n=3,
+    first=_leaf("a", 2),
+    leaves=(_leaf("b", 0), _leaf("c", 3), _leaf("d", 1)),
+    pair=(_leaf("e", 1), 0.5),
+    ragged=((), (np.array([True]), np.array([False, True]))),
+)
+
+
+def _parts(value: Any) -> Any:
+    """A result as nested lists, whatever it is made of."""
+    if dataclasses.is_dataclass(value):
+        return {name: _parts(part) for name, part in vars(value).items()}
+    if isinstance(value, tuple):
+        return [_parts(item) for item in value]
+    return (value.dtype.kind, value.tolist()) if isinstance(value, np.ndarray) else value
+
+
+def _kept(path: Path, without: str = "", **changed: Any) -> None:
+    """The toy result in a file, some of whose arrays are others."""
+    save_result(path, _TREE, _Config(), 0, 1.0)
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files if name != without}
+    np.savez(path, **{**arrays, **changed})
+
+
+def test_nested_results_come_back_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "seed-0.npz"
+    save_result(path, _TREE, _Config(), 0, 1.0)
+    with np.load(path) as file:
+        assert {"first.weights", "leaves.1.pieces.2", "pair.0.weights", "ragged.1.0"} <= {
+            *file.files
+        }
+    loaded = load_result(path, _Tree, _Config(), 0)
+    assert loaded is not None
+    assert _parts(loaded[0]) == _parts(_TREE)
+    assert not loaded[0].leaves[1].pieces[2].flags.writeable
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"leaves.1.weights": np.array([np.nan])},
+        {"leaves.1.weights": np.array(["a"])},
+        {"ragged.1.0": np.array([1.0])},
+        {"leaves.2.pieces.0": np.array([0.5])},
+    ],
+)
+def test_damage_deep_in_a_result_counts_as_absent(tmp_path: Path, changed: dict[str, Any]) -> None:
+    path = tmp_path / "seed-0.npz"
+    _kept(path)
+    assert load_result(path, _Tree, _Config(), 0) is not None
+    _kept(path, **changed)
+    assert load_result(path, _Tree, _Config(), 0) is None
+
+
+@pytest.mark.parametrize(
+    "changed", [{"first": "a"}, {"pair": ("a",)}, {"n": "3"}, {"leaves": "b"}, {"first": _TREE}]
+)
+def test_fields_of_an_earlier_form_are_told_from_damage(
+    tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    path = tmp_path / "seed-0.npz"
+    save_result(path, dataclasses.replace(_TREE, **changed), _Config(), 0, 1.0)
+    with pytest.raises(EarlierFormError):
+        load_result(path, _Tree, _Config(), 0)
+    assert load_result(path, _Tree, _Config(), 1) is None
+
+
+def test_arrays_of_an_earlier_form_are_told_from_damage(tmp_path: Path) -> None:
+    path = tmp_path / "seed-0.npz"
+    _kept(path, "leaves.1.weights")
+    with pytest.raises(EarlierFormError, match="there is no leaves"):
+        load_result(path, _Tree, _Config(), 0)
+    _kept(path, first_weights=np.ones(2))
+    with pytest.raises(EarlierFormError, match="first_weights"):
+        load_result(path, _Tree, _Config(), 0)
+
+
+@pytest.mark.usefixtures("fake")
+def test_results_of_an_earlier_form_are_made_again(tmp_path: Path) -> None:
+    reproduce(["fake"], n_seeds=2, folder=tmp_path, progress=False)
+    for seed in range(2):
+        path = tmp_path / "smoke" / "fake" / f"seed-{seed}.npz"
+        save_result(path, _TREE, _FAKE.smoke, seed, 1.0)
+    with pytest.warns(GeomsupWarning, match="kept results of fake were written") as told:
+        again = reproduce(["fake"], n_seeds=2, folder=tmp_path, progress=False)
+    assert len(told) == 1
+    assert _CALLS == [0, 1, 0, 1]
+    assert again.scorecard.rows[0].kept == 0
+    assert reproduce(["fake"], folder=tmp_path, progress=False).scorecard.rows[0].kept == 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -198,18 +314,23 @@ def test_arrays_that_no_run_writes_count_as_damage(
     assert (load_result(path, _Models, _Config(), 0) is not None) is is_read
 
 
+def _of(hint: Any) -> Any:
+    """Any value of a type."""
+    if get_origin(hint) is np.ndarray:
+        return np.zeros(1, dtype=get_args(get_args(hint)[1])[0])
+    if get_origin(hint) is tuple:
+        return tuple(_of(part) for part in get_args(hint) if part is not Ellipsis)
+    if dataclasses.is_dataclass(hint):
+        return hint(**{name: _of(part) for name, part in get_type_hints(hint).items()})  # type: ignore[operator]  # a class
+    return hint()
+
+
 @pytest.mark.parametrize("name", list_experiments())
-def test_results_declare_the_kinds_of_their_arrays(name: str, tmp_path: Path) -> None:
+def test_results_declare_the_kinds_of_their_parts(name: str, tmp_path: Path) -> None:
     """Or they would count as damaged for ever."""
     kind = get_experiment(name).result
-    arrays = {
-        name: np.zeros(1, dtype=get_args(get_args(hint)[1])[0])
-        for name, hint in get_type_hints(kind).items()
-        if get_origin(hint) is np.ndarray
-    }
-    values: dict[str, Any] = dict.fromkeys([one.name for one in dataclasses.fields(kind)], 0)
     path = tmp_path / "seed-0.npz"
-    save_result(path, kind(**{**values, **arrays}), _Config(), 0, 1.0)
+    save_result(path, _of(kind), _Config(), 0, 1.0)
     assert load_result(path, kind, _Config(), 0) is not None
 
 
@@ -307,6 +428,24 @@ def test_every_experiment_says_what_it_is(name: str) -> None:
     assert one.source
     if one.results_of:
         assert get_experiment(one.results_of).result is one.result
+
+
+def test_the_row_of_the_documentation_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file and one line, as the page on reproduction says."""
+    page = (Path(__file__).parents[2] / "docs" / "reproduction.md").read_text(encoding="utf-8")
+    (source,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    row = types.ModuleType("geomsup.experiments.uniform.all_stored")
+    monkeypatch.setitem(sys.modules, row.__name__, row)
+    exec(compile(source, "reproduction.md", "exec"), vars(row))  # our own page
+    assert '`"all-stored": "uniform"`' in page
+    monkeypatch.setitem(registry._THEMES, "all-stored", "uniform")
+    found = reproduce(["all-stored"], folder=tmp_path, progress=False)
+    assert found.scorecard.rows[0].outcome.numbers["least_norms"].shape == (1, 8)
+    again = reproduce(["all-stored"], folder=tmp_path, progress=False)
+    assert again.scorecard.rows[0].kept == 1
+    assert len(get_experiment("all-stored").draw(again.results["all-stored"]).axes) == 1
 
 
 @pytest.mark.slow

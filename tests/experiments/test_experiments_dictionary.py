@@ -10,46 +10,60 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from numpy.typing import NDArray
 
 from geomsup.experiments import Outcome, Trainer, get_experiment
 from geomsup.experiments.dictionaries import sae_recovery, sae_splitting
 from geomsup.experiments.frame.results import load_result, save_result
 
-KINDS = ("relu", "topk")
+
+def _setting(kind: str, right: bool) -> sae_recovery.Setting:
+    """Two restarts of a setting that has it all right, or of one that does not."""
+    sparsity = {"relu": (0.01, 0.3), "topk": (2.0, 1.0)}[kind][right]
+    return sae_recovery.Setting(
+        kind=kind,
+        n_latents=5,
+        sparsity=sparsity,
+        agreement=0.99 if right else 0.8,
+        share=np.full(2, 1.0 if right else 0.4),
+        cosine=np.full(2, 0.99 if right else 0.8),
+        n_dead=np.zeros(2, dtype=int),
+        unexplained=np.full(2, 0.1 if right else 0.01),
+        gain=np.full(2, 0.8 if kind == "relu" else 1.0),
+        l0=np.ones(2),
+        loss_recovered=np.full(2, 0.9),
+        decoders=(np.zeros((2, 5)),) * 2,
+    )
 
 
-def _recovery(**changed: Any) -> sae_recovery.Result:
-    """Two models, two kinds, two settings of two restarts; the second setting has it all right."""
-    n = 16
-    model = np.repeat([0, 1], 8)
-    kind = tuple(np.tile(np.repeat(KINDS, 4), 2).tolist())
-    right = np.tile([False, False, True, True], 4)
-    is_relu = np.array(kind) == "relu"
-    fields: dict[str, Any] = {
-        "model": model,
-        "kind": kind,
-        "n_latents": np.full(n, 5),
-        "sparsity": np.where(is_relu, np.where(right, 0.3, 0.01), np.where(right, 1.0, 2.0)),
-        "share": np.where(right, 1.0, 0.4),
-        "cosine": np.where(right, 0.99, 0.8),
-        "n_dead": np.zeros(n, dtype=int),
-        "unexplained": np.where(right, 0.1, 0.01),
-        "gain": np.where(is_relu, 0.8, 1.0),
-        "l0": np.ones(n),
-        "loss_recovered": np.full(n, 0.9),
-        "agreement": np.where(right, 0.99, 0.8),
-        "same_geometry": right,
-        "refitted": np.where(right, 0.95, np.nan),
-        "sizes": ("5→2", "20→5"),
-        "n_hidden": (2, 5),
-        "names": ("pentagon", "irregular"),
-        "losses": np.array([0.03, 0.05]),
-        "best_losses": np.array([0.026, np.nan]),
-        "weights": np.eye(2, 5),
-        "decoders": np.zeros((8, 2, 5)),
-    }
-    return sae_recovery.Result(**{**fields, **changed})
+def _grid(kind: str) -> sae_recovery.Grid:
+    return sae_recovery.Grid(
+        kind=kind,
+        settings=(_setting(kind, True), _setting(kind, False)),
+        same_geometry=np.ones(2, dtype=bool),
+        refitted=np.full(2, 0.95),
+    )
+
+
+def _misled(grid: sae_recovery.Grid) -> sae_recovery.Grid:
+    """The same settings, of which the restarts of the wrong one agree better."""
+    right, wrong = grid.settings
+    settings = (
+        dataclasses.replace(wrong, agreement=1.0),
+        dataclasses.replace(right, agreement=0.81),
+    )
+    return dataclasses.replace(grid, settings=settings, same_geometry=np.zeros(2, dtype=bool))
+
+
+def _recovery(change: Any = lambda grid: grid) -> sae_recovery.Result:
+    """Two models, two kinds, two settings of two restarts."""
+    grids = tuple(change(_grid(kind)) for kind in sae_recovery.KINDS)
+    plane = sae_recovery.Toy(
+        weights=np.eye(2, 5), name="pentagon", loss=0.03, best_loss=0.026, grids=grids
+    )
+    larger = dataclasses.replace(
+        plane, weights=np.eye(5, 20), name="irregular", loss=0.05, best_loss=np.nan
+    )
+    return sae_recovery.Result(toys=(plane, larger))
 
 
 def _verdicts(outcome: Outcome) -> list[bool]:
@@ -64,7 +78,7 @@ def test_recovery_passes_when_agreement_leads_to_the_truth() -> None:
 
 
 def test_recovery_reports_a_choice_that_misleads() -> None:
-    outcome = sae_recovery.check([_recovery(agreement=1.8 - _recovery().agreement)])
+    outcome = sae_recovery.check([_recovery(_misled)])
     held = _verdicts(outcome)
     assert held[:6] == [False] * 6
     assert "the best setting of the grid finds 100%" in outcome.claims[0].why
@@ -84,10 +98,15 @@ def test_recovery_reports_a_choice_that_misleads() -> None:
     ],
 )
 def test_each_claim_of_recovery_can_fail(field: str, claim: int) -> None:
-    value = getattr(_recovery(), field)
-    broken: NDArray[Any] = np.zeros_like(value)
-    held = _verdicts(sae_recovery.check([_recovery(**{field: broken})]))
-    assert not held[claim]
+    broken: dict[str, Any] = {field: np.zeros(2, dtype=bool if field == "same_geometry" else float)}
+
+    def change(grid: sae_recovery.Grid) -> sae_recovery.Grid:
+        if field == "same_geometry":
+            return dataclasses.replace(grid, **broken)
+        settings = tuple(dataclasses.replace(one, **broken) for one in grid.settings)
+        return dataclasses.replace(grid, settings=settings)
+
+    assert not _verdicts(sae_recovery.check([_recovery(change)]))[claim]
 
 
 _RECOVERY = sae_recovery.Config(
@@ -112,8 +131,14 @@ def _small_recovery() -> sae_recovery.Result:
 
 def test_recovery_runs_keeps_and_draws(tmp_path: Path) -> None:
     result = _small_recovery()
-    assert result.share.shape == (2 * 2 * 2 * 2,)
-    assert np.isfinite(result.refitted).sum() == 2 * 2
+    (toy,) = result.toys
+    assert [len(grid.settings) for grid in toy.grids] == [2 * 2, 2 * 2]
+    for grid in toy.grids:
+        agreements = [setting.agreement for setting in grid.settings]
+        assert agreements == sorted(agreements, reverse=True)
+        assert np.isfinite(grid.refitted).all()
+        assert {setting.share.shape for setting in grid.settings} == {(2,)}
+        assert all(np.isfinite(one).all() for one in grid.chosen.decoders)
     outcome = sae_recovery.check([result])
     assert len(outcome.claims) == 2 + 5
     save_result(tmp_path / "one.npz", result, _RECOVERY, 0, 1.0)
@@ -146,30 +171,30 @@ def test_splitting_runs_keeps_and_draws(tmp_path: Path) -> None:
     assert outcome.claims[0].says == "the families of 8 latents are the 8 planted clusters"
     assert outcome.claims[0].holds
     assert outcome.claims[2].holds
-    assert sae_splitting.nominal_sizes(result) == [8, 16, 32]
+    assert result.clustered.sizes == [8, 16, 32]
     save_result(tmp_path / "one.npz", result, _SPLITTING, 0, 1.0)
     again = load_result(tmp_path / "one.npz", sae_splitting.Result, _SPLITTING, 0)
     assert again is not None
     assert sae_splitting.check([again[0]]).to_dict() == outcome.to_dict()
     assert outcome.claims[0].found.endswith("average linkage of the true directions: 1.00")
     figure = get_experiment("sae-splitting").draw([result])
-    assert figure.axes[-1].get_ylabel() == "share that splits"
+    assert figure.axes[0].get_ylabel() == "share that splits"
     plt.close(figure)
 
 
-def _swapped(result: sae_splitting.Result) -> sae_splitting.Result:
-    names = ("decoders", "powers", "parents", "cosines", "coactivations", "dead", "found")
-    return dataclasses.replace(result, **{name: getattr(result, name)[::-1] for name in names})
-
-
 def test_splitting_fails_where_the_unclustered_truth_splits_instead() -> None:
-    held = _verdicts(sae_splitting.check([_swapped(_small_splitting())]))
+    result = _small_splitting()
+    swapped = dataclasses.replace(
+        result, clustered=result.unclustered, unclustered=result.clustered
+    )
+    held = _verdicts(sae_splitting.check([swapped]))
     assert held[2:4] == [False, False]
 
 
 def test_splitting_fails_where_families_are_not_the_planted_ones() -> None:
-    result = dataclasses.replace(_small_splitting(), agreement=np.array([0.5, 0.5]))
-    claim = sae_splitting.check([result]).claims[0]
+    result = _small_splitting()
+    levels = tuple(dataclasses.replace(level, agreement=0.5) for level in result.levels)
+    claim = sae_splitting.check([dataclasses.replace(result, levels=levels)]).claims[0]
     assert not claim.holds
     assert "follow a neighbour's latent" in claim.why
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,33 @@ from matplotlib import pyplot as plt
 from geomsup.experiments import Trainer, get_experiment
 from geomsup.experiments.frame.results import load_result, save_result
 from geomsup.experiments.mixtures import mixture_of_experts
-from geomsup.experiments.mixtures.routed_models import Config, Result, comparisons, run
+from geomsup.experiments.mixtures.routed_models import Config, Model, Result, comparisons, run
 
 _BALANCED, _ACTIVE, _TOTAL, _EQUAL, _MORE, _GONE, _TOGETHER = range(7)
 _N, _M, _K = 8, 2, 4
+_DENSE_LOSSES = {2: 1.0, 4: 1 / 4, 8: 1 / 16}
+
+
+def _model(data: str, gate: str, n_hidden: int, loss: float, best_routed: float) -> Model:
+    """One that is dense and holds everything, or four experts that hold two features each."""
+    dense = gate == "dense"
+    holds = np.ones((1, _N), dtype=bool) if dense else np.kron(np.eye(_K), [1, 1]) > 0
+    return Model(
+        data=data,
+        gate=gate,
+        n_hidden=n_hidden,
+        loss=loss,
+        loss_error=1e-3,
+        best_routed=best_routed,
+        holds=holds,
+        features_per_dimension=np.ones(len(holds)),
+        total_dimensionality=np.ones(len(holds)),
+        load=np.full(len(holds), 1 / len(holds)),
+        refused=0.0,
+        together=1.0 if data == "sets" else np.nan,
+        norms=holds.astype(float),
+        geometry="",
+    )
 
 
 def _planted(**changed: Any) -> Result:
@@ -24,35 +48,12 @@ def _planted(**changed: Any) -> Result:
 
     Each has four experts of two features in two dimensions, and loses 1/4.
     """
-    rows = [
-        (data, gate) for data in ("independent", "sets") for gate in ("dense",) * 3 + ("weighted",)
-    ]
-    dense = np.array([gate == "dense" for _, gate in rows])
-    holds = np.zeros((8, _K, _N), dtype=bool)
-    holds[dense, 0] = True
-    holds[~dense] = np.kron(np.eye(4), [1, 1]) > 0
-    load = np.zeros((8, _K))
-    load[dense, 0] = 1.0
-    load[~dense] = 0.25
-    fields: dict[str, Any] = {
-        "data": tuple(data for data, _ in rows),
-        "gate": tuple(gate for _, gate in rows),
-        "n_experts": np.where(dense, 1, _K),
-        "n_hidden": np.array([2, 4, 8, _M] * 2),
-        "losses": np.array([1.0, 1 / 4, 1 / 16, 1 / 4] * 2),
-        "loss_errors": np.full(8, 1e-3),
-        "best_routed": np.array([1.0, 1 / 4, 1 / 16, 1 / 5] * 2),
-        "holds": holds,
-        "features_per_dimension": np.ones((8, _K)),
-        "total_dimensionality": np.ones((8, _K)),
-        "load": load,
-        "refused": np.zeros(8),
-        "together": np.where(np.arange(8) < 4, np.nan, 1.0),
-        "norms": holds.astype(float),
-        "names": ("",) * 8,
-        "set_size": 2,
-    }
-    return Result(**{**fields, **changed})
+    models = []
+    for data in ("independent", "sets"):
+        models += [_model(data, "dense", m, loss, loss) for m, loss in _DENSE_LOSSES.items()]
+        mixture = _model(data, "weighted", _M, 1 / 4, 1 / 5)
+        models.append(dataclasses.replace(mixture, **changed))
+    return Result(models=tuple(models), set_size=2)
 
 
 def _held(result: Result) -> list[bool]:
@@ -67,16 +68,10 @@ def test_perfect_mixtures_pass() -> None:
 
 def test_more_experts_that_hold_less_pass() -> None:
     # Beside the first mixture, one of two experts that hold all features each.
-    fields = {name: getattr(_planted(), name) for name in Result.__dataclass_fields__}
-    for name, value in fields.items():
-        if isinstance(value, tuple):
-            fields[name] = (*value, value[3])
-        elif isinstance(value, np.ndarray):
-            fields[name] = np.concatenate([value, value[[3]]])
-    fields["n_experts"][-1] = 2
-    fields["holds"][-1, :2] = True
-    fields["load"][-1] = [0.5, 0.5, 0.0, 0.0]
-    claim = mixture_of_experts.check([Result(**fields)]).claims[_MORE]
+    mixture = _planted().models[3]
+    pair = dataclasses.replace(mixture, holds=np.ones((2, _N), dtype=bool), load=np.full(2, 0.5))
+    result = dataclasses.replace(_planted(), models=(*_planted().models, pair))
+    claim = mixture_of_experts.check([result]).claims[_MORE]
     assert claim.by_seed == (True, False)
     assert "4 experts hold 0.25–1.00 times as many as 2 do" in claim.found
 
@@ -90,34 +85,25 @@ def test_a_mixture_is_measured_by_dense_models() -> None:
     assert one.held == pytest.approx(1.0)
     assert one.copies == pytest.approx(1.0)
     # Half way between two sizes, by ratios.
-    between = _planted(losses=np.array([1.0, 1 / 4, 1 / 16, 1 / 2] * 2))
-    assert next(comparisons(between)).worth == pytest.approx(2.0 * 2**0.5)
+    assert comparisons(_planted(loss=1 / 2))[0].worth == pytest.approx(2.0 * 2**0.5)
 
 
 def test_idle_experts_hold_nothing() -> None:
-    load = _planted().load.copy()
-    load[[3, 7]] = [0.5, 0.5, 0.0, 0.0]
-    holds = _planted().holds.copy()
-    holds[[3, 7], 2:] = True
-    one, _ = comparisons(_planted(load=load, holds=holds))
+    holds = np.kron(np.eye(_K), [1, 1]) > 0
+    holds[2:] = True
+    one, _ = comparisons(_planted(load=np.array([0.5, 0.5, 0.0, 0.0]), holds=holds))
     assert one.held == pytest.approx(1.0)
     assert one.copies == pytest.approx(1.0)
-
-
-def _with(name: str, value: float) -> Result:
-    table = getattr(_planted(), name).copy()
-    table[[3, 7]] = value
-    return _planted(**{name: table})
 
 
 @pytest.mark.parametrize(
     ("result", "claim"),
     [
-        (_with("losses", 1.5), _ACTIVE),
-        (_with("losses", 1 / 20), _TOTAL),
-        (_with("holds", 1), _EQUAL),
-        (_with("holds", 1), _GONE),
-        (_with("together", 0.5), _TOGETHER),
+        (_planted(loss=1.5), _ACTIVE),
+        (_planted(loss=1 / 20), _TOTAL),
+        (_planted(holds=np.ones((_K, _N), dtype=bool)), _EQUAL),
+        (_planted(holds=np.ones((_K, _N), dtype=bool)), _GONE),
+        (_planted(together=0.5), _TOGETHER),
     ],
 )
 def test_each_claim_can_fail(result: Result, claim: int) -> None:
@@ -125,8 +111,7 @@ def test_each_claim_can_fail(result: Result, claim: int) -> None:
 
 
 def test_uneven_loads_are_reported() -> None:
-    load = _planted().load.copy()
-    load[[3, 7]] = [0.7, 0.3, 0.0, 0.0]
+    load = np.array([0.7, 0.3, 0.0, 0.0])
     claim = mixture_of_experts.check([_planted(load=load)]).claims[_BALANCED]
     assert not claim.holds
     assert "4 of 8 experts get less than 1% of the inputs" in claim.why
@@ -134,7 +119,7 @@ def test_uneven_loads_are_reported() -> None:
 
 
 def test_what_better_routing_would_give_is_told() -> None:
-    claim = mixture_of_experts.check([_with("losses", 1.5)]).claims[_ACTIVE]
+    claim = mixture_of_experts.check([_planted(loss=1.5)]).claims[_ACTIVE]
     assert "independent, weighted 0.20" in claim.why
 
 
@@ -159,15 +144,14 @@ def _small() -> Result:
 
 def test_it_runs_keeps_and_draws(tmp_path: Path) -> None:
     result = _small()
-    assert result.losses.shape == (2 * (3 + 2 * 2),)
-    assert np.isfinite(result.losses).all()
-    mixtures = np.array(result.gate) != "dense"
-    # No router can do better than one that knows the answers; its sample is another one.
-    assert (result.best_routed[mixtures] < 1.1 * result.losses[mixtures]).all()
-    sets = np.array(result.data) == "sets"
-    assert (result.together[sets] >= 1 / 6).all()
-    assert np.isnan(result.together[~sets]).all()
-    np.testing.assert_allclose(result.load.sum(axis=1), 1.0)
+    assert len(result.models) == 2 * (3 + 2 * 2)
+    for one in result.models:
+        assert np.isfinite(one.loss)
+        # No router can do better than one that knows the answers; its sample is another one.
+        assert one.gate == "dense" or one.best_routed < 1.1 * one.loss
+        assert one.together >= 1 / 6 if one.data == "sets" else np.isnan(one.together)
+        assert one.load.sum() == pytest.approx(1.0)
+        assert one.holds.shape == one.norms.shape == (one.n_experts, 12)
     save_result(tmp_path / "one.npz", result, _SMALL, 0, 1.0)
     again = load_result(tmp_path / "one.npz", Result, _SMALL, 0)
     assert again is not None

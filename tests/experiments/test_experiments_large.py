@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from geomsup.experiments import Trainer
 from geomsup.experiments.demonstration import demonstration, larger, stack
 from geomsup.experiments.uniform import notes_large
+from geomsup.experiments.uniform.census import Census
 
 FloatArray = NDArray[np.float64]
 
@@ -58,9 +59,11 @@ def _notes(name: str, isolated: int, represented: int) -> notes_large.Result:
     return notes_large.Result(
         weights=np.zeros((1, 4, 8)),
         losses=np.ones(1),
-        names=np.array([[name] * 8]),
-        components=np.repeat(np.arange(4), 2)[None],
-        dimensionalities=np.full((1, 8), 0.5),
+        census=Census(
+            names=np.array([[name] * 8]),
+            components=np.repeat(np.arange(4), 2)[None],
+            dimensionalities=np.full((1, 8), 0.5),
+        ),
         isolated=np.array([isolated]),
         represented=np.array([represented]),
     )

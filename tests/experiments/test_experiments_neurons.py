@@ -15,8 +15,8 @@ from geomsup.experiments import Trainer, get_experiment
 from geomsup.experiments.frame.results import load_result, save_result
 from geomsup.experiments.neurons import computation, relu_hidden
 from geomsup.experiments.neurons.computation import secondary_weights, without_superposition
+from geomsup.experiments.neurons.computing_models import Layers, SmallLayers, dropped_variance
 from geomsup.experiments.neurons.computing_models import Result as Computed
-from geomsup.experiments.neurons.computing_models import dropped_variance
 from geomsup.experiments.neurons.relu_hidden import Result as Hidden
 from geomsup.experiments.neurons.relu_hidden import code_names
 
@@ -108,34 +108,46 @@ def _shared() -> tuple[FloatArray, FloatArray]:
 
 
 def _computed(**changed: Any) -> Computed:
+    """A result that bears the source out, but for fields such as ``many__W``."""
     few, dense, sparse = _absolute(3, 3), _absolute(20, 12), _shared()
     p = np.array([1.0, 0.1])
     variance = dropped_variance(p, signed=True)
     answered = np.where(np.arange(20) < np.array([[12], [14]]), 0.0, 1.0)
-    fields: dict[str, Any] = {
-        "few_losses": np.array([1.0, 1e-9]),
-        "few_W": np.array([np.zeros((6, 3)), few[0]]),
-        "few_V": np.array([np.zeros((6, 3)), few[1]]),
-        "many_feature_probabilities": p,
-        "many_importance": np.ones(20),
-        "many_W": np.array([dense[0], sparse[0]]),
-        "many_V": np.array([dense[1], sparse[1]]),
-        "many_b": np.zeros((2, 20)),
-        "many_losses": 8.0 * variance[:, None] * np.array([[1.0, 1.1], [0.5, 0.6]]),
-        "many_feature_losses": variance[:, None] * answered,
-        "gates_feature_probabilities": np.array([0.5, 0.15]),
-        "gates_importance": np.ones(4),
-        "gates_W": np.ones((2, 3, 4)),
-        "gates_V": np.ones((2, 3, 4)),
-        "gates_b": -np.ones((2, 4)),
-        "gates_losses": np.ones((2, 2)),
-        "gates_feature_losses": np.zeros((2, 4)),
+    parts = {
+        "few": SmallLayers(
+            losses=np.array([1.0, 1e-9]),
+            W=np.array([np.zeros((6, 3)), few[0]]),
+            V=np.array([np.zeros((6, 3)), few[1]]),
+        ),
+        "many": Layers(
+            signed=True,
+            feature_probabilities=p,
+            importance=np.ones(20),
+            W=np.array([dense[0], sparse[0]]),
+            V=np.array([dense[1], sparse[1]]),
+            b=np.zeros((2, 20)),
+            losses=8.0 * variance[:, None] * np.array([[1.0, 1.1], [0.5, 0.6]]),
+            feature_losses=variance[:, None] * answered,
+        ),
+        "gates": Layers(
+            signed=False,
+            feature_probabilities=np.array([0.5, 0.15]),
+            importance=np.ones(4),
+            W=np.ones((2, 3, 4)),
+            V=np.ones((2, 3, 4)),
+            b=-np.ones((2, 4)),
+            losses=np.ones((2, 2)),
+            feature_losses=np.zeros((2, 4)),
+        ),
     }
-    return Computed(**{**fields, **changed})
+    for name, value in changed.items():
+        part, _, field = name.partition("__")
+        parts[part] = dataclasses.replace(parts[part], **{field: value})  # type: ignore[type-var]  # both are dataclasses
+    return Computed(**parts)  # type: ignore[arg-type]  # by their names
 
 
 def test_the_best_without_superposition_is_known() -> None:
-    layers = _computed().many()
+    layers = _computed().many
     expected = 8.0 * dropped_variance(layers.feature_probabilities, signed=True)
     assert without_superposition(layers) == pytest.approx(expected)
     assert layers.answered().tolist() == [12.0, 14.0]
@@ -146,7 +158,7 @@ def test_layers_that_bear_the_source_out_pass() -> None:
     assert outcome.verdict == "pass", str(outcome)
     assert outcome.numbers["neurons"][0][1]["polysemantic"] == 4
     assert outcome.numbers["motifs_found"][0] == [0, 4]
-    assert secondary_weights(_computed().many(), 1).tolist() == [0.25] * 4
+    assert secondary_weights(_computed().many, 1).tolist() == [0.25] * 4
 
 
 _PAIRED, _DENSE, _MORE, _SHIFT, _OWN, _PRIMARY, _MOTIF, _GATES = range(8)
@@ -155,23 +167,23 @@ _PAIRED, _DENSE, _MORE, _SHIFT, _OWN, _PRIMARY, _MOTIF, _GATES = range(8)
 @pytest.mark.parametrize(
     ("changed", "failing"),
     [
-        ({"few_losses": np.array([0.5, 1.0])}, {_PAIRED}),
+        ({"few__losses": np.array([0.5, 1.0])}, {_PAIRED}),
         (
-            {"many_W": _computed().many_W[[1, 1]], "many_V": _computed().many_V[[1, 1]]},
+            {"many__W": _computed().many.W[[1, 1]], "many__V": _computed().many.V[[1, 1]]},
             {_DENSE, _SHIFT},
         ),
         (
-            {"many_W": _computed().many_W[[0, 0]], "many_V": _computed().many_V[[0, 0]]},
+            {"many__W": _computed().many.W[[0, 0]], "many__V": _computed().many.V[[0, 0]]},
             {_SHIFT, _OWN, _PRIMARY, _MOTIF},
         ),
-        ({"many_losses": 10.0 * _computed().many_losses}, {_MORE}),
-        ({"many_feature_losses": np.ones((2, 20))}, {_MORE}),
-        ({"many_V": np.maximum(_computed().many_V, 0.0)}, {_MOTIF}),
+        ({"many__losses": 10.0 * _computed().many.losses}, {_MORE}),
+        ({"many__feature_losses": np.ones((2, 20))}, {_MORE}),
+        ({"many__V": np.maximum(_computed().many.V, 0.0)}, {_MOTIF}),
         (
-            {"many_W": _computed().many_W[:, :, ::-1], "many_V": _computed().many_V[:, :, ::-1]},
+            {"many__W": _computed().many.W[:, :, ::-1], "many__V": _computed().many.V[:, :, ::-1]},
             {_OWN},
         ),
-        ({"gates_feature_losses": np.ones((2, 4))}, {_GATES}),
+        ({"gates__feature_losses": np.ones((2, 4))}, {_GATES}),
     ],
 )
 def test_each_claim_on_computation_fails_alone(changed: dict[str, Any], failing: set[int]) -> None:
@@ -193,11 +205,9 @@ def test_a_small_run_goes_to_file_and_to_paper(name: str, tmp_path: Path) -> Non
     assert loaded is not None
     again, seconds = loaded
     assert seconds == 1.5
-    for field in dataclasses.fields(result):
-        np.testing.assert_array_equal(getattr(again, field.name), getattr(result, field.name))
+    np.testing.assert_equal(dataclasses.asdict(again), dataclasses.asdict(result))
     repeated = experiment.run(config, 0, Trainer())
-    for field in dataclasses.fields(result):
-        np.testing.assert_array_equal(getattr(repeated, field.name), getattr(result, field.name))
+    np.testing.assert_equal(dataclasses.asdict(repeated), dataclasses.asdict(result))
     assert experiment.check([again]).claims
     figure = get_experiment(name).draw([again])
     figure.canvas.draw()

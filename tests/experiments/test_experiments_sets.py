@@ -16,7 +16,7 @@ from geomsup.experiments import Trainer
 from geomsup.experiments.frame.measures import cosines
 from geomsup.experiments.learning import geometric_transforms
 from geomsup.experiments.sets import anticorrelated, correlated, local_bases, pca_collapse
-from geomsup.experiments.sets.set_models import pair_cosines, partner_ranks
+from geomsup.experiments.sets.set_models import Restarts, SetModels, pair_cosines, partner_ranks
 from geomsup.theory import expected_loss
 from geomsup.theory.set_losses import FeatureSets, best_of_sets, descend_sets, set_losses
 from geomsup.training import ToyModelConfig
@@ -173,18 +173,24 @@ def test_pca_loses_what_is_left_of_the_covariance(rng: np.random.Generator) -> N
 # ---------------------------------------------------------------------- checks on planted results
 
 
-def _anticorrelated(angles: list[float]) -> anticorrelated.Result:
-    weights = _polygon(angles)[None]
-    sets = FeatureSets(n_sets=2, set_size=2, set_probability=0.1, correlation="anticorrelated")
-    return anticorrelated.Result(
-        weights=weights,
-        losses=set_losses(weights, np.zeros((1, 4)), sets)[0],
-        best=np.array([0]),
-        names=("square",),
-        best_known=0.0,
-        independent_weights=_polygon([0, 90, 180, 270])[None],
-        independent_losses=np.array([0.01]),
+def _models(W: FloatArray, loss: float, name: str, best_known: float) -> SetModels:
+    """One model of pairs."""
+    return SetModels(
+        weights=W[None],
+        biases=np.zeros((1, W.shape[1])),
+        losses=np.array([loss]),
+        names=(name,),
+        best_known=best_known,
+        best_weights=W,
     )
+
+
+def _anticorrelated(angles: list[float]) -> anticorrelated.Result:
+    W = _polygon(angles)
+    sets = FeatureSets(n_sets=2, set_size=2, set_probability=0.1, correlation="anticorrelated")
+    loss = float(set_losses(W[None], np.zeros((1, 4)), sets)[0][0])
+    independent = Restarts(weights=_polygon([0, 90, 180, 270])[None], losses=np.array([0.01]))
+    return anticorrelated.Result(pairs=_models(W, loss, "square", 0.0), independent=independent)
 
 
 def test_anticorrelated_sees_antipodes_and_neighbours() -> None:
@@ -194,16 +200,8 @@ def test_anticorrelated_sees_antipodes_and_neighbours() -> None:
 
 def _correlated(two: list[float], three: list[float], name: str) -> correlated.Result:
     return correlated.Result(
-        two_weights=_polygon(two)[None],
-        two_losses=np.ones(1),
-        two_best=np.array([0]),
-        two_best_known=1.0,
-        two_names=("square",),
-        three_weights=_polygon(three)[None],
-        three_losses=np.ones(1),
-        three_best=np.array([0]),
-        three_best_known=1.0,
-        three_names=(name,),
+        two=_models(_polygon(two), 1.0, "square", 1.0),
+        three=_models(_polygon(three), 1.0, name, 1.0),
     )
 
 
@@ -218,16 +216,10 @@ def test_correlated_sees_right_angles_and_neighbours() -> None:
 def test_local_bases_sees_bases() -> None:
     basis = np.concatenate([np.eye(4), -np.eye(4)[:, ::-1]], axis=1)[None]
     mixed = np.random.default_rng(0).normal(size=(1, 4, 8))
-    result = local_bases.Result(
-        weights=basis,
-        losses=np.ones(1),
-        names=("16-cell",),
-        independent_weights=mixed,
-        independent_losses=np.ones(1),
-        set_size=4,
-    )
+    of_sets, free = (Restarts(weights=W, losses=np.ones(1)) for W in (basis, mixed))
+    result = local_bases.Result(sets=of_sets, independent=free, names=("16-cell",), set_size=4)
     assert local_bases.check([result]).verdict == "pass"
-    wrong = local_bases.check([dataclasses.replace(result, weights=mixed)])
+    wrong = local_bases.check([dataclasses.replace(result, sets=free)])
     assert not wrong.claims[0].holds
 
 

@@ -12,14 +12,14 @@ from geomsup.experiments import Trainer, get_experiment
 from geomsup.experiments.demonstration import intro
 from geomsup.experiments.frame.measures import lowest_of, reports_of
 from geomsup.experiments.nonuniform import nonuniform, notes_importance
-from geomsup.experiments.nonuniform.varied_feature import switch
-from geomsup.experiments.phase_diagrams import ten_in_two
-from geomsup.experiments.phase_diagrams.phase_map import (
-    MapResult,
-    check_map,
-    exact_map,
-    trained_map,
+from geomsup.experiments.nonuniform.varied_feature import (
+    FollowedShape,
+    Rival,
+    VariedResult,
+    switch,
 )
+from geomsup.experiments.phase_diagrams import ten_in_two
+from geomsup.experiments.phase_diagrams.phase_map import MapResult, check_map
 from geomsup.experiments.uniform import notes_triangle
 from geomsup.theory import (
     best_configuration,
@@ -31,6 +31,7 @@ from geomsup.theory import (
 from geomsup.theory.closed_forms import dropped_loss
 from geomsup.theory.diagram import arrangement, numbered_alike
 from geomsup.theory.following import (
+    Transition,
     angle_gap,
     crossing,
     follow,
@@ -80,35 +81,23 @@ def exact_result() -> MapResult:
     }
     exact = phase_diagram(2, 1, n_starts=4, **axes)  # type: ignore[arg-type]
     unit = phase_diagram(2, 1, unit_norm=True, **axes)  # type: ignore[arg-type]
-    names = tuple(tuple(exact.phases[k] for k in row) for row in exact.phase)
-    return MapResult(
-        **axes,
-        weights=exact.W,
-        biases=exact.b,
-        losses=np.repeat(exact.loss[..., None], 10, axis=2),
-        names=names,
-        exact_weights=exact.W,
-        exact_biases=exact.b,
-        exact_losses=exact.loss,
-        exact_names=names,
-        unit_names=tuple(tuple(unit.phases[k] for k in row) for row in unit.phase),
-    )
+    losses = np.repeat(exact.loss[..., None], 10, axis=2)
+    return MapResult(trained=exact, losses=losses, exact=exact, unit=unit)
 
 
 def test_exact_optima_pass_as_a_trained_map(exact_result: MapResult) -> None:
     outcome = check_map([exact_result], _REGIONS)
     assert _verdicts(outcome)[:3] == [True] * 3
     assert outcome.numbers["agreement"] == [1.0]
-    assert trained_map(exact_result).phases == exact_map(exact_result).phases
 
 
 def test_a_map_of_one_arrangement_does_not_pass(exact_result: MapResult) -> None:
-    size = len(exact_result.names)
-    stuck = dataclasses.replace(
-        exact_result,
-        names=(("line(1, 2)",) * size,) * size,
-        losses=2.0 * exact_result.losses,
+    one = dataclasses.replace(
+        exact_result.trained,
+        phases=("line(1, 2)",),
+        phase=np.zeros_like(exact_result.trained.phase),
     )
+    stuck = dataclasses.replace(exact_result, trained=one, losses=2.0 * exact_result.losses)
     outcome = check_map([stuck], _REGIONS)
     assert _verdicts(outcome)[:3] == [False] * 3
     assert "1 (2 dropped) is missing" in outcome.claims[0].why
@@ -117,10 +106,11 @@ def test_a_map_of_one_arrangement_does_not_pass(exact_result: MapResult) -> None
 
 
 def test_a_feature_that_fades_in_is_no_phase_change(exact_result: MapResult) -> None:
-    weights = exact_result.weights.copy()
+    weights = exact_result.trained.W.copy()
     kept = np.abs(weights[..., 0, 1]) > 0.1
     weights[kept, 0, 1] *= 0.15
-    outcome = check_map([dataclasses.replace(exact_result, weights=weights)], _REGIONS)
+    fading = dataclasses.replace(exact_result.trained, W=weights)
+    outcome = check_map([dataclasses.replace(exact_result, trained=fading)], _REGIONS)
     assert not outcome.claims[2].holds
 
 
@@ -131,8 +121,8 @@ def test_a_small_phase_map_is_trained(name: str) -> None:
     result = experiment.run(config, 0, Trainer())
     assert result.losses.shape == (3, 3, 6)
     # No sampled model can be better than the exact optimum.
-    assert np.all(result.losses >= (1.0 - 1e-6) * result.exact_losses[..., None])
-    assert np.median(result.losses.min(-1) / result.exact_losses) < 1.1
+    assert np.all(result.losses >= (1.0 - 1e-6) * result.exact.loss[..., None])
+    assert np.median(result.trained.loss / result.exact.loss) < 1.1
     assert experiment.check([result]).claims[0].found
 
 
@@ -185,46 +175,72 @@ def pentagon_result() -> nonuniform.Result:
     pentagon, digons = ("pentagon",) * 4, ("digon + digon, 1 dropped",) * 4
     W = symmetric_optimum("pentagon", 5, 0.05).W
     bent = W * np.array([0.9, 1.0, 1.0, 1.0, 1.0]) + 0.05 * np.eye(2, 5)
-    return nonuniform.Result(
+    rival = Rival(
+        losses=np.array([1.0, 2.5, 4.0]),
+        names=("digon + digon, 1 dropped",) * 3,
+        crossing=0.4,
+        there=Transition(
+            verdicts=("local minimum", "local minimum"), slopes=(1.0, 2.0), norms=(1.0, 0.0)
+        ),
+    )
+    nothing = Rival(
+        losses=np.full(3, np.nan),
+        names=("",) * 3,
+        crossing=np.nan,
+        there=Transition(verdicts=("", ""), slopes=(np.nan, np.nan), norms=(np.nan, np.nan)),
+    )
+    varied = VariedResult(
         factors=factors,
         weights=np.array([W, W, W]),
         losses=np.array([[1.0] * 4, [2.0] * 4, [3.0] * 4]),
         names=(digons, pentagon, pentagon),
-        branch_weights=np.array([bent, bent, W]),
-        branch_losses=np.array([1.5, 2.0, 3.0]),
-        branch_names=("pentagon",) * 3,
-        rival_losses=np.array([[1.0, 2.5, 4.0], [np.nan] * 3]),
-        rival_names=(("digon + digon, 1 dropped",) * 3, ("",) * 3),
-        crossings=np.array([0.4, np.nan]),
-        verdicts=(("local minimum", "local minimum"), ("", "")),
-        slopes=np.array([[1.0, 2.0], [np.nan, np.nan]]),
-        norms=np.array([[1.0, 0.0], [np.nan, np.nan]]),
-        angle_gaps=np.array([5.0, 4.0, 0.0]),
+        shape=FollowedShape(
+            factors=factors,
+            weights=np.array([bent, bent, W]),
+            biases=np.zeros((3, 5)),
+            losses=np.array([1.5, 2.0, 3.0]),
+            names=("pentagon",) * 3,
+            angle_gaps=np.array([5.0, 4.0, 0.0]),
+        ),
+        rivals=(rival, nothing),
+    )
+    return nonuniform.Result(
+        varied=varied,
         other_probabilities=np.array([0.1]),
         other_crossings=np.array([0.43]),
     )
 
 
 def test_a_transition_at_the_published_factor_passes(pentagon_result: nonuniform.Result) -> None:
-    assert switch(pentagon_result, "pentagon") == (0.35, 0.45)
+    assert switch(pentagon_result.varied, "pentagon") == (0.35, 0.45)
     assert nonuniform.check([pentagon_result]).verdict == "pass"
 
 
 @pytest.mark.parametrize(
-    ("change", "claim"),
+    ("part", "change", "claim"),
     [
-        ({"names": (("pentagon",) * 4,) * 3}, 0),
-        ({"rival_names": (("triangle, 2 dropped",) * 3, ("",) * 3)}, 1),
-        ({"crossings": np.array([0.9, np.nan])}, 2),
-        ({"verdicts": (("saddle", "local minimum"), ("", ""))}, 3),
-        ({"norms": np.array([[1.0, 0.9], [np.nan, np.nan]])}, 3),
-        ({"angle_gaps": np.zeros(3)}, 4),
+        ("varied", {"names": (("pentagon",) * 4,) * 3}, 0),
+        ("rival", {"names": ("triangle, 2 dropped",) * 3}, 1),
+        ("rival", {"crossing": 0.9}, 2),
+        ("there", {"verdicts": ("saddle", "local minimum")}, 3),
+        ("there", {"norms": (1.0, 0.9)}, 3),
+        ("shape", {"angle_gaps": np.zeros(3)}, 4),
     ],
 )
 def test_each_claim_of_nonuniform_can_fail(
-    pentagon_result: nonuniform.Result, change: dict[str, Any], claim: int
+    pentagon_result: nonuniform.Result, part: str, change: dict[str, Any], claim: int
 ) -> None:
-    outcome = nonuniform.check([dataclasses.replace(pentagon_result, **change)])
+    varied = pentagon_result.varied
+    rival = varied.rivals[0]
+    if part == "there":
+        part, change = "rival", {"there": dataclasses.replace(rival.there, **change)}
+    if part == "rival":
+        part = "varied"
+        change = {"rivals": (dataclasses.replace(rival, **change), varied.rivals[1])}
+    if part == "shape":
+        change = {"shape": dataclasses.replace(varied.shape, **change)}
+    changed = dataclasses.replace(varied, **change)
+    outcome = nonuniform.check([dataclasses.replace(pentagon_result, varied=changed)])
     assert not outcome.claims[claim].holds
 
 
@@ -239,7 +255,7 @@ def test_a_small_run_with_one_feature_varied(name: str) -> None:
         small["larger_points"] = 5
     config = dataclasses.replace(experiment.smoke, **small)
     result = experiment.run(config, 0, Trainer())
-    assert result.branch_losses[4] == pytest.approx(0.0089035937, rel=1e-6)  # equal features
+    assert result.varied.shape.losses[4] == pytest.approx(0.0089035937, rel=1e-6)  # equal features
     assert isinstance(experiment.check([result]).to_dict(), dict)
 
 

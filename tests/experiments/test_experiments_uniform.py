@@ -31,18 +31,17 @@ def _sum(*names: str, n_features: int = 12, n_hidden: int = 8) -> FloatArray:
 
 def _result(models: list[FloatArray], inverse_densities: list[float]) -> uniform.Result:
     weights = np.array(models)
-    k, m, n = weights.shape
-    return uniform.Result(
-        n_features=np.full(k, n),
-        n_hidden=np.full(k, m),
-        feature_probability=1.0 / np.array(inverse_densities),
+    k, _, n = weights.shape
+    sweep = uniform.Sweep(
+        feature_probabilities=1.0 / np.array(inverse_densities),
         weights=weights,
         biases=np.zeros((k, n)),
         losses=np.ones(k),
         exact_losses=np.ones(k),
         digon_losses=np.ones(k),
-        **vars(census_of(weights)),
+        census=census_of(weights),
     )
+    return uniform.Result(sweeps=(sweep,))
 
 
 def test_the_census_counts_components() -> None:
@@ -70,12 +69,12 @@ def test_names_and_dimensionalities_are_of_one_matrix(names: list[str], level: f
     W[:, len(stored) :] = 0.3 * fog / np.linalg.norm(fog, axis=0)
     assert feature_dimensionality(W)[stored].max() < 0.8 * level  # what the whole matrix says
     result = _result([W], [3.0])
-    report = dimensionality.report_of(result, 0)
+    (sweep,) = result.sweeps
+    (report,) = dimensionality.stored_reports(sweep)
     assert {component.name for component in report.components} == set(names)
     assert np.flatnonzero(report.represented).tolist() == stored.tolist()
     assert report.dimensionalities[stored] == pytest.approx(level)
-    (series,) = uniform.all_series([result])
-    assert dimensionality.stored_dimensionalities(series) == pytest.approx(level)
+    assert dimensionality.stored_dimensionalities(sweep) == pytest.approx(level)
     # The census goes by the norms that the classifier keeps; names and D_i are of the same ones.
     census = census_of(W[None])
     kept = census.names[0] != ""
@@ -88,9 +87,9 @@ def test_stickiness_is_longer_than_on_a_straight_line() -> None:
     digons = np.repeat(np.eye(8), 2, axis=1) * np.tile([1.0, -1.0], 8)
     models = [identity, identity, digons, digons, 1.2 * digons, 1.5 * digons]
     result = _result(models, [1.0, 1.5, 2.0, 4.0, 10.0, 20.0])
-    (series,) = uniform.all_series([result])
-    assert series.dimensions[:4] == pytest.approx([1, 1, 0.5, 0.5])
-    assert uniform.dwell(series, 0.5) > uniform.straight_dwell(series, 0.5)
+    (sweep,) = result.sweeps
+    assert sweep.dimensions[:4] == pytest.approx([1, 1, 0.5, 0.5])
+    assert uniform.dwell(sweep, 0.5) > uniform.dwell(sweep, 0.5, straight=True)
     outcome = uniform.check([result])
     assert outcome.verdict == "pass"
     dimensions = np.linspace(1.0, 0.2, 12)
@@ -103,10 +102,10 @@ def test_stickiness_is_longer_than_on_a_straight_line() -> None:
 def test_dimensionality_sees_shapes_and_levels() -> None:
     models = [
         _sum("triangle", "tetrahedron", "digon"),
-        _sum("pentagon"),
         _sum("digon", "digon", "digon"),
+        _sum("pentagon"),
     ]
-    result = _result(models, [1.5, 4.0, 3.0])
+    result = _result(models, [1.5, 3.0, 4.0])
     found = {
         claim.says.split(" (")[0]: claim.holds for claim in dimensionality.check([result]).claims
     }

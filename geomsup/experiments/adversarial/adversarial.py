@@ -18,30 +18,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from geomsup.attacks import Vulnerability, vulnerability
-from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import names_of, span
-from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.training import ToyModelConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "ATTACKS",
-    "EXPERIMENT",
-    "Config",
-    "Result",
-    "check",
-    "run",
-    "under_attack",
-]
+__all__ = ["ATTACKS", "EXPERIMENT", "Config", "Result", "check", "run", "under_attack"]
 
 FloatArray = NDArray[np.float64]
 
@@ -98,20 +88,13 @@ class Result:
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train a model at each sparsity, name what its features form, and attack it."""
     densities = np.sort(np.array(config.inverse_densities))
-    trained = trainer.train(
-        "models",
-        ToyModelConfig(
-            n_features=config.n_features,
-            n_hidden=config.n_hidden,
-            feature_probability=1.0 / densities[:, None],
-            n_instances=len(densities),
-            n_steps=config.n_steps,
-            learning_rate=config.learning_rate,
-            lr_schedule="cosine",
-            batch_size=config.batch_size,
-        ),
-        seed,
+    models = model_config(
+        config,
+        feature_probability=1.0 / densities[:, None],
+        n_instances=len(densities),
+        lr_schedule="cosine",
     )
+    trained = trainer.train("models", models, seed)
     attacked = [
         under_attack(W, b, 1.0 / density, config.budget, config.n_samples)
         for W, b, density in zip(trained.weights, trained.biases, densities, strict=True)
@@ -226,10 +209,66 @@ def _ratio(above: float, below: float) -> float:
 
 
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.adversarial.adversarial_figure import draw as drawn
+    """Vulnerability above features per dimension, as in the source; and one against the other.
 
-    return drawn(results)
+    A colour for each seed, a style for each attack.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.lines import Line2D
+
+    from geomsup.plotting.canvas import plain_numbers
+    from geomsup.plotting.style import DROPPED, INK, PALETTE
+    from geomsup.plotting.vulnerability import vulnerability_frame, vulnerability_points
+
+    attacks = {
+        "gradient": ("gradient ascent, each input", ":"),
+        "linear": ("worst direction, each input", "--"),
+        "universal": ("worst direction, all inputs alike", "-"),
+    }
+    figure, axes = plt.subplot_mosaic(
+        [["rise", "both"], ["features", "both"]],
+        figsize=(10.4, 6.0),
+        width_ratios=(1.15, 1.0),
+        height_ratios=(1.5, 1.0),
+        layout="constrained",
+    )
+    rise, features, both = axes["rise"], axes["features"], axes["both"]
+    colors = [PALETTE[k % len(PALETTE)] for k in range(len(results))]
+    for one, color in zip(results, colors, strict=True):
+        x, harm, error = one.inverse_densities, one.universal, 2.0 * one.universal_error
+        for name, (_, style) in attacks.items():
+            rise.plot(x, getattr(one, name), color=color, ls=style, lw=1.8 if style == "-" else 1.2)
+        rise.fill_between(x, harm - error, harm + error, color=color, alpha=0.2, linewidth=0)
+        features.plot(x, one.features_per_dimension, color=color, lw=1.8)
+        vulnerability_points(both, one.features_per_dimension, harm, one.linear, color)
+    most = max(float(one.features_per_dimension.max()) for one in results)
+    vulnerability_frame(both, most)
+    for ax in (rise, features):
+        ax.set(xscale="log", yscale="log")
+        plain_numbers(ax.xaxis)
+        plain_numbers(ax.yaxis)
+    rise.axhline(1.0, color=DROPPED, lw=1.0, zorder=0)
+    rise.set_ylabel("vulnerability $(L'-L)\\,/\\,(L'_0-L_0)$")
+    rise.tick_params(labelbottom=False)
+    features.set_ylabel(r"features / dimension $\|W\|_F^2\,/\,m$")
+    features.set_xlabel("1 / (1 − S), from dense to sparse")
+    both.set_ylabel("vulnerability")
+    styles = [Line2D([], [], color=INK, ls=style, label=text) for text, style in attacks.values()]
+    rise.legend(handles=styles, frameon=False, fontsize=9, loc="upper left")
+    dot: dict[str, Any] = {"marker": "o", "ls": ""}
+    seeds = [f"seed {k}: " if len(results) > 1 else "" for k in range(len(results))]
+    points = [
+        Line2D([], [], color=color, label=f"{seed}all inputs alike", **dot)
+        for seed, color in zip(seeds, colors, strict=True)
+    ]
+    points.append(
+        Line2D([], [], color=INK, markerfacecolor="none", label="each input its own", **dot)
+    )
+    title = f"worst direction, {results[0]}"
+    both.legend(handles=points, frameon=False, title=title, loc="upper left", alignment="left")
+    for ax in axes.values():
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure
 
 
 EXPERIMENT = Experiment(

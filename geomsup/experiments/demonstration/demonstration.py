@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from geomsup.experiments.demonstration.stack import Config, Result, check, draw, run
-from geomsup.experiments.frame.experiment import Experiment
+from geomsup.experiments.frame import Experiment
 
 __all__ = ["EXPERIMENT"]
 

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import (
     best_known,
     counted,
     exact_losses,
+    in_rows,
     lowest_of,
     names_of,
 )
-from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.training import ToyModelConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,23 +78,15 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
     shape = len(config.decays), len(p), k
     all_p = np.broadcast_to(p[None, :, None], shape).reshape(-1, 1)
     all_importance = np.repeat(importance, len(p) * k, axis=0)
-    trained = trainer.train(
-        "models",
-        ToyModelConfig(
-            n_features=n,
-            n_hidden=m,
-            feature_probability=all_p,
-            importance=all_importance,
-            n_instances=len(all_p),
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            lr_schedule="cosine",
-            n_steps=config.n_steps,
-        ),
-        seed,
+    models = model_config(
+        config,
+        feature_probability=all_p,
+        importance=all_importance,
+        n_instances=len(all_p),
+        lr_schedule="cosine",
     )
+    trained = trainer.train("models", models, seed)
     losses = exact_losses(trained.weights, trained.biases, all_p, all_importance)
-    names = iter(names_of(trained.weights))
     lowest = losses.reshape(-1, k).argmin(1) + k * np.arange(len(losses) // k)
     best = [
         min(
@@ -113,15 +104,9 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
         weights=trained.weights.reshape(*shape, m, n),
         biases=trained.biases.reshape(*shape, n),
         losses=losses.reshape(shape),
-        names=tuple(
-            tuple(tuple(next(names) for _ in range(k)) for _ in range(shape[1]))
-            for _ in range(shape[0])
-        ),
+        names=in_rows(names_of(trained.weights), *shape),
         best_losses=np.array([one.loss for one in best]).reshape(shape[:2]),
-        best_names=tuple(
-            tuple(one.name for one in best[row : row + len(p)])
-            for row in range(0, len(best), len(p))
-        ),
+        best_names=in_rows([one.name for one in best], *shape[:2]),
         best_weights=np.array([one.W for one in best]).reshape(*shape[:2], m, n),
     )
 
@@ -129,44 +114,13 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
 def check(results: Sequence[Result]) -> Outcome:
     """Compare the best model of each setting with what the paper shows there."""
     first = results[0]
-    claims = []
-    for d, decay in enumerate(first.decays):
-        for s, sparsity in enumerate(first.sparsities):
-            if sparsity not in _SHOWN:
-                continue
-            words, expected = _SHOWN[float(sparsity)]
-            best = [one.names[d][s][int(np.argmin(one.losses[d, s]))] for one in results]
-            gap = min(one.losses[d, s].min() for one in results) / first.best_losses[d, s] - 1.0
-            every = [name for one in results for name in one.names[d][s]]
-            shown = best[0] if len(set(best)) == 1 else counted(best)
-            equal = "equal importance" if decay == 1.0 else f"importance {decay:g}^i"
-            claims.append(
-                Claim(
-                    says=f"{equal}, sparsity {sparsity:g}: {words}",
-                    found=f"the best of {first.losses.shape[2]} models is {shown}, "
-                    f"{gap:+.1%} from the best known, {first.best_losses[d, s]:.5f} "
-                    f"({first.best_names[d][s]}); {every.count(best[0])} of {len(every)} models "
-                    "have that name",
-                    by_seed=tuple(name == expected for name in best),
-                    why=_why(expected, first, d, s),
-                )
-            )
-    reached = [
-        bool(one.losses[d, s].min() < (1.0 + _REACHED) * one.best_losses[d, s])
-        for one in results
-        for d in range(len(first.decays))
-        for s in range(len(first.sparsities))
+    shown = [
+        _picture(results, d, s)
+        for d, s in np.ndindex(*first.best_losses.shape)
+        if first.sparsities[s] in _SHOWN
     ]
-    claims.append(
-        Claim(
-            says="the best of several models has the best known loss",
-            found=f"within {_REACHED:.0%} of it in {sum(reached)} of {len(reached)} settings",
-            by_seed=tuple(reached),
-            needed=0.99,
-        )
-    )
     return Outcome(
-        claims=tuple(claims),
+        claims=(*shown, _best_known(results)),
         numbers={
             "sparsities": first.sparsities,
             "decays": first.decays,
@@ -174,6 +128,44 @@ def check(results: Sequence[Result]) -> Outcome:
             "best_known_names": [list(row) for row in first.best_names],
             "lowest_trained": np.min([one.losses.min(-1) for one in results], axis=0),
         },
+    )
+
+
+def _picture(results: Sequence[Result], d: int, s: int) -> Claim:
+    """Whether the best model of a setting is what the paper shows."""
+    first = results[0]
+    sparsity, known = float(first.sparsities[s]), first.best_losses[d, s]
+    words, expected = _SHOWN[sparsity]
+    best = [one.names[d][s][int(np.argmin(one.losses[d, s]))] for one in results]
+    gap = min(one.losses[d, s].min() for one in results) / known - 1.0
+    every = [name for one in results for name in one.names[d][s]]
+    return Claim(
+        says=f"{importance_of(first, d)}, sparsity {sparsity:g}: {words}",
+        found=f"the best of {first.losses.shape[2]} models is "
+        f"{best[0] if len(set(best)) == 1 else counted(best)}, "
+        f"{gap:+.1%} from the best known, {known:.5f} "
+        f"({first.best_names[d][s]}); {every.count(best[0])} of {len(every)} models "
+        "have that name",
+        by_seed=tuple(name == expected for name in best),
+        why=_why(expected, first, d, s),
+    )
+
+
+def importance_of(result: Result, d: int) -> str:
+    """How importance falls, in words."""
+    decay = result.decays[d]
+    return "equal importance" if decay == 1.0 else f"importance {decay:g}^i"
+
+
+def _best_known(results: Sequence[Result]) -> Claim:
+    reached = np.array(
+        [one.losses.min(axis=-1) < (1.0 + _REACHED) * one.best_losses for one in results]
+    )
+    return Claim(
+        says="the best of several models has the best known loss",
+        found=f"within {_REACHED:.0%} of it in {reached.sum()} of {reached.size} settings",
+        by_seed=tuple(reached.ravel()),
+        needed=0.99,
     )
 
 
@@ -190,10 +182,28 @@ def _why(expected: str, result: Result, d: int, s: int) -> str:
 
 
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.demonstration.intro_figure import draw as drawn
+    """The best model of all seeds: a row for each importance, sparser to the right."""
+    import matplotlib.pyplot as plt
 
-    return drawn(results)
+    from geomsup.experiments.frame.model_figures import draw_model
+
+    first = results[0]
+    shape = first.best_losses.shape
+    losses = np.concatenate([result.losses for result in results], axis=2)
+    weights = np.concatenate([result.weights for result in results], axis=2)
+    names = np.concatenate([np.array(result.names) for result in results], axis=2)
+    limit = 1.35 * float(np.linalg.norm(weights, axis=3).max())
+    figure = plt.figure(figsize=(3.1 * shape[1], 3.4 * shape[0]), layout="constrained")
+    for (d, s), ax in np.ndenumerate(figure.subplots(*shape, squeeze=False)):
+        best = d, s, int(losses[d, s].argmin())
+        draw_model(
+            weights[best],
+            ax,
+            f"{importance_of(first, d).replace('^i', '$^i$')}, sparsity {first.sparsities[s]:g}\n"
+            f"{names[best]}\nloss {losses[best]:.4f}, best known {first.best_losses[d, s]:.4f}",
+            limit=limit,
+        )
+    return figure
 
 
 EXPERIMENT = Experiment(

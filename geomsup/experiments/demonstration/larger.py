@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from geomsup.experiments.demonstration import stack
 from geomsup.experiments.demonstration.stack import Result, check, draw, run
-from geomsup.experiments.frame.experiment import Experiment
+from geomsup.experiments.frame import Experiment
 
 __all__ = ["EXPERIMENT", "Config"]
 

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Trainer
-from geomsup.experiments.frame.measures import span
-from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.training import ToyModelConfig
+from geomsup.experiments.frame import Claim, Outcome, Trainer, model_config
+from geomsup.experiments.frame.measures import at_each, span
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Config", "Result", "check", "linear_loss", "run", "stored", "superposition"]
+__all__ = ["Config", "Result", "check", "draw", "linear_loss", "run", "stored", "superposition"]
 
 FloatArray = NDArray[np.float64]
 
@@ -66,24 +64,15 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
     importance: FloatArray = np.power(config.decay, np.arange(config.n_features, dtype=np.float64))
     best = []
     for output in MODELS:
-        trained = trainer.train(
-            output,
-            ToyModelConfig(
-                n_features=config.n_features,
-                n_hidden=config.n_hidden,
-                feature_probability=p[:, None],
-                importance=importance,
-                output_activation=output,
-                n_instances=len(p) * config.n_restarts,
-                n_restarts=config.n_restarts,
-                n_steps=config.n_steps,
-                batch_size=config.batch_size,
-                learning_rate=config.learning_rate,
-                lr_schedule="cosine",
-            ),
-            seed,
+        models = model_config(
+            config,
+            feature_probability=p[:, None],
+            importance=importance,
+            output_activation=output,
+            n_instances=len(p) * config.n_restarts,
+            lr_schedule="cosine",
         )
-        best.append(trained.best_of_each())
+        best.append(trainer.train(output, models, seed).best_of_each())
     return Result(
         feature_probabilities=p,
         importance=importance,
@@ -129,30 +118,27 @@ def check(results: Sequence[Result]) -> Outcome:
     gains = np.array([one.losses[1] / one.losses[0] for one in results])
     keeps = (linear == top).all(axis=-1) & (ratios <= 1.0 + _REACHED)
     sparse, dense = p <= _SPARSE, p >= _DENSE
-    counts = ", ".join(
-        f"{span(column, 'd')} at {one:g}" for one, column in zip(p, relu.T, strict=True)
-    )
+    counts = at_each([span(column, "d") for column in relu.T], p, at="at ")
     return Outcome(
         claims=(
             Claim(
                 says=f"the linear model keeps the {m} most important features at every sparsity",
                 found=f"exactly these in {keeps.mean():.0%} of the models; losses "
                 f"{span(ratios.ravel(), '.3f')} times the best linear one",
-                by_seed=tuple(bool(kept) for kept in keeps.ravel()),
+                by_seed=tuple(keeps.ravel()),
             ),
             Claim(
                 says="the ReLU model stores more features the sparser they are",
                 found=f"stored at 1−S: {counts}",
                 by_seed=tuple(
-                    bool(row[sparse].min() > row[dense].max()) and bool(row[-1] >= row[0])
-                    for row in relu
+                    row[sparse].min() > row[dense].max() and row[-1] >= row[0] for row in relu
                 ),
             ),
             Claim(
                 says=f"and has features in superposition, more than {m} of them",
                 found=f"{span(relu[:, sparse].ravel(), 'd')} at 1−S ≤ {_SPARSE:g}; its loss there "
                 f"is {span(gains[:, sparse].ravel(), '.2f')} times that of the linear model",
-                by_seed=tuple(bool((row[sparse] > m).all()) for row in relu),
+                by_seed=tuple((relu[:, sparse] > m).all(axis=1)),
             ),
         ),
         numbers={
@@ -166,7 +152,51 @@ def check(results: Sequence[Result]) -> Outcome:
 
 
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of such an experiment."""
-    from geomsup.experiments.demonstration.stack_figure import draw as drawn
+    """WᵀW with the biases, and norms coloured by superposition, of the first seed's models.
 
-    return drawn(results)
+    One linear model, because all are alike, then the ReLU models by sparsity.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    from geomsup.plotting.style import DIVERGING, INK, SEQUENTIAL
+
+    one = results[0]
+    chosen = [("linear", 0, 0), *(("ReLU", 1, k) for k in range(len(one.feature_probabilities)))]
+    figure, axes = plt.subplots(
+        2,
+        len(chosen),
+        figsize=(1.55 * len(chosen) + 0.8, 4.9),
+        height_ratios=[1.0, 1.25],
+        layout="constrained",
+    )
+    n = one.weights.shape[-1]
+    amount = Normalize(0.0, 1.0)
+    colors = plt.get_cmap(SEQUENTIAL)
+    widest = 1.05 * float(np.linalg.norm(one.weights, axis=2).max())
+    for (kind, row, k), (above, below) in zip(chosen, axes.T, strict=True):
+        W, b = one.weights[row, k], one.biases[row, k]
+        # The bias is one more column, apart from the matrix.
+        table = np.column_stack([W.T @ W, np.full(n, np.nan), b])
+        image = above.imshow(table, cmap=DIVERGING, vmin=-1.2, vmax=1.2, aspect="auto")
+        above.set(xticks=[], yticks=[])
+        p = one.feature_probabilities[k]
+        above.set_title(f"{kind}\n1−S = {p:g}" if kind == "ReLU" else "linear", fontsize=9)
+        below.barh(
+            np.arange(n),
+            np.linalg.norm(W, axis=0),
+            height=1.0,
+            color=colors(amount(superposition(W))),
+        )
+        below.set(ylim=(n - 0.5, -0.5), xlim=(0, widest), yticks=[])
+        below.spines[["top", "right"]].set_visible(False)
+        below.set_xlabel("|W_i|", fontsize=8)
+        below.tick_params(labelsize=7)
+    axes[0, 0].set_ylabel("WᵀW, and b", color=INK)
+    axes[1, 0].set_ylabel("features, most important first", color=INK)
+    figure.colorbar(image, ax=axes[0].tolist(), shrink=0.9, pad=0.01)
+    figure.colorbar(
+        ScalarMappable(amount, colors), ax=axes[1].tolist(), shrink=0.9, pad=0.01, extend="max"
+    ).set_label("superposition Σ (Ŵ_i·W_j)²", fontsize=8)
+    return figure

@@ -7,8 +7,7 @@ needs no truth (Sharkey et al. 2022); the truth then says whether the choice was
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,16 +26,14 @@ from geomsup.dictionary import (
     train_autoencoders,
 )
 from geomsup.dictionary.recovery import chance_share
-from geomsup.experiments.frame.experiment import Experiment, Trainer
-from geomsup.experiments.frame.measures import best_known
-from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.theory.search import configuration_name
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer
+from geomsup.experiments.frame.measures import best_known, names_of
 from geomsup.training import ToyModelConfig, TrainedModel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["EXPERIMENT", "Config", "Result", "Setting", "check", "run", "settings_of"]
+__all__ = ["EXPERIMENT", "KINDS", "Config", "Grid", "Result", "Setting", "Toy", "check", "run"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -79,13 +76,13 @@ class Config:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Result:
-    """One row for each autoencoder, and the weights and decoders of the first model."""
+class Setting:
+    """The restarts of one size and sparsity: arrays have an entry for each."""
 
-    model: IntArray  # (n_autoencoders,), which toy model
-    kind: tuple[str, ...]
-    n_latents: IntArray
-    sparsity: FloatArray  # penalty or k
+    kind: str
+    n_latents: int
+    sparsity: float  # penalty or k
+    agreement: float  # of the restarts
     share: FloatArray  # of the represented directions that are found
     cosine: FloatArray  # mean over the represented directions
     n_dead: IntArray
@@ -93,259 +90,213 @@ class Result:
     gain: FloatArray
     l0: FloatArray
     loss_recovered: FloatArray
-    agreement: FloatArray  # of its setting
-    # Looked at in settings that agreement chooses, False and NaN elsewhere:
-    same_geometry: BoolArray
-    refitted: FloatArray  # loss recovered with the lengths of active latents fitted anew
-    sizes: tuple[str, ...]  # of the toy models, as in "5→2"
-    n_hidden: tuple[int, ...]
-    names: tuple[str, ...]  # geometry of the toy models
-    losses: FloatArray  # of the toy models
-    best_losses: FloatArray  # best known; NaN where no search was made
-    weights: FloatArray  # (n_hidden, n_features) of the first model
-    decoders: FloatArray  # (its autoencoders, n_hidden, largest), NaN for dead latents
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Setting:
-    """The restarts of one size and sparsity."""
-
-    kind: str
-    n_latents: int
-    sparsity: float
-    rows: IntArray  # of a Result
-    agreement: float
+    decoders: tuple[FloatArray, ...]  # directions of the living latents
 
     def __str__(self) -> str:
         value = f"k = {self.sparsity:.0f}" if self.kind == "topk" else f"penalty {self.sparsity:g}"
         return f"{self.n_latents} latents, {value}"
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Grid:
+    """All settings of one kind of autoencoder on one toy model, best agreement first.
+
+    The first is the one that is chosen, and looked at more closely, restart by restart.
+    """
+
+    kind: str
+    settings: tuple[Setting, ...]
+    same_geometry: BoolArray
+    refitted: FloatArray  # loss recovered with the lengths of active latents fitted anew
+
+    @property
+    def chosen(self) -> Setting:
+        """The setting whose restarts agree best."""
+        return self.settings[0]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Toy:
+    """A toy model, and the autoencoders on its activations."""
+
+    weights: FloatArray  # (n_hidden, n_features)
+    name: str  # of its geometry
+    loss: float
+    best_loss: float  # best known; NaN where no search was made
+    grids: tuple[Grid, ...]  # one for each of KINDS
+
+    def __str__(self) -> str:
+        return f"{self.weights.shape[1]}→{len(self.weights)}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """One toy model of each size."""
+
+    toys: tuple[Toy, ...]
+
+
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train toy models, then a grid of autoencoders on the best of each size."""
-    rows: list[dict[str, Any]] = []
-    toys: list[TrainedModel] = []
-    dictionaries: list[Autoencoder] = []
-    recoveries: list[Recovery] = []
-    names, best_losses = [], []
-    for number, (n, m, p) in enumerate(
-        zip(config.n_features, config.n_hidden, config.feature_probability, strict=True)
-    ):
-        toy = trainer.train(
-            f"toy-{n}-{m}",
-            ToyModelConfig(
-                n_features=n,
-                n_hidden=m,
-                feature_probability=p,
-                n_instances=config.n_models,
-                n_steps=config.model_steps,
-                lr_schedule="cosine",
-            ),
-            seed,
-        ).best()
-        toys.append(toy)
-        # In 20 → 5 a search on the exact loss would take longer than all the rest.
-        best_losses.append(best_known(n, m, p, n_starts=30).loss if n <= 8 else np.nan)
-        for kind in KINDS:
-            found = train_autoencoders(
-                ToyActivations(toy.W, p),
-                AutoencoderConfig(
-                    n_latents=[ratio * n for ratio in config.size_ratios],
-                    activation=kind,
-                    penalty=config.penalties,
-                    k=config.active,
-                    n_restarts=config.n_restarts,
-                    n_steps=config.n_steps,
-                    batch_size=config.batch_size,
-                ),
-                seed,
-                trainer.progress,
-            )
-            dictionaries += found
-            recoveries += [recover_features(one, toy.W, threshold=_COSINE) for one in found]
-            rows += _measured(found, recoveries[-len(found) :], toy, number, p, config.n_restarts)
-        names.append(configuration_name(recoveries[-1].truth))
-    largest = max(config.size_ratios) * config.n_features[0]
-    columns: dict[str, Any] = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    result = Result(
-        **{**columns, "kind": tuple(columns["kind"].tolist())},
-        same_geometry=np.zeros(len(rows), dtype=bool),
-        refitted=np.full(len(rows), np.nan),
-        sizes=tuple(f"{n}→{m}" for n, m in zip(config.n_features, config.n_hidden, strict=True)),
-        n_hidden=config.n_hidden,
-        names=tuple(names),
-        losses=np.array([toy.loss for toy in toys]),
-        best_losses=np.array(best_losses),
-        weights=toys[0].W,
-        decoders=np.array(
-            [
-                _living(one, largest)
-                for one, row in zip(dictionaries, rows, strict=True)
-                if row["model"] == 0
-            ]
-        ),
-    )
-    same, refitted = result.same_geometry.copy(), result.refitted.copy()
-    for number, (toy, p) in enumerate(zip(toys, config.feature_probability, strict=True)):
-        for kind in KINDS:
-            for row in settings_of(result, number, kind)[0].rows:
-                same[row] = recoveries[row].same_geometry
-                refitted[row] = loss_recovered(dictionaries[row].refitted, toy.W, toy.b, p)
-    return dataclasses.replace(result, same_geometry=same, refitted=refitted)
-
-
-def _living(one: Autoencoder, width: int) -> FloatArray:
-    """Directions of living latents; NaN for the others, and up to the width."""
-    padded = np.full((len(one.decoder), width), np.nan)
-    padded[:, : one.n_latents][:, one.alive] = one.decoder[:, one.alive]
-    return padded
-
-
-def _measured(
-    found: Sequence[Autoencoder],
-    recoveries: Sequence[Recovery],
-    toy: TrainedModel,
-    number: int,
-    p: float,
-    n_restarts: int,
-) -> Iterator[dict[str, Any]]:
-    for start in range(0, len(found), n_restarts):
-        restarts = found[start : start + n_restarts]
-        agreed = agreement(restarts)
-        for one, recovery in zip(restarts, recoveries[start:], strict=False):
-            yield {
-                "model": number,
-                "kind": one.activation,
-                "n_latents": one.n_latents,
-                "sparsity": one.sparsity,
-                "share": recovery.share,
-                "cosine": float(recovery.cosines.mean()),
-                "n_dead": recovery.n_dead,
-                "unexplained": one.unexplained,
-                "gain": one.gain,
-                "l0": one.l0,
-                "loss_recovered": loss_recovered(one, toy.W, toy.b, p),
-                "agreement": agreed,
-            }
-
-
-def settings_of(result: Result, model: int, kind: str) -> list[Setting]:
-    """The settings of one model and kind of autoencoder, best agreement first."""
-    of_kind = (result.model == model) & (np.array(result.kind) == kind)
-    found = []
-    for size, sparsity in dict.fromkeys(
-        zip(result.n_latents[of_kind].tolist(), result.sparsity[of_kind].tolist(), strict=True)
-    ):
-        rows = np.flatnonzero(of_kind & (result.n_latents == size) & (result.sparsity == sparsity))
-        found.append(
-            Setting(
-                kind=kind,
-                n_latents=size,
-                sparsity=sparsity,
-                rows=rows,
-                agreement=float(result.agreement[rows[0]]),
+    toys = []
+    for n, m, p in zip(config.n_features, config.n_hidden, config.feature_probability, strict=True):
+        models = ToyModelConfig(
+            n_features=n,
+            n_hidden=m,
+            feature_probability=p,
+            n_instances=config.n_models,
+            n_steps=config.model_steps,
+            lr_schedule="cosine",
+        )
+        toy = trainer.train(f"toy-{n}-{m}", models, seed).best()
+        toys.append(
+            Toy(
+                weights=toy.W,
+                name=names_of(toy.W[None])[0],
+                loss=toy.loss,
+                # In 20 → 5 a search on the exact loss would take longer than all the rest.
+                best_loss=best_known(n, m, p, n_starts=30).loss if n <= 8 else np.nan,
+                grids=tuple(_grid(config, kind, toy, p, seed, trainer) for kind in KINDS),
             )
         )
-    return sorted(found, key=lambda setting: -setting.agreement)
+    return Result(toys=tuple(toys))
+
+
+def _grid(
+    config: Config, kind: str, toy: TrainedModel, p: float, seed: int, trainer: Trainer
+) -> Grid:
+    settings = AutoencoderConfig(
+        n_latents=[ratio * toy.W.shape[1] for ratio in config.size_ratios],
+        activation=kind,
+        penalty=config.penalties,
+        k=config.active,
+        n_restarts=config.n_restarts,
+        n_steps=config.n_steps,
+        batch_size=config.batch_size,
+    )
+    found = train_autoencoders(ToyActivations(toy.W, p), settings, seed, trainer.progress)
+    groups = [found[k : k + config.n_restarts] for k in range(0, len(found), config.n_restarts)]
+    measured = [(_setting(restarts, toy, p), restarts) for restarts in groups]
+    measured.sort(key=lambda one: -one[0].agreement)
+    restarts = measured[0][1]
+    return Grid(
+        kind=kind,
+        settings=tuple(setting for setting, _ in measured),
+        same_geometry=np.array([_recovered(one, toy).same_geometry for one in restarts]),
+        refitted=np.array([loss_recovered(one.refitted, toy.W, toy.b, p) for one in restarts]),
+    )
+
+
+def _recovered(one: Autoencoder, toy: TrainedModel) -> Recovery:
+    return recover_features(one, toy.W, threshold=_COSINE)
+
+
+def _setting(restarts: Sequence[Autoencoder], toy: TrainedModel, p: float) -> Setting:
+    first, recoveries = restarts[0], [_recovered(one, toy) for one in restarts]
+    return Setting(
+        kind=first.activation,
+        n_latents=first.n_latents,
+        sparsity=first.sparsity,
+        agreement=agreement(restarts),
+        share=np.array([recovery.share for recovery in recoveries]),
+        cosine=np.array([recovery.cosines.mean() for recovery in recoveries]),
+        n_dead=np.array([recovery.n_dead for recovery in recoveries]),
+        unexplained=np.array([one.unexplained for one in restarts]),
+        gain=np.array([one.gain for one in restarts]),
+        l0=np.array([one.l0 for one in restarts]),
+        loss_recovered=np.array([loss_recovered(one, toy.W, toy.b, p) for one in restarts]),
+        decoders=tuple(one.decoder[:, one.alive] for one in restarts),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Case:
+    """One kind of autoencoder on one toy model: the grids of all seeds."""
+
+    toy: Toy  # of the first seed
+    grids: tuple[Grid, ...]
+
+    def __str__(self) -> str:
+        return f"{KINDS[self.grids[0].kind]} on {self.toy}"
+
+    def of_chosen(self, name: str) -> NDArray[Any]:
+        """A measure of all restarts of the settings that agreement chose."""
+        return np.concatenate([getattr(grid.chosen, name) for grid in self.grids])
+
+
+def _cases(results: Sequence[Result]) -> list[_Case]:
+    return [
+        _Case(toy=toys[0], grids=grids)
+        for toys in zip(*(result.toys for result in results), strict=True)
+        for grids in zip(*(toy.grids for toy in toys), strict=True)
+    ]
 
 
 def check(results: Sequence[Result]) -> Outcome:
     """Judge the settings that were chosen by agreement."""
-    cases = [(k, kind) for k in range(len(results[0].names)) for kind in KINDS]
-    chosen = {
-        (number, case): settings_of(result, *case)[0]
-        for number, result in enumerate(results)
-        for case in cases
-    }
-    claims = [_found(results, chosen, case) for case in cases]
-    same = _of_chosen(results, chosen, cases, "same_geometry")
-    claims.append(
-        Claim(
-            says="the geometry that they see is the geometry that is there",
-            found=f"the same structures of the same features in {int(same.sum())} of {same.size} "
-            f"autoencoders ({'; '.join(results[0].names)})",
-            by_seed=tuple(same),
-        )
-    )
-    claims += [
-        _telling(results, cases),
-        _not_by_error(results, chosen, cases),
-        _length(results, chosen),
-        _kept(results, chosen, cases),
-    ]
+    cases = _cases(results)
+    toys = results[0].toys
     return Outcome(
-        claims=tuple(claims),
+        claims=(
+            *(_found(case) for case in cases),
+            _same(cases),
+            _telling(cases),
+            _not_by_error(cases),
+            _length(cases),
+            _kept(cases),
+        ),
         numbers={
-            "models": dict(zip(results[0].sizes, results[0].names, strict=True)),
-            "toy_losses": [result.losses for result in results],
-            "best_known": results[0].best_losses,
+            "models": {str(toy): toy.name for toy in toys},
+            "toy_losses": [[toy.loss for toy in result.toys] for result in results],
+            "best_known": [toy.best_loss for toy in toys],
             "chosen": {
-                f"{results[0].sizes[case[0]]}, {KINDS[case[1]]}": str(chosen[0, case])
-                for case in cases
+                f"{toy}, {KINDS[grid.kind]}": str(grid.chosen) for toy in toys for grid in toy.grids
             },
         },
     )
 
 
-Chosen = dict[tuple[int, tuple[int, str]], Setting]
-
-
-def _of_chosen(
-    results: Sequence[Result], chosen: Chosen, cases: Sequence[tuple[int, str]], name: str
-) -> NDArray[Any]:
-    return np.concatenate(
-        [
-            getattr(result, name)[chosen[number, case].rows]
-            for number, result in enumerate(results)
-            for case in cases
-        ]
-    )
-
-
-def _found(results: Sequence[Result], chosen: Chosen, case: tuple[int, str]) -> Claim:
-    model, kind = case
-    shares = _of_chosen(results, chosen, [case], "share")
-    cosines = _of_chosen(results, chosen, [case], "cosine")
-    dead = _of_chosen(results, chosen, [case], "n_dead")
-    chance = chance_share(
-        results[0].n_hidden[model], round(chosen[0, case].n_latents - dead.mean()), _COSINE
-    )
-    best = max(
-        result.share[setting.rows].mean()
-        for result in results
-        for setting in settings_of(result, *case)
-    )
-    n_hidden = results[0].n_hidden[model]
+def _found(case: _Case) -> Claim:
+    chosen, n_hidden = case.grids[0].chosen, len(case.toy.weights)
+    shares, dead = case.of_chosen("share"), case.of_chosen("n_dead").mean()
+    chance = chance_share(n_hidden, round(chosen.n_latents - dead), _COSINE)
+    best = max(setting.share.mean() for grid in case.grids for setting in grid.settings)
     why = f"the best setting of the grid finds {best:.0%}"
     if best > shares.mean():
         why += ", and agreement chose another"
-    if kind == "topk" and chosen[0, case].sparsity >= n_hidden:
+    if chosen.kind == "topk" and chosen.sparsity >= n_hidden:
         why += (
             f"; {n_hidden} latents that span {n_hidden} dimensions reproduce everything, whatever "
             "their directions"
         )
     return Claim(
-        says=f"{KINDS[kind]} finds {_SHARE:.0%} of the directions of the "
-        f"{results[0].sizes[model]} model",
+        says=f"{KINDS[chosen.kind]} finds {_SHARE:.0%} of the directions of the {case.toy} model",
         found=f"{shares.mean():.0%} at cosine {_COSINE:g} or more, mean cosine "
-        f"{cosines.mean():.3f} ({chosen[0, case]}, {dead.mean():.1f} of them dead; as many random "
+        f"{case.of_chosen('cosine').mean():.3f} ({chosen}, {dead:.1f} of them dead; as many random "
         f"directions would find {chance:.0%})",
         by_seed=tuple(shares >= _SHARE),
         why=why,
     )
 
 
-def _telling(results: Sequence[Result], cases: Sequence[tuple[int, str]]) -> Claim:
+def _same(cases: Sequence[_Case]) -> Claim:
+    same = np.concatenate([grid.same_geometry for case in cases for grid in case.grids])
+    toys = dict.fromkeys(case.toy for case in cases)
+    return Claim(
+        says="the geometry that they see is the geometry that is there",
+        found=f"the same structures of the same features in {int(same.sum())} of {same.size} "
+        f"autoencoders ({'; '.join(toy.name for toy in toys)})",
+        by_seed=tuple(same),
+    )
+
+
+def _telling(cases: Sequence[_Case]) -> Claim:
     correlations = []
-    for result in results:
-        for case in cases:
-            settings = settings_of(result, *case)
-            shares = [result.share[setting.rows].mean() for setting in settings]
-            correlations.append(
-                float(spearmanr([setting.agreement for setting in settings], shares).statistic)
-                if len(set(shares)) > 1
-                else 0.0
-            )
+    for grid in (grid for case in cases for grid in case.grids):
+        agreements = [setting.agreement for setting in grid.settings]
+        shares = [setting.share.mean() for setting in grid.settings]
+        alike = len(set(shares)) == 1  # nothing can be ranked
+        correlations.append(0.0 if alike else float(spearmanr(agreements, shares).statistic))
     return Claim(
         says="restarts agree where the directions are true",
         found=f"rank correlation of agreement and share found {min(correlations):.2f}–"
@@ -354,77 +305,54 @@ def _telling(results: Sequence[Result], cases: Sequence[tuple[int, str]]) -> Cla
     )
 
 
-def _not_by_error(
-    results: Sequence[Result], chosen: Chosen, cases: Sequence[tuple[int, str]]
-) -> Claim:
-    worse, shares, errors = [], [], []
-    for number, result in enumerate(results):
-        for case in cases:
-            best = min(
-                settings_of(result, *case),
-                key=lambda setting: float(result.unexplained[setting.rows].mean()),
-            )
-            share = float(result.share[best.rows].mean())
-            shares.append(share)
-            errors.append(float(result.unexplained[best.rows].mean()))
-            worse.append(share < result.share[chosen[number, case].rows].mean())
+def _not_by_error(cases: Sequence[_Case]) -> Claim:
+    grids = [grid for case in cases for grid in case.grids]
+    best = [min(grid.settings, key=lambda one: float(one.unexplained.mean())) for grid in grids]
+    shares = [setting.share.mean() for setting in best]
     return Claim(
         says="the best reconstruction does not have the truest directions",
-        found=f"settings with the least error ({max(errors):.1%} of the variance at most) find "
-        f"{min(shares):.0%}–{max(shares):.0%} of the directions",
-        by_seed=tuple(worse),
+        found=f"settings with the least error ({max(one.unexplained.mean() for one in best):.1%} "
+        f"of the variance at most) find {min(shares):.0%}–{max(shares):.0%} of the directions",
+        by_seed=tuple(
+            share < grid.chosen.share.mean() for share, grid in zip(shares, grids, strict=True)
+        ),
     )
 
 
-def _length(results: Sequence[Result], chosen: Chosen) -> Claim:
-    models = range(len(results[0].names))
-    gains = {
-        kind: np.array(
-            [
-                result.gain[chosen[number, (model, kind)].rows].mean()
-                for number, result in enumerate(results)
-                for model in models
-            ]
+def _length(cases: Sequence[_Case]) -> Claim:
+    l1, topk = (
+        np.array(
+            [grid.chosen.gain.mean() for case in cases for grid in case.grids if grid.kind == kind]
         )
         for kind in KINDS
-    }
-    short, right = gains["relu"] < 1.0 - _SHORT, np.abs(gains["topk"] - 1.0) <= _SHORT
+    )
     return Claim(
         says="L1 makes reconstructions too short, TopK does not",
-        found=f"of the best length: L1 {gains['relu'].min():.2f}–{gains['relu'].max():.2f}, "
-        f"TopK {gains['topk'].min():.2f}–{gains['topk'].max():.2f}",
-        by_seed=tuple(short & right),
+        found=f"of the best length: L1 {l1.min():.2f}–{l1.max():.2f}, "
+        f"TopK {topk.min():.2f}–{topk.max():.2f}",
+        by_seed=tuple((l1 < 1.0 - _SHORT) & (np.abs(topk - 1.0) <= _SHORT)),
     )
 
 
-def _kept(results: Sequence[Result], chosen: Chosen, cases: Sequence[tuple[int, str]]) -> Claim:
-    found, by_seed = [], []
-    for case in cases:
-        kept = _of_chosen(results, chosen, [case], "loss_recovered")
-        found.append(f"{KINDS[case[1]]} on {results[0].sizes[case[0]]} {kept.mean():.2f}")
-        by_seed += [
-            bool(result.loss_recovered[chosen[number, case].rows].mean() >= _LOSS_RECOVERED)
-            for number, result in enumerate(results)
-        ]
-    l1 = [case for case in cases if case[1] == "relu"]
-    refitted = _of_chosen(results, chosen, l1, "refitted")
-    weakest = [
-        min(settings_of(results[0], model, "relu"), key=lambda setting: setting.sparsity)
-        for model in range(len(results[0].names))
-    ]
-    losses = [float(results[0].loss_recovered[setting.rows].mean()) for setting in weakest]
-    shares = [float(results[0].share[setting.rows].mean()) for setting in weakest]
+def _kept(cases: Sequence[_Case]) -> Claim:
+    l1 = [case for case in cases if case.grids[0].kind == "relu"]
+    refitted = np.concatenate([grid.refitted for case in l1 for grid in case.grids])
+    weakest = [min(case.grids[0].settings, key=lambda one: one.sparsity) for case in l1]
     return Claim(
         says=f"{_LOSS_RECOVERED:.0%} of the model's loss is recovered, as in a language model",
-        found="; ".join(found),
-        by_seed=tuple(by_seed),
+        found="; ".join(f"{case} {case.of_chosen('loss_recovered').mean():.2f}" for case in cases),
+        by_seed=tuple(
+            grid.chosen.loss_recovered.mean() >= _LOSS_RECOVERED
+            for case in cases
+            for grid in case.grids
+        ),
         needed=0.99,  # of all: half of the cases are TopK, which would hide the others
         why="the penalty that makes directions true makes codes too short: with the same latents "
         f"active and their lengths fitted anew, {refitted.min():.2f}–{refitted.max():.2f} are "
         "recovered; with the smallest penalty "
-        + " and ".join(f"{value:.2f}" for value in losses)
+        + " and ".join(f"{setting.loss_recovered.mean():.2f}" for setting in weakest)
         + " of the loss are recovered, but "
-        + " and ".join(f"{value:.0%}" for value in shares)
+        + " and ".join(f"{setting.share.mean():.0%}" for setting in weakest)
         + " of the directions",
     )
 

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from geomsup.experiments.dictionaries.sae_recovery import KINDS, Result, Setting, settings_of
+from geomsup.experiments.dictionaries.sae_recovery import KINDS, Result, Setting, Toy
 from geomsup.plotting.style import DROPPED, INK, PALETTE
 
 if TYPE_CHECKING:
@@ -30,13 +29,13 @@ def draw(results: Sequence[Result]) -> Figure:
 
     figure = plt.figure(figsize=(11.0, 6.8), layout="constrained")
     grid = figure.add_gridspec(2, 12, height_ratios=(1.0, 1.25))
-    first = results[0]
-    l1, topk = (settings_of(first, 0, kind) for kind in KINDS)
-    weakest = min(l1, key=lambda setting: (setting.sparsity, setting.n_latents))
-    panels = [("least penalty", weakest), ("chosen", l1[0]), ("chosen", topk[0])]
+    toy = results[0].toys[0]
+    l1, topk = toy.grids
+    weakest = min(l1.settings, key=lambda setting: (setting.sparsity, setting.n_latents))
+    panels = [("least penalty", weakest), ("chosen", l1.chosen), ("chosen", topk.chosen)]
     for k, (why, setting) in enumerate(panels):
         ax = figure.add_subplot(grid[0, 4 * k : 4 * k + 4])
-        _pentagon(ax, first, why, setting)
+        _pentagon(ax, toy, why, setting)
         if k == 0:
             ax.text(-1.15, -1.15, "grey: true directions", fontsize=8, color=INK)
     _by_penalty(figure.add_subplot(grid[1, :6]), results)
@@ -44,20 +43,18 @@ def draw(results: Sequence[Result]) -> Figure:
     return figure
 
 
-def _pentagon(ax: Axes, result: Result, why: str, setting: Setting) -> None:
+def _pentagon(ax: Axes, toy: Toy, why: str, setting: Setting) -> None:
     """Latents of one restart as arrows over the true directions."""
-    row = setting.rows[0]
-    truth = result.weights / np.linalg.norm(result.weights, axis=0)
+    truth = toy.weights / np.linalg.norm(toy.weights, axis=0)
     for x, y in truth.T:
         ax.plot([0.0, x], [0.0, y], color=DROPPED, linewidth=7.0, solid_capstyle="round", zorder=1)
     color = _OF_KIND[setting.kind]
-    decoder: NDArray[np.float64] = result.decoders[row]
-    for x, y in decoder[:, ~np.isnan(decoder[0])].T:
+    for x, y in setting.decoders[0].T:
         arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": color, "linewidth": 1.4}
         ax.annotate("", xy=(x, y), xytext=(0.0, 0.0), arrowprops=arrow, zorder=2)
     ax.set_title(
-        f"{KINDS[setting.kind]}, {why}: {setting}\n{result.share[row]:.0%} of the directions, "
-        f"{result.loss_recovered[row]:.0%} of the loss",
+        f"{KINDS[setting.kind]}, {why}: {setting}\n{setting.share[0]:.0%} of the directions, "
+        f"{setting.loss_recovered[0]:.0%} of the loss",
         fontsize=9,
     )
     ax.set(xlim=(-1.15, 1.15), ylim=(-1.15, 1.15), aspect="equal")
@@ -66,24 +63,24 @@ def _pentagon(ax: Axes, result: Result, why: str, setting: Setting) -> None:
 
 def _by_penalty(ax: Axes, results: Sequence[Result]) -> None:
     """Directions found, and loss recovered, against the penalty; largest dictionary."""
-    for model, size in enumerate(results[0].sizes):
-        largest = max(setting.n_latents for setting in settings_of(results[0], model, "relu"))
-        penalties, shares, losses = [], [], []
-        for setting in settings_of(results[0], model, "relu"):
+    for model, toy in enumerate(results[0].toys):
+        by_penalty: dict[float, list[Setting]] = {}
+        largest = max(setting.n_latents for setting in toy.grids[0].settings)
+        for setting in (one for result in results for one in result.toys[model].grids[0].settings):
             if setting.n_latents == largest:
-                penalties.append(setting.sparsity)
-                shares.append(np.mean([result.share[setting.rows] for result in results]))
-                losses.append(np.mean([result.loss_recovered[setting.rows] for result in results]))
-        order = np.argsort(penalties)
-        for (what, color), values in zip(_OF_SHARE.items(), (shares, losses), strict=True):
+                by_penalty.setdefault(setting.sparsity, []).append(setting)
+        penalties = sorted(by_penalty)
+        for (what, color), measure in zip(
+            _OF_SHARE.items(), ("share", "loss_recovered"), strict=True
+        ):
             ax.plot(
-                np.array(penalties)[order],
-                np.array(values)[order],
+                penalties,
+                [np.mean([getattr(one, measure) for one in by_penalty[x]]) for x in penalties],
                 color=color,
                 linestyle=_LINES[model % len(_LINES)],
                 marker="o",
                 markersize=4,
-                label=f"{what}, {size}",
+                label=f"{what}, {toy}",
             )
     ax.set(
         xscale="log", xlabel="L1 penalty", ylabel="share found, share recovered", ylim=(-0.03, 1.3)
@@ -96,14 +93,14 @@ def _by_penalty(ax: Axes, results: Sequence[Result]) -> None:
 
 def _by_agreement(ax: Axes, results: Sequence[Result]) -> None:
     """One point for each setting; those that agreement chooses have a rim."""
-    for model, size in enumerate(results[0].sizes):
-        for kind, name in KINDS.items():
+    for model, toy in enumerate(results[0].toys):
+        for place, kind in enumerate(KINDS):
+            marker, color = _MARKERS[model % len(_MARKERS)], _OF_KIND[kind]
             for number, result in enumerate(results):
-                settings = settings_of(result, model, kind)
-                x = [setting.agreement for setting in settings]
-                y = [result.share[setting.rows].mean() for setting in settings]
-                label = f"{name}, {size}" if number == 0 else None
-                marker, color = _MARKERS[model % len(_MARKERS)], _OF_KIND[kind]
+                grid = result.toys[model].grids[place]
+                x = [setting.agreement for setting in grid.settings]
+                y = [setting.share.mean() for setting in grid.settings]
+                label = f"{KINDS[kind]}, {toy}" if number == 0 else None
                 ax.scatter(x, y, s=34, marker=marker, color=color, linewidths=0, label=label)
                 ax.scatter(
                     x[:1], y[:1], s=60, marker=marker, c=color, edgecolors=INK, linewidths=1.6

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from scipy.spatial.distance import pdist
 from sklearn.metrics import adjusted_rand_score
 
 from geomsup.dictionary import (
+    Autoencoder,
     AutoencoderConfig,
     PlantedClusters,
     SplittingTree,
@@ -28,19 +29,17 @@ from geomsup.dictionary import (
     splitting_tree,
     train_autoencoders,
 )
-from geomsup.dictionary.splitting import chance_cosine
-from geomsup.experiments.frame.experiment import Experiment, Trainer
-from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer
+from geomsup.experiments.frame.measures import span
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["EXPERIMENT", "Config", "Result", "check", "nominal_sizes", "run", "tree_of"]
+__all__ = ["EXPERIMENT", "Config", "Level", "Result", "Traced", "check", "draw", "run"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-TRUTHS = ("clustered", "unclustered")
 # Adjusted Rand index from which a planted partition counts as found: the project's own bar.
 _FOUND = 0.9
 # More than this share of the latents must split for "features split".
@@ -75,29 +74,46 @@ class Config:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Result:
-    """Trees of both truths, padded to the largest dictionary: NaN and -1 where there is nothing.
+class Traced:
+    """Dictionaries of all sizes on one truth, and which of their latents come from which."""
 
-    The first axis is the truth, with and without clusters; the second, the dictionary.
-    """
+    tree: SplittingTree
+    dead: IntArray  # (n_sizes,)
+    found: FloatArray  # (n_sizes,), share of the features found at cosine .95
+
+    @property
+    def sizes(self) -> list[int]:
+        """Latents of every dictionary, dead ones included."""
+        return [int(n) for n in self.dead + self.tree.sizes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """The planted clusters of one size, and how well two ways find them, by adjusted Rand index."""
+
+    n_clusters: int
+    agreement: float  # of the families of as many latents
+    linkage: float  # of average linkage on the true directions
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """The same done to a truth with clusters and to one without."""
 
     n_features: int
-    decoders: FloatArray  # (2, n_sizes, n_hidden, largest)
-    powers: FloatArray  # (2, n_sizes, largest)
-    parents: IntArray  # (2, n_sizes - 1, largest)
-    cosines: FloatArray  # (2, n_sizes - 1, largest)
-    coactivations: FloatArray  # (2, n_sizes - 1, largest)
-    dead: IntArray  # (2, n_sizes)
-    found: FloatArray  # (2, n_sizes), share of the features found at cosine .95
-    clusters: tuple[int, ...]  # planted clusters at each level but the last
-    agreement: FloatArray  # (n_levels - 1,), adjusted Rand index with the families of that size
-    linkage: FloatArray  # (n_levels - 1,), the same of average linkage on the true directions
+    clustered: Traced
+    unclustered: Traced
+    levels: tuple[Level, ...]  # of planted clusters, but for the single features
+
+    @property
+    def truths(self) -> tuple[Traced, Traced]:
+        """With clusters, and without."""
+        return self.clustered, self.unclustered
 
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train dictionaries of all sizes on both truths, and trace their latents."""
     n_features = int(np.prod(config.branching))
-    sizes = [ratio * config.branching[0] for ratio in config.size_ratios]
     planted = planted_clusters(
         config.branching,
         config.n_hidden,
@@ -105,211 +121,222 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
         seed=np.random.default_rng((seed, 0)),
     )
     plain = planted_clusters((n_features,), config.n_hidden, seed=np.random.default_rng((seed, 1)))
-    trees, dead, found = [], [], []
-    for truth in (planted, plain):
-        source = ToyActivations(truth.W, config.feature_probability)
-        dictionaries = [
-            one
-            for n_restarts, some in (
-                (config.n_restarts_small, [n for n in sizes if n < n_features]),
-                (config.n_restarts, [n for n in sizes if n >= n_features]),
+    clustered = _traced(config, planted, seed, trainer)
+    sizes = clustered.sizes
+    merges = linkage(pdist(planted.W.T, "cosine"), "average")
+    levels = []
+    for labels in planted.labels[:-1]:
+        n_clusters = int(labels.max()) + 1
+        families = clustered.tree.families(
+            planted.W, sizes.index(n_features), sizes.index(n_clusters)
+        )
+        standard = fcluster(merges, n_clusters, "maxclust")
+        levels.append(
+            Level(
+                n_clusters=n_clusters,
+                agreement=float(adjusted_rand_score(labels, families)),
+                linkage=float(adjusted_rand_score(labels, standard)),
             )
-            if some
-            for one in best_of_each(
-                train_autoencoders(
-                    source,
-                    AutoencoderConfig(
-                        n_latents=some,
-                        penalty=config.penalty,
-                        n_restarts=n_restarts,
-                        n_steps=config.n_steps,
-                        batch_size=config.batch_size,
-                    ),
-                    seed,
-                    trainer.progress,
-                )
-            )
-        ]
-        trees.append(splitting_tree(dictionaries, source.sample(1 << 14, seed)))
-        dead.append([int((~one.alive).sum()) for one in dictionaries])
-        found.append([recover_features(one, truth.W).share for one in dictionaries])
-    clusters = tuple(int(labels.max()) + 1 for labels in planted.labels[:-1])
-    whole = sizes.index(n_features)
+        )
     return Result(
         n_features=n_features,
-        decoders=np.array([[_padded(d, sizes[-1]) for d in tree.decoders] for tree in trees]),
-        powers=np.array([[_padded(p, sizes[-1]) for p in tree.powers] for tree in trees]),
-        parents=np.array(
-            [[_padded(p, sizes[-1], -1) for p in tree.parents] for tree in trees], dtype=np.int64
-        ),
-        cosines=np.array([[_padded(c, sizes[-1]) for c in tree.cosines] for tree in trees]),
-        coactivations=np.array(
-            [[_padded(c, sizes[-1]) for c in tree.coactivations] for tree in trees]
-        ),
-        dead=np.array(dead, dtype=np.int64),
-        found=np.array(found),
-        clusters=clusters,
-        agreement=np.array(
-            [
-                adjusted_rand_score(
-                    labels, trees[0].families(planted.W, whole, sizes.index(n_clusters))
-                )
-                for labels, n_clusters in zip(planted.labels, clusters, strict=False)
-            ]
-        ),
-        linkage=_linkage(planted, clusters),
+        clustered=clustered,
+        unclustered=_traced(config, plain, seed, trainer),
+        levels=tuple(levels),
     )
 
 
-def _linkage(planted: PlantedClusters, clusters: Sequence[int]) -> FloatArray:
-    """How well a standard clustering of the true directions themselves finds each level."""
-    merges = linkage(pdist(planted.W.T, "cosine"), "average")
-    return np.array(
-        [
-            adjusted_rand_score(labels, fcluster(merges, n_clusters, "maxclust"))
-            for labels, n_clusters in zip(planted.labels, clusters, strict=False)
-        ]
+def _traced(config: Config, truth: PlantedClusters, seed: int, trainer: Trainer) -> Traced:
+    source = ToyActivations(truth.W, config.feature_probability)
+    n_features = truth.W.shape[1]
+    sizes = [ratio * config.branching[0] for ratio in config.size_ratios]
+    dictionaries: list[Autoencoder] = []
+    for n_restarts, some in (
+        (config.n_restarts_small, [n for n in sizes if n < n_features]),
+        (config.n_restarts, [n for n in sizes if n >= n_features]),
+    ):
+        if some:
+            settings = AutoencoderConfig(
+                n_latents=some,
+                penalty=config.penalty,
+                n_restarts=n_restarts,
+                n_steps=config.n_steps,
+                batch_size=config.batch_size,
+            )
+            trained = train_autoencoders(source, settings, seed, trainer.progress)
+            dictionaries += best_of_each(trained)
+    return Traced(
+        tree=splitting_tree(dictionaries, source.sample(1 << 14, seed)),
+        dead=np.array([(~one.alive).sum() for one in dictionaries]),
+        found=np.array([recover_features(one, truth.W).share for one in dictionaries]),
     )
 
 
-def tree_of(result: Result, truth: int) -> SplittingTree:
-    """The tree of a truth, 0 with clusters and 1 without."""
-    living = [~np.isnan(powers) for powers in result.powers[truth]]
-    levels = list(enumerate(living[1:]))
-    return SplittingTree(
-        decoders=tuple(
-            decoder[:, alive] for decoder, alive in zip(result.decoders[truth], living, strict=True)
-        ),
-        powers=tuple(p[alive] for p, alive in zip(result.powers[truth], living, strict=True)),
-        parents=tuple(result.parents[truth, k][alive].astype(np.intp) for k, alive in levels),
-        cosines=tuple(result.cosines[truth, k][alive] for k, alive in levels),
-        coactivations=tuple(result.coactivations[truth, k][alive] for k, alive in levels),
-        chance=chance_cosine(result.decoders.shape[2]),
-    )
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Splits:
+    """How many latents of some dictionaries split, seed by seed, and how many would by chance."""
+
+    split: IntArray  # (n_seeds,)
+    of: IntArray  # (n_seeds,)
+    by_chance: IntArray  # (n_seeds, n_draws)
+
+    @property
+    def p_values(self) -> FloatArray:
+        return np.asarray((1 + (self.by_chance >= self.split[:, None]).sum(axis=1)) / (1 + _DRAWS))
+
+    def __str__(self) -> str:
+        return _fractions(self.split, self.of)
+
+
+def _splits(truths: Sequence[Traced], levels: Sequence[int]) -> _Splits:
+    split, of = _counts(truths, levels)
+    draws = [[one.tree.by_chance(k, _DRAWS, seed=k) for k in levels] for one in truths]
+    return _Splits(split=split, of=of, by_chance=np.sum(draws, axis=1))
+
+
+def _counts(truths: Sequence[Traced], levels: Sequence[int]) -> tuple[IntArray, IntArray]:
+    split = [sum(int(one.tree.split(k).sum()) for k in levels) for one in truths]
+    return np.array(split), np.array([sum(one.tree.sizes[k] for k in levels) for one in truths])
 
 
 def check(results: Sequence[Result]) -> Outcome:
     """Compare the families with the planted ones, and splitting with and without clusters."""
     first = results[0]
-    claims = [_planted(results, level) for level in range(len(first.clusters))]
-    trees = [[tree_of(result, truth) for truth in range(2)] for result in results]
+    clustered = [result.clustered for result in results]
     # Levels at which there is something left to split, and the others.
-    small = [k for k, n in enumerate(nominal_sizes(first)[:-1]) if n < first.n_features]
-    large = [k for k in range(first.decoders.shape[1] - 1) if k not in small]
-    split = np.array([[_count(tree, small) for tree in pair] for pair in trees])
-    of = np.array([[sum(tree.sizes[k] for k in small) for tree in pair] for pair in trees])
-    chance = [[_by_chance(tree, small) for tree in pair] for pair in trees]
-    p_values = np.array(
-        [
-            [(1 + (draws >= s).sum()) / (1 + _DRAWS) for s, draws in zip(*pair, strict=True)]
-            for pair in zip(split, chance, strict=True)
-        ]
-    )
-    expected = np.mean(chance, axis=(0, 2))
-    together = [np.concatenate([pair[0].coactivations[k] for k in small]).mean() for pair in trees]
-    claims += [
-        Claim(
-            says="a feature of a small dictionary becomes several in a larger one",
-            found=f"{_fractions(split[:, 0], of[:, 0])} latents split below {first.n_features} "
-            f"latents; {expected[0]:.1f} would by chance, were the directions random and the most "
-            f"similar merged (largest P = {p_values[:, 0].max():.2g}); where a latent is active, "
-            f"its parent is in {np.mean(together):.0%} of the cases",
-            by_seed=tuple((split[:, 0] > _MOST * of[:, 0]) & (p_values[:, 0] < _LEVEL)),
-        ),
-        Claim(
-            says="without clusters no more splits than by chance",
-            found=f"{_fractions(split[:, 1], of[:, 1])}; by chance {expected[1]:.1f} "
-            f"(least P = {p_values[:, 1].min():.2g})",
-            by_seed=tuple(p_values[:, 1] >= _LEVEL),
-        ),
+    small = [k for k, n in enumerate(first.clustered.sizes[:-1]) if n < first.n_features]
+    large = [k for k in range(len(first.clustered.dead) - 1) if k not in small]
+    with_clusters = _splits(clustered, small)
+    without = _splits([result.unclustered for result in results], small)
+    together = [
+        np.concatenate([one.tree.coactivations[k] for k in small]).mean() for one in clustered
     ]
+    claims = [_planted(results, level) for level in range(len(first.levels))]
+    claims += [_becomes_several(with_clusters, first.n_features, together), _no_more(without)]
     if large:
-        claims.append(_beyond(results, trees, large))
+        claims.append(_beyond(clustered, large))
     return Outcome(
         claims=tuple(claims),
-        numbers={
-            "clusters": first.clusters,
-            "adjusted_rand": [result.agreement for result in results],
-            "adjusted_rand_of_linkage": [result.linkage for result in results],
-            "split": split,
-            "latents": of,
-            "by_chance": expected,
-            "p_values": p_values,
-            "found": [result.found for result in results],
-            "dead": [result.dead for result in results],
-            "coactivation": together,
-        },
+        numbers={**_numbers(results, (with_clusters, without)), "coactivation": together},
     )
+
+
+def _numbers(results: Sequence[Result], splits: tuple[_Splits, _Splits]) -> dict[str, Any]:
+    return {
+        "clusters": [level.n_clusters for level in results[0].levels],
+        "adjusted_rand": [[level.agreement for level in one.levels] for one in results],
+        "adjusted_rand_of_linkage": [[level.linkage for level in one.levels] for one in results],
+        "split": np.transpose([one.split for one in splits]),
+        "latents": np.transpose([one.of for one in splits]),
+        "by_chance": [one.by_chance.mean() for one in splits],
+        "p_values": np.transpose([one.p_values for one in splits]),
+        "found": [[truth.found for truth in one.truths] for one in results],
+        "dead": [[truth.dead for truth in one.truths] for one in results],
+    }
 
 
 def _planted(results: Sequence[Result], level: int) -> Claim:
-    values = np.array([result.agreement[level] for result in results])
-    linked = np.array([result.linkage[level] for result in results])
-    n_clusters, n_features = results[0].clusters[level], results[0].n_features
-    shares = np.array(
-        [result.found[0][nominal_sizes(result).index(n_features)] for result in results]
-    )
+    values = np.array([result.levels[level].agreement for result in results])
+    n_clusters, n_features = results[0].levels[level].n_clusters, results[0].n_features
+    shares = [one.clustered.found[one.clustered.sizes.index(n_features)] for one in results]
     return Claim(
         says=f"the families of {n_clusters} latents are the {n_clusters} planted "
         f"{'clusters' if level == 0 else 'groups'}",
-        found=f"adjusted Rand index {_range(values)} at {n_features} latents; average linkage of "
-        f"the true directions: {_range(linked)}",
+        found=f"adjusted Rand index {span(values, '.2f')} at {n_features} latents; average linkage "
+        f"of the true directions: {span([one.levels[level].linkage for one in results], '.2f')}",
         by_seed=tuple(values >= _FOUND),
-        why=f"{shares.mean():.0%} of the features are found by {n_features} latents; the others "
+        why=f"{np.mean(shares):.0%} of the features are found by {n_features} latents; the others "
         "follow a neighbour's latent",
     )
 
 
-def _beyond(
-    results: Sequence[Result], trees: Sequence[Sequence[SplittingTree]], levels: Sequence[int]
-) -> Claim:
-    split = np.array([_count(pair[0], levels) for pair in trees])
-    of = np.array([sum(pair[0].sizes[k] for k in levels) for pair in trees])
-    dead = np.mean([result.dead[0, -1] for result in results])
-    weak = np.mean([np.mean(pair[0].powers[-1] < 0.1 * pair[0].powers[-1].max()) for pair in trees])
+def _becomes_several(splits: _Splits, n_features: int, together: Sequence[float]) -> Claim:
+    return Claim(
+        says="a feature of a small dictionary becomes several in a larger one",
+        found=f"{splits} latents split below {n_features} "
+        f"latents; {splits.by_chance.mean():.1f} would by chance, were the directions random and "
+        f"the most similar merged (largest P = {splits.p_values.max():.2g}); where a latent is "
+        f"active, its parent is in {np.mean(together):.0%} of the cases",
+        by_seed=tuple((splits.split > _MOST * splits.of) & (splits.p_values < _LEVEL)),
+    )
+
+
+def _no_more(splits: _Splits) -> Claim:
+    return Claim(
+        says="without clusters no more splits than by chance",
+        found=f"{splits}; by chance {splits.by_chance.mean():.1f} "
+        f"(least P = {splits.p_values.min():.2g})",
+        by_seed=tuple(splits.p_values >= _LEVEL),
+    )
+
+
+def _beyond(truths: Sequence[Traced], levels: Sequence[int]) -> Claim:
+    split, of = _counts(truths, levels)
+    dead = np.mean([one.dead[-1] for one in truths])
+    powers = [one.tree.powers[-1] for one in truths]
+    weak = np.mean([np.mean(own < 0.1 * own.max()) for own in powers])
     return Claim(
         says="beyond one latent for each feature nothing more splits",
         found=f"{_fractions(split, of)} latents split; in the largest dictionary {dead:.0f} are "
         f"dead and {weak:.0%} of the others carry less than a tenth of the strongest",
-        by_seed=tuple(s <= _FEW * n for s, n in zip(split, of, strict=True)),
+        by_seed=tuple(split <= _FEW * of),
     )
-
-
-def nominal_sizes(result: Result) -> list[int]:
-    """Sizes of the dictionaries, dead latents included."""
-    living = (~np.isnan(result.powers[0])).sum(axis=1)
-    return [int(n) for n in living + result.dead[0]]
-
-
-def _count(tree: SplittingTree, levels: Sequence[int]) -> int:
-    return sum(int(tree.split(k).sum()) for k in levels)
-
-
-def _by_chance(tree: SplittingTree, levels: Sequence[int]) -> IntArray:
-    """How many latents of these levels together would split by chance, in each draw."""
-    draws = [tree.by_chance(level, _DRAWS, seed=level) for level in levels]
-    return np.asarray(np.sum(draws, axis=0))
 
 
 def _fractions(counts: IntArray, of: IntArray) -> str:
     return ", ".join(f"{a} of {b}" for a, b in zip(counts, of, strict=True))
 
 
-def _range(values: FloatArray) -> str:
-    low, high = f"{values.min():.2f}", f"{values.max():.2f}"
-    return low if low == high else f"{low}–{high}"
-
-
-def _padded(array: NDArray[np.generic], width: int, fill: float = np.nan) -> NDArray[np.generic]:
-    missing = [(0, 0)] * (array.ndim - 1) + [(0, width - array.shape[-1])]
-    return np.pad(array, missing, constant_values=fill)
-
-
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.dictionaries.sae_splitting_figure import draw as drawn
+    """Draw the trees of the first seed, and the shares that split, mean over seeds."""
+    import matplotlib.pyplot as plt
 
-    return drawn(results)
+    from geomsup.plotting.dictionaries import plot_splitting_tree
+    from geomsup.plotting.style import GHOST, INK, PALETTE
+
+    figure = plt.figure(figsize=(10.5, 8.2), layout="constrained")
+    grid = figure.add_gridspec(3, 1, height_ratios=(1.0, 1.0, 0.8))
+    first = results[0]
+    below = figure.add_subplot(grid[2])
+    sizes = first.clustered.sizes
+    levels = range(len(sizes) - 1)
+    for place, (name, color) in enumerate({"clustered": PALETTE[0], "unclustered": GHOST}.items()):
+        above = figure.add_subplot(grid[place])
+        plot_splitting_tree(first.truths[place].tree, ax=above)
+        above.set_title(
+            f"{first.n_features} {name} directions (area: mean square of the code)",
+            fontsize=10,
+            loc="left",
+        )
+        trees = [result.truths[place].tree for result in results]
+        shares = np.array([[tree.split(level).mean() for level in levels] for tree in trees])
+        bars = below.bar(
+            np.array(levels) + 0.4 * (place - 0.5),
+            shares.mean(axis=0),
+            width=0.38,
+            color=color,
+            label=name,
+        )
+        for label in below.bar_label(bars, fmt="{:.0%}", fontsize=8, padding=1):
+            label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
+    tree = first.unclustered.tree
+    for k in levels:
+        if sizes[k] < first.n_features:
+            below.hlines(
+                tree.by_chance(k, n_draws=200).mean() / tree.sizes[k],
+                k - 0.4,
+                k + 0.4,
+                color=INK,
+                linestyle="--",
+                linewidth=1.0,
+                label="by chance" if k == 0 else "",
+            )
+    below.set_xticks(levels, [f"from {sizes[k]} to {sizes[k + 1]} latents" for k in levels])
+    below.set(ylabel="share that splits", ylim=(0.0, 1.15))
+    below.set_yticks([0.0, 0.5, 1.0])
+    below.spines[["top", "right"]].set_visible(False)
+    below.legend(frameon=False)
+    return figure
 
 
 EXPERIMENT = Experiment(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
@@ -21,7 +21,7 @@ from geomsup.training import ToyModelConfig, TrainingRun, train
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["SCALES", "Experiment", "Scale", "Trainer"]
+__all__ = ["SCALES", "Experiment", "Scale", "Trainer", "model_config"]
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -78,6 +78,29 @@ class Trainer:
         return run
 
 
+def model_config(config: Any, **settings: Any) -> ToyModelConfig:
+    """What to train: the settings of an experiment that a toy model has too, and some more.
+
+    Parameters
+    ----------
+    config : dataclass
+        Of an experiment; every field that bears the name of one of `ToyModelConfig` is taken over.
+    **settings
+        The others, and those that are to differ.
+
+    Examples
+    --------
+    >>> from geomsup.experiments.uniform.notes_pentagon import Config
+    >>> model_config(Config(), n_instances=2).batch_size
+    64
+    """
+    known = {field.name for field in fields(ToyModelConfig)}
+    shared = {
+        field.name: getattr(config, field.name) for field in fields(config) if field.name in known
+    }
+    return ToyModelConfig(**{**shared, **settings})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Experiment(Generic[C, R]):
     """A published outcome and how to see whether it comes out again.
@@ -98,7 +121,7 @@ class Experiment(Generic[C, R]):
         A smaller one of the same class, that takes seconds.
     run : callable
         ``run(config, seed, trainer) -> result``: one independent repetition.  The result is a
-        frozen dataclass of arrays, strings, numbers and tuples of them.
+        frozen dataclass of arrays, strings, numbers, further such dataclasses, and tuples of any.
     check : callable
         ``check(results) -> Outcome`` of one result or several, one for each seed.
     draw : callable

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,12 @@ from geomsup.theory.loss import Problem, batch_losses
 from geomsup.theory.search import configuration_name, minima_from
 
 __all__ = [
+    "at_each",
     "best_known",
     "cosines",
     "counted",
     "exact_losses",
+    "in_rows",
     "lowest_of",
     "models_by_name",
     "names_of",
@@ -105,12 +108,37 @@ def models_by_name(names: Sequence[str]) -> dict[str, list[int]]:
     }
 
 
+def in_rows(words: Sequence[str] | NDArray[np.str_], *shape: int) -> tuple[Any, ...]:
+    """Words as tuples of tuples, which results are made of.
+
+    >>> in_rows(["a", "b", "c", "d"], 2, 2)
+    (('a', 'b'), ('c', 'd'))
+    """
+
+    def frozen(value: Any) -> Any:
+        return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+    rows: tuple[Any, ...] = frozen(np.reshape(words, shape).tolist())
+    return rows
+
+
 def counted(names: Iterable[str]) -> str:
     """Names with how often each occurs, commonest first: "9 × pentagon, 7 × two digons"."""
     return ", ".join(f"{number} × {name}" for name, number in Counter(names).most_common())
 
 
-def span(values: Iterable[float], form: str = ".3g") -> str:
+def at_each(
+    values: Iterable[object], points: Iterable[float], form: str = "", at: str = "at p = "
+) -> str:
+    """Values as text, each with the point at which it was found.
+
+    >>> at_each([0.314, 0.5], [0.1, 0.3], ".2f")
+    '0.31 at p = 0.1, 0.50 at p = 0.3'
+    """
+    return ", ".join(f"{value:{form}} {at}{x:g}" for value, x in zip(values, points, strict=True))
+
+
+def span(values: Iterable[float], form: str = ".3g", to: str = "–") -> str:
     """Least and largest value as text, once if both read alike; what is NaN is left out.
 
     >>> span([0.31, 0.5], ".0%"), span([2.0, 2.01], ".1f")
@@ -120,4 +148,4 @@ def span(values: Iterable[float], form: str = ".3g") -> str:
     if not known:
         return "none"
     low, high = f"{min(known):{form}}", f"{max(known):{form}}"
-    return low if low == high else f"{low}–{high}"
+    return low if low == high else f"{low}{to}{high}"

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from geomsup.errors import GeomsupError, shorten
 
-__all__ = ["SIGNS", "Claim", "Outcome", "Verdict"]
+__all__ = ["SIGNS", "Claim", "Outcome", "Verdict", "wrapped"]
 
 Verdict: TypeAlias = Literal["pass", "differs", "fail"]
 
@@ -73,15 +73,9 @@ class Claim:
         head = f"  {SIGNS[self.holds]} {self.says}: {self.found}"
         if len(self.by_seed) > 1:
             head += f" [{self.agree} of {len(self.by_seed)}]"
-        lines = textwrap.wrap(head, _WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+        lines = wrapped(head, "", "    ")
         if self.why and not self.holds:
-            lines += textwrap.wrap(
-                f"why: {self.why}",
-                _WIDTH,
-                initial_indent="    ",
-                subsequent_indent="    ",
-                break_on_hyphens=False,
-            )
+            lines += wrapped(f"why: {self.why}", "    ", "    ")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -161,6 +155,13 @@ class Outcome:
             "claims": [claim.to_dict() for claim in self.claims],
             "numbers": _plain(self.numbers),
         }
+
+
+def wrapped(text: str, first: str, others: str) -> list[str]:
+    """Printed lines of a text, with what the first and the others begin with."""
+    return textwrap.wrap(
+        text, _WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False
+    )
 
 
 def _items(name: str, value: Any, wanted: str) -> tuple[Any, ...]:

@@ -15,10 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.dynamics import GeometryTimeline, geometry_timeline
-from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import counted, reports_of, span
-from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.training import ToyModelConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["EXPERIMENT", "Config", "Result", "check", "run", "timelines"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 # "Coincide": so many times the share of jumps that would lie in a drop by chance.
 _OFTEN = 2.0
@@ -53,7 +52,7 @@ class Config:
 class Result:
     """Trajectories of one model for each probability."""
 
-    steps: NDArray[np.int64]  # (n_records,)
+    steps: IntArray  # (n_records,)
     weights: NDArray[np.float32]  # (n_records, n_models, n_hidden, n_features), as trained
     losses: FloatArray  # (n_records, n_models), on one sample for all records
     feature_probabilities: FloatArray  # (n_models,)
@@ -62,31 +61,22 @@ class Result:
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train both models and keep their weights on the way."""
-    trained = trainer.train(
-        "models",
-        ToyModelConfig(
-            n_features=config.n_features,
-            n_hidden=config.n_hidden,
-            feature_probability=[[p] for p in config.feature_probabilities],
-            n_instances=len(config.feature_probabilities),
-            n_steps=config.n_steps,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            n_records=config.n_records,
-            record_schedule="log",
-        ),
-        seed,
+    models = model_config(
+        config,
+        feature_probability=[[p] for p in config.feature_probabilities],
+        n_instances=len(config.feature_probabilities),
+        record_schedule="log",
     )
-    shapes = [
-        counted(component.name for component in report.components)
-        for report in reports_of(trained.weights)
-    ]
+    trained = trainer.train("models", models, seed)
     return Result(
         steps=trained.trajectory.steps,
         weights=trained.trajectory.weights.astype(np.float32),
         losses=trained.trajectory.losses,
         feature_probabilities=np.array(config.feature_probabilities),
-        shapes=tuple(shapes),
+        shapes=tuple(
+            counted(component.name for component in report.components)
+            for report in reports_of(trained.weights)
+        ),
     )
 
 
@@ -103,65 +93,85 @@ def timelines(result: Result, *, name_every: int = 0) -> list[GeometryTimeline]:
 def check(results: Sequence[Result]) -> Outcome:
     """Compare the jumps with the drops, and count who jumps with whom."""
     lines = [line for result in results for line in timelines(result)]
-    shares, chances, p_values, jumped, alone, sizes, largest = [], [], [], [], [], [], []
-    stored_at_end = []
-    for line in lines:
-        both = line.coincidence
-        shares.append(both.share)
-        chances.append(both.expected)
-        p_values.append(both.p_value)
-        stored = set(np.flatnonzero(line.levels[-1] > _STORED).tolist())
-        moved = {feature for jump in line.jumps for feature in jump.features}
-        stored_at_end.append(len(stored))
-        jumped.append(len(stored & moved) / max(len(stored), 1))
-        groups = np.array([len(jump.features) for jump in line.jumps] or [0])
-        alone.append(float(np.mean((groups > 0) & (groups <= _PAIR))))
-        sizes.append(len(groups))
-        largest.append(int(groups.max()))
+    both = [line.coincidence for line in lines]
     return Outcome(
-        claims=(
-            Claim(
-                says="D_i jumps from level to level",
-                found=f"{span(jumped, '.0%')} of the features that are stored at the end came in "
-                f"a jump; {span(sizes, 'd')} jumps a model",
-                by_seed=tuple(share > _MOST for share in jumped),
-            ),
-            Claim(
-                says="the jumps coincide with drops of the loss",
-                found=f"{span(shares, '.0%')} of the jumps lie in a drop, {span(chances, '.0%')} "
-                f"would by chance (p = {span(p_values, '.2g')}, jumps shifted together)",
-                by_seed=tuple(
-                    bool(share > _OFTEN * chance)
-                    for share, chance in zip(shares, chances, strict=True)
-                ),
-                why=f"{span(stored_at_end, 'd')} features share one loss, so that a jump of one of "
-                "them is a small part of it; the loss shows few broad drops, one of them early, "
-                "when the biases are learned",
-            ),
-            Claim(
-                says="features are learned one at a time",
-                found=f"in {span(alone, '.0%')} of the jumps one feature moves, or two",
-                why=f"up to {span(largest, 'd')} features reach their levels within a hundredth of "
-                "the records",
-                by_seed=tuple(share > _MOST for share in alone),
-            ),
-        ),
+        claims=(_jumps(lines), _in_drops(lines), _one_at_a_time(lines)),
         numbers={
             "feature_probability": [float(p) for r in results for p in r.feature_probabilities],
             "shapes": [shape for result in results for shape in result.shapes],
-            "jumps": sizes,
-            "jumps_in_drops": shares,
-            "by_chance": chances,
-            "p_value": p_values,
+            "jumps": [len(_groups(line)) for line in lines],
+            "jumps_in_drops": [one.share for one in both],
+            "by_chance": [one.expected for one in both],
+            "p_value": [one.p_value for one in both],
         },
     )
 
 
-def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.learning.energy_levels_figure import draw as drawn
+def _stored(line: GeometryTimeline) -> set[int]:
+    """Features that are stored at the end."""
+    return set(np.flatnonzero(line.levels[-1] > _STORED).tolist())
 
-    return drawn(results)
+
+def _groups(line: GeometryTimeline) -> IntArray:
+    """How many features move in each jump; a single zero if there is none."""
+    return np.array([len(jump.features) for jump in line.jumps] or [0])
+
+
+def _jumps(lines: Sequence[GeometryTimeline]) -> Claim:
+    jumped = []
+    for line in lines:
+        stored = _stored(line)
+        moved = {feature for jump in line.jumps for feature in jump.features}
+        jumped.append(len(stored & moved) / max(len(stored), 1))
+    return Claim(
+        says="D_i jumps from level to level",
+        found=f"{span(jumped, '.0%')} of the features that are stored at the end came in "
+        f"a jump; {span([len(_groups(line)) for line in lines], 'd')} jumps a model",
+        by_seed=tuple(share > _MOST for share in jumped),
+    )
+
+
+def _in_drops(lines: Sequence[GeometryTimeline]) -> Claim:
+    both = [line.coincidence for line in lines]
+    return Claim(
+        says="the jumps coincide with drops of the loss",
+        found=f"{span([one.share for one in both], '.0%')} of the jumps lie in a drop, "
+        f"{span([one.expected for one in both], '.0%')} would by chance (p = "
+        f"{span([one.p_value for one in both], '.2g')}, jumps shifted together)",
+        by_seed=tuple(bool(one.share > _OFTEN * one.expected) for one in both),
+        why=f"{span([len(_stored(line)) for line in lines], 'd')} features share one loss, so that "
+        "a jump of one of them is a small part of it; the loss shows few broad drops, one of them "
+        "early, when the biases are learned",
+    )
+
+
+def _one_at_a_time(lines: Sequence[GeometryTimeline]) -> Claim:
+    groups = [_groups(line) for line in lines]
+    alone = [float(np.mean((sizes > 0) & (sizes <= _PAIR))) for sizes in groups]
+    return Claim(
+        says="features are learned one at a time",
+        found=f"in {span(alone, '.0%')} of the jumps one feature moves, or two",
+        why=f"up to {span([sizes.max() for sizes in groups], 'd')} features reach their levels "
+        "within a hundredth of the records",
+        by_seed=tuple(share > _MOST for share in alone),
+    )
+
+
+def draw(results: Sequence[Result]) -> Figure:
+    """Loss, shapes and dimensionalities along the trainings of the first seed, side by side."""
+    import matplotlib.pyplot as plt
+
+    from geomsup.plotting.timeline import plot_timeline
+
+    result = results[0]
+    # Naming takes a fraction of a second for a record with many features.
+    lines = timelines(result, name_every=16)
+    figure = plt.figure(figsize=(7.6 * len(lines), 6.2), layout="constrained")
+    parts = figure.subfigures(1, len(lines), squeeze=False)[0]
+    for part, line, p in zip(parts, lines, result.feature_probabilities, strict=True):
+        plot_timeline(line, log_steps=True, fig=part)
+        part.suptitle(f"p = {p:g}, 1/(1−S) = {1 / p:.3g}", fontsize=11)
+    return figure
 
 
 EXPERIMENT = Experiment(

@@ -16,11 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.dynamics import geometry_timeline
-from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import cosines, counted
-from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.theory.set_losses import FeatureSets, set_losses
-from geomsup.training import ToyModelConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,24 +62,14 @@ class Result:
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train slowly and name the geometry along the way."""
-    n = 2 * config.set_size
-    trained = trainer.train(
-        "models",
-        ToyModelConfig(
-            n_features=n,
-            n_hidden=config.n_hidden,
-            feature_probability=config.feature_probability,
-            correlation="correlated",
-            set_size=config.set_size,
-            n_instances=config.n_models,
-            n_steps=config.n_steps,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            n_records=config.n_records,
-            record_schedule="log",
-        ),
-        seed,
+    models = model_config(
+        config,
+        n_features=2 * config.set_size,
+        correlation="correlated",
+        n_instances=config.n_models,
+        record_schedule="log",
     )
+    trained = trainer.train("models", models, seed)
     sets = FeatureSets(
         n_sets=2,
         set_size=config.set_size,
@@ -112,8 +100,7 @@ def antipodes_across(weights: FloatArray) -> NDArray[np.bool_]:
     size = weights.shape[-1] // 2
     between = cosines(weights)[..., :size, size:]
     matched = (between <= _ANTIPODAL).sum(axis=-1) == 1
-    across: NDArray[np.bool_] = matched.all(axis=-1)
-    return across
+    return np.asarray(matched.all(axis=-1))
 
 
 def twisted_triangles(weights: FloatArray) -> NDArray[np.bool_]:
@@ -132,19 +119,15 @@ def twisted_triangles(weights: FloatArray) -> NDArray[np.bool_]:
     bonds = between[..., :size, size:].min(axis=-1)
     near = (np.abs(within) <= _WITHIN).all(axis=-1)
     equal = np.ptp(bonds, axis=-1) <= _EQUAL
-    found: NDArray[np.bool_] = near & equal & (bonds.max(axis=-1) > _ANTIPODAL)
-    return found
+    return np.asarray(near & equal & (bonds.max(axis=-1) > _ANTIPODAL))
 
 
 def check(results: Sequence[Result]) -> Outcome:
     """Look at the ends, at the antipodes, and at what came before."""
     ends = [stages[-1] for one in results for stages in one.stages]
-    octahedra = [name == "octahedron" for name in ends]
-    across = np.concatenate([antipodes_across(one.weights[-1]) for one in results])
-    on_the_way = np.concatenate([twisted_triangles(one.weights).any(axis=0) for one in results])
-    named = [name for one in results for stages in one.stages for name in set(stages[:-1])]
+    octahedra = np.array([name == "octahedron" for name in ends])
+    across = np.concatenate([antipodes_across(one.weights[-1]) for one in results])[octahedra]
     drops = [number for one in results for number in one.drops]
-    of_octahedra = across[np.array(octahedra)].tolist()
     return Outcome(
         claims=(
             Claim(
@@ -154,15 +137,10 @@ def check(results: Sequence[Result]) -> Outcome:
             ),
             Claim(
                 says="with antipodes in different sets",
-                found=f"in {sum(of_octahedra)} of {len(of_octahedra)} octahedra",
-                by_seed=tuple(of_octahedra) or (False,),
+                found=f"in {across.sum()} of {len(across)} octahedra",
+                by_seed=tuple(across) or (False,),
             ),
-            Claim(
-                says="after an antiprism: two parallel triangles that turn against each other",
-                found=f"in {on_the_way.sum()} of {len(on_the_way)} models; named on the way: "
-                f"{'; '.join(f'{name} ({k})' for name, k in Counter(named).most_common(5))}",
-                by_seed=tuple(bool(seen) for seen in on_the_way),
-            ),
+            _turning(results),
             Claim(
                 says="the loss falls in steps",
                 found=f"{min(drops)}–{max(drops)} drops of the loss, mean {np.mean(drops):.1f}",
@@ -176,11 +154,46 @@ def check(results: Sequence[Result]) -> Outcome:
     )
 
 
-def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.learning.geometric_transforms_figure import draw as drawn
+def _turning(results: Sequence[Result]) -> Claim:
+    seen = np.concatenate([twisted_triangles(one.weights).any(axis=0) for one in results])
+    named = [
+        name for one in results for stages in one.stages for name in dict.fromkeys(stages[:-1])
+    ]
+    return Claim(
+        says="after an antiprism: two parallel triangles that turn against each other",
+        found=f"in {seen.sum()} of {len(seen)} models; named on the way: "
+        f"{'; '.join(f'{name} ({k})' for name, k in Counter(named).most_common(5))}",
+        by_seed=tuple(seen),
+    )
 
-    return drawn(results)
+
+def draw(results: Sequence[Result]) -> Figure:
+    """The model of the first seed that turns its triangles for the longest time.
+
+    The timeline, and the solid of all six features at three moments.
+    """
+    import matplotlib.pyplot as plt
+
+    from geomsup.experiments.sets.set_figures import draw_sets_in_space
+    from geomsup.plotting.timeline import plot_timeline
+
+    one = results[0]
+    turning = twisted_triangles(one.weights).T
+    model = int(turning.sum(axis=1).argmax())
+    weights = one.weights[:, model]
+    figure = plt.figure(figsize=(9.6, 9.6), layout="constrained")
+    parts = figure.subfigures(2, 1, height_ratios=[1.7, 1.0], squeeze=False)
+    above, below = parts[:, 0]
+    line = geometry_timeline(one.steps, weights, one.losses[:, model], name_every=3)
+    plot_timeline(line, log_steps=True, fig=above)
+    when = np.flatnonzero(turning[model])
+    middle = int(when[0]) if when.size else len(weights) // 2
+    moments = (max(middle - len(weights) // 6, 0), middle, len(weights) - 1)
+    for place, k in enumerate(moments):
+        ax = below.add_subplot(1, 3, place + 1, projection="3d")
+        title = f"step {one.steps[k]:,}\n{line.names[k]}"
+        draw_sets_in_space(weights[k], ax, weights.shape[-1] // 2, title)
+    return figure
 
 
 EXPERIMENT = Experiment(

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geomsup.experiments.frame.experiment import Experiment
-from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.frame import Claim, Experiment, Outcome
 from geomsup.experiments.mixtures.routed_models import (
     DATA,
     IDLE,
@@ -48,37 +47,34 @@ _TOGETHER = 0.9
 
 def check(results: Sequence[Result]) -> Outcome:
     """Compare every mixture with its dense rivals."""
-    found = [one for result in results for one in comparisons(result)]
+    by_seed = [comparisons(result) for result in results]
+    found = [one for own in by_seed for one in own]
     return Outcome(
         claims=(
             _balanced(found),
             _against_active(found),
             _against_total(found),
             _at_equal_loss(found),
-            _with_more_experts(found),
+            _with_more_experts(by_seed),
             _gone(found),
             _together_claim(found),
         ),
         numbers={
             "mixtures": [
                 {
-                    "data": one.data,
-                    "gate": one.gate,
+                    "data": one.mixture.data,
+                    "gate": one.mixture.gate,
                     "experts": one.n_experts,
-                    "loss": one.loss,
-                    "best_routed": one.best_routed,
+                    "loss": one.mixture.loss,
+                    "best_routed": one.mixture.best_routed,
                     "worth": one.worth,
                     "held_per_dimension": one.held,
                     "held_by_dense_of_equal_loss": one.rival,
-                    "features_per_dimension": one.result.features_per_dimension[
-                        one.row, : one.n_experts
-                    ],
-                    "total_dimensionality": one.result.total_dimensionality[
-                        one.row, : one.n_experts
-                    ],
+                    "features_per_dimension": one.mixture.features_per_dimension,
+                    "total_dimensionality": one.mixture.total_dimensionality,
                     "load": one.load / one.n_experts,
-                    "refused": one.result.refused[one.row],
-                    "geometry": one.result.names[one.row],
+                    "refused": one.mixture.refused,
+                    "geometry": one.mixture.geometry,
                 }
                 for one in found
             ],
@@ -91,7 +87,7 @@ def _each(found: list[Comparison], value: Callable[[Comparison], float], spec: s
     """Means over seeds, by data and gate, in the order of the number of experts."""
     groups: dict[tuple[str, str], dict[int, list[float]]] = {}
     for one in found:
-        own = groups.setdefault((one.data, one.gate), {})
+        own = groups.setdefault((one.mixture.data, one.mixture.gate), {})
         own.setdefault(one.n_experts, []).append(value(one))
     return "; ".join(
         f"{data}, {gate} "
@@ -125,22 +121,21 @@ def _against_active(found: list[Comparison]) -> Claim:
     return Claim(
         says="a mixture loses less than a dense model of the size at work for one input",
         found=f"relative to that model, {_counts_of(found)}: "
-        + _each(found, lambda one: one.loss / one.active),
-        by_seed=tuple(one.loss < one.active for one in found),
+        + _each(found, lambda one: one.mixture.loss / one.active),
+        by_seed=tuple(one.mixture.loss < one.active for one in found),
         why="the router learns from the answer of the chosen expert alone; with each input at the "
         "expert that answers it best the same experts would lose "
-        + _each(found, lambda one: one.best_routed / one.active),
+        + _each(found, lambda one: one.mixture.best_routed / one.active),
     )
 
 
 def _against_total(found: list[Comparison]) -> Claim:
-    one_expert = int(found[0].result.n_hidden[found[0].row])
     return Claim(
         says="and more than a dense model of the size of all experts",
         found=f"it is worth a dense model of so many dimensions, {_counts_of(found)}: "
         + _each(found, lambda one: one.worth, ".1f")
-        + f"; one expert has {one_expert}",
-        by_seed=tuple(one.loss > one.total for one in found),
+        + f"; one expert has {found[0].mixture.n_hidden}",
+        by_seed=tuple(one.mixture.loss > one.total for one in found),
     )
 
 
@@ -155,17 +150,18 @@ def _at_equal_loss(found: list[Comparison]) -> Claim:
     )
 
 
-def _with_more_experts(found: list[Comparison]) -> Claim:
+def _with_more_experts(by_seed: list[list[Comparison]]) -> Claim:
     """The largest mixtures against the smallest, of the same data, gate and seed."""
     series: dict[tuple[int, str, str], list[Comparison]] = {}
-    for one in found:
-        series.setdefault((id(one.result), one.data, one.gate), []).append(one)
+    for seed, found in enumerate(by_seed):
+        for one in found:
+            series.setdefault((seed, one.mixture.data, one.mixture.gate), []).append(one)
     ends = [
         (min(own, key=lambda one: one.n_experts), max(own, key=lambda one: one.n_experts))
         for own in series.values()
     ]
     ratios = [most.held / fewest.held for fewest, most in ends]
-    counts = sorted({one.n_experts for one in found})
+    counts = sorted({one.n_experts for found in by_seed for one in found})
     return Claim(
         says="the more experts, the fewer features per dimension",
         found=f"{counts[-1]} experts hold {min(ratios):.2f}–{max(ratios):.2f} times as many as "
@@ -177,9 +173,7 @@ def _with_more_experts(found: list[Comparison]) -> Claim:
 def _gone(found: list[Comparison]) -> Claim:
     """Of the mixtures with at least as many dimensions in all as features."""
     large = [
-        one
-        for one in found
-        if one.n_experts * one.result.n_hidden[one.row] >= one.result.holds.shape[2]
+        one for one in found if one.n_experts * one.mixture.n_hidden >= one.mixture.holds.shape[1]
     ]
     copies = [one.copies for one in large]
     return Claim(
@@ -194,12 +188,12 @@ def _gone(found: list[Comparison]) -> Claim:
 
 
 def _together_claim(found: list[Comparison]) -> Claim:
-    of_sets = [one for one in found if one.data == "sets"]
+    of_sets = [one for one in found if one.mixture.data == "sets"]
     return Claim(
         says="features that occur together go to one expert",
         found="of the inputs with one set alone, the set's main expert gets "
-        + _each(of_sets, lambda one: float(one.result.together[one.row])),
-        by_seed=tuple(bool(one.result.together[one.row] >= _TOGETHER) for one in of_sets),
+        + _each(of_sets, lambda one: one.mixture.together),
+        by_seed=tuple(one.mixture.together >= _TOGETHER for one in of_sets),
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geomsup.experiments.mixtures.routed_models import (
     DATA,
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw"]
 
-_MARKERS = ("o", "s")
-
 
 def draw(results: Sequence[Result]) -> Figure:
     """A row for each kind of data: all seeds on the left, the largest mixtures of the first."""
@@ -33,7 +30,7 @@ def draw(results: Sequence[Result]) -> Figure:
 
     figure = plt.figure(figsize=(11.5, 7.4), layout="constrained")
     rows = figure.subfigures(len(DATA), 1, squeeze=False)[:, 0]
-    gates = [gate for gate in GATES if gate in results[0].gate]
+    gates = [gate for gate in GATES if gate in {one.gate for one in results[0].models}]
     for row, (data, title) in zip(rows, DATA.items(), strict=True):
         row.suptitle(title, x=0.01, ha="left", fontsize=11)
         grid = row.add_gridspec(len(gates), 2, width_ratios=(1.0, 1.35))
@@ -48,41 +45,9 @@ def draw(results: Sequence[Result]) -> Figure:
 
 def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) -> None:
     """Loss over the features that a dimension holds."""
-    places: list[tuple[float, float]] = []
-    texts: list[str] = []
-    colors: list[str] = []
-    for number, result in enumerate(results):
-        mixtures = [one for one in comparisons(result) if one.data == data]
-        sizes, losses, held = dense_curve(result, data)
-        # Dense models that lose much more than all mixtures would only take up room.
-        first = max(0, int((losses >= max(one.loss for one in mixtures)).sum()) - 1)
-        sizes, losses, held = sizes[first:], losses[first:], held[first:]
-        label = "dense" if number == 0 else None
-        ax.plot(held, losses, "-", color=DROPPED, lw=1.5, zorder=1)
-        ax.plot(held, losses, "D", color=INK, markersize=4.5, label=label)
-        if number == 0:
-            places += zip(held, losses, strict=True)
-            texts += map(str, sizes)
-            colors += [INK] * len(sizes)
-        labelled: set[str] = set()
-        for one in mixtures:
-            place = gates.index(one.gate)
-            color = PALETTE[place]
-            new = number == 0 and one.gate not in labelled
-            labelled.add(one.gate)
-            ax.plot(
-                one.held,
-                one.loss,
-                _MARKERS[place],
-                color=color,
-                markersize=7,
-                markeredgecolor="white",
-                label=GATES[one.gate] if new else None,
-            )
-            if number == 0:
-                places.append((one.held, one.loss))
-                texts.append(f"{one.n_experts}×{result.n_hidden[one.row]}")
-                colors.append(color)
+    labels = [
+        _points(ax, result, data, gates, first=number == 0) for number, result in enumerate(results)
+    ]
     ax.set_xlabel("features held per dimension")
     ax.set_ylabel("loss")
     ax.set_ylim(bottom=0.0)
@@ -96,16 +61,44 @@ def _losses(ax: Axes, results: Sequence[Result], data: str, gates: list[str]) ->
         title_fontsize=8,
         alignment="left",
     )
+    places, texts, colors = zip(*labels[0], strict=True)
     point_labels(ax, places, texts, colors)
+
+
+def _points(
+    ax: Axes, result: Result, data: str, gates: list[str], *, first: bool
+) -> list[tuple[tuple[float, float], str, str]]:
+    """The models of one seed; return where they are, their sizes and their colours."""
+    mixtures = [one for one in comparisons(result) if one.mixture.data == data]
+    most = max(one.mixture.loss for one in mixtures)
+    # Dense models that lose much more than all mixtures would only take up room.
+    curve = dense_curve(result, data)
+    start = max(0, int((curve[1] >= most).sum()) - 1)
+    sizes, losses, held = (values[start:] for values in curve)
+    ax.plot(held, losses, "-", color=DROPPED, lw=1.5, zorder=1)
+    ax.plot(held, losses, "D", color=INK, markersize=4.5, label="dense" if first else None)
+    labels = [((x, y), str(n), INK) for x, y, n in zip(held, losses, sizes, strict=True)]
+    for gate, marker, color in zip(gates, "os", PALETTE, strict=False):
+        own = [one for one in mixtures if one.mixture.gate == gate]
+        places = [(one.held, one.mixture.loss) for one in own]
+        texts = [f"{one.n_experts}×{one.mixture.n_hidden}" for one in own]
+        labels += [(at, text, color) for at, text in zip(places, texts, strict=True)]
+        ax.plot(
+            *np.transpose(places),
+            marker,
+            color=color,
+            markersize=7,
+            markeredgecolor="white",
+            label=GATES[gate] if first else None,
+        )
+    return labels
 
 
 def _experts(ax: Axes, result: Result, data: str, gate: str) -> None:
     """Norms of all features in all experts of the largest mixture."""
-    largest = max(
-        (one for one in comparisons(result) if (one.data, one.gate) == (data, gate)),
-        key=lambda one: one.n_experts,
-    )
-    norms: NDArray[np.float64] = result.norms[largest.row, : largest.n_experts]
+    of_kind = [one for one in result.models if (one.data, one.gate) == (data, gate)]
+    largest = max(of_kind, key=lambda one: one.n_experts)
+    norms = largest.norms
     order = np.arange(norms.shape[1])
     if data == "independent":
         order = np.lexsort((-norms.max(axis=0), norms.argmax(axis=0)))
@@ -114,8 +107,7 @@ def _experts(ax: Axes, result: Result, data: str, gate: str) -> None:
     image = ax.imshow(shown, cmap=SEQUENTIAL, vmin=0.0, vmax=1.0, aspect="auto")
     bar = ax.inset_axes((1.01, 0.0, 0.02, 1.0))
     ax.figure.colorbar(image, cax=bar, label="norm / largest")
-    load = result.load[largest.row, : largest.n_experts]
-    ax.set_yticks(range(len(load)), [f"{share:.0%}" for share in load])
+    ax.set_yticks(range(largest.n_experts), [f"{share:.0%}" for share in largest.load])
     ax.set_xticks([])
     if data == "sets":
         for edge in range(result.set_size, norms.shape[1], result.set_size):

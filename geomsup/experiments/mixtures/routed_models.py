@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Trainer
+from geomsup.experiments.frame import Trainer, model_config
 from geomsup.experts import Mixture, MixtureConfig, evaluated, train_mixtures
 from geomsup.training import ToyModelConfig
 
@@ -25,6 +24,7 @@ __all__ = [
     "IDLE",
     "Comparison",
     "Config",
+    "Model",
     "Result",
     "comparisons",
     "dense_curve",
@@ -64,87 +64,90 @@ class Config:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Result:
-    """One row for each model: dense ones, and mixtures by gate and number of experts.
+class Model:
+    """A mixture, or a dense model as one of a single expert; arrays begin with the experts."""
 
-    Tables of experts are filled up with zeros.
-    """
-
-    data: tuple[str, ...]
-    gate: tuple[str, ...]  # "dense" for dense models
-    n_experts: IntArray  # (n_models,); 1 for dense models
-    n_hidden: IntArray  # (n_models,), of an expert
-    losses: FloatArray  # (n_models,)
-    loss_errors: FloatArray  # (n_models,)
+    data: str
+    gate: str  # "dense" for dense models
+    n_hidden: int  # of an expert
+    loss: float
+    loss_error: float
     # Were each input sent to the expert that answers it best, by somebody who knows the answers:
-    best_routed: FloatArray  # (n_models,)
-    holds: BoolArray  # (n_models, most experts, n_features), which expert holds which feature
-    features_per_dimension: FloatArray  # (n_models, most experts), ‖W‖²/m
-    total_dimensionality: FloatArray  # (n_models, most experts), ΣD_i of the features held
-    load: FloatArray  # (n_models, most experts)
-    refused: FloatArray  # (n_models,)
-    together: FloatArray  # (n_models,), share of a set's inputs that its main expert gets; NaN
-    norms: FloatArray  # (n_models, most experts, n_features)
-    names: tuple[str, ...]  # geometry of all experts
+    best_routed: float
+    holds: BoolArray  # (n_experts, n_features), which expert holds which feature
+    features_per_dimension: FloatArray  # (n_experts,), ‖W‖²/m
+    total_dimensionality: FloatArray  # (n_experts,), ΣD_i of the features held
+    load: FloatArray  # (n_experts,)
+    refused: float
+    together: float  # share of a set's inputs that its main expert gets; NaN without sets
+    norms: FloatArray  # (n_experts, n_features)
+    geometry: str  # of all experts
+
+    @property
+    def n_experts(self) -> int:
+        """One for dense models."""
+        return len(self.load)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """Dense models, and mixtures by gate and number of experts, on both kinds of data."""
+
+    models: tuple[Model, ...]
     set_size: int
 
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train dense models and mixtures on both kinds of data."""
-    rows: list[dict[str, Any]] = []
-    most = max(config.n_experts)
-    for data in DATA:
-        for size in config.dense_sizes:
-            toy = _toy(config, data, size)
-            run = trainer.train(f"{data}-{size}", toy, seed)
-            best = run.best()
-            dense = Mixture(
-                weights=best.W[None],
-                biases=best.b[None],
-                router=np.zeros((1, config.n_features)),
-                gate=config.gates[0],
-                load=np.ones(1),
+    models = [
+        _measured(mixture, config, data, gate)
+        for data in DATA
+        for gate, mixture in _trained(config, data, seed, trainer)
+    ]
+    return Result(models=tuple(models), set_size=config.set_size)
+
+
+def _trained(
+    config: Config, data: str, seed: int, trainer: Trainer
+) -> Iterator[tuple[str, Mixture]]:
+    """The best dense model of every size, and the best mixture of every kind."""
+    for size in config.dense_sizes:
+        toy = _toy(config, data, size)
+        best = trainer.train(f"{data}-{size}", toy, seed).best()
+        dense = Mixture(
+            weights=best.W[None],
+            biases=best.b[None],
+            router=np.zeros((1, config.n_features)),
+            gate=config.gates[0],
+            load=np.ones(1),
+        )
+        yield DENSE, evaluated(dense, toy, seed)
+    for gate in config.gates:
+        for count in config.n_experts:
+            routed = MixtureConfig(
+                toy=_toy(config, data, config.n_hidden),
+                n_experts=count,
+                gate=gate,
+                balance=config.balance,
+                capacity_factor=config.capacity_factor,
             )
-            rows.append(_measured(evaluated(dense, toy, seed), config, data, DENSE, most))
-        for gate in config.gates:
-            for count in config.n_experts:
-                mixtures = train_mixtures(
-                    MixtureConfig(
-                        toy=_toy(config, data, config.n_hidden),
-                        n_experts=count,
-                        gate=gate,
-                        balance=config.balance,
-                        capacity_factor=config.capacity_factor,
-                    ),
-                    seed,
-                    trainer.progress,
-                )
-                chosen = min(mixtures, key=lambda one: one.loss)
-                rows.append(_measured(chosen, config, data, gate, most))
-    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0]}
-    for name, values in columns.items():
-        columns[name] = tuple(values) if isinstance(values[0], str) else np.array(values)
-    return Result(**columns, set_size=config.set_size)
+            mixtures = train_mixtures(routed, seed, trainer.progress)
+            yield gate, min(mixtures, key=lambda one: one.loss)
 
 
 def _toy(config: Config, data: str, n_hidden: int) -> ToyModelConfig:
     sets = data == "sets"
-    return ToyModelConfig(
-        n_features=config.n_features,
+    return model_config(
+        config,
         n_hidden=n_hidden,
-        feature_probability=config.feature_probability,
         correlation="correlated" if sets else "independent",
         set_size=config.set_size if sets else None,
         n_instances=config.n_restarts,
-        n_restarts=config.n_restarts,
-        n_steps=config.n_steps,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
         lr_schedule="cosine",
     )
 
 
-def _measured(mixture: Mixture, config: Config, data: str, gate: str, most: int) -> dict[str, Any]:
+def _measured(mixture: Mixture, config: Config, data: str, gate: str) -> Model:
     generator = np.random.default_rng(0)
     n, p, size = config.n_features, config.feature_probability, config.set_size
     shape = (_SAMPLES, n // size if data == "sets" else n)
@@ -153,31 +156,24 @@ def _measured(mixture: Mixture, config: Config, data: str, gate: str, most: int)
         present = present.repeat(size, axis=1)
     x = present * generator.random((_SAMPLES, n))
     errors = ((mixture.answers(x) - x) ** 2).sum(axis=2)
-    dimensionalities = [
-        report.dimensionalities[report.represented].sum() for report in mixture.reports
-    ]
-
-    def padded(values: object) -> FloatArray:
-        array = np.asarray(values)
-        return np.concatenate([array, np.zeros((most - len(array), *array.shape[1:]), array.dtype)])
-
-    return {
-        "data": data,
-        "gate": gate,
-        "names": " | ".join(report.summary() for report in mixture.reports),
-        "n_experts": mixture.n_experts,
-        "n_hidden": mixture.weights.shape[1],
-        "losses": mixture.loss,
-        "loss_errors": mixture.loss_error,
-        "best_routed": float(errors.min(axis=0).mean()),
-        "holds": padded(mixture.holds),
-        "features_per_dimension": padded(mixture.features_per_dimension),
-        "total_dimensionality": padded(dimensionalities),
-        "load": padded(mixture.load),
-        "refused": mixture.refused,
-        "together": _together(mixture, size, generator) if data == "sets" else np.nan,
-        "norms": padded(np.linalg.norm(mixture.weights, axis=1)),
-    }
+    return Model(
+        data=data,
+        gate=gate,
+        n_hidden=mixture.weights.shape[1],
+        loss=mixture.loss,
+        loss_error=mixture.loss_error,
+        best_routed=float(errors.min(axis=0).mean()),
+        holds=mixture.holds,
+        features_per_dimension=mixture.features_per_dimension,
+        total_dimensionality=np.array(
+            [one.dimensionalities[one.represented].sum() for one in mixture.reports]
+        ),
+        load=mixture.load,
+        refused=mixture.refused,
+        together=_together(mixture, size, generator) if data == "sets" else np.nan,
+        norms=np.linalg.norm(mixture.weights, axis=1),
+        geometry=" | ".join(report.summary() for report in mixture.reports),
+    )
 
 
 def _together(mixture: Mixture, size: int, generator: np.random.Generator) -> float:
@@ -195,63 +191,54 @@ def _together(mixture: Mixture, size: int, generator: np.random.Generator) -> fl
 class Comparison:
     """A mixture beside dense models of the same data and seed."""
 
-    data: str
-    gate: str
-    n_experts: int
-    loss: float
-    best_routed: float
+    mixture: Model
     active: float  # loss of the dense model of one expert's size
     total: float  # of the dense model of all experts' size
     worth: float  # dimensions of the dense model of equal loss
     held: float  # features per dimension that an expert holds, on average over those not idle
     copies: float  # experts that hold a feature, on average over the features that any holds
-    rival: float  # that the dense model of equal loss holds
-    row: int
-    result: Result
+    rival: float  # features per dimension that the dense model of equal loss holds
+
+    @property
+    def n_experts(self) -> int:
+        """Of the mixture."""
+        return self.mixture.n_experts
 
     @property
     def load(self) -> FloatArray:
         """Share of each expert, relative to an equal share."""
-        share: FloatArray = self.result.load[self.row, : self.n_experts] * self.n_experts
+        share: FloatArray = self.mixture.load * self.n_experts
         return share
 
 
-def comparisons(result: Result) -> Iterator[Comparison]:
+def comparisons(result: Result) -> list[Comparison]:
     """All mixtures of a result, each with its dense rivals."""
-    for row, gate in enumerate(result.gate):
-        if gate == DENSE:
-            continue
-        sizes, losses, held = dense_curve(result, result.data[row])
-        count, m = int(result.n_experts[row]), int(result.n_hidden[row])
-        loss = float(result.losses[row])
-        # Losses fall from size to size; logarithms make the curve nearly straight.
-        worth = float(np.exp(np.interp(-np.log(loss), -np.log(losses), np.log(sizes))))
-        holds = result.holds[row, :count][result.load[row, :count] >= IDLE]
-        copies = holds.sum(axis=0)
-        yield Comparison(
-            data=result.data[row],
-            gate=gate,
-            n_experts=count,
-            loss=loss,
-            best_routed=float(result.best_routed[row]),
-            active=float(losses[sizes == m][0]),
-            total=float(np.exp(np.interp(np.log(m * count), np.log(sizes), np.log(losses)))),
-            worth=worth,
-            held=float(holds.sum(axis=1).mean()) / m,
-            copies=float(copies[copies > 0].mean()),
-            rival=float(np.interp(np.log(worth), np.log(sizes), held)),
-            row=row,
-            result=result,
-        )
+    return [_compared(one, result) for one in result.models if one.gate != DENSE]
+
+
+def _compared(mixture: Model, result: Result) -> Comparison:
+    sizes, losses, held = dense_curve(result, mixture.data)
+    m = mixture.n_hidden
+    # Losses fall from size to size; logarithms make the curve nearly straight.
+    worth = float(np.exp(np.interp(-np.log(mixture.loss), -np.log(losses), np.log(sizes))))
+    of_all = np.interp(np.log(m * mixture.n_experts), np.log(sizes), np.log(losses))
+    holds = mixture.holds[mixture.load >= IDLE]
+    copies = holds.sum(axis=0)
+    return Comparison(
+        mixture=mixture,
+        active=float(losses[sizes == m][0]),
+        total=float(np.exp(of_all)),
+        worth=worth,
+        held=float(holds.sum(axis=1).mean()) / m,
+        copies=float(copies[copies > 0].mean()),
+        rival=float(np.interp(np.log(worth), np.log(sizes), held)),
+    )
 
 
 def dense_curve(result: Result, data: str) -> tuple[IntArray, FloatArray, FloatArray]:
     """Sizes, losses and features held per dimension of the dense models, by size."""
-    rows = [
-        k
-        for k, (kind, gate) in enumerate(zip(result.data, result.gate, strict=True))
-        if kind == data and gate == DENSE
-    ]
-    rows.sort(key=lambda k: int(result.n_hidden[k]))
-    sizes = result.n_hidden[rows]
-    return sizes, result.losses[rows], result.holds[rows, 0].sum(axis=1) / sizes
+    dense = [one for one in result.models if one.data == data and one.gate == DENSE]
+    dense.sort(key=lambda one: one.n_hidden)
+    sizes = np.array([one.n_hidden for one in dense])
+    held = np.array([one.holds.sum() for one in dense]) / sizes
+    return sizes, np.array([one.loss for one in dense]), held

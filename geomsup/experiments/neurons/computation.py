@@ -9,23 +9,23 @@ the AND of pairs is asked for here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment
-from geomsup.experiments.frame.measures import span
-from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.frame import Claim, Experiment, Outcome
+from geomsup.experiments.frame.measures import at_each, span
 from geomsup.experiments.neurons.computing_models import (
     Config,
     Layers,
     Result,
+    SmallLayers,
     dropped_variance,
     run,
 )
-from geomsup.neurons import MotifReport, asymmetric_motifs
+from geomsup.neurons import MotifReport, NeuronReport, asymmetric_motifs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,12 +66,15 @@ def secondary_weights(layers: Layers, row: int) -> FloatArray:
 
 def check(results: Sequence[Result]) -> Outcome:
     """Read every neuron of every best model."""
-    many = [result.many() for result in results]
-    gates = [result.gates() for result in results]
-    motifs = [_motifs(layers) for layers in many]
+    many = [result.many for result in results]
+    gates = [result.gates for result in results]
+    motifs = [
+        [asymmetric_motifs(W, V) for W, V in zip(layers.W, layers.V, strict=True)]
+        for layers in many
+    ]
     return Outcome(
         claims=(
-            _pairs(results),
+            _pairs([result.few for result in results]),
             _dense(many),
             _more(many),
             _shift(many),
@@ -82,12 +85,10 @@ def check(results: Sequence[Result]) -> Outcome:
         ),
         numbers={
             "feature_probability": many[0].feature_probabilities,
-            "neurons": [[one.counts() for one in layers.reports()] for layers in many],
-            "answered": [layers.answered() for layers in many],
-            "losses": [layers.losses for layers in many],
+            **_read(many),
             "loss_without_superposition": without_superposition(many[0]),
-            "least_kept": [[one.least_kept for one in layers.reports()] for layers in many],
-            "most_omitted": [[one.most_omitted for one in layers.reports()] for layers in many],
+            "least_kept": _of_reports(many, lambda one: one.least_kept),
+            "most_omitted": _of_reports(many, lambda one: one.most_omitted),
             "motifs": [
                 [
                     {**one.to_dict(), "motifs": [str(motif) for motif in one.motifs[:5]]}
@@ -97,46 +98,47 @@ def check(results: Sequence[Result]) -> Outcome:
             ],
             "motifs_found": [[len(one.motifs) for one in rows] for rows in motifs],
             "and_probability": gates[0].feature_probabilities,
-            "and_neurons": [[one.counts() for one in layers.reports()] for layers in gates],
-            "and_answered": [layers.answered() for layers in gates],
-            "and_losses": [layers.losses for layers in gates],
+            **{f"and_{name}": value for name, value in _read(gates).items()},
         },
     )
 
 
-def _motifs(layers: Layers) -> list[MotifReport]:
-    return [asymmetric_motifs(W, V) for W, V in zip(layers.W, layers.V, strict=True)]
+def _of_reports(seeds: list[Layers], value: Callable[[NeuronReport], Any]) -> list[list[Any]]:
+    """Something of every report, by seed and probability."""
+    return [[value(one) for one in layers.reports()] for layers in seeds]
 
 
-def _by_density(layers: list[Layers], values: Sequence[Sequence[float]], spec: str) -> str:
+def _read(seeds: list[Layers]) -> dict[str, Any]:
+    """Numbers of both tasks."""
+    return {
+        "neurons": _of_reports(seeds, lambda one: one.counts()),
+        "answered": [layers.answered() for layers in seeds],
+        "losses": [layers.losses for layers in seeds],
+    }
+
+
+def _by_density(layers: list[Layers], values: NDArray[Any], form: str) -> str:
     """Spans over the seeds, densest first."""
-    columns = np.array(values, dtype=float).T
-    return ", ".join(
-        f"{span(column, spec)} at {p:g}"
-        for p, column in zip(layers[0].feature_probabilities, columns, strict=True)
-    )
+    spans = [span(column, form) for column in values.astype(float).T]
+    return at_each(spans, layers[0].feature_probabilities, at="at ")
 
 
 def _polysemantic(layers: list[Layers]) -> NDArray[np.int64]:
     """Number of polysemantic neurons, shape (n_seeds, n_p)."""
-    return np.array([[one.counts()["polysemantic"] for one in seed.reports()] for seed in layers])
+    return np.array(_of_reports(layers, lambda one: one.counts()["polysemantic"]))
 
 
-def _pairs(results: Sequence[Result]) -> Claim:
-    n_neurons, n_features = results[0].few_W.shape[1:]
+def _pairs(few: list[SmallLayers]) -> Claim:
+    n_neurons, n_features = few[0].W.shape[1:]
     # Dense features of importance one: doing nothing costs 1/12 for each.
-    exact = [one.few_losses < _EXACT * n_features / 12.0 for one in results]
-    paired = [np.array([len(r.pairs) == n_features for r in one.few()]) for one in results]
-    best = [
-        bool(pairs[one.few_losses.argmin()]) for one, pairs in zip(results, paired, strict=True)
-    ]
-    total = sum(len(one) for one in exact)
+    exact = np.array([one.losses < _EXACT * n_features / 12.0 for one in few])
+    paired = np.array([[len(r.pairs) == n_features for r in one.reports()] for one in few])
+    best = [own[one.losses.argmin()] for one, own in zip(few, paired, strict=True)]
     return Claim(
         says=f"{n_features} features on {n_neurons} neurons: one for the positive and one for the "
         "negative side of each",
         found=f"so in the best model of {sum(best)} of {len(best)} seeds; in "
-        f"{sum(int(one.sum()) for one in paired)} of {total} models, "
-        f"{sum(int(one.sum()) for one in exact)} of which compute exactly",
+        f"{paired.sum()} of {paired.size} models, {exact.sum()} of which compute exactly",
         by_seed=tuple(best),
     )
 
@@ -149,7 +151,7 @@ def _dense(many: list[Layers]) -> Claim:
         says=f"in the dense regime, 1−S ≥ {_DENSE:g}, each neuron represents a single feature",
         found=f"polysemantic neurons: {span(polysemantic[:, dense].ravel(), 'd')} of "
         f"{many[0].W.shape[1]}; features answered: {span(np.ravel(found), '.0f')}",
-        by_seed=tuple(bool(number == 0) for number in polysemantic[:, dense].ravel()),
+        by_seed=tuple(polysemantic[:, dense].ravel() == 0),
     )
 
 
@@ -162,14 +164,9 @@ def _more(many: list[Layers]) -> Claim:
     return Claim(
         says=f"sparse ones compute more features than the {limit} that have room for two neurons "
         "each, and lose less than these would",
-        found=f"features answered: {_by_density(many, answered.tolist(), '.0f')}; loss relative to "
-        f"{limit} features alone: {_by_density(many, ratios.tolist(), '.2f')}",
-        by_seed=tuple(
-            bool(number > limit and ratio < 1.0)
-            for number, ratio in zip(
-                answered[:, sparse].ravel(), ratios[:, sparse].ravel(), strict=True
-            )
-        ),
+        found=f"features answered: {_by_density(many, answered, '.0f')}; loss relative to "
+        f"{limit} features alone: {_by_density(many, ratios, '.2f')}",
+        by_seed=tuple(((answered > limit) & (ratios < 1.0))[:, sparse].ravel()),
         why="these models are hard to train; losses differ between restarts up to "
         f"{max(float((s.losses.max(axis=1) / s.losses.min(axis=1)).max()) for s in many):.0f} "
         "times, and the lowest is taken",
@@ -181,8 +178,8 @@ def _shift(many: list[Layers]) -> Claim:
     return Claim(
         says="neurons become polysemantic as features become sparse",
         found=f"polysemantic neurons of {many[0].W.shape[1]} at 1−S: "
-        + _by_density(many, numbers.tolist(), ".0f"),
-        by_seed=tuple(bool((np.diff(row) >= 0).all() and row[-1] > row[0]) for row in numbers),
+        + _by_density(many, numbers, ".0f"),
+        by_seed=tuple((np.diff(numbers) >= 0).all(axis=1) & (numbers[:, -1] > numbers[:, 0])),
     )
 
 
@@ -248,9 +245,9 @@ def _more_gates(gates: list[Layers]) -> Claim:
     return Claim(
         says=f"asked here, the AND of pairs: {n_neurons} neurons answer more than the "
         f"{n_neurons // 2} pairs that have room for two each",
-        found=f"pairs answered at 1−S: {_by_density(gates, answered.tolist(), '.0f')}; "
-        f"polysemantic neurons: {_by_density(gates, _polysemantic(gates).tolist(), '.0f')}",
-        by_seed=tuple(bool(row[-1] > n_neurons / 2) for row in answered),
+        found=f"pairs answered at 1−S: {_by_density(gates, answered, '.0f')}; "
+        f"polysemantic neurons: {_by_density(gates, _polysemantic(gates), '.0f')}",
+        by_seed=tuple(answered[:, -1] > n_neurons / 2),
     )
 
 

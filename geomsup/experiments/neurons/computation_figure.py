@@ -24,16 +24,16 @@ def draw(results: Sequence[Result]) -> Figure:
     import matplotlib.pyplot as plt
 
     first = results[0]
-    many = first.many()
+    many = first.many
     rows = len(many.feature_probabilities)
     figure = plt.figure(figsize=(12.0, 3.4 + 1.75 * rows), layout="constrained")
     top, below = figure.subfigures(2, 1, height_ratios=(3.4, 1.75 * rows), squeeze=False)[:, 0]
     few_ax, share_ax, motif_ax = top.subplots(1, 3, width_ratios=(1.0, 1.25, 1.15))
-    best = int(first.few_losses.argmin())
-    few = first.few()[best]
-    plot_neurons(first.few_W[best], few, rescale=True, ax=few_ax)
+    few = first.few
+    best = int(few.losses.argmin())
+    plot_neurons(few.W[best], few.reports()[best], rescale=True, ax=few_ax)
     few_ax.set_title(
-        f"|x| of {first.few_W.shape[2]} features by {first.few_W.shape[1]} neurons",
+        f"|x| of {few.W.shape[2]} features by {few.W.shape[1]} neurons",
         fontsize=9,
         loc="left",
     )
@@ -60,7 +60,7 @@ def draw(results: Sequence[Result]) -> Figure:
 
 def _shares(ax: Axes, results: Sequence[Result]) -> None:
     """Share of polysemantic neurons over sparsity, a line for each seed."""
-    tasks = {"|x|": [one.many() for one in results], "AND": [one.gates() for one in results]}
+    tasks = {"|x|": [one.many for one in results], "AND": [one.gates for one in results]}
     for place, (task, seeds) in enumerate(tasks.items()):
         for number, layers in enumerate(seeds):
             shares = [

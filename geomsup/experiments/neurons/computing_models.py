@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Trainer
+from geomsup.experiments.frame import Trainer, model_config
 from geomsup.neurons import NeuronReport, and_report, neuron_report
-from geomsup.training import ToyModelConfig, TrainingRun
+from geomsup.training import TrainedModel, TrainingRun
 from geomsup.training.streams import Stream, stream_seed
 
-__all__ = ["Config", "Layers", "Result", "dropped_variance", "run"]
+__all__ = ["Config", "Layers", "Result", "SmallLayers", "dropped_variance", "run"]
 
 FloatArray = NDArray[np.float64]
 
@@ -84,44 +84,25 @@ class Layers:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class SmallLayers:
+    """All models of the absolute value of a few dense features."""
+
+    losses: FloatArray  # (n_restarts,)
+    W: FloatArray  # (n_restarts, n_hidden, n_features)
+    V: FloatArray
+
+    def reports(self) -> list[NeuronReport]:
+        """Who computes what in each of these models."""
+        return [neuron_report(W, V, signed=True) for W, V in zip(self.W, self.V, strict=True)]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
-    """Layers of the three tasks, field by field: `few`, `many` and `gates`."""
+    """Absolute values of few features and of many, and the ANDs: 2n columns for n pairs."""
 
-    few_losses: FloatArray
-    few_W: FloatArray
-    few_V: FloatArray
-    many_feature_probabilities: FloatArray
-    many_importance: FloatArray
-    many_W: FloatArray
-    many_V: FloatArray
-    many_b: FloatArray
-    many_losses: FloatArray
-    many_feature_losses: FloatArray
-    gates_feature_probabilities: FloatArray
-    gates_importance: FloatArray
-    gates_W: FloatArray
-    gates_V: FloatArray
-    gates_b: FloatArray
-    gates_losses: FloatArray
-    gates_feature_losses: FloatArray
-
-    def few(self) -> list[NeuronReport]:
-        """Who computes what, in every small model."""
-        return [
-            neuron_report(W, V, signed=True) for W, V in zip(self.few_W, self.few_V, strict=True)
-        ]
-
-    def many(self) -> Layers:
-        """The absolute value of many features."""
-        return self._layers("many", signed=True)
-
-    def gates(self) -> Layers:
-        """The ANDs; their "features" are 2n columns for n pairs."""
-        return self._layers("gates", signed=False)
-
-    def _layers(self, task: str, *, signed: bool) -> Layers:
-        names = ("feature_probabilities", "importance", "W", "V", "b", "losses", "feature_losses")
-        return Layers(signed=signed, **{name: getattr(self, f"{task}_{name}") for name in names})
+    few: SmallLayers
+    many: Layers
+    gates: Layers
 
 
 def dropped_variance(p: FloatArray | float, *, signed: bool) -> FloatArray:
@@ -136,102 +117,85 @@ def dropped_variance(p: FloatArray | float, *, signed: bool) -> FloatArray:
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train the models of all three tasks, and keep the best of each setting."""
-    common: dict[str, Any] = {
-        "hidden_activation": "relu",
-        "tied": False,
-        "batch_size": config.batch_size,
-        "lr_schedule": "cosine",
-        "init_scale": config.init_scale,
-    }
-    absolute = {**common, "target": "absolute", "signed": True}
-    few = trainer.train(
+
+    def train(name: str, **settings: Any) -> TrainingRun:
+        models = model_config(
+            config,
+            hidden_activation="relu",
+            tied=False,
+            lr_schedule="cosine",
+            n_restarts=1,  # all have the same settings, and the lowest loss is taken
+            **settings,
+        )
+        return trainer.train(name, models, seed)
+
+    absolute = {"target": "absolute", "signed": True}
+    of_gates = {"n_steps": config.gate_steps, "learning_rate": config.gate_rate}
+    few = train(
         "few",
-        ToyModelConfig(
-            n_features=config.n_few,
-            n_hidden=config.n_few_hidden,
-            feature_probability=1.0,
-            n_instances=config.few_restarts,
-            n_steps=config.gate_steps,
-            learning_rate=config.gate_rate,
-            **absolute,
-        ),
-        seed,
+        n_features=config.n_few,
+        n_hidden=config.n_few_hidden,
+        feature_probability=1.0,
+        n_instances=config.few_restarts,
+        **of_gates,
+        **absolute,
     )
-    importance = np.power(config.decay, np.arange(config.n_features, dtype=np.float64))
     # One training for each probability, because the learning rate goes with it.
     many = [
-        trainer.train(
+        train(
             f"absolute-{p:g}",
-            ToyModelConfig(
-                n_features=config.n_features,
-                n_hidden=config.n_hidden,
-                feature_probability=p,
-                importance=importance,
-                n_instances=config.n_restarts,
-                n_steps=config.n_steps,
-                learning_rate=min(config.largest_rate, config.rate_per_probability * p),
-                **absolute,
-            ),
-            seed,
+            feature_probability=p,
+            importance=np.power(config.decay, np.arange(config.n_features, dtype=np.float64)),
+            n_instances=config.n_restarts,
+            learning_rate=min(config.largest_rate, config.rate_per_probability * p),
+            **absolute,
         )
         for p in sorted(config.feature_probabilities, reverse=True)
     ]
     of_pairs = np.power(config.decay, np.arange(config.n_gates, dtype=np.float64))
     gates = [
-        trainer.train(
+        train(
             f"and-{p:g}",
-            ToyModelConfig(
-                n_features=2 * config.n_gates,
-                n_hidden=config.n_gate_hidden,
-                feature_probability=p,
-                importance=np.repeat(of_pairs, 2),
-                target="minimum",
-                n_instances=config.gate_restarts,
-                n_steps=config.gate_steps,
-                learning_rate=config.gate_rate,
-                **common,
-            ),
-            seed,
+            n_features=2 * config.n_gates,
+            n_hidden=config.n_gate_hidden,
+            feature_probability=p,
+            importance=np.repeat(of_pairs, 2),
+            target="minimum",
+            n_instances=config.gate_restarts,
+            **of_gates,
         )
         for p in sorted(config.gate_probabilities, reverse=True)
     ]
     return Result(
-        few_losses=few.losses,
-        few_W=few.weights,
-        few_V=few.decoders,
-        **_kept("many", many, seed),
-        **_kept("gates", gates, seed),
+        few=SmallLayers(losses=few.losses, W=few.weights, V=few.decoders),
+        many=_layers(many, seed, signed=True),
+        gates=_layers(gates, seed, signed=False),
     )
 
 
-def _kept(task: str, runs: list[TrainingRun], seed: int) -> dict[str, FloatArray]:
+def _layers(runs: list[TrainingRun], seed: int, *, signed: bool) -> Layers:
     best = [one.best() for one in runs]
-    fields = {
-        "feature_probabilities": [one.feature_probability[0] for one in best],
-        "importance": best[0].importance,
-        "W": [one.W for one in best],
-        "V": [one.V for one in best],
-        "b": [one.b for one in best],
-        "losses": [one.losses for one in runs],
-        "feature_losses": [
-            _feature_losses(one.W, one.V, one.b, one.feature_probability[0], task, seed)
-            for one in best
-        ],
-    }
-    return {f"{task}_{name}": np.array(value) for name, value in fields.items()}
+    return Layers(
+        signed=signed,
+        feature_probabilities=np.array([one.feature_probability[0] for one in best]),
+        importance=np.array(best[0].importance),
+        W=np.array([one.W for one in best]),
+        V=np.array([one.V for one in best]),
+        b=np.array([one.b for one in best]),
+        losses=np.array([one.losses for one in runs]),
+        feature_losses=np.array([_feature_losses(one, seed, signed=signed) for one in best]),
+    )
 
 
-def _feature_losses(
-    W: FloatArray, V: FloatArray, b: FloatArray, p: float, task: str, seed: int
-) -> FloatArray:
+def _feature_losses(model: TrainedModel, seed: int, *, signed: bool) -> FloatArray:
     """E (y_i − x̂_i)² of every output, on a sample."""
     generator = np.random.default_rng(stream_seed(seed, Stream.FEATURE_LOSSES))
-    shape = (_SAMPLES, W.shape[1])
-    x = generator.random(shape) * (generator.random(shape) < p)
-    if task == "many":
+    shape = (_SAMPLES, model.W.shape[1])
+    x = generator.random(shape) * (generator.random(shape) < model.feature_probability[0])
+    if signed:
         x *= generator.choice((-1.0, 1.0), shape)
         answer = np.abs(x)
     else:
         answer = np.repeat(np.minimum(x[:, ::2], x[:, 1::2]), 2, axis=1)
-    given = np.maximum(np.maximum(x @ W.T, 0.0) @ V + b, 0.0)
+    given = np.maximum(np.maximum(x @ model.W.T, 0.0) @ model.V + model.b, 0.0)
     return np.asarray(((given - answer) ** 2).mean(axis=0))

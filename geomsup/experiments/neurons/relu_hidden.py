@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
-from geomsup.experiments.frame.measures import counted, span
-from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
+from geomsup.experiments.frame.measures import at_each, counted, span
 from geomsup.neurons import NeuronReport, neuron_report
-from geomsup.training import ToyModelConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,23 +69,15 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train many models at each probability and keep the best."""
     p = np.sort(np.array(config.feature_probabilities))[::-1]
     importance: FloatArray = np.power(config.decay, np.arange(config.n_features, dtype=np.float64))
-    trained = trainer.train(
-        "models",
-        ToyModelConfig(
-            n_features=config.n_features,
-            n_hidden=config.n_hidden,
-            feature_probability=p[:, None],
-            importance=importance,
-            hidden_activation="relu",
-            n_instances=len(p) * config.n_restarts,
-            n_restarts=config.n_restarts,
-            n_steps=config.n_steps,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            lr_schedule="cosine",
-        ),
-        seed,
+    models = model_config(
+        config,
+        feature_probability=p[:, None],
+        importance=importance,
+        hidden_activation="relu",
+        n_instances=len(p) * config.n_restarts,
+        lr_schedule="cosine",
     )
+    trained = trainer.train("models", models, seed)
     best = trained.best_of_each()
     return Result(
         feature_probabilities=p,
@@ -106,47 +96,41 @@ def code_names(report: NeuronReport) -> str:
 
 def check(results: Sequence[Result]) -> Outcome:
     """Name the neurons of every best model."""
-    models = [
-        (float(p), report)
-        for result in results
-        for p, report in zip(result.feature_probabilities, result.reports(), strict=True)
-    ]
-    polysemantic = np.array(
-        [[one.counts()["polysemantic"] for one in result.reports()] for result in results]
-    )
-    reached = np.array(
-        [(one.losses <= (1.0 + _EQUAL) * one.losses.min(axis=1, keepdims=True)) for one in results]
-    ).mean(axis=(0, 2))
+    reports = [result.reports() for result in results]
     probabilities = results[0].feature_probabilities
+    models = [
+        (float(p), report) for own in reports for p, report in zip(probabilities, own, strict=True)
+    ]
+    lowest = np.array([one.losses.min(axis=1) for one in results])
+    reached = [
+        one.losses <= (1.0 + _EQUAL) * one.losses.min(axis=1, keepdims=True) for one in results
+    ]
     return Outcome(
         claims=(
             _monosemantic(models),
             _codes(models),
             _pairs(models),
-            Claim(
-                says="neurons become polysemantic as sparsity increases, more and more of them",
-                found="polysemantic neurons at 1−S: "
-                + ", ".join(
-                    f"{span(column, 'd')} at {p:g}"
-                    for p, column in zip(probabilities, polysemantic.T, strict=True)
-                ),
-                by_seed=tuple(
-                    bool((np.diff(row) >= 0).all() and row[-1] > row[0]) for row in polysemantic
-                ),
-            ),
+            _ever_more(probabilities, reports),
         ),
         numbers={
             "feature_probability": probabilities,
-            "codes": [[code_names(one) for one in result.reports()] for result in results],
-            "words": [
-                [[str(code) for code in one.codes] for one in result.reports()]
-                for result in results
-            ],
-            "least_kept": [[one.least_kept for one in r.reports()] for r in results],
-            "most_omitted": [[one.most_omitted for one in r.reports()] for r in results],
-            "lowest_loss": [result.losses.min(axis=1) for result in results],
-            "share_of_models_within_1_percent": reached,
+            "codes": [[code_names(one) for one in own] for own in reports],
+            "words": [[[str(code) for code in one.codes] for one in own] for own in reports],
+            "least_kept": [[one.least_kept for one in own] for own in reports],
+            "most_omitted": [[one.most_omitted for one in own] for own in reports],
+            "lowest_loss": lowest,
+            "share_of_models_within_1_percent": np.mean(reached, axis=(0, 2)),
         },
+    )
+
+
+def _ever_more(p: FloatArray, reports: Sequence[Sequence[NeuronReport]]) -> Claim:
+    numbers = np.array([[one.counts()["polysemantic"] for one in own] for own in reports])
+    return Claim(
+        says="neurons become polysemantic as sparsity increases, more and more of them",
+        found="polysemantic neurons at 1−S: "
+        + at_each([span(column, "d") for column in numbers.T], p, at="at "),
+        by_seed=tuple((np.diff(numbers) >= 0).all(axis=1) & (numbers[:, -1] > numbers[:, 0])),
     )
 
 
@@ -199,10 +183,43 @@ def _pairs(models: list[tuple[float, NeuronReport]]) -> Claim:
 
 
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.neurons.relu_hidden_figure import draw as drawn
+    """The first seed: W as a map, and the neurons as stacks below it."""
+    import matplotlib.pyplot as plt
 
-    return drawn(results)
+    from geomsup.plotting.neurons import neuron_legend, neuron_order, plot_neurons
+    from geomsup.plotting.style import DIVERGING
+
+    in_a_row, room_for_legend = 4, 0.4  # inches
+    result = results[0]
+    count = len(result.feature_probabilities)
+    rows = -(-count // in_a_row)
+    figure = plt.figure(figsize=(12.0, 4.1 * rows + room_for_legend), layout="constrained")
+    heights = (4.1 * rows, room_for_legend)
+    above, foot = figure.subfigures(2, 1, height_ratios=heights, squeeze=False)[:, 0]
+    grid = above.subfigures(rows, min(count, in_a_row), squeeze=False).ravel()
+    bound = float(np.abs(result.weights).max())
+    for cell, p, W, report in zip(
+        grid, result.feature_probabilities, result.weights, result.reports(), strict=False
+    ):
+        map_ax, stack_ax = cell.subplots(2, 1, height_ratios=(1.0, 1.5))
+        image = map_ax.imshow(
+            W[neuron_order(report)], cmap=DIVERGING, vmin=-bound, vmax=bound, aspect="auto"
+        )
+        map_ax.set_xticks(range(W.shape[1]))
+        map_ax.tick_params(labelsize=7, length=0)
+        map_ax.set_yticks([])
+        map_ax.set_xlabel("features", fontsize=8)
+        map_ax.set_ylabel("neurons", fontsize=8)
+        figure.colorbar(image, ax=map_ax, fraction=0.05, pad=0.02).ax.tick_params(labelsize=7)
+        plot_neurons(W, report, ax=stack_ax)
+        stack_ax.tick_params(labelsize=7)
+        # The largest code has a line of its own, and the others one that is always there.
+        largest, _, others = code_names(report).partition(", ")
+        cell.suptitle(f"1 − S = {p:g}\n{largest}\n{others}", fontsize=9)
+    last = foot.subplots()
+    last.axis("off")
+    neuron_legend(last, loc="center", ncols=4)
+    return figure
 
 
 EXPERIMENT = Experiment(

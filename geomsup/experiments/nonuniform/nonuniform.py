@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
-from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer
 from geomsup.experiments.nonuniform.varied_feature import (
     VariedConfig,
     VariedResult,
     bent_claim,
     first_order_claim,
+    followed_without,
     run_varied,
     switch,
     switch_claim,
 )
-from geomsup.theory import symmetric_optimum
-from geomsup.theory.following import crossing, follow, problem_of, shape_branch
+from geomsup.theory.following import crossing, problem_of, shape_branch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,97 +47,116 @@ class Config(VariedConfig):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Result(VariedResult):
-    """As for any varied feature, with the crossings at other feature probabilities."""
+class Result:
+    """The varied feature, and the crossings at other feature probabilities."""
 
+    varied: VariedResult
     other_probabilities: FloatArray  # (n_other,)
     other_crossings: FloatArray  # (n_other,), NaN where there is none
 
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train, follow the branches, and locate the crossing elsewhere."""
-    others = [_crossing(config, p) for p in config.other_probabilities]
     return Result(
-        **run_varied(config, seed, trainer),  # type: ignore[arg-type]  # its keys are the fields
+        varied=run_varied(config, seed, trainer),
         other_probabilities=np.array(config.other_probabilities),
-        other_crossings=np.array(others),
+        other_crossings=np.array([_crossing(config, p) for p in config.other_probabilities]),
     )
 
 
 def _crossing(config: Config, p: float) -> float:
     """Factor at which pentagon and two digons have the same exact loss."""
     factors = np.geomspace(1.0, config.lowest, config.n_exact)
-    n, m = config.n_features, config.n_hidden
-    problem_at = problem_of(n, p, config.varied)
-    pentagon = shape_branch(config.shape, n, p, factors, config.varied)
-    digons = symmetric_optimum("digon + digon", n - 1, p)
-    W = np.hstack([np.zeros((m, 1)), digons.W])
-    b = np.append(0.5 * p * factors[-1], digons.b)
-    return crossing(pentagon, follow(W, b, factors[::-1], problem_at), problem_at)
+    pentagon = shape_branch(config.shape, config.n_features, p, factors, config.varied)
+    digons = followed_without("digon + digon", config.n_features, p, factors, config.varied)
+    return crossing(pentagon, digons, problem_of(config.n_features, p, config.varied))
 
 
 def check(results: Sequence[Result]) -> Outcome:
     """Locate the transition, and compare it with the published factor."""
-    first = results[0]
-    shape = Config().shape
-    times = 1.0 / float(first.crossings[0])
-    switches = [switch(result, shape) for result in results]
-    # A model that never changes does so beyond the sparsest.
-    trained = [1.0 / np.sqrt(low * high) if low > 0.0 else np.inf for low, high in switches]
-    elsewhere = ", ".join(
-        f"{1 / x:.2f} at p = {p:g}"
-        for p, x in zip(first.other_probabilities, first.other_crossings, strict=True)
-        if np.isfinite(x)
-    )
-    kept, rival = (
-        float(np.interp(-np.log(_PUBLISHED), np.log(first.factors), losses))
-        for losses in (first.branch_losses, first.rival_losses[0])
-    )
-    at = int(np.argmin(np.abs(first.factors - first.crossings[0])))
-    becomes = first.rival_names[0][at]
-    share = [np.mean([name == shape for one in results for name in one.names[k]])
-             for k in range(len(first.factors))]  # fmt: skip
-    few = [1.0 / x for x, part in zip(first.factors, share, strict=True) if part < 0.5 and x < 1.0]
-    half = f"first at {min(few):.2f}" if few else "nowhere"
+    all_varied = [result.varied for result in results]
+    first, shape = all_varied[0], Config().shape
     return Outcome(
         claims=(
-            Claim(
-                says="the pentagon gives way when one feature is about 2.5 times sparser (2 to 3)",
-                found=f"the exact losses cross at {times:.2f} times sparser; the best of "
-                f"{first.losses.shape[1]} trained models changes near "
-                + ", ".join(f"{x:.2f}" for x in trained)
-                + f"; fewer than half of single models are pentagons {half}",
-                by_seed=tuple(_TIMES_SPARSER[0] <= x <= _TIMES_SPARSER[1] for x in trained),
-                why=f"at {_PUBLISHED:g} times the bent pentagon costs {kept:.5f} and two digons "
-                f"{rival:.5f}, exactly; the crossing depends on p: {elsewhere}",
-            ),
-            Claim(
-                says="it gives way to two digons, and the sparse feature is dropped",
-                found=f"to {becomes}, where the losses cross",
-                by_seed=(becomes == "digon + digon, 1 dropped",),
-            ),
-            switch_claim(results, shape),
+            _gives_way(results),
+            _to_digons(first),
+            switch_claim(all_varied, shape),
             first_order_claim(first, shape),
             bent_claim(first, shape),
         ),
         numbers={
-            "times_sparser": times,
-            "times_sparser_trained": trained,
-            "other_probabilities": first.other_probabilities,
-            "times_sparser_there": 1.0 / first.other_crossings,
+            "times_sparser": 1.0 / first.rivals[0].crossing,
+            "times_sparser_trained": _times_sparser(all_varied),
+            "other_probabilities": results[0].other_probabilities,
+            "times_sparser_there": 1.0 / results[0].other_crossings,
             "factors": first.factors,
-            "share_of_pentagons": share,
-            "branch_losses": first.branch_losses,
-            "rival_losses": first.rival_losses,
+            "share_of_pentagons": _shares(all_varied),
+            "branch_losses": first.shape.losses,
+            "rival_losses": [rival.losses for rival in first.rivals],
         },
     )
 
 
-def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.nonuniform.nonuniform_figure import draw as drawn
+def _times_sparser(results: Sequence[VariedResult]) -> list[float]:
+    """Where the best trained model changes; one that never does changes beyond the sparsest."""
+    switches = [switch(result, Config().shape) for result in results]
+    return [1.0 / np.sqrt(low * high) if low > 0.0 else np.inf for low, high in switches]
 
-    return drawn(results)
+
+def _shares(results: Sequence[VariedResult]) -> FloatArray:
+    """Share of pentagons among the models at each factor."""
+    names = np.concatenate([np.array(result.names) for result in results], axis=1)
+    shares: FloatArray = (names == Config().shape).mean(axis=1)
+    return shares
+
+
+def _gives_way(results: Sequence[Result]) -> Claim:
+    first = results[0].varied
+    trained = _times_sparser([result.varied for result in results])
+    elsewhere = ", ".join(
+        f"{1 / x:.2f} at p = {p:g}"
+        for p, x in zip(results[0].other_probabilities, results[0].other_crossings, strict=True)
+        if np.isfinite(x)
+    )
+    kept, rival = (
+        float(np.interp(-np.log(_PUBLISHED), np.log(first.factors), losses))
+        for losses in (first.shape.losses, first.rivals[0].losses)
+    )
+    shares = _shares([result.varied for result in results])
+    few = 1.0 / first.factors[(shares < 0.5) & (first.factors < 1.0)]
+    return Claim(
+        says="the pentagon gives way when one feature is about 2.5 times sparser (2 to 3)",
+        found=f"the exact losses cross at {1.0 / first.rivals[0].crossing:.2f} times sparser; the "
+        f"best of {first.losses.shape[1]} trained models changes near "
+        + ", ".join(f"{x:.2f}" for x in trained)
+        + "; fewer than half of single models are pentagons "
+        + (f"first at {few.min():.2f}" if few.size else "nowhere"),
+        by_seed=tuple(_TIMES_SPARSER[0] <= x <= _TIMES_SPARSER[1] for x in trained),
+        why=f"at {_PUBLISHED:g} times the bent pentagon costs {kept:.5f} and two digons "
+        f"{rival:.5f}, exactly; the crossing depends on p: {elsewhere}",
+    )
+
+
+def _to_digons(first: VariedResult) -> Claim:
+    rival = first.rivals[0]
+    becomes = rival.names[int(np.argmin(np.abs(first.factors - rival.crossing)))]
+    return Claim(
+        says="it gives way to two digons, and the sparse feature is dropped",
+        found=f"to {becomes}, where the losses cross",
+        by_seed=(becomes == "digon + digon, 1 dropped",),
+    )
+
+
+def draw(results: Sequence[Result]) -> Figure:
+    """The pentagon and its sparser feature, of the first seed."""
+    import matplotlib.pyplot as plt
+
+    from geomsup.experiments.nonuniform.varied_feature_figure import draw_varied
+
+    figure = plt.figure(figsize=(13.0, 7.0), layout="constrained")
+    grid = figure.add_gridspec(1, 1)
+    draw_varied(figure, grid[0], results[0].varied, "density", Config().shape)
+    return figure
 
 
 EXPERIMENT = Experiment(

@@ -18,12 +18,10 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from geomsup.errors import GeomsupError
-from geomsup.experiments.frame.experiment import Experiment, Trainer
-from geomsup.experiments.frame.measures import counted, exact_losses, reports_of
-from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
+from geomsup.experiments.frame.measures import at_each, counted, exact_losses, reports_of
 from geomsup.theory import symmetric_optimum
 from geomsup.theory.closed_forms import dropped_loss
-from geomsup.training import ToyModelConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["EXPERIMENT", "Config", "Result", "best_matching", "check", "run"]
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 # "Near one": nothing but noise is shared.
 _NEAR_ONE = 0.9
@@ -73,29 +72,22 @@ class Result:
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train at every probability; match features into pairs as well as can be."""
-    n, m, k = config.n_features, config.n_hidden, config.n_models
+    k = config.n_models
     p = np.array(config.feature_probabilities)
-    importance = np.power(config.decay, np.arange(n, dtype=float))
-    trained = trainer.train(
-        "models",
-        ToyModelConfig(
-            n_features=n,
-            n_hidden=m,
-            feature_probability=np.repeat(p, k)[:, None],
-            importance=importance,
-            n_instances=len(p) * k,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            lr_schedule="cosine",
-            n_steps=config.n_steps,
-        ),
-        seed,
+    importance = np.power(config.decay, np.arange(config.n_features, dtype=float))
+    models = model_config(
+        config,
+        feature_probability=np.repeat(p, k)[:, None],
+        importance=importance,
+        n_instances=len(p) * k,
+        lr_schedule="cosine",
     )
+    trained = trainer.train("models", models, seed)
     losses = exact_losses(trained.weights, trained.biases, np.repeat(p, k)[:, None], importance)
     losses = losses.reshape(len(p), k)
     best = losses.argmin(1) + k * np.arange(len(p))
     reports = reports_of(trained.weights[best])
-    matched = [best_matching(importance, m, float(x)) for x in p]
+    matched = [best_matching(importance, config.n_hidden, float(x)) for x in p]
     return Result(
         feature_probabilities=p,
         importance=importance,
@@ -181,67 +173,16 @@ def best_matching(
 def check(results: Sequence[Result]) -> Outcome:
     """Look at the early features, the pairs, the late ones, and the price."""
     first = results[0]
-    p = first.feature_probabilities
-    early = np.array([one.dimensionalities[:, :_N_EARLY].min(1) for one in results])
-    paired = [
-        [set(one.components[k]) <= {"digon", "monosemantic"} for k in range(len(p))]
-        for one in results
-    ]
-    kept = np.array([one.dimensionalities > 0.0 for one in results])
-    tail = [bool(np.all(np.diff(row.astype(int)) <= 0)) for one in kept for row in one]
-    gaps = np.array([one.losses.min(1) / one.matching_losses - 1.0 for one in results])
     return Outcome(
         claims=(
-            Claim(
-                says="early features keep a dimensionality near one",
-                found="the least of the first three: "
-                + ", ".join(
-                    f"{low:.2f} at p = {x:g}" for low, x in zip(early.min(0), p, strict=True)
-                ),
-                by_seed=tuple(bool(value > _NEAR_ONE) for value in early.ravel()),
-                why="at small p even an important feature is better paired than alone",
-            ),
-            Claim(
-                says="the others are antipodal pairs or dropped",
-                found="; ".join(
-                    f"p = {x:g}: {counted(first.components[k])}"
-                    + (f" ({_written(first.pairs[k])})" if first.pairs[k] else "")
-                    for k, x in enumerate(p)
-                ),
-                by_seed=tuple(ok for row in paired for ok in row),
-                why="some component is neither a digon nor a feature alone",
-            ),
-            Claim(
-                says="the least important are dropped, fewer of them as features become rarer",
-                found="kept: "
-                + ", ".join(
-                    f"{count:.0f} at p = {x:g}"
-                    for count, x in zip(kept.sum(2).mean(0), p, strict=True)
-                ),
-                by_seed=tuple(
-                    bool(np.all(np.diff(one.sum(1)) >= 0)) for one in kept[:, np.argsort(-p)]
-                ),
-            ),
-            Claim(
-                says="nobody is dropped for a feature that matters less",
-                found=f"so in {sum(tail)} of {len(tail)} models",
-                by_seed=tuple(tail),
-            ),
-            Claim(
-                says="the best model costs no more than the best matching into pairs",
-                found=", ".join(
-                    f"{gap:+.1%} at p = {x:g}" for gap, x in zip(gaps.mean(0), p, strict=True)
-                ),
-                by_seed=tuple(bool(gap < _REACHED) for gap in gaps.ravel()),
-                why="the best matching pairs "
-                + "; ".join(
-                    f"{_written(pairs) or 'nothing'} at p = {x:g}"
-                    for x, pairs in zip(p, first.matching_pairs, strict=True)
-                ),
-            ),
+            _early(results),
+            _pairs(results),
+            _dropped(results),
+            _none_for_less(results),
+            _as_cheap(results),
         ),
         numbers={
-            "feature_probability": p,
+            "feature_probability": first.feature_probabilities,
             "dimensionalities": first.dimensionalities,
             "pairs": [list(map(list, pairs)) for pairs in first.pairs],
             "matching_pairs": [list(map(list, pairs)) for pairs in first.matching_pairs],
@@ -251,15 +192,115 @@ def check(results: Sequence[Result]) -> Outcome:
     )
 
 
+def _early(results: Sequence[Result]) -> Claim:
+    early = np.array([one.dimensionalities[:, :_N_EARLY].min(1) for one in results])
+    return Claim(
+        says="early features keep a dimensionality near one",
+        found="the least of the first three: "
+        + at_each(early.min(0), results[0].feature_probabilities, ".2f"),
+        by_seed=tuple((early > _NEAR_ONE).ravel()),
+        why="at small p even an important feature is better paired than alone",
+    )
+
+
+def _pairs(results: Sequence[Result]) -> Claim:
+    first = results[0]
+    found = zip(first.feature_probabilities, first.components, first.pairs, strict=True)
+    return Claim(
+        says="the others are antipodal pairs or dropped",
+        found="; ".join(
+            f"p = {x:g}: {counted(components)}" + (f" ({_written(pairs)})" if pairs else "")
+            for x, components, pairs in found
+        ),
+        by_seed=tuple(
+            set(components) <= {"digon", "monosemantic"}
+            for one in results
+            for components in one.components
+        ),
+        why="some component is neither a digon nor a feature alone",
+    )
+
+
+def _kept(results: Sequence[Result]) -> BoolArray:
+    """Which features are stored, of shape (n_seeds, n_p, n_features)."""
+    return np.array([one.dimensionalities > 0.0 for one in results])
+
+
+def _dropped(results: Sequence[Result]) -> Claim:
+    p = results[0].feature_probabilities
+    number = _kept(results).sum(axis=2)
+    return Claim(
+        says="the least important are dropped, fewer of them as features become rarer",
+        found=f"kept: {at_each(number.mean(0), p, '.0f')}",
+        by_seed=tuple(np.all(np.diff(number[:, np.argsort(-p)], axis=1) >= 0, axis=1)),
+    )
+
+
+def _none_for_less(results: Sequence[Result]) -> Claim:
+    tail = np.all(np.diff(_kept(results).astype(int), axis=2) <= 0, axis=2).ravel()
+    return Claim(
+        says="nobody is dropped for a feature that matters less",
+        found=f"so in {tail.sum()} of {tail.size} models",
+        by_seed=tuple(tail),
+    )
+
+
+def _as_cheap(results: Sequence[Result]) -> Claim:
+    p = results[0].feature_probabilities
+    gaps = np.array([one.losses.min(1) / one.matching_losses - 1.0 for one in results])
+    return Claim(
+        says="the best model costs no more than the best matching into pairs",
+        found=at_each(gaps.mean(0), p, "+.1%"),
+        by_seed=tuple((gaps < _REACHED).ravel()),
+        why="the best matching pairs "
+        + "; ".join(
+            f"{_written(pairs) or 'nothing'} at p = {x:g}"
+            for x, pairs in zip(p, results[0].matching_pairs, strict=True)
+        ),
+    )
+
+
 def _written(pairs: Sequence[tuple[int, int]]) -> str:
     return ", ".join(f"{i}–{j}" for i, j in sorted(pairs))
 
 
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.nonuniform.notes_importance_figure import draw as drawn
+    """WᵀW and dimensionalities of the first seed, a column for each feature probability."""
+    import matplotlib.pyplot as plt
 
-    return drawn(results)
+    from geomsup.plotting.matrices import plot_gram
+    from geomsup.plotting.style import DROPPED, INK, PALETTE
+
+    result = results[0]
+    p, n = result.feature_probabilities, len(result.importance)
+    figure = plt.figure(figsize=(3.5 * len(p), 6.2), layout="constrained")
+    limit = float(np.max(np.sum(result.weights**2, axis=1)))
+    axes = figure.subplots(2, len(p), height_ratios=(1.5, 1.0), squeeze=False)
+    for k, (above, below) in enumerate(axes.T):
+        plot_gram(result.weights[k], ax=above)
+        above.images[0].set_clim(-limit, limit)
+        if k < len(p) - 1:  # one colour bar serves all
+            above.images[0].colorbar.remove()
+            above.set_ylabel("feature" if k == 0 else "")
+        above.set_title(f"WᵀW at p = {p[k]:g}, loss {result.losses[k].min():.3g}", fontsize=10)
+        above.set_anchor("C")
+        above.set_xticks(range(0, n, 5), range(0, n, 5), rotation=0)
+        above.set_yticks(range(0, n, 5), range(0, n, 5))
+        paired = np.isin(np.arange(n), np.array(result.pairs[k]))
+        colors = np.where(paired, PALETTE[1], PALETTE[0])
+        below.bar(range(n), result.dimensionalities[k], color=colors)
+        dropped = np.flatnonzero(result.dimensionalities[k] == 0.0)
+        below.plot(dropped, np.zeros(len(dropped)), "o", color=DROPPED, markersize=3, clip_on=False)
+        for i, j in result.pairs[k]:
+            # An arc from one member of a pair to the other.
+            x = np.linspace(i, j, 40)
+            height = 1.08 + 0.025 * (j - i)
+            arc = 1.03 + (height - 1.03) * np.sin(np.pi * np.linspace(0, 1, 40))
+            below.plot(x, arc, color=INK, linewidth=0.8, clip_on=False)
+        below.set(ylim=(0, 1.5), xlabel="feature, by falling importance", yticks=(0, 0.5, 1))
+        below.spines[["top", "right"]].set_visible(False)
+    axes[1, 0].set_ylabel("dimensionality $D_i$")
+    return figure
 
 
 EXPERIMENT = Experiment(

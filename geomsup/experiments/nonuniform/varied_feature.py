@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Trainer
-from geomsup.experiments.frame.measures import exact_losses, names_of
-from geomsup.experiments.frame.outcome import Claim
+from geomsup.experiments.frame import Claim, Trainer, model_config
+from geomsup.experiments.frame.measures import exact_losses, in_rows, names_of
+from geomsup.theory import symmetric_optimum
 from geomsup.theory.following import (
     Branch,
+    ProblemAt,
+    Transition,
     Varied,
     angle_gap,
     crossing,
@@ -21,13 +23,17 @@ from geomsup.theory.following import (
     shape_branch,
     transition,
 )
-from geomsup.training import ToyModelConfig
 
 __all__ = [
+    "BENT",
+    "FollowedShape",
+    "Rival",
     "VariedConfig",
     "VariedResult",
     "bent_claim",
     "first_order_claim",
+    "followed",
+    "followed_without",
     "run_varied",
     "switch",
     "switch_claim",
@@ -36,7 +42,7 @@ __all__ = [
 FloatArray = NDArray[np.float64]
 
 # Directions that differ by less from a regular shape's, in degrees, are not called bent.
-_BENT = 1.0
+BENT = 1.0
 # At a transition of first order the varied feature loses at least this share of its norm at once.
 _JUMP = 0.5
 # Shorter features are dropped.
@@ -63,31 +69,37 @@ class VariedConfig:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class VariedResult:
-    """Trained models, the followed shape, and what it gives way to below and above factor one.
+class FollowedShape(Branch):
+    """A shape of equal features along the factors of one of them, and how it bends."""
 
-    Arrays with a first axis of two hold what is found towards the lowest factor, then towards the
-    highest; NaN and "" where nothing is.
-    """
+    names: tuple[str, ...]
+    angle_gaps: FloatArray  # (n_points,), degrees
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rival:
+    """What the shape gives way to in one direction; NaN and "" where there is nothing."""
+
+    losses: FloatArray  # (n_factors,)
+    names: tuple[str, ...]
+    crossing: float  # factor at which both cost the same
+    there: Transition
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VariedResult:
+    """Trained models, the followed shape, and what it gives way to below and above factor one."""
 
     factors: FloatArray  # (n_factors,), ascending through one
     weights: FloatArray  # (n_factors, n_hidden, n_features), of the best model
     losses: FloatArray  # (n_factors, n_models), exact
     names: tuple[tuple[str, ...], ...]
-    branch_weights: FloatArray  # (n_factors, n_hidden, n_features)
-    branch_losses: FloatArray  # (n_factors,)
-    branch_names: tuple[str, ...]
-    rival_losses: FloatArray  # (2, n_factors)
-    rival_names: tuple[tuple[str, ...], ...]
-    crossings: FloatArray  # (2,), factors
-    verdicts: tuple[tuple[str, str], ...]  # of shape and rival at the crossing
-    slopes: FloatArray  # (2, 2): of shape and rival
-    norms: FloatArray  # (2, 2): of the varied feature
-    angle_gaps: FloatArray  # (n_factors,), degrees, of the followed shape
+    shape: FollowedShape
+    rivals: tuple[Rival, Rival]  # towards the lowest factor, and towards the highest
 
 
-def run_varied(config: VariedConfig, seed: int, trainer: Trainer) -> dict[str, object]:
-    """Train at every factor; follow the shape out and its rivals back.  Fields of a result."""
+def run_varied(config: VariedConfig, seed: int, trainer: Trainer) -> VariedResult:
+    """Train at every factor; follow the shape out and its rivals back."""
     n, m, k = config.n_features, config.n_hidden, config.n_models
     down = np.geomspace(1.0, config.lowest, config.n_down)
     up = np.geomspace(1.0, config.highest, config.n_up)
@@ -96,79 +108,83 @@ def run_varied(config: VariedConfig, seed: int, trainer: Trainer) -> dict[str, o
     problems = [problem_at(float(factor)) for factor in factors]
     p = np.repeat([problem.p for problem in problems], k, axis=0)
     importance = np.repeat([problem.importance for problem in problems], k, axis=0)
-    trained = trainer.train(
-        "models",
-        ToyModelConfig(
-            n_features=n,
-            n_hidden=m,
-            feature_probability=p,
-            importance=importance,
-            n_instances=len(p),
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            lr_schedule="cosine",
-            n_steps=config.n_steps,
-        ),
-        seed,
+    models = model_config(
+        config,
+        feature_probability=p,
+        importance=importance,
+        n_instances=len(p),
+        lr_schedule="cosine",
     )
+    trained = trainer.train("models", models, seed)
     losses = exact_losses(trained.weights, trained.biases, p, importance).reshape(-1, k)
-    flat = names_of(trained.weights)
-    names = tuple(flat[start : start + k] for start in range(0, len(flat), k))
-
-    ways = [
+    names = np.array(names_of(trained.weights)).reshape(-1, k)
+    weights, biases = trained.weights.reshape(-1, k, m, n), trained.biases.reshape(-1, k, n)
+    below, above = (
         shape_branch(config.shape, n, config.feature_probability, away, config.varied)
         for away in (down, up)
-    ]
-    rivals: list[Branch | None] = []
-    for end, way in zip((0, len(factors) - 1), ways, strict=True):
-        others = [i for i in range(k) if names[end][i] != config.shape]
-        if not others:
-            rivals.append(None)
-            continue
-        at = end * k + min(others, key=lambda i: losses[end, i])
-        back = way.factors[::-1]
-        # Training may leave the output of a dropped feature below zero, where it learns nothing.
-        dropped = np.linalg.norm(trained.weights[at], axis=0) < _DROPPED
-        b = np.where(dropped, problems[end].p / 2.0, trained.biases[at])
-        W = np.where(dropped, 0.0, trained.weights[at])
-        rivals.append(follow(W, b, back, problem_at))
-    crossings = np.full(2, np.nan)
-    verdicts, slopes, norms = [("", ""), ("", "")], np.full((2, 2), np.nan), np.full((2, 2), np.nan)
-    rival_losses = np.full((2, len(factors)), np.nan)
-    rival_names = [[""] * len(factors), [""] * len(factors)]
-    for which, (way, rival) in enumerate(zip(ways, rivals, strict=True)):
-        if rival is None:
-            continue
-        start = 0 if which == 0 else len(down) - 1
-        order = np.argsort(rival.factors)
-        rival_losses[which, start : start + len(order)] = rival.losses[order]
-        rival_names[which][start : start + len(order)] = names_of(rival.weights[order])
-        crossings[which] = crossing(way, rival, problem_at)
-        if np.isfinite(crossings[which]):
-            found = transition(way, rival, problem_at, float(crossings[which]))
-            verdicts[which], slopes[which], norms[which] = (
-                found.verdicts,
-                found.slopes,
-                found.norms,
-            )
-    branch_weights = np.concatenate([ways[0].weights[::-1], ways[1].weights[1:]])
-    best = losses.argmin(1) + k * np.arange(len(factors))
-    return {
-        "factors": factors,
-        "weights": trained.weights[best],
-        "losses": losses,
-        "names": names,
-        "branch_weights": branch_weights,
-        "branch_losses": np.concatenate([ways[0].losses[::-1], ways[1].losses[1:]]),
-        "branch_names": names_of(branch_weights),
-        "rival_losses": rival_losses,
-        "rival_names": tuple(tuple(row) for row in rival_names),
-        "crossings": crossings,
-        "verdicts": tuple(verdicts),
-        "slopes": slopes,
-        "norms": norms,
-        "angle_gaps": np.array([angle_gap(W) for W in branch_weights]),
-    }
+    )
+    rivals = []
+    for end, way in ((0, below), (-1, above)):
+        others = np.flatnonzero(names[end] != config.shape)
+        back = None
+        if others.size:
+            at = others[losses[end, others].argmin()]
+            # Training may leave the output of a dropped feature below zero, where it learns
+            # nothing.
+            dropped = np.linalg.norm(weights[end, at], axis=0) < _DROPPED
+            b = np.where(dropped, problems[end].p / 2.0, biases[end, at])
+            W = np.where(dropped, 0.0, weights[end, at])
+            back = follow(W, b, way.factors[::-1], problem_at)
+        rivals.append(_rival(way, back, problem_at, factors))
+    best = losses.argmin(1)
+    whole = Branch(
+        factors=factors,
+        **{
+            name: np.concatenate([getattr(below, name)[::-1], getattr(above, name)[1:]])
+            for name in ("weights", "biases", "losses")
+        },
+    )
+    return VariedResult(
+        factors=factors,
+        weights=weights[np.arange(len(factors)), best],
+        losses=losses,
+        names=in_rows(names, *names.shape),
+        shape=followed(whole),
+        rivals=(rivals[0], rivals[1]),
+    )
+
+
+def followed(branch: Branch) -> FollowedShape:
+    """A branch with names and angles."""
+    gaps = np.array([angle_gap(W) for W in branch.weights])
+    return FollowedShape(**vars(branch), names=names_of(branch.weights), angle_gaps=gaps)
+
+
+def followed_without(
+    rival: str, n_features: int, feature_probability: float, factors: FloatArray, varied: Varied
+) -> Branch:
+    """Follow a shape of all features but the varied one, which is dropped, back to equal ones."""
+    problem_at = problem_of(n_features, feature_probability, varied)
+    others = symmetric_optimum(rival, n_features - 1, feature_probability)
+    W = np.hstack([np.zeros((len(others.W), 1)), others.W])
+    b = np.append(problem_at(float(factors[-1])).p[0] / 2.0, others.b)
+    return follow(W, b, factors[::-1], problem_at)
+
+
+def _rival(way: Branch, back: Branch | None, problem_at: ProblemAt, factors: FloatArray) -> Rival:
+    """What is followed back to meet the shape, on the grid of all factors."""
+    losses, names = np.full(len(factors), np.nan), [""] * len(factors)
+    at = np.nan
+    there = Transition(verdicts=("", ""), slopes=(np.nan, np.nan), norms=(np.nan, np.nan))
+    if back is not None:
+        order = np.argsort(back.factors)
+        start = int(np.flatnonzero(factors == back.factors.min())[0])
+        losses[start : start + len(order)] = back.losses[order]
+        names[start : start + len(order)] = names_of(back.weights[order])
+        at = crossing(way, back, problem_at)
+        if np.isfinite(at):
+            there = transition(way, back, problem_at, at)
+    return Rival(losses=losses, names=tuple(names), crossing=at, there=there)
 
 
 def switch(result: VariedResult, shape: str) -> tuple[float, float]:
@@ -184,7 +200,7 @@ def switch(result: VariedResult, shape: str) -> tuple[float, float]:
 def switch_claim(results: Sequence[VariedResult], shape: str) -> Claim:
     """Training switches where the exact losses cross."""
     first = results[0]
-    at = float(first.crossings[0])
+    at = first.rivals[0].crossing
     step = float(first.factors[1] / first.factors[0])
     switches = [switch(result, shape) for result in results]
     return Claim(
@@ -208,33 +224,32 @@ def _share_near(results: Sequence[VariedResult], factor: float, shape: str) -> f
 
 def first_order_claim(result: VariedResult, shape: str) -> Claim:
     """Two branches cross, rather than one turning into the other."""
-    verdicts, slopes, norms = result.verdicts[0], result.slopes[0], result.norms[0]
-    both = all(verdict.endswith("minimum") for verdict in verdicts)
+    there = result.rivals[0].there
+    both = all(verdict.endswith("minimum") for verdict in there.verdicts)
+    before, after = there.norms
     return Claim(
         says="the loss curves cross: a transition of first order",
-        found=f"at the crossing the {shape} is a {verdicts[0]} and the other a {verdicts[1]}; the "
-        f"loss rises by {slopes[0]:.5f} and {slopes[1]:.5f} for each unit of the factor's "
-        f"logarithm; the norm of the varied feature jumps from {norms[0]:.2f} to {norms[1]:.2f}",
-        by_seed=(both and bool(norms[1] < (1.0 - _JUMP) * norms[0]),),
+        found=f"at the crossing the {shape} is a {there.verdicts[0]} and the other a "
+        f"{there.verdicts[1]}; the loss rises by {there.slopes[0]:.5f} and {there.slopes[1]:.5f} "
+        "for each unit of the factor's logarithm; the norm of the varied feature jumps from "
+        f"{before:.2f} to {after:.2f}",
+        by_seed=(both and after < (1.0 - _JUMP) * before,),
         why="the branches do not cross as two minima",
     )
 
 
 def bent_claim(result: VariedResult, shape: str) -> Claim:
     """The shape bends before it breaks."""
-    before = _last_before(result)
-    norms = np.linalg.norm(result.branch_weights[before], axis=0)
+    # The factor next to the crossing on the side of equal features.
+    before = int(np.argmax(result.factors > result.rivals[0].crossing))
+    gap = result.shape.angle_gaps[before]
+    norms = np.linalg.norm(result.shape.weights[before], axis=0)
     return Claim(
         says=f"the {shape} bends before it breaks",
         found=f"just before, at factor {result.factors[before]:.2f}, angles between neighbours "
-        f"differ by {result.angle_gaps[before]:.1f}°, norms are {norms[0]:.3f} for the varied "
+        f"differ by {gap:.1f}°, norms are {norms[0]:.3f} for the varied "
         f"feature and {norms[1:].min():.3f} to {norms[1:].max():.3f} for the others; equal "
         "features have angles and norms that are all the same",
-        by_seed=(bool(result.angle_gaps[before] > _BENT),),
-        why=f"by less than {_BENT:g}°",
+        by_seed=(bool(gap > BENT),),
+        why=f"by less than {BENT:g}°",
     )
-
-
-def _last_before(result: VariedResult) -> int:
-    """The factor next to the crossing on the side of equal features."""
-    return int(np.argmax(result.factors > result.crossings[0]))

@@ -46,8 +46,9 @@ def draw_varied(figure: Any, grid: Any, result: VariedResult, what: str, shape: 
         ax.set(xlabel=f"{what} of the varied feature, relative to the others")
         scale_factors(ax, result.factors)
         ax.spines[["top", "right"]].set_visible(False)
-        for at in result.crossings[np.isfinite(result.crossings)]:
-            ax.axvline(at, color=INK, linestyle=":", linewidth=0.9, zorder=0)
+        for rival in result.rivals:
+            if np.isfinite(rival.crossing):
+                ax.axvline(rival.crossing, color=INK, linestyle=":", linewidth=0.9, zorder=0)
 
 
 def scale_factors(ax: Axes, factors: Any) -> None:
@@ -67,22 +68,23 @@ def _upright(W: Any) -> Any:
 
 def _draw_branches(ax: Axes, result: VariedResult, shape: str) -> None:
     """Exact losses of the branches, and of the trained models."""
-    kept = np.array([name == shape for name in result.branch_names])
+    kept = np.array([name == shape for name in result.shape.names])
     for k in range(result.losses.shape[1]):
         ax.plot(
             result.factors, result.losses[:, k], ".", color=DROPPED, markersize=3,
             label="trained models" if k == 0 else None,
         )  # fmt: skip
     ax.plot(
-        result.factors, np.where(kept, result.branch_losses, np.nan), color=name_color(shape),
+        result.factors, np.where(kept, result.shape.losses, np.nan), color=name_color(shape),
         label=f"{shape}, exact",
     )  # fmt: skip
-    for losses, names, end in zip(result.rival_losses, result.rival_names, (0, -1), strict=False):
-        same = np.array([name == names[end] and name != "" for name in names])
-        if same.any():
+    for rival, end in zip(result.rivals, (0, -1), strict=True):
+        name = rival.names[end]
+        if name:
+            same = np.array(rival.names) == name
             ax.plot(
-                result.factors, np.where(same, losses, np.nan), color=name_color(names[end]),
-                label=f"{names[end]}, exact",
+                result.factors, np.where(same, rival.losses, np.nan), color=name_color(name),
+                label=f"{name}, exact",
             )  # fmt: skip
     ax.plot(
         result.factors, result.losses.min(1), linestyle="none", marker="o", color=INK,
@@ -95,9 +97,9 @@ def _draw_branches(ax: Axes, result: VariedResult, shape: str) -> None:
 
 def _draw_deformation(ax: Axes, result: VariedResult, shape: str) -> None:
     """Norms of the followed shape, and how far its angles differ."""
-    kept = np.array([name == shape for name in result.branch_names])
-    norms = np.where(kept[:, None], np.linalg.norm(result.branch_weights, axis=1), np.nan)
-    bent = np.where(kept, result.angle_gaps, np.nan)
+    kept = np.array([name == shape for name in result.shape.names])
+    norms = np.where(kept[:, None], np.linalg.norm(result.shape.weights, axis=1), np.nan)
+    bent = np.where(kept, result.shape.angle_gaps, np.nan)
     ax.plot(result.factors, norms[:, 0], color=PALETTE[0], label="norm of the varied feature")
     for k in range(1, norms.shape[1]):
         ax.plot(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 
-from geomsup.experiments.frame.experiment import Experiment
-from geomsup.experiments.frame.outcome import Outcome
+from geomsup.experiments.frame import Experiment
 from geomsup.experiments.phase_diagrams.phase_map import (
     MapConfig,
     MapResult,
@@ -14,15 +13,10 @@ from geomsup.experiments.phase_diagrams.phase_map import (
     run_map,
 )
 
-__all__ = ["EXPERIMENT", "check"]
+__all__ = ["EXPERIMENT"]
 
 # The second feature is ignored, is stored instead of the first, or shares its dimension with it.
 _REGIONS = ("1 (2 dropped)", "2 (1 dropped)", "digon(1, 2)")
-
-
-def check(results: Sequence[MapResult]) -> Outcome:
-    """Look for the three regions of the paper."""
-    return check_map(results, _REGIONS)
 
 
 EXPERIMENT = Experiment(
@@ -33,7 +27,8 @@ EXPERIMENT = Experiment(
     paper=MapConfig(),
     smoke=MapConfig(n_grid=9, batch_size=256),
     run=run_map,
-    check=check,
+    # The regions of the paper.
+    check=partial(check_map, regions=_REGIONS),
     draw=draw,
     result=MapResult,
 )

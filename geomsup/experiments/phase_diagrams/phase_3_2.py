@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from geomsup.experiments.frame.experiment import Experiment
-from geomsup.experiments.frame.outcome import Outcome
+from geomsup.experiments.frame import Experiment
 from geomsup.experiments.phase_diagrams.phase_map import (
     MapConfig,
     MapResult,
@@ -15,7 +14,7 @@ from geomsup.experiments.phase_diagrams.phase_map import (
     run_map,
 )
 
-__all__ = ["EXPERIMENT", "Config", "check"]
+__all__ = ["EXPERIMENT", "Config"]
 
 # The third feature is ignored, shares a dimension with another, or has one of its own; then the
 # others share what is left, or one of them is ignored.
@@ -35,11 +34,6 @@ class Config(MapConfig):
     n_hidden: int = 2
 
 
-def check(results: Sequence[MapResult]) -> Outcome:
-    """Look for the four regions of the paper."""
-    return check_map(results, _REGIONS)
-
-
 EXPERIMENT = Experiment(
     id="phase-3-2",
     title="phase diagram, three features in two dimensions",
@@ -48,7 +42,8 @@ EXPERIMENT = Experiment(
     paper=Config(),
     smoke=Config(n_grid=9, batch_size=256),
     run=run_map,
-    check=check,
+    # The regions of the paper.
+    check=partial(check_map, regions=_REGIONS),
     draw=draw,
     result=MapResult,
 )

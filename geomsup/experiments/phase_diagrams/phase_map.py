@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Trainer
+from geomsup.experiments.frame import Claim, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import counted, exact_losses
-from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.theory import PhaseDiagram, phase_diagram
 from geomsup.theory.diagram import numbered_alike
-from geomsup.training import ToyModelConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["MapConfig", "MapResult", "check_map", "exact_map", "run_map", "trained_map"]
+__all__ = ["MapConfig", "MapResult", "check_map", "draw", "run_map"]
 
 FloatArray = NDArray[np.float64]
+NameArray = NDArray[np.str_]
 
 # Away from the boundaries the two maps should name the same arrangement almost everywhere …
 _AGREEMENT = 0.95
@@ -59,17 +58,10 @@ class MapConfig:
 class MapResult:
     """The best of the trained models at each point, and the best that theory knows."""
 
-    feature_probability: FloatArray  # (n_grid,)
-    relative_importance: FloatArray  # (n_grid,)
-    weights: FloatArray  # (n_grid, n_grid, n_hidden, n_features), best model; p first
-    biases: FloatArray  # (n_grid, n_grid, n_features)
-    losses: FloatArray  # (n_grid, n_grid, n_models), exact, of all models
-    names: tuple[tuple[str, ...], ...]
-    exact_weights: FloatArray
-    exact_biases: FloatArray
-    exact_losses: FloatArray  # (n_grid, n_grid)
-    exact_names: tuple[tuple[str, ...], ...]
-    unit_names: tuple[tuple[str, ...], ...]
+    trained: PhaseDiagram
+    losses: FloatArray  # (n_p, n_r, n_models), exact, of all models
+    exact: PhaseDiagram
+    unit: PhaseDiagram  # of unit vectors without bias
 
 
 def run_map(config: MapConfig, seed: int, trainer: Trainer) -> MapResult:
@@ -81,220 +73,220 @@ def run_map(config: MapConfig, seed: int, trainer: Trainer) -> MapResult:
     importance[:, -1] = np.repeat(r, k)
     weights, biases = np.empty((size, size, m, n)), np.empty((size, size, n))
     losses = np.empty((size, size, k))
-    for row, probability in enumerate(p):
-        trained = trainer.train(
-            f"p={probability:.4g}",
-            ToyModelConfig(
-                n_features=n,
-                n_hidden=m,
-                feature_probability=float(probability),
-                importance=importance,
-                n_instances=size * k,
-                batch_size=config.batch_size,
-                learning_rate=config.learning_rate,
-                lr_schedule="cosine",
-                n_steps=config.n_steps,
-            ),
-            seed * size + row,  # no two rows of any two seeds share their samples
+    for row, probability in enumerate(p.tolist()):
+        models = model_config(
+            config,
+            feature_probability=probability,
+            importance=importance,
+            n_instances=size * k,
+            lr_schedule="cosine",
         )
-        found = exact_losses(trained.weights, trained.biases, float(probability), importance)
+        # No two rows of any two seeds share their samples.
+        trained = trainer.train(f"p={probability:.4g}", models, seed * size + row)
+        found = exact_losses(trained.weights, trained.biases, probability, importance)
         losses[row] = found.reshape(size, k)
         best = losses[row].argmin(1) + k * np.arange(size)
         weights[row], biases[row] = trained.weights[best], trained.biases[best]
-    exact = phase_diagram(n, m, feature_probability=p, relative_importance=r)
-    unit = phase_diagram(n, m, feature_probability=p, relative_importance=r, unit_norm=True)
+    phases, phase = np.unique(_named(weights, r), return_inverse=True)
     return MapResult(
-        feature_probability=p,
-        relative_importance=r,
-        weights=weights,
-        biases=biases,
+        trained=PhaseDiagram(
+            n_features=n,
+            n_hidden=m,
+            feature_probability=p,
+            relative_importance=r,
+            phases=tuple(phases.tolist()),
+            phase=phase.reshape(size, size),
+            loss=losses.min(axis=-1),
+            unit_norm=False,
+            W=weights,
+            b=biases,
+        ),
         losses=losses,
-        names=_named(weights, r),
-        exact_weights=exact.W,
-        exact_biases=exact.b,
-        exact_losses=exact.loss,
-        exact_names=_names(exact),
-        unit_names=_names(unit),
+        exact=phase_diagram(n, m, feature_probability=p, relative_importance=r),
+        unit=phase_diagram(n, m, feature_probability=p, relative_importance=r, unit_norm=True),
     )
 
 
-def _named(weights: FloatArray, relative_importance: FloatArray) -> tuple[tuple[str, ...], ...]:
+def _named(weights: FloatArray, relative_importance: FloatArray) -> NameArray:
     n = weights.shape[-1]
     # Where the last feature matters as much as the others it is one of them.
     alike = [n if abs(r - 1.0) < 1e-9 else n - 1 for r in relative_importance]
-    return tuple(
-        tuple(numbered_alike(W, count)[0] for W, count in zip(row, alike, strict=True))
-        for row in weights
+    return np.array(
+        [
+            [numbered_alike(W, count)[0] for W, count in zip(row, alike, strict=True)]
+            for row in weights
+        ]
     )
 
 
-def _names(diagram: PhaseDiagram) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(diagram.phases[k] for k in row) for row in diagram.phase)
-
-
-def trained_map(result: MapResult) -> PhaseDiagram:
-    """The best of the trained models as a phase diagram."""
-    return _diagram(
-        result, result.names, result.losses.min(-1), result.weights, result.biases, False
-    )
-
-
-def exact_map(result: MapResult, *, unit_norm: bool = False) -> PhaseDiagram:
-    """The exact optima, or the best unit vectors without bias, as a phase diagram.
-
-    The weights and losses are those of the exact optima in both cases.
-    """
-    names = result.unit_names if unit_norm else result.exact_names
-    best = result.exact_losses, result.exact_weights, result.exact_biases
-    return _diagram(result, names, *best, unit_norm)
-
-
-def _diagram(
-    result: MapResult,
-    names: tuple[tuple[str, ...], ...],
-    loss: FloatArray,
-    W: FloatArray,
-    b: FloatArray,
-    unit_norm: bool,
-) -> PhaseDiagram:
-    phases = tuple(sorted({name for row in names for name in row}))
-    return PhaseDiagram(
-        n_features=W.shape[-1],
-        n_hidden=W.shape[-2],
-        feature_probability=result.feature_probability,
-        relative_importance=result.relative_importance,
-        phases=phases,
-        phase=np.array([[phases.index(name) for name in row] for row in names]),
-        loss=loss,
-        unit_norm=unit_norm,
-        W=W,
-        b=b,
-    )
+def names_in(diagram: PhaseDiagram) -> NameArray:
+    """The arrangement in each cell."""
+    return np.array(diagram.phases)[diagram.phase]
 
 
 def check_map(results: Sequence[MapResult], regions: Sequence[str]) -> Outcome:
     """Compare the trained map with the published regions and with the exact optima."""
-    trained = [np.array(result.names) for result in results]
-    exact = np.array(results[0].exact_names)
-    unit = np.array(results[0].unit_names)
-    inside = ~exact_map(results[0]).on_boundary
-    inside_unit = ~exact_map(results[0], unit_norm=True).on_boundary
-    agreement = [float(np.mean((names == exact)[inside])) for names in trained]
-    looks = [float(np.mean((names == unit)[inside_unit])) for names in trained]
-    shares = _shares(np.concatenate([names.ravel() for names in trained]))
-    missing = [name for name in regions if shares.get(name, 0.0) < _REGION]
-    gaps = np.concatenate(
-        [
-            (result.losses.min(-1) / result.exact_losses - 1.0)[(names != exact) & inside]
-            for result, names in zip(results, trained, strict=True)
-        ]
+    exact = results[0].exact
+    trained = [names_in(result.trained) for result in results]
+    agreement, looks = (
+        [float(np.mean((names == names_in(other))[~other.on_boundary])) for names in trained]
+        for other in (exact, results[0].unit)
     )
+    gaps = np.array([result.losses.min(-1) / exact.loss - 1.0 for result in results])
+    different = (np.array(trained) != names_in(exact)) & ~exact.on_boundary
+    success = float(np.mean([r.losses < (1.0 + _TIE) * exact.loss[..., None] for r in results]))
+    return Outcome(
+        claims=(
+            _regions(results, regions),
+            _optimum(results, agreement, gaps[different], success),
+            _sudden(results),
+            _alike(results, looks),
+        ),
+        numbers={
+            "shares": _shares(np.concatenate(trained)),
+            "exact_shares": _shares(names_in(exact)),
+            "unit_shares": _shares(names_in(results[0].unit)),
+            "agreement": agreement,
+            "agreement_unit_norm": looks,
+            "gaps_where_different": gaps[different],
+            "median_gap": float(np.median(gaps)),
+            "success_of_one_model": success,
+        },
+    )
+
+
+def _regions(results: Sequence[MapResult], regions: Sequence[str]) -> Claim:
+    own = [_shares(names_in(result.trained)) for result in results]
+    shares = _shares(np.concatenate([names_in(result.trained) for result in results]))
+    missing = [name for name in regions if shares.get(name, 0.0) < _REGION]
+    return Claim(
+        says=f"{len(regions)} regions: {', '.join(regions)}",
+        found=", ".join(f"{name} {share:.1%}" for name, share in shares.items()),
+        by_seed=tuple(all(share.get(name, 0.0) >= _REGION for name in regions) for share in own),
+        why="; ".join(_why_missing(name, results[0]) for name in missing),
+    )
+
+
+def _optimum(
+    results: Sequence[MapResult], agreement: Sequence[float], gaps: FloatArray, success: float
+) -> Claim:
+    """Of the cells away from the boundaries; with the gaps of those that differ."""
+    inside, exact = ~results[0].exact.on_boundary, names_in(results[0].exact)
+    trained = np.array([names_in(result.trained) for result in results])
     n_models = results[0].losses.shape[-1]
-    jumps = np.concatenate([_jumps(result) for result in results])
     strays = counted(
         f"{mine} where theory has {theirs}"
         for names in trained
         for mine, theirs in zip(names[inside], exact[inside], strict=True)
         if mine != theirs
     )
-    success = [r.losses < (1.0 + _TIE) * r.exact_losses[..., None] for r in results]
     differing = (
-        f"of the {gaps.size} that differ ({strays}) {np.sum(gaps < _TIE)} are ties within "
+        f"; of the {gaps.size} that differ ({strays}) {np.sum(gaps < _TIE)} are ties within "
         f"{_TIE:.0%} of the exact loss, and in the others all {n_models} models are stuck, up to "
         f"{gaps.max(initial=0.0):.0%} above it"
     )
-    return Outcome(
-        claims=(
-            Claim(
-                says=f"{len(regions)} regions: {', '.join(regions)}",
-                found=", ".join(f"{name} {share:.1%}" for name, share in shares.items()),
-                by_seed=tuple(
-                    all(_shares(names).get(name, 0.0) >= _REGION for name in regions)
-                    for names in trained
-                ),
-                why=_why_missing(missing, results[0]),
-            ),
-            Claim(
-                says=f"the best of {n_models} models is the exact optimum in {_AGREEMENT:.0%} of "
-                "the cells away from the boundaries",
-                found=f"in {np.mean(agreement):.1%} of {inside.sum()} cells, and in "
-                f"{np.mean([np.mean(names == exact) for names in trained]):.1%} of all "
-                f"{exact.size}" + (f"; {differing}" if gaps.size else ""),
-                by_seed=tuple(share >= _AGREEMENT for share in agreement),
-                why=f"single models reach the exact loss in {np.mean(success):.0%} of the cases",
-            ),
-            Claim(
-                says="a phase change: the last feature appears suddenly",
-                found=f"its norm is {jumps.min():.2f} to {jumps.max():.2f} of the longest where it "
-                "first appears"
-                if jumps.size
-                else "it is dropped nowhere",
-                by_seed=tuple(jumps >= _JUMP) or (False,),
-            ),
-            Claim(
-                says="unit vectors without bias, as the paper computed, give a map that looks the "
-                "same",
-                found=f"the same arrangement as the trained models in {np.mean(looks):.1%} of "
-                f"{inside_unit.sum()} cells away from its boundaries",
-                by_seed=tuple(share >= _LOOKS_ALIKE for share in looks),
-            ),
-        ),
-        numbers={
-            "shares": shares,
-            "exact_shares": _shares(exact),
-            "unit_shares": _shares(unit),
-            "agreement": agreement,
-            "agreement_unit_norm": looks,
-            "gaps_where_different": gaps.tolist(),
-            "median_gap": float(
-                np.median([r.losses.min(-1) / r.exact_losses - 1.0 for r in results])
-            ),
-            "success_of_one_model": float(np.mean(success)),
-        },
+    return Claim(
+        says=f"the best of {n_models} models is the exact optimum in {_AGREEMENT:.0%} of "
+        "the cells away from the boundaries",
+        found=f"in {np.mean(agreement):.1%} of {inside.sum()} cells, and in "
+        f"{np.mean(trained == exact):.1%} of all {exact.size}" + (differing if gaps.size else ""),
+        by_seed=tuple(share >= _AGREEMENT for share in agreement),
+        why=f"single models reach the exact loss in {success:.0%} of the cases",
     )
 
 
-def _shares(names: NDArray[np.str_]) -> dict[str, float]:
+def _sudden(results: Sequence[MapResult]) -> Claim:
+    jumps = np.concatenate([_jumps(result.trained) for result in results])
+    return Claim(
+        says="a phase change: the last feature appears suddenly",
+        found=f"its norm is {jumps.min():.2f} to {jumps.max():.2f} of the longest where it "
+        "first appears"
+        if jumps.size
+        else "it is dropped nowhere",
+        by_seed=tuple(jumps >= _JUMP) or (False,),
+    )
+
+
+def _alike(results: Sequence[MapResult], looks: Sequence[float]) -> Claim:
+    return Claim(
+        says="unit vectors without bias, as the paper computed, give a map that looks the same",
+        found=f"the same arrangement as the trained models in {np.mean(looks):.1%} of "
+        f"{(~results[0].unit.on_boundary).sum()} cells away from its boundaries",
+        by_seed=tuple(share >= _LOOKS_ALIKE for share in looks),
+    )
+
+
+def _shares(names: NameArray) -> dict[str, float]:
     """Share of the cells of each name, largest first."""
     found, counts = np.unique(names, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return {str(found[k]): float(counts[k] / names.size) for k in order}
 
 
-def _jumps(result: MapResult) -> FloatArray:
+def _jumps(diagram: PhaseDiagram) -> FloatArray:
     """Norm of the last feature, relative to the longest, in the first cell that does not drop it.
 
     Along the importance; one number for each feature probability at which it is dropped at first.
     """
-    norms = np.linalg.norm(result.weights, axis=2)
+    norms = np.linalg.norm(diagram.W, axis=2)
     relative = norms[..., -1] / norms.max(-1)
-    last = str(result.weights.shape[-1])
-    found = []
-    for row, names in zip(relative, result.names, strict=True):
-        drops = np.array([f"({last} dropped)" in name for name in names])
-        if drops[0] and not drops.all():
-            found.append(row[int(np.argmin(drops))])
-    return np.array(found)
+    dropped = np.char.find(names_in(diagram), f"({diagram.n_features} dropped)") >= 0
+    first = (~dropped).argmax(axis=1)
+    appears = dropped[:, 0] & ~dropped.all(axis=1)
+    jumps: FloatArray = relative[np.arange(len(first)), first][appears]
+    return jumps
 
 
-def _why_missing(missing: Sequence[str], result: MapResult) -> str:
+def _why_missing(name: str, result: MapResult) -> str:
     """Who holds, among the exact optima, the place that unit vectors give to a missing region."""
-    unit, exact = np.array(result.unit_names), np.array(result.exact_names)
-    said = []
-    for name in missing:
-        there = unit == name
-        where = (
-            f"unit vectors without bias make it the best in {there.mean():.1%} of the map, where "
-            f"the exact optimum is {counted(exact[there].tolist())}"
-            if there.any()
-            else "it is not the best even of unit vectors without bias"
-        )
-        said.append(f"{name} is missing; {where}")
-    return "; ".join(said)
+    there = names_in(result.unit) == name
+    if not there.any():
+        return f"{name} is missing; it is not the best even of unit vectors without bias"
+    return (
+        f"{name} is missing; unit vectors without bias make it the best in {there.mean():.1%} of "
+        f"the map, where the exact optimum is {counted(names_in(result.exact)[there].tolist())}"
+    )
 
 
 def draw(results: Sequence[MapResult]) -> Figure:
-    """Draw the figure of such an experiment."""
-    from geomsup.experiments.phase_diagrams.phase_map_figure import draw as drawn
+    """The maps of the first seed side by side: trained, exact, and the paper's unit vectors.
 
-    return drawn(results)
+    All share one set of colours, and cells that differ from the exact map are dotted.
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.patches import Patch
+
+    from geomsup.plotting.phases import plot_phase_diagram
+    from geomsup.plotting.style import INK, name_color
+
+    result = results[0]
+    n, m = result.trained.n_features, result.trained.n_hidden
+    maps = {
+        f"trained, best of {result.losses.shape[-1]}": result.trained,
+        "exact optimum": result.exact,
+        "unit vectors without bias": result.unit,
+    }
+    ranked = list(_shares(np.concatenate([names_in(one) for one in maps.values()])))
+    colors = {name: name_color(name) for name in ranked}
+    figure = plt.figure(figsize=(13.0, 5.0), layout="constrained")
+    axes = figure.subplots(1, 3, sharex=True, sharey=True)
+    for ax, (title, one) in zip(axes, maps.items(), strict=True):
+        plot_phase_diagram(one, ax=ax, colors=[colors[name] for name in one.phases])
+        ax.get_legend().remove()
+        ax.set(title=title)
+        ax.label_outer()
+    row, column = np.nonzero(names_in(result.trained) != names_in(result.exact))
+    axes[0].plot(
+        result.trained.relative_importance[column],
+        result.trained.feature_probability[row],
+        linestyle="none",
+        marker="o",
+        markersize=3,
+        color="white",
+        markeredgecolor=INK,
+        gid="different",
+    )
+    handles = [Patch(color=colors[name], alpha=0.85, label=name) for name in ranked]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+    figure.suptitle(f"{n} features in {m} dimension{'s' if m > 1 else ''}")
+    return figure

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
-from geomsup.experiments.frame.measures import exact_losses, reports_of
-from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
+from geomsup.experiments.frame.measures import exact_losses, in_rows, reports_of
 from geomsup.geometry.report import GeometryReport
 from geomsup.theory import symmetric_optimum
 from geomsup.theory.search import configuration_name
-from geomsup.training import ToyModelConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,36 +79,28 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train at every probability and optimise every family there."""
     n, m, k = config.n_features, config.n_hidden, config.n_models
     p = np.geomspace(1.0, config.rarest, config.n_points)
-    trained = trainer.train(
-        "models",
-        ToyModelConfig(
-            n_features=n,
-            n_hidden=m,
-            feature_probability=np.repeat(p, k)[:, None],
-            n_instances=len(p) * k,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            lr_schedule="cosine",
-            n_steps=config.n_steps,
-        ),
-        seed,
+    models = model_config(
+        config,
+        feature_probability=np.repeat(p, k)[:, None],
+        n_instances=len(p) * k,
+        lr_schedule="cosine",
     )
+    trained = trainer.train("models", models, seed)
     losses = exact_losses(trained.weights, trained.biases, np.repeat(p, k)[:, None])
     reports = reports_of(trained.weights)
     family_losses = np.array(
         [[symmetric_optimum(name, n, float(x)).loss for name in FAMILIES] for x in p]
     )
-    rows = [reports[start : start + k] for start in range(0, len(reports), k)]
     return Result(
         feature_probabilities=p,
         weights=trained.weights.reshape(len(p), k, m, n),
         biases=trained.biases.reshape(len(p), k, n),
         losses=losses.reshape(len(p), k),
-        names=tuple(tuple(configuration_name(report) for report in row) for row in rows),
-        phases=tuple(tuple(phase_of(report) for report in row) for row in rows),
+        names=in_rows([configuration_name(report) for report in reports], len(p), k),
+        phases=in_rows([phase_of(report) for report in reports], len(p), k),
         directions=np.array(
-            [[sum(c.n_vertices for c in report.components) for report in row] for row in rows]
-        ),
+            [sum(c.n_vertices for c in report.components) for report in reports]
+        ).reshape(len(p), k),
         family_losses=family_losses,
         boundaries=_boundaries(n, p, family_losses),
     )
@@ -148,13 +138,8 @@ def phase_of(report: GeometryReport) -> str:
 
 def changes(result: Result) -> list[tuple[str, str, float, float]]:
     """Where the phase of the best model changes as features become rarer: from, to, between p's."""
-    best = best_phases(result)
-    p = result.feature_probabilities
-    return [
-        (best[k], best[k + 1], float(p[k + 1]), float(p[k]))
-        for k in range(len(p) - 1)
-        if best[k] != best[k + 1]
-    ]
+    at = zip(best_phases(result), result.feature_probabilities.tolist(), strict=True)
+    return [(one, other, low, high) for (one, high), (other, low) in pairwise(at) if one != other]
 
 
 def best_phases(result: Result) -> list[str]:
@@ -167,65 +152,19 @@ def best_phases(result: Result) -> list[str]:
 def check(results: Sequence[Result]) -> Outcome:
     """Compare the order of phases, and where they change, with what is known."""
     first = results[0]
-    p = first.feature_probabilities
-    best = [best_phases(one) for one in results]
-    at_one = [_best_name(one, 0) for one in results]
-    digons_end = float(first.boundaries[FAMILIES.index("digon + digon")])
-    brackets = [_bracket(phases, p) for phases in best]
     gaps = np.array([one.losses.min(1) / one.family_losses.min(1) - 1.0 for one in results])
-    corners = [_corners(one) for one in results]
-    spans = "; ".join(
-        f"{phase} at p = {_span(p[[k for k, name in enumerate(best[0]) if name == phase]])}"
-        for phase in PHASES
-        if phase in best[0]
-    )
     return Outcome(
         claims=(
-            Claim(
-                says="two orthogonal features when all are always present",
-                found=f"the best model at p = 1 is {at_one[0]}, with loss "
-                f"{first.losses[0].min():.4f}; two features alone cost "
-                f"{first.family_losses[0, 0]:.4f}",
-                by_seed=tuple(phases[0] == "orthogonal" for phases in best),
-                why="at p = 1 every projection to two dimensions costs (n − m)/12 = "
-                f"{8 / 12:.4f} while no output is clipped, two features alone among them, so "
-                "nothing but clipping chooses; below p = 1 two digons always cost less than two "
-                "features",
-            ),
-            Claim(
-                says="then digons, then polygons",
-                found=spans,
-                by_seed=tuple(_in_order(phases) for phases in best),
-                why=_why_other(first, gaps[0]),
-            ),
-            Claim(
-                says="digons give way to polygons at once, where the exact losses cross",
-                found=f"between p = {brackets[0][0]:.3g} and {brackets[0][1]:.3g}; the exact "
-                f"losses of two digons and the pentagon cross at {digons_end:.4f}",
-                by_seed=tuple(low <= digons_end <= high for low, high in brackets),
-                why="near a crossing the lowest of a few models is not always the lowest of all",
-            ),
-            Claim(
-                says="the rarer the features, the more corners",
-                found=", ".join(
-                    f"{count} directions from p = {x:.3g}" for x, count in _first_of_each(first)
-                ),
-                by_seed=tuple(bool(np.all(np.diff(count) >= 0)) for count in corners),
-                why=_why_corners(first),
-            ),
-            Claim(
-                says="the best model costs no more than the best family of equal features",
-                found=f"at most {gaps.max():+.1%} from it, where p = {p[gaps.max(0).argmax()]:.3g}",
-                by_seed=tuple(bool(x) for x in (gaps < _REACHED).ravel()),
-                needed=0.9,
-                why="training at a rare feature stops short of the optimum: a batch of 1,024 holds "
-                f"{1024 * p[-1]:.0f} samples of each feature at p = {p[-1]:g}",
-            ),
+            _orthogonal(results),
+            _digons_then_polygons(results, gaps[0]),
+            _give_way(results),
+            _corners_grow(results),
+            _as_cheap(first, gaps),
         ),
         numbers={
-            "feature_probability": p,
-            "best_names": [_best_name(first, k) for k in range(len(p))],
-            "best_phases": best[0],
+            "feature_probability": first.feature_probabilities,
+            "best_names": [_best_name(first, k) for k in range(len(first.names))],
+            "best_phases": best_phases(first),
             "changes": [list(change) for change in changes(first)],
             "gap_to_best_family": gaps,
             "boundaries": {
@@ -233,6 +172,72 @@ def check(results: Sequence[Result]) -> Outcome:
                 for (a, b), at in zip(pairwise(FAMILIES), first.boundaries, strict=True)
             },
         },
+    )
+
+
+def _orthogonal(results: Sequence[Result]) -> Claim:
+    first = results[0]
+    return Claim(
+        says="two orthogonal features when all are always present",
+        found=f"the best model at p = 1 is {_best_name(first, 0)}, with loss "
+        f"{first.losses[0].min():.4f}; two features alone cost "
+        f"{first.family_losses[0, 0]:.4f}",
+        by_seed=tuple(best_phases(one)[0] == "orthogonal" for one in results),
+        why="at p = 1 every projection to two dimensions costs (n − m)/12 = "
+        f"{8 / 12:.4f} while no output is clipped, two features alone among them, so "
+        "nothing but clipping chooses; below p = 1 two digons always cost less than two "
+        "features",
+    )
+
+
+def _digons_then_polygons(results: Sequence[Result], gaps: FloatArray) -> Claim:
+    first = results[0]
+    phases = np.array(best_phases(first))
+    spans = "; ".join(
+        f"{phase} at p = {_span(first.feature_probabilities[phases == phase])}"
+        for phase in PHASES
+        if phase in phases
+    )
+    return Claim(
+        says="then digons, then polygons",
+        found=spans,
+        by_seed=tuple(_in_order(best_phases(one)) for one in results),
+        why=_why_other(first, gaps),
+    )
+
+
+def _give_way(results: Sequence[Result]) -> Claim:
+    at = float(results[0].boundaries[FAMILIES.index("digon + digon")])
+    brackets = [_bracket(best_phases(one), one.feature_probabilities) for one in results]
+    return Claim(
+        says="digons give way to polygons at once, where the exact losses cross",
+        found=f"between p = {brackets[0][0]:.3g} and {brackets[0][1]:.3g}; the exact "
+        f"losses of two digons and the pentagon cross at {at:.4f}",
+        by_seed=tuple(low <= at <= high for low, high in brackets),
+        why="near a crossing the lowest of a few models is not always the lowest of all",
+    )
+
+
+def _corners_grow(results: Sequence[Result]) -> Claim:
+    corners, p = _corners(results[0]), results[0].feature_probabilities[1:]
+    starts = np.flatnonzero(np.diff(corners, prepend=-1))
+    return Claim(
+        says="the rarer the features, the more corners",
+        found=", ".join(f"{corners[k]} directions from p = {p[k]:.3g}" for k in starts),
+        by_seed=tuple(bool(np.all(np.diff(_corners(one)) >= 0)) for one in results),
+        why=_why_corners(results[0]),
+    )
+
+
+def _as_cheap(first: Result, gaps: FloatArray) -> Claim:
+    p = first.feature_probabilities
+    return Claim(
+        says="the best model costs no more than the best family of equal features",
+        found=f"at most {gaps.max():+.1%} from it, where p = {p[gaps.max(0).argmax()]:.3g}",
+        by_seed=tuple((gaps < _REACHED).ravel()),
+        needed=0.9,
+        why="training at a rare feature stops short of the optimum: a batch of 1,024 holds "
+        f"{1024 * p[-1]:.0f} samples of each feature at p = {p[-1]:g}",
     )
 
 
@@ -260,30 +265,19 @@ def _bracket(phases: Sequence[str], p: FloatArray) -> tuple[float, float]:
     after = [
         k for k, name in enumerate(phases) if name == "polygons" and k > max(digons, default=k)
     ]
-    if not after:
-        return np.nan, np.nan
-    return float(p[after[0]]), float(p[digons[-1]])
+    return (float(p[after[0]]), float(p[digons[-1]])) if after else (np.nan, np.nan)
 
 
 def _in_order(phases: Sequence[str]) -> bool:
     """Digons, then polygons, whatever there is at p = 1 and nothing of any other kind."""
-    kinds = list(dict.fromkeys(phases[1:]))
-    grouped = [name for k, name in enumerate(phases[1:]) if k == 0 or name != phases[k]]
-    return kinds in (["digons", "polygons"], ["orthogonal", "digons", "polygons"]) and len(
-        grouped
-    ) == len(kinds)
+    kinds = [name for name, _ in groupby(phases[1:])]
+    return kinds in (["digons", "polygons"], ["orthogonal", "digons", "polygons"])
 
 
 def _corners(result: Result) -> NDArray[np.int64]:
     """Directions of the best model at each probability below one."""
     best = result.losses.argmin(1)
     return np.take_along_axis(result.directions, best[:, None], axis=1)[1:, 0]
-
-
-def _first_of_each(result: Result) -> list[tuple[float, int]]:
-    corners = _corners(result)
-    starts = [k for k in range(len(corners)) if k == 0 or corners[k] != corners[k - 1]]
-    return [(float(result.feature_probabilities[1:][k]), int(corners[k])) for k in starts]
 
 
 def _why_corners(result: Result) -> str:
@@ -303,10 +297,64 @@ def _span(p: FloatArray) -> str:
 
 
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.phase_diagrams.ten_in_two_figure import draw as drawn
+    """Models at some probabilities, and D* and losses against p.
 
-    return drawn(results)
+    Points are the models of all seeds; pictures are of the first.
+    """
+    import matplotlib.pyplot as plt
+
+    from geomsup.experiments.frame.model_figures import draw_model
+    from geomsup.plotting.canvas import drawn_legend
+    from geomsup.plotting.style import INK, name_color
+
+    first, n_models = results[0], 5
+    p = first.feature_probabilities
+    # Of the shape that stands for each phase.
+    colors = (name_color("monosemantic"), name_color("digon"), name_color("pentagon"), INK)
+    figure = plt.figure(figsize=(12.5, 7.0), layout="constrained")
+    grid = figure.add_gridspec(2, 2 * n_models, height_ratios=(1.0, 1.7))
+    for column, k in enumerate(np.linspace(0, len(p) - 1, n_models).round().astype(int)):
+        at = int(first.losses[k].argmin())
+        draw_model(
+            first.weights[k, at],
+            figure.add_subplot(grid[0, 2 * column : 2 * column + 2]),
+            f"p = {p[k]:.3g}\n{first.names[k][at]}",
+        )
+    sticky = figure.add_subplot(grid[1, :n_models])
+    price = figure.add_subplot(grid[1, n_models:], sharex=sticky)
+    for phase, marker, color in zip(PHASES, "so^x", colors, strict=True):
+        points = [
+            (p[k], weights.shape[0] / np.sum(weights**2))
+            for result in results
+            for k, row in enumerate(result.weights)
+            for weights, name in zip(row, result.phases[k], strict=True)
+            if name == phase
+        ]
+        if points:
+            x, y = np.array(points).T
+            sticky.plot(
+                1 / x, y, linestyle="none", marker=marker, color=color, alpha=0.6, markersize=5,
+                label=phase,
+            )  # fmt: skip
+    for k, family in enumerate(FAMILIES):
+        price.plot(
+            1 / p, first.family_losses[:, k] / (first.weights.shape[-1] * p / 3.0),
+            color=name_color(family), label=family, linewidth=1.5,
+        )  # fmt: skip
+    lowest = np.min([result.losses.min(1) for result in results], axis=0)
+    price.plot(
+        1 / p, lowest / (first.weights.shape[-1] * p / 3.0), linestyle="none", marker="o",
+        color=INK, markersize=4, label="best trained model",
+    )  # fmt: skip
+    for at in first.boundaries[np.isfinite(first.boundaries)]:
+        for ax in (sticky, price):
+            ax.axvline(1 / at, color=INK, linestyle=":", linewidth=0.8, zorder=0)
+    sticky.set(xscale="log", xlabel="1 / (1 − S)", ylabel="$D^* = m / \\|W\\|_F^2$", ylim=(0, None))
+    price.set(xlabel="1 / (1 − S)", ylabel="loss / loss of the zero output")
+    for ax in (sticky, price):
+        ax.spines[["top", "right"]].set_visible(False)
+        drawn_legend(ax, framealpha=1.0, edgecolor="none", fontsize=8)
+    return figure
 
 
 EXPERIMENT = Experiment(

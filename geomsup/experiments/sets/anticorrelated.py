@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import counted
-from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.experiments.sets.set_models import SetModels, pair_cosines, train_sets
-from geomsup.theory.set_losses import FeatureSets
-from geomsup.training import ToyModelConfig
+from geomsup.experiments.sets.set_models import (
+    Restarts,
+    SetModels,
+    SetsConfig,
+    pair_cosines,
+    train_sets,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,86 +34,64 @@ _GROUP = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    """The source gives numbers of features and dimensions, and no sparsity."""
+class Config(SetsConfig):
+    """Two pairs."""
 
     n_sets: int = 2
-    set_size: int = 2
-    n_hidden: int = 2
     set_probability: float = 0.1
-    n_models: int = 64
-    n_steps: int = 8000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
     """Models of anticorrelated pairs, and of independent features as often present."""
 
-    weights: FloatArray  # (n_models, n_hidden, n_features)
-    losses: FloatArray  # (n_models,), exact
-    best: NDArray[np.intp]  # best of each group of restarts
-    names: tuple[str, ...]
-    best_known: float
-    independent_weights: FloatArray
-    independent_losses: FloatArray
+    pairs: SetModels
+    independent: Restarts
 
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train pairs, and for comparison independent features of the same probability."""
-    sets = FeatureSets(
-        n_sets=config.n_sets,
-        set_size=config.set_size,
-        set_probability=config.set_probability,
-        correlation="anticorrelated",
+    sets = config.sets(config.n_sets, "anticorrelated")
+    independent = model_config(
+        config,
+        n_features=sets.n_features,
+        feature_probability=sets.feature_probability,
+        set_size=None,
+        n_instances=config.n_models,
+        learning_rate=1e-2,
+        lr_schedule="cosine",
     )
-    models: SetModels = train_sets(
-        trainer,
-        "pairs",
-        sets,
-        config.n_hidden,
-        seed,
-        n_models=config.n_models,
-        n_steps=config.n_steps,
-    )
-    free = trainer.train(
-        "independent",
-        ToyModelConfig(
-            n_features=sets.n_features,
-            n_hidden=config.n_hidden,
-            feature_probability=sets.feature_probability,
-            n_instances=config.n_models,
-            n_steps=config.n_steps,
-            learning_rate=1e-2,
-            lr_schedule="cosine",
-        ),
-        seed,
-    )
+    free = trainer.train("independent", independent, seed)
     return Result(
-        weights=models.weights,
-        losses=models.losses,
-        best=models.best_of_groups(min(_GROUP, config.n_models)),
-        names=models.names,
-        best_known=models.best_known,
-        independent_weights=free.weights,
-        independent_losses=free.losses,
+        pairs=train_sets(trainer, "pairs", sets, config, seed),
+        independent=Restarts(weights=free.weights, losses=free.losses),
     )
+
+
+def cosines_within(results: Sequence[Result]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Cosines within pairs: best of each group of restarts, all restarts, independent features."""
+    best = [one.pairs.weights[one.pairs.best_of_groups(_GROUP)] for one in results]
+    every = [one.pairs.weights for one in results]
+    free = [one.independent.weights for one in results]
+    within = [pair_cosines(np.concatenate(some)) for some in (best, every, free)]
+    return within[0], within[1], within[2]
 
 
 def check(results: Sequence[Result]) -> Outcome:
     """Measure the angles within the pairs, in the best of each group and in all models."""
-    best = np.concatenate([pair_cosines(result.weights[result.best]) for result in results])
-    every = np.concatenate([pair_cosines(result.weights) for result in results])
-    free = np.concatenate([pair_cosines(result.independent_weights) for result in results])
-    antipodal = np.all(best <= _ANTIPODAL, axis=1).tolist()
-    share = float(np.all(every <= _ANTIPODAL, axis=1).mean())
+    best, every, free = cosines_within(results)
+    antipodal, all_antipodal, by_chance = (
+        np.all(some <= _ANTIPODAL, axis=1) for some in (best, every, free)
+    )
+    share, chance = float(all_antipodal.mean()), float(by_chance.mean())
     gaps = np.concatenate(
         [
-            (result.losses[result.best] - result.best_known) / np.mean(result.independent_losses)
-            for result in results
+            (one.pairs.losses[one.pairs.best_of_groups(_GROUP)] - one.pairs.best_known)
+            / np.mean(one.independent.losses)
+            for one in results
         ]
     )
-    names = [name for result in results for name in result.names]
-    chance = float(np.all(free <= _ANTIPODAL, axis=1).mean())
+    names = [name for one in results for name in one.pairs.names]
     return Outcome(
         claims=(
             Claim(
@@ -123,7 +104,7 @@ def check(results: Sequence[Result]) -> Outcome:
             Claim(
                 says="which loses nothing, as members never meet",
                 found=f"the best restarts are within {gaps.max():.2%} of the loss of independent "
-                f"features above the best known, {results[0].best_known:.2e}",
+                f"features above the best known, {results[0].pairs.best_known:.2e}",
                 by_seed=tuple(gaps < _REACHED),
             ),
         ),
@@ -132,10 +113,38 @@ def check(results: Sequence[Result]) -> Outcome:
 
 
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.sets.anticorrelated_figure import draw as drawn
+    """The best and the worst restart of the first seed, and the cosines of all restarts."""
+    import matplotlib.pyplot as plt
 
-    return drawn(results)
+    from geomsup.experiments.sets.set_figures import draw_sets
+    from geomsup.plotting.style import DROPPED, PALETTE
+
+    one = results[0].pairs
+    figure, (left, middle, right) = plt.subplots(
+        1, 3, figsize=(9.6, 3.4), width_ratios=[1, 1, 1.5], layout="constrained"
+    )
+    order = np.argsort(one.losses)
+    for ax, k, which in ((left, order[0], "lowest"), (middle, order[-1], "highest")):
+        draw_sets(one.weights[k], ax, 2, f"{which} loss, {one.losses[k]:.2g}")
+    kinds = {
+        "best of each group of restarts": PALETTE[0],
+        "all restarts": PALETTE[5],
+        "independent features": DROPPED,
+    }
+    for values, (label, color) in zip(cosines_within(results), kinds.items(), strict=True):
+        right.hist(
+            values.ravel(),
+            bins=np.linspace(-1.0, 1.0, 41).tolist(),
+            weights=np.full(values.size, 1.0 / values.size).tolist(),
+            histtype="stepfilled",
+            alpha=0.55,
+            label=label,
+            color=color,
+        )
+    right.set(xlabel="cosine within a pair", ylabel="share of pairs", xlim=(-1.05, 1.05))
+    right.set_xticks([-1.0, -0.5, 0.0, 0.5, 1.0])
+    right.legend(fontsize=8, frameon=False)
+    return figure
 
 
 EXPERIMENT = Experiment(

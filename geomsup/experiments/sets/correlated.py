@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer
 from geomsup.experiments.frame.measures import counted
-from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.experiments.sets.set_models import SetModels, pair_cosines, partner_ranks, train_sets
-from geomsup.theory.set_losses import FeatureSets
+from geomsup.experiments.sets.set_models import (
+    SetModels,
+    SetsConfig,
+    pair_cosines,
+    partner_ranks,
+    train_sets,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,113 +37,86 @@ _GROUP = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    """The source gives numbers of features and dimensions, and no sparsity."""
+class Config(SetsConfig):
+    """Two pairs, and three."""
 
-    set_size: int = 2
-    n_hidden: int = 2
     n_sets: tuple[int, int] = (2, 3)
-    set_probability: float = 0.05
-    n_models: int = 64
-    n_steps: int = 8000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
     """Models of two pairs, and of three."""
 
-    two_weights: FloatArray  # (n_models, n_hidden, 4)
-    two_losses: FloatArray  # (n_models,), exact
-    two_best: NDArray[np.intp]  # best of each group of restarts
-    two_best_known: float
-    two_names: tuple[str, ...]
-    three_weights: FloatArray  # (n_models, n_hidden, 6)
-    three_losses: FloatArray
-    three_best: NDArray[np.intp]
-    three_best_known: float
-    three_names: tuple[str, ...]
+    two: SetModels
+    three: SetModels
 
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train two pairs and three pairs."""
-    found: list[SetModels] = []
-    for n_sets in config.n_sets:
-        sets = FeatureSets(
-            n_sets=n_sets,
-            set_size=config.set_size,
-            set_probability=config.set_probability,
-            correlation="correlated",
-        )
-        found.append(
-            train_sets(
-                trainer,
-                f"{n_sets}-pairs",
-                sets,
-                config.n_hidden,
-                seed,
-                n_models=config.n_models,
-                n_steps=config.n_steps,
-            )
-        )
-    two, three = found
-    group = min(_GROUP, config.n_models)
-    return Result(
-        two_weights=two.weights,
-        two_losses=two.losses,
-        two_best=two.best_of_groups(group),
-        two_best_known=two.best_known,
-        two_names=two.names,
-        three_weights=three.weights,
-        three_losses=three.losses,
-        three_best=three.best_of_groups(group),
-        three_best_known=three.best_known,
-        three_names=three.names,
+    two, three = (
+        train_sets(trainer, f"{n}-pairs", config.sets(n, "correlated"), config, seed)
+        for n in config.n_sets
     )
+    return Result(two=two, three=three)
+
+
+def weights_of(models: Sequence[SetModels]) -> FloatArray:
+    """The best of each group of restarts."""
+    return np.concatenate([one.weights[one.best_of_groups(_GROUP)] for one in models])
 
 
 def check(results: Sequence[Result]) -> Outcome:
     """Measure angles and neighbours in the best of each group of restarts."""
-    two = np.concatenate([pair_cosines(one.two_weights[one.two_best]) for one in results])
-    beside = np.concatenate([_side_by_side(one.three_weights[one.three_best]) for one in results])
-    three = np.concatenate([pair_cosines(one.three_weights[one.three_best]) for one in results])
-    all_two = np.concatenate([pair_cosines(one.two_weights) for one in results])
-    all_beside = np.concatenate([_side_by_side(one.three_weights) for one in results])
-    best_names = [one.three_names[k] for one in results for k in one.three_best]
-    ratios = np.concatenate(
-        [one.three_losses[one.three_best] / one.three_best_known for one in results]
-    )
-    angles = np.degrees(np.arccos(np.clip(three, -1.0, 1.0)))
-    orthogonal = (np.abs(two) <= _ORTHOGONAL).all(axis=1)
+    two, three = [one.two for one in results], [one.three for one in results]
     return Outcome(
-        claims=(
-            Claim(
-                says="two pairs in two dimensions: the members of a pair are orthogonal",
-                found=f"cosines within pairs of {two.min():.3f} to {two.max():.3f} in the best of "
-                f"each {_GROUP} restarts; orthogonal in "
-                f"{(np.abs(all_two) <= _ORTHOGONAL).all(axis=1).mean():.0%} of all restarts",
-                by_seed=tuple(orthogonal),
-            ),
-            Claim(
-                says="three pairs: the members of a pair stand side by side",
-                found=f"{angles.min():.0f}°–{angles.max():.0f}° apart with no other direction "
-                f"between them, in {beside.mean():.0%} of the best, {all_beside.mean():.0%} of all "
-                "restarts",
-                by_seed=tuple(beside),
-            ),
-            Claim(
-                says="and make a hexagon",
-                found=f"{counted(best_names)} among the best; losses "
-                f"{ratios.min():.3f}–{ratios.max():.3f} times the best known",
-                by_seed=tuple(name == "hexagon" for name in best_names),
-            ),
-        ),
+        claims=(_orthogonal(two), _beside(three), _hexagon(three)),
         numbers={
-            "two_pairs_cosines": two,
-            "three_pairs_cosines": three,
-            "two_pairs_names": counted(name for one in results for name in one.two_names),
-            "three_pairs_names": counted(name for one in results for name in one.three_names),
-            "best_known": [results[0].two_best_known, results[0].three_best_known],
+            "two_pairs_cosines": pair_cosines(weights_of(two)),
+            "three_pairs_cosines": pair_cosines(weights_of(three)),
+            "two_pairs_names": counted(name for one in two for name in one.names),
+            "three_pairs_names": counted(name for one in three for name in one.names),
+            "best_known": [two[0].best_known, three[0].best_known],
         },
+    )
+
+
+def _orthogonal(two: Sequence[SetModels]) -> Claim:
+    best = pair_cosines(weights_of(two))
+    every = pair_cosines(np.concatenate([one.weights for one in two]))
+    return Claim(
+        says="two pairs in two dimensions: the members of a pair are orthogonal",
+        found=f"cosines within pairs of {best.min():.3f} to {best.max():.3f} in the best of "
+        f"each {_GROUP} restarts; orthogonal in "
+        f"{(np.abs(every) <= _ORTHOGONAL).all(axis=1).mean():.0%} of all restarts",
+        by_seed=tuple(np.all(np.abs(best) <= _ORTHOGONAL, axis=1)),
+    )
+
+
+def _beside(three: Sequence[SetModels]) -> Claim:
+    best = weights_of(three)
+    beside, every = (
+        _side_by_side(some) for some in (best, np.concatenate([one.weights for one in three]))
+    )
+    angles = np.degrees(np.arccos(np.clip(pair_cosines(best), -1.0, 1.0)))
+    return Claim(
+        says="three pairs: the members of a pair stand side by side",
+        found=f"{angles.min():.0f}°–{angles.max():.0f}° apart with no other direction "
+        f"between them, in {beside.mean():.0%} of the best, {every.mean():.0%} of all "
+        "restarts",
+        by_seed=tuple(beside),
+    )
+
+
+def _hexagon(three: Sequence[SetModels]) -> Claim:
+    names = [one.names[k] for one in three for k in one.best_of_groups(_GROUP)]
+    ratios = np.concatenate(
+        [one.losses[one.best_of_groups(_GROUP)] / one.best_known for one in three]
+    )
+    return Claim(
+        says="and make a hexagon",
+        found=f"{counted(names)} among the best; losses "
+        f"{ratios.min():.3f}–{ratios.max():.3f} times the best known",
+        by_seed=tuple(name == "hexagon" for name in names),
     )
 
 
@@ -149,10 +126,33 @@ def _side_by_side(weights: FloatArray) -> NDArray[np.bool_]:
 
 
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.sets.correlated_figure import draw as drawn
+    """The best restarts of the first seed, and the angles within pairs of all."""
+    import matplotlib.pyplot as plt
 
-    return drawn(results)
+    from geomsup.experiments.sets.set_figures import draw_sets
+    from geomsup.plotting.style import PALETTE
+
+    figure, (left, middle, right) = plt.subplots(
+        1, 3, figsize=(9.6, 3.4), width_ratios=[1, 1, 1.5], layout="constrained"
+    )
+    two, three = [one.two for one in results], [one.three for one in results]
+    for ax, (first, *_), title in (
+        (left, two, "two pairs: members orthogonal"),
+        (middle, three, "three pairs: members side by side"),
+    ):
+        draw_sets(first.weights[int(np.argmin(first.losses))], ax, 2, title)
+    bins = np.arange(0, 181, 5).tolist()
+    for label, models, color in (
+        ("two pairs", two, PALETTE[0]),
+        ("three pairs", three, PALETTE[1]),
+    ):
+        cosine = np.clip(pair_cosines(weights_of(models)).ravel(), -1.0, 1.0)
+        right.hist(np.degrees(np.arccos(cosine)), bins=bins, label=label, color=color, alpha=0.7)
+    right.set(xlabel="angle within a pair, degrees", ylabel="pairs", xlim=(0, 180))
+    right.set_xticks([0, 45, 60, 90, 135, 180])
+    right.set_title("best of each group of restarts", fontsize=9)
+    right.legend(fontsize=8, frameon=False)
+    return figure
 
 
 EXPERIMENT = Experiment(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import cosines, counted, names_of
-from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.training import ToyModelConfig
+from geomsup.experiments.sets.set_models import Restarts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["EXPERIMENT", "Config", "Result", "check", "run"]
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 # Nearly orthogonal: the mean square cosine within a set is at most this share of that of random
 # directions, which is 1/m.
@@ -44,73 +44,61 @@ class Config:
 class Result:
     """Models of correlated sets, and of independent features as often present."""
 
-    weights: FloatArray  # (n_models, n_hidden, n_features)
-    losses: FloatArray  # (n_models,), on the trainer's fresh sample
-    names: tuple[str, ...]
-    independent_weights: FloatArray
-    independent_losses: FloatArray
+    sets: Restarts
+    independent: Restarts
+    names: tuple[str, ...]  # of the models of sets
     set_size: int
 
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train both kinds of models."""
-    trained = []
-    for name, data in (
-        ("sets", {"correlation": "correlated", "set_size": config.set_size}),
-        ("independent", {}),
-    ):
-        trained.append(
-            trainer.train(
-                name,
-                ToyModelConfig(
-                    n_features=config.n_sets * config.set_size,
-                    n_hidden=config.n_hidden,
-                    feature_probability=config.feature_probability,
-                    n_instances=config.n_models,
-                    n_steps=config.n_steps,
-                    batch_size=config.batch_size,
-                    learning_rate=1e-2,
-                    lr_schedule="cosine",
-                    **data,  # type: ignore[arg-type]  # each of its own type
-                ),
-                seed,
-            )
+
+    def restarts(name: str, **data: Any) -> Restarts:
+        models = model_config(
+            config,
+            n_features=config.n_sets * config.set_size,
+            n_instances=config.n_models,
+            learning_rate=1e-2,
+            lr_schedule="cosine",
+            **data,
         )
-    sets, free = trained
+        trained = trainer.train(name, models, seed)
+        return Restarts(weights=trained.weights, losses=trained.losses)
+
+    sets = restarts("sets", correlation="correlated")
     return Result(
-        weights=sets.weights,
-        losses=sets.losses,
+        sets=sets,
+        independent=restarts("independent", set_size=None),
         names=names_of(sets.weights),
-        independent_weights=free.weights,
-        independent_losses=free.losses,
         set_size=config.set_size,
     )
+
+
+def within_and_between(n_features: int, set_size: int) -> tuple[BoolArray, BoolArray]:
+    """Which pairs of features are of one set, and which of different ones."""
+    number = np.arange(n_features) // set_size
+    same: BoolArray = number[:, None] == number
+    return same & ~np.eye(n_features, dtype=bool), ~same
 
 
 def mean_square_cosines(weights: FloatArray, set_size: int) -> tuple[FloatArray, FloatArray]:
     """Mean square cosine within the sets and between them, for each model."""
     squares = cosines(weights) ** 2
-    n = weights.shape[-1]
-    number = np.arange(n) // set_size
-    same = (number[:, None] == number) & ~np.eye(n, dtype=bool)
-    other = number[:, None] != number
+    same, other = within_and_between(weights.shape[-1], set_size)
     return squares[:, same].mean(axis=1), squares[:, other].mean(axis=1)
 
 
 def check(results: Sequence[Result]) -> Outcome:
     """Compare cosines within sets, between sets, and with models of independent features."""
-    within, between, free = [], [], []
-    for one in results:
-        group = min(_GROUP, len(one.losses))
-        best = one.losses.reshape(-1, group).argmin(axis=1) + group * np.arange(
-            len(one.losses) // group
-        )
-        inside, across = mean_square_cosines(one.weights[best], one.set_size)
-        within.append(inside)
-        between.append(across)
-        free.append(mean_square_cosines(one.independent_weights[best], one.set_size)[0])
-    inside, across, without = (np.concatenate(part) for part in (within, between, free))
-    chance = 1.0 / results[0].weights.shape[1]
+    size = results[0].set_size
+    best = [one.sets.best_of_groups(_GROUP) for one in results]
+    sets, free = (
+        np.concatenate([some.weights[k] for some, k in zip(models, best, strict=True)])
+        for models in ([one.sets for one in results], [one.independent for one in results])
+    )
+    inside, across = mean_square_cosines(sets, size)
+    without, _ = mean_square_cosines(free, size)
+    chance = 1.0 / sets.shape[1]
     names = [name for one in results for name in one.names]
     return Outcome(
         claims=(
@@ -138,10 +126,42 @@ def check(results: Sequence[Result]) -> Outcome:
 
 
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.sets.local_bases_figure import draw as drawn
+    """The best model of the first seed, and the cosines of all models."""
+    import matplotlib.pyplot as plt
 
-    return drawn(results)
+    from geomsup.plotting.matrices import plot_cosines
+    from geomsup.plotting.style import DROPPED, PALETTE
+
+    one = results[0]
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(9.6, 4.2), width_ratios=[1, 1.1], layout="constrained"
+    )
+    best = one.sets.weights[int(np.argmin(one.sets.losses))]
+    plot_cosines(best, ax=left)
+    for edge in range(one.set_size, best.shape[-1], one.set_size):
+        left.axhline(edge - 0.5, color="black", lw=0.8)
+        left.axvline(edge - 0.5, color="black", lw=0.8)
+    left.set_title("cosines of the best model; lines between the sets", fontsize=9)
+    same, other = within_and_between(best.shape[-1], one.set_size)
+    sets = cosines(np.concatenate([r.sets.weights for r in results]))
+    free = cosines(np.concatenate([r.independent.weights for r in results]))
+    for values, label, color in (
+        (sets[:, same], "within a set", PALETTE[0]),
+        (sets[:, other], "between sets", PALETTE[1]),
+        (free[:, same | other], "independent features", DROPPED),
+    ):
+        right.hist(
+            values.ravel(),
+            bins=np.linspace(-1.0, 1.0, 61).tolist(),
+            density=True,
+            histtype="step",
+            lw=1.8,
+            label=label,
+            color=color,
+        )
+    right.set(xlabel="cosine", ylabel="density, all models", xlim=(-1, 1))
+    right.legend(fontsize=8, frameon=False)
+    return figure
 
 
 EXPERIMENT = Experiment(

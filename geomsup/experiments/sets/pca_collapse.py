@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
-from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
+from geomsup.experiments.frame.measures import at_each
 from geomsup.experiments.sets.set_models import pair_cosines
 from geomsup.theory.set_losses import FeatureSets, descend_sets
-from geomsup.training import ToyModelConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,24 +74,19 @@ class Result:
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train every probability, and descend the exact loss from what training reached."""
     q = np.array(config.set_probabilities)
-    trained = trainer.train(
-        "sweep",
-        ToyModelConfig(
-            n_features=6,
-            n_hidden=2,
-            feature_probability=q[:, None],
-            correlation="correlated",
-            set_size=2,
-            n_instances=len(q) * config.n_restarts,
-            n_restarts=config.n_restarts,
-            n_steps=config.n_steps,
-            batch_size=config.batch_size,
-            learning_rate=1e-2,
-            lr_schedule="cosine",
-        ),
-        seed,
+    models = model_config(
+        config,
+        n_features=6,
+        n_hidden=2,
+        feature_probability=q[:, None],
+        correlation="correlated",
+        set_size=2,
+        n_instances=len(q) * config.n_restarts,
+        learning_rate=1e-2,
+        lr_schedule="cosine",
     )
-    weights, losses, best_weights, best_losses = [], [], [], []
+    trained = trainer.train("sweep", models, seed)
+    found = []
     for k, probability in enumerate(q):
         sets = FeatureSets(
             n_sets=3, set_size=2, set_probability=float(probability), correlation="correlated"
@@ -102,17 +96,21 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
         # One call without a step gives the exact losses of what was trained.
         exact, _, _ = descend_sets(trained.weights[order], trained.biases[order], sets, 0)
         ends, end_weights, _ = descend_sets(trained.weights[order], trained.biases[order], sets)
-        lowest = order[int(np.argmin(exact))]
-        weights.append(trained.weights[lowest])
-        losses.append(exact.min())
-        best_weights.append(end_weights[int(np.argmin(ends))])
-        best_losses.append(ends.min())
+        found.append(
+            (
+                trained.weights[order[exact.argmin()]],
+                exact.min(),
+                end_weights[ends.argmin()],
+                ends.min(),
+            )
+        )
+    weights, losses, optimal_weights, optimal_losses = map(np.array, zip(*found, strict=True))
     return Result(
         set_probabilities=q,
-        weights=np.array(weights),
-        losses=np.array(losses),
-        optimal_weights=np.array(best_weights),
-        optimal_losses=np.array(best_losses),
+        weights=weights,
+        losses=losses,
+        optimal_weights=optimal_weights,
+        optimal_losses=optimal_losses,
         pca_losses=pca_loss(q),
     )
 
@@ -176,51 +174,75 @@ def _edges(q: FloatArray, number: IntArray) -> str:
 
 
 def _range_claim(
-    results: Sequence[Result],
-    inside: NDArray[np.bool_],
-    number: int,
-    says: str,
-    why: str,
+    results: Sequence[Result], inside: NDArray[np.bool_], number: int, says: str, why: str
 ) -> Claim:
     trained = np.array([collapsed(one.weights)[inside] for one in results])
     exact = collapsed(results[0].optimal_weights)[inside]
-    q = results[0].set_probabilities[inside]
     usual = np.rint(np.median(trained, axis=0)).astype(int)
     said = ", ".join(
         f"{here} at {p:g}" + ("" if here == best else f" (exact optimum {best})")
-        for p, here, best in zip(q, usual, exact, strict=True)
+        for p, here, best in zip(results[0].set_probabilities[inside], usual, exact, strict=True)
     )
     return Claim(
         says=says,
         found=said or "no model in this range",
         why=why,
-        by_seed=tuple(bool(hit) for hit in (trained == number).ravel()) or (False,),
+        by_seed=tuple((trained == number).ravel()) or (False,),
     )
 
 
 def _pca_claim(results: Sequence[Result], inside: NDArray[np.bool_]) -> Claim:
-    hits, ratios = [], []
-    for one in results:
-        ratio = one.losses[inside] / one.pca_losses[inside]
-        ratios.append(ratio)
-        hits.append((collapsed(one.weights[inside]) == 3) & (ratio >= 1.0 - _LIKE_PCA))
-    q = results[0].set_probabilities[inside]
-    said = ", ".join(
-        f"{ratio:.3f} at {p:g}" for p, ratio in zip(q, np.mean(ratios, axis=0), strict=True)
-    )
+    ratios = np.array([(one.losses / one.pca_losses)[inside] for one in results])
+    all_collapsed = np.array([collapsed(one.weights)[inside] == 3 for one in results])
+    said = at_each(ratios.mean(axis=0), results[0].set_probabilities[inside], ".3f", "at ")
     return Claim(
         says=f"1−S from {_PCA_FROM:g}: PCA-like",
         found=f"the loss is so many times that of PCA: {said}",
         why="ReLU and three directions in a plane still cost less than two principal components",
-        by_seed=tuple(bool(hit) for row in hits for hit in row) or (False,),
+        by_seed=tuple((all_collapsed & (ratios >= 1.0 - _LIKE_PCA)).ravel()) or (False,),
     )
 
 
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.sets.pca_collapse_figure import draw as drawn
+    """Models of the first seed, the number of collapsed pairs, and the losses beside PCA's."""
+    import matplotlib.pyplot as plt
 
-    return drawn(results)
+    from geomsup.experiments.sets.set_figures import draw_sets
+    from geomsup.plotting.canvas import plain_numbers
+    from geomsup.plotting.style import DROPPED, PALETTE
+
+    one, n_panels = results[0], 6
+    q = one.set_probabilities
+    figure = plt.figure(figsize=(10.5, 6.2), layout="constrained")
+    grid = figure.add_gridspec(2, 2 * n_panels, height_ratios=[1.0, 1.5])
+    shown = np.unique(np.rint(np.linspace(0, len(q) - 1, n_panels)).astype(int))
+    for place, k in enumerate(shown):
+        ax = figure.add_subplot(grid[0, 2 * place : 2 * place + 2])
+        number = ("none", "one", "two", "all")[int(collapsed(one.weights[k]))]
+        draw_sets(one.weights[k], ax, 2, f"1−S = {q[k]:g}\n{number} collapsed")
+    left: Any = figure.add_subplot(grid[1, :n_panels])
+    exact: dict[str, Any] = {"color": PALETTE[0], "label": "exact optimum"}
+    points: dict[str, Any] = {"ls": "", "marker": "o", "ms": 4, "color": PALETTE[1]}
+    right: Any = figure.add_subplot(grid[1, n_panels:], sharex=left)
+    for low, high, count in STATED:
+        band = (count - 0.35, count + 0.35)
+        left.fill_between([max(low, q[0]), high], *band, color=DROPPED, alpha=0.5, lw=0)
+    left.plot(q, collapsed(one.optimal_weights), drawstyle="steps-mid", **exact)
+    right.plot(q, one.optimal_losses / one.pca_losses, **exact)
+    for k, result in enumerate(results):
+        shift = 0.06 * (k - (len(results) - 1) / 2)
+        label = None if k else "trained, a point for each seed"
+        left.plot(q, collapsed(result.weights) + shift, **points, label=label)
+        label = None if k else "trained"
+        right.plot(q, result.losses / result.pca_losses, **points, label=label)
+    left.set(xscale="log", xlabel="1 − S", ylabel="collapsed pairs", yticks=[0, 1, 2, 3])
+    plain_numbers(left.xaxis)
+    left.plot([], [], color=DROPPED, lw=8, alpha=0.5, label="as the paper says")
+    left.legend(fontsize=8, frameon=False, loc="upper left")
+    right.axhline(1.0, color=PALETTE[2], lw=1.2, label="PCA")
+    right.set(xlabel="1 − S", ylabel="loss, in units of PCA's", ylim=(0, 1.08))
+    right.legend(fontsize=8, frameon=False, loc="lower right")
+    return figure
 
 
 EXPERIMENT = Experiment(

@@ -11,26 +11,73 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Trainer
+from geomsup.experiments.frame import Trainer, model_config
 from geomsup.experiments.frame.measures import cosines, names_of
-from geomsup.theory.set_losses import FeatureSets, best_of_sets, set_losses
-from geomsup.training import ToyModelConfig
+from geomsup.theory.set_losses import Correlation, FeatureSets, best_of_sets, set_losses
 
-__all__ = ["SetModels", "pair_cosines", "partner_ranks", "train_sets"]
+__all__ = [
+    "Restarts",
+    "SetModels",
+    "SetsConfig",
+    "pair_cosines",
+    "partner_ranks",
+    "train_sets",
+]
 
 FloatArray = NDArray[np.float64]
 
 
+@dataclass(frozen=True, kw_only=True)
+class SetsConfig:
+    """The source gives numbers of features and dimensions, and no sparsity."""
+
+    set_size: int = 2
+    n_hidden: int = 2
+    set_probability: float = 0.05
+    n_models: int = 64
+    n_steps: int = 8000
+
+    def sets(self, n_sets: int, correlation: Correlation) -> FeatureSets:
+        """So many sets of these."""
+        return FeatureSets(
+            n_sets=n_sets,
+            set_size=self.set_size,
+            set_probability=self.set_probability,
+            correlation=correlation,
+        )
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SetModels:
-    """Restarts of one task.
+class Restarts:
+    """Models of one task, with losses on the trainer's fresh sample or exact ones.
 
     Attributes
     ----------
     weights : ndarray of shape (n_models, n_hidden, n_features)
-    biases : ndarray of shape (n_models, n_features)
     losses : ndarray of shape (n_models,)
-        Exact.
+    """
+
+    weights: FloatArray
+    losses: FloatArray
+
+    def best_of_groups(self, size: int) -> NDArray[np.intp]:
+        """Index of the lowest loss in every group of so many consecutive restarts.
+
+        All are one group where there are fewer.
+        """
+        size = min(size, len(self.losses))
+        groups = self.losses[: len(self.losses) // size * size].reshape(-1, size)
+        lowest: NDArray[np.intp] = groups.argmin(axis=1) + size * np.arange(len(groups))
+        return lowest
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SetModels(Restarts):
+    """Models of features in sets, whose losses are exact, and the best known one.
+
+    Attributes
+    ----------
+    biases : ndarray of shape (n_models, n_features)
     names : tuple of str
     best_known : float
         The lowest exact loss that a search finds.
@@ -38,51 +85,29 @@ class SetModels:
         Its weights.
     """
 
-    weights: FloatArray
     biases: FloatArray
-    losses: FloatArray
     names: tuple[str, ...]
     best_known: float
     best_weights: FloatArray
 
-    def best_of_groups(self, size: int) -> NDArray[np.intp]:
-        """Index of the lowest loss in every group of so many consecutive restarts."""
-        groups = self.losses[: len(self.losses) // size * size].reshape(-1, size)
-        lowest: NDArray[np.intp] = groups.argmin(axis=1) + size * np.arange(len(groups))
-        return lowest
-
 
 def train_sets(
-    trainer: Trainer,
-    name: str,
-    sets: FeatureSets,
-    n_hidden: int,
-    seed: int,
-    *,
-    n_models: int,
-    n_steps: int,
-    learning_rate: float = 1e-2,
-    batch_size: int = 1024,
+    trainer: Trainer, name: str, sets: FeatureSets, config: SetsConfig, seed: int
 ) -> SetModels:
-    """Train restarts of one task with a cosine rate, and find the best known loss of it."""
-    trained = trainer.train(
-        name,
-        ToyModelConfig(
-            n_features=sets.n_features,
-            n_hidden=n_hidden,
-            feature_probability=sets.feature_probability,
-            correlation=sets.correlation,
-            set_size=sets.set_size,
-            n_instances=n_models,
-            n_restarts=n_models,
-            n_steps=n_steps,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            lr_schedule="cosine",
-        ),
-        seed,
+    """Train restarts of one task, and find the best known loss of it."""
+    models = model_config(
+        config,
+        n_features=sets.n_features,
+        feature_probability=sets.feature_probability,
+        correlation=sets.correlation,
+        set_size=sets.set_size,
+        n_instances=config.n_models,
+        n_restarts=config.n_models,
+        learning_rate=1e-2,
+        lr_schedule="cosine",
     )
-    best = best_of_sets(sets, n_hidden)
+    trained = trainer.train(name, models, seed)
+    best = best_of_sets(sets, config.n_hidden)
     return SetModels(
         weights=trained.weights,
         biases=trained.biases,

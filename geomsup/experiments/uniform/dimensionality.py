@@ -18,17 +18,17 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.experiments.frame import Claim, Outcome
 from geomsup.experiments.frame.measures import span
-from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.experiments.uniform import uniform
-from geomsup.experiments.uniform.uniform import Result, Series, all_series
+from geomsup.experiments.uniform.uniform import Result, Sweep, sweeps_of
 from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.report import GeometryReport
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["EXPERIMENT", "LEVELS", "check", "concentration", "report_of", "shares_by_name"]
+__all__ = ["EXPERIMENT", "LEVELS", "check", "concentration", "shares_by_name", "stored_reports"]
 
 FloatArray = NDArray[np.float64]
 
@@ -50,31 +50,30 @@ _BAND, _AROUND = 0.01, 0.1
 # "Clusters" means at least so many times the density around.
 _PEAK = 2.0
 
-_REPORTS: WeakKeyDictionary[Result, dict[int, GeometryReport]] = WeakKeyDictionary()
+_REPORTS: WeakKeyDictionary[Sweep, list[GeometryReport]] = WeakKeyDictionary()
 
 
-def report_of(result: Result, model: int) -> GeometryReport:
-    """Geometry of the stored features of one model of a result; looked at once."""
-    kept = _REPORTS.setdefault(result, {})
-    if model not in kept:
-        n, m = int(result.n_features[model]), int(result.n_hidden[model])
-        W = result.weights[model, :m, :n]
-        stored = np.where(np.linalg.norm(W, axis=0) > STORED, W, 0.0)
-        kept[model] = geometry_of(stored, norm_threshold=STORED)
-    return kept[model]
+def stored_reports(sweep: Sweep) -> list[GeometryReport]:
+    """Geometry of the stored features of every model of a sweep; looked at once."""
+    if sweep not in _REPORTS:
+        _REPORTS[sweep] = [
+            geometry_of(np.where(np.linalg.norm(W, axis=0) > STORED, W, 0.0), norm_threshold=STORED)
+            for W in sweep.weights
+        ]
+    return _REPORTS[sweep]
 
 
-def stored_dimensionalities(series: Series) -> FloatArray:
-    """D_i of every stored feature of all models of a series."""
-    rows = [report_of(series.result, int(model)) for model in series.models]
-    return np.concatenate([row.dimensionalities[row.represented] for row in rows])
+def stored_dimensionalities(sweep: Sweep) -> FloatArray:
+    """D_i of every stored feature of all models of a sweep."""
+    return np.concatenate(
+        [report.dimensionalities[report.represented] for report in stored_reports(sweep)]
+    )
 
 
-def shares_by_name(series: Series) -> list[dict[str, float]]:
-    """Share of the stored features that each name holds, for each model of a series."""
+def shares_by_name(sweep: Sweep) -> list[dict[str, float]]:
+    """Share of the stored features that each name holds, for each model of a sweep."""
     shares = []
-    for model in series.models:
-        report = report_of(series.result, int(model))
+    for report in stored_reports(sweep):
         held: Counter[str] = Counter()
         for component in report.components:
             held[component.name] += len(component.features)
@@ -88,12 +87,13 @@ def concentration(dimensionalities: FloatArray, level: float) -> float:
 
     The neighbourhood leaves out the bands of all levels; NaN where nothing lies in it or near.
     """
-    distance = np.abs(dimensionalities[:, None] - np.array(_FRACTIONS)).min(axis=1)
     near = np.abs(dimensionalities - level) <= _AROUND
     fine = np.linspace(level - _AROUND, level + _AROUND, 2001)
-    free = np.abs(fine[:, None] - np.array(_FRACTIONS)).min(axis=1) > _BAND
+    free = _to_nearest_level(fine) > _BAND
     inside = np.sum(np.abs(dimensionalities - level) <= _BAND) / (2 * _BAND)
-    around = np.sum(near & (distance > _BAND)) / (2 * _AROUND * free.mean())
+    around = np.sum(near & (_to_nearest_level(dimensionalities) > _BAND)) / (
+        2 * _AROUND * free.mean()
+    )
     if around == 0:
         return float("inf") if inside else float("nan")
     return float(inside / around)
@@ -101,77 +101,86 @@ def concentration(dimensionalities: FloatArray, level: float) -> float:
 
 def check(results: Sequence[Result]) -> Outcome:
     """Look for every shape, and for a peak of D_i at its level."""
-    series = all_series(results)
-    claims = [_clusters(series)]
-    claims += [_shape(series, name, levels) for name, levels in LEVELS]
-    tables = {}
-    for k, one in enumerate(series):
-        counts = [dict(report_of(one.result, int(model)).counts()) for model in one.models]
-        tables[str(k)] = {
-            "size": str(one),
-            "inverse_density": one.inverse_densities,
-            "components": counts,
-            "share_of_features": shares_by_name(one),
-        }
-    return Outcome(claims=tuple(claims), numbers=tables)
+    sweeps = sweeps_of(results)
+    return Outcome(
+        claims=(
+            _clusters(sweeps),
+            *(_shape(sweeps, name, levels) for name, levels in LEVELS),
+        ),
+        numbers={
+            str(k): {
+                "size": str(one),
+                "inverse_density": one.inverse_densities,
+                "components": [dict(report.counts()) for report in stored_reports(one)],
+                "share_of_features": shares_by_name(one),
+            }
+            for k, one in enumerate(sweeps)
+        },
+    )
 
 
-def _clusters(series: list[Series]) -> Claim:
+def _to_nearest_level(values: FloatArray) -> FloatArray:
+    distance: FloatArray = np.abs(values[:, None] - np.array(_FRACTIONS)).min(axis=1)
+    return distance
+
+
+def _clusters(sweeps: list[Sweep]) -> Claim:
     """All levels together."""
-    observed, expected = [], []
-    for one in series:
+    low, high = _FRACTIONS[0] - _AROUND, _FRACTIONS[-1] + _AROUND
+    # The share of an even spread that would lie as near.
+    evenly = float(np.mean(_to_nearest_level(np.linspace(low, high, 4001)) <= _BAND))
+    shares = []
+    for one in sweeps:
         values = stored_dimensionalities(one)
-        values = values[(values >= _FRACTIONS[0] - _AROUND) & (values <= _FRACTIONS[-1] + _AROUND)]
-        distance = np.abs(values[:, None] - np.array(_FRACTIONS)).min(axis=1)
-        observed.append(float(np.mean(distance <= _BAND)) if values.size else 0.0)
-        fine = np.linspace(_FRACTIONS[0] - _AROUND, _FRACTIONS[-1] + _AROUND, 4001)
-        away = np.abs(fine[:, None] - np.array(_FRACTIONS)).min(axis=1)
-        expected.append(float(np.mean(away <= _BAND)))
+        values = values[(values >= low) & (values <= high)]
+        shares.append(float(np.mean(_to_nearest_level(values) <= _BAND)) if values.size else 0.0)
     return Claim(
         says="D_i cluster at 3/4, 2/3, 1/2, 2/5 and 3/8",
-        found=f"{span(observed, '.0%')} of the D_i between "
-        f"{_FRACTIONS[0] - _AROUND:.3g} and {_FRACTIONS[-1] + _AROUND:.3g} lie within {_BAND:g} of "
-        f"one of them; {expected[0]:.0%} would if they were spread evenly",
-        by_seed=tuple(
-            share >= _PEAK * null for share, null in zip(observed, expected, strict=True)
-        ),
+        found=f"{span(shares, '.0%')} of the D_i between {low:.3g} and {high:.3g} lie within "
+        f"{_BAND:g} of one of them; {evenly:.0%} would if they were spread evenly",
+        by_seed=tuple(share >= _PEAK * evenly for share in shares),
     )
 
 
-def _shape(series: list[Series], name: str, levels: tuple[float, ...]) -> Claim:
+def _shape(sweeps: list[Sweep], name: str, levels: tuple[float, ...]) -> Claim:
     """How often a shape was formed, and whether its levels are peaks."""
-    counts, largest, peaks, both = [], [], [], 0
-    for one in series:
-        found = [report_of(one.result, int(model)).counts() for model in one.models]
-        counts.append(sum(row.get(name, 0) for row in found))
-        both += sum("triangle" in row and "digon" in row for row in found)
-        largest.append(max(shares.get(name, 0.0) for shares in shares_by_name(one)))
-        values = stored_dimensionalities(one)
-        peaks.append([concentration(values, level) for level in levels])
+    counts = [sum(row.counts().get(name, 0) for row in stored_reports(one)) for one in sweeps]
+    largest = max(shares.get(name, 0.0) for one in sweeps for shares in shares_by_name(one))
     said = " and ".join(f"{level:.3g}" for level in levels)
-    ratio = " and ".join(span(at_level, ".1f") for at_level in zip(*peaks, strict=True))
-    between = sum(int(np.sum((one.dimensions > 0.55) & (one.dimensions < 0.95))) for one in series)
-    why = (
-        f"the models pass the levels above 1/2 quickly: {between} of "
-        f"{sum(len(one.models) for one in series)} have a D* between .55 and .95"
+    values = [stored_dimensionalities(one) for one in sweeps]
+    ratio = " and ".join(
+        span([concentration(own, level) for own in values], ".1f") for level in levels
     )
-    if max(levels) < 1 / 2:
-        beyond = sum(
-            int(np.sum((one.dimensions > 0.33) & (one.dimensions < 0.45))) for one in series
-        )
-        why = f"{beyond} models have a D* near these levels, between .33 and .45"
+    return Claim(
+        says=f"{_PLURALS.get(name, f'{name}s')} (D = {said})",
+        found=f"{sum(counts) or 'none'} in {len(sweeps)} series of models, at most "
+        f"{largest:.0%} of the features of one model; density of D_i at the level {ratio} "
+        "times that around",
+        by_seed=tuple(count > 0 for count in counts),
+        why=_why_rare(sweeps, name, levels),
+    )
+
+
+def _why_rare(sweeps: list[Sweep], name: str, levels: tuple[float, ...]) -> str:
+    """What the models do instead, where a shape is missing."""
+    dimensions = np.concatenate([one.dimensions for one in sweeps])
     if name == "triangular bipyramid":
-        why = (
+        both = sum(
+            {"triangle", "digon"} <= report.counts().keys()
+            for one in sweeps
+            for report in stored_reports(one)
+        )
+        return (
             "its triangle and its axis are orthogonal, so that they count as a triangle and a "
             f"digon; {both} models have both"
         )
-    return Claim(
-        says=f"{_PLURALS.get(name, f'{name}s')} (D = {said})",
-        found=f"{sum(counts) or 'none'} in {len(series)} series of models, at most "
-        f"{max(largest):.0%} of the features of one model; density of D_i at the level {ratio} "
-        "times that around",
-        by_seed=tuple(count > 0 for count in counts),
-        why=why,
+    if max(levels) < 1 / 2:
+        near = np.sum((dimensions > 0.33) & (dimensions < 0.45))
+        return f"{near} models have a D* near these levels, between .33 and .45"
+    between = np.sum((dimensions > 0.55) & (dimensions < 0.95))
+    return (
+        f"the models pass the levels above 1/2 quickly: {between} of {len(dimensions)} have a D* "
+        "between .55 and .95"
     )
 
 

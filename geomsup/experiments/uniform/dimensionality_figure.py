@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geomsup.experiments.uniform.dimensionality import LEVELS, report_of, shares_by_name
-from geomsup.experiments.uniform.uniform import Result, Series, all_series
+from geomsup.experiments.uniform.dimensionality import LEVELS, shares_by_name, stored_reports
+from geomsup.experiments.uniform.uniform import Result, Sweep, sweeps_of
 from geomsup.plotting.labels import spread
 from geomsup.plotting.style import GHOST, INK, name_color
 
@@ -30,8 +30,8 @@ def draw(results: Sequence[Result]) -> Figure:
     import matplotlib.pyplot as plt
     from matplotlib.lines import Line2D
 
-    series: dict[str, Series] = {}
-    for one in all_series(results):
+    series: dict[str, Sweep] = {}
+    for one in sweeps_of(results):
         series.setdefault(str(one), one)
     colors = {name: name_color(name) for name in (*_ORDER, _OTHER, _IRREGULAR)}
     figure, axes = plt.subplots(
@@ -66,14 +66,13 @@ def _family(name: str) -> str:
     return name if name in (*_ORDER, _IRREGULAR) else _OTHER
 
 
-def _scatter(axes: Axes, series: Series, colors: dict[str, str]) -> set[str]:
+def _scatter(axes: Axes, series: Sweep, colors: dict[str, str]) -> set[str]:
     """Draw the D_i of every model beside each other; return the families that occur."""
     rng = np.random.default_rng(0)
     used = set()
     for level in sorted({level for _, levels in LEVELS for level in levels} | {1.0}):
         axes.axhline(level, color=GHOST, lw=0.6, zorder=0)
-    for place, model in enumerate(series.models):
-        report = report_of(series.result, int(model))
+    for place, report in enumerate(stored_reports(series)):
         for component in report.components:
             family = _family(component.name)
             used.add(family)
@@ -92,8 +91,8 @@ def _scatter(axes: Axes, series: Series, colors: dict[str, str]) -> set[str]:
     return used
 
 
-def _shares(axes: Axes, series: Series, colors: dict[str, str]) -> None:
-    bottoms = np.zeros(len(series.models))
+def _shares(axes: Axes, series: Sweep, colors: dict[str, str]) -> None:
+    bottoms = np.zeros(len(series.weights))
     tables = []
     for shares in shares_by_name(series):
         families: Counter[str] = Counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,11 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import cosines, reports_of, span
-from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.experiments.uniform.census import census_of, component_counts, feature_shares
-from geomsup.training import ToyModelConfig
+from geomsup.experiments.uniform.census import (
+    Census,
+    census_of,
+    component_counts,
+    feature_shares,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,83 +50,77 @@ class Result:
 
     weights: FloatArray  # (n_models, n_hidden, n_features)
     losses: FloatArray  # (n_models,), on the trainer's fresh sample
-    names: NDArray[np.str_]  # (n_models, n_features), see Census
-    components: NDArray[np.int64]
-    dimensionalities: FloatArray
+    census: Census
     isolated: NDArray[np.int64]  # (n_models,), represented features without an edge
     represented: NDArray[np.int64]  # (n_models,)
 
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train, classify, and count the nodes without an edge."""
-    trained = trainer.train(
-        "models",
-        ToyModelConfig(
-            n_features=config.n_features,
-            n_hidden=config.n_hidden,
-            feature_probability=config.feature_probability,
-            n_instances=config.n_models,
-            n_steps=config.n_steps,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            lr_schedule="cosine",
-        ),
-        seed,
-    )
-    census = census_of(trained.weights)
+    models = model_config(config, n_instances=config.n_models, lr_schedule="cosine")
+    trained = trainer.train("models", models, seed)
     graphs = [report.graph for report in reports_of(trained.weights)]
     return Result(
         weights=trained.weights,
         losses=trained.losses,
-        names=census.names,
-        components=census.components,
-        dimensionalities=census.dimensionalities,
+        census=census_of(trained.weights),
         isolated=np.array([sum(degree == 0 for _, degree in graph.degree) for graph in graphs]),
         represented=np.array([graph.number_of_nodes() for graph in graphs]),
     )
+
+
+def shares_of(results: Sequence[Result]) -> list[dict[str, float]]:
+    """Share of the features that each name holds, for every model."""
+    return [feature_shares(names) for one in results for names in one.census.names]
 
 
 def check(results: Sequence[Result]) -> Outcome:
     """Look for lone features, and at who holds which share of them."""
     isolated = np.concatenate([one.isolated for one in results])
     represented = np.concatenate([one.represented for one in results])
-    names = np.concatenate([one.names for one in results])
-    components = np.concatenate([one.components for one in results])
-    n_features = names.shape[1]
-    shares = [feature_shares(row) for row in names]
-    named = [
-        sum(share for name, share in row.items() if name not in ("irregular", "monosemantic"))
-        for row in shares
-    ]
-    counts = component_counts(names, components)
-    held = {
-        name: float(np.mean([row.get(name, 0.0) for row in shares]))
-        for name, _ in counts.most_common()
-    }
-    said = ", ".join(
-        f"{counts[name]} × {name} ({share:.0%} of the features)" for name, share in held.items()
-    )
+    n_features = results[0].weights.shape[2]
+    counts: Counter[str] = Counter()
+    for one in results:
+        counts += component_counts(one.census.names, one.census.components)
+    shares = shares_of(results)
+    held = {name: mean_share(shares, name) for name, _ in counts.most_common()}
     return Outcome(
         claims=(
             Claim(
                 says="all features are stored",
-                found=f"{span(represented, 'd')} of {n_features} in {len(named)} models",
-                by_seed=tuple(bool(number == n_features) for number in represented),
+                found=f"{span(represented, 'd')} of {n_features} in {len(represented)} models",
+                by_seed=tuple(represented == n_features),
             ),
             Claim(
                 says="no feature stands alone in the interference graph",
                 found=f"{span(isolated, 'd')} without an edge",
-                by_seed=tuple(bool(number == 0) for number in isolated),
+                by_seed=tuple(isolated == 0),
             ),
-            Claim(
-                says="the graph falls into structures that can be named",
-                found=f"named ones hold {span(named, '.0%')} of the features: {said}",
-                by_seed=tuple(share > _NAMED for share in named),
-                why=f"a feature leans on {_leans_on(results):.0f} others on average, with a cosine "
-                f"above {_LEANS:g} either way, so that nearly all hang together",
-            ),
+            _structures(results, counts, held),
         ),
         numbers={"components": dict(counts), "share_of_features": held},
+    )
+
+
+def mean_share(shares: Sequence[dict[str, float]], name: str) -> float:
+    """Share of the features that a name holds, on average over the models."""
+    return float(np.mean([row.get(name, 0.0) for row in shares]))
+
+
+def _structures(results: Sequence[Result], counts: Counter[str], held: dict[str, float]) -> Claim:
+    named = [
+        sum(share for name, share in row.items() if name not in ("irregular", "monosemantic"))
+        for row in shares_of(results)
+    ]
+    said = ", ".join(
+        f"{counts[name]} × {name} ({share:.0%} of the features)" for name, share in held.items()
+    )
+    return Claim(
+        says="the graph falls into structures that can be named",
+        found=f"named ones hold {span(named, '.0%')} of the features: {said}",
+        by_seed=tuple(share > _NAMED for share in named),
+        why=f"a feature leans on {_leans_on(results):.0f} others on average, with a cosine "
+        f"above {_LEANS:g} either way, so that nearly all hang together",
     )
 
 
@@ -133,10 +131,33 @@ def _leans_on(results: Sequence[Result]) -> float:
 
 
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.uniform.notes_large_figure import draw as drawn
+    """The best model of the first seed; the shares are those of all models."""
+    import matplotlib.pyplot as plt
 
-    return drawn(results)
+    from geomsup.plotting.graph import plot_interference_graph
+    from geomsup.plotting.matrices import plot_cosines
+    from geomsup.plotting.style import name_color
+
+    one = results[0]
+    W = one.weights[int(np.argmin(one.losses))]
+    report = reports_of(W[None])[0]
+    figure = plt.figure(figsize=(13.0, 4.6), layout="constrained")
+    grid = figure.add_gridspec(1, 3, width_ratios=[1.1, 1.2, 0.9])
+    left, middle, right = (figure.add_subplot(grid[0, k]) for k in range(3))
+    order = [feature for component in report.components for feature in component.features]
+    plot_cosines(W, ax=left, order=order)
+    left.set_title("cosines, features sorted by component", fontsize=10)
+    plot_interference_graph(report, ax=middle)
+    shares = shares_of(results)
+    means = {name: mean_share(shares, name) for row in shares for name in row}
+    names = sorted(sorted(means), key=lambda name: -means[name])
+    colors = [name_color(name) for name in names]
+    right.barh(range(len(names)), [means[name] for name in names], 0.5, color=colors)
+    right.set_yticks(range(len(names)), names)
+    right.invert_yaxis()
+    right.set(xlabel="share of the features, all models", xlim=(0, 1))
+    right.spines[["top", "right"]].set_visible(False)
+    return figure
 
 
 EXPERIMENT = Experiment(

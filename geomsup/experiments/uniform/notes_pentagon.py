@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
-from geomsup.experiments.frame.measures import best_known, counted, exact_losses, names_of
-from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.training import ToyModelConfig
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
+from geomsup.experiments.frame.measures import best_known, counted, exact_losses, names_of, span
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,19 +54,7 @@ class Result:
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train the models and find the minima that they can be compared with."""
-    trained = trainer.train(
-        "models",
-        ToyModelConfig(
-            n_features=config.n_features,
-            n_hidden=config.n_hidden,
-            feature_probability=config.feature_probability,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            n_steps=config.n_steps,
-            n_instances=config.n_models,
-        ),
-        seed,
-    )
+    trained = trainer.train("models", model_config(config, n_instances=config.n_models), seed)
     best = best_known(config.n_features, config.n_hidden, config.feature_probability)
     return Result(
         weights=trained.weights,
@@ -91,8 +77,8 @@ def check(results: Sequence[Result]) -> Outcome:
     if stuck.size:
         dearer = counted(name for name in names if name != "pentagon")
         price = (
-            f"{dearer}; they lose {_span(stuck, 4)}, {_span(stuck / best, 2)} times the best known "
-            f"{best:.6f}"
+            f"{dearer}; they lose {span(stuck, '.4f', ' to ')}, "
+            f"{span(stuck / best, '.2f', ' to ')} times the best known {best:.6f}"
         )
     reached = losses[pentagons] < (1.0 + _REACHED) * best
     return Outcome(
@@ -121,11 +107,6 @@ def check(results: Sequence[Result]) -> Outcome:
             "models": len(names),
         },
     )
-
-
-def _span(values: FloatArray, digits: int) -> str:
-    low, high = f"{values.min():.{digits}f}", f"{values.max():.{digits}f}"
-    return low if low == high else f"{low} to {high}"
 
 
 def draw(results: Sequence[Result]) -> Figure:

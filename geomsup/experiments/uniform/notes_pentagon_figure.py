@@ -13,6 +13,7 @@ from geomsup.experiments.uniform.notes_pentagon import Result
 from geomsup.plotting.style import INK, name_color
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["draw"]
@@ -44,9 +45,7 @@ def draw(results: Sequence[Result]) -> Figure:
             limit=limit,
         )
     ax = figure.add_subplot(grid[1, :])
-    order = np.argsort(losses, kind="stable")
-    rank = np.empty(len(order), dtype=int)
-    rank[order] = np.arange(len(order))
+    rank = losses.argsort(kind="stable").argsort()
     for name in kinds:
         ax.bar(
             rank[named[name]],
@@ -55,14 +54,25 @@ def draw(results: Sequence[Result]) -> Figure:
             color=name_color(name),
             label=f"{len(named[name])} × {name}",
         )
-    top = 1.3 * losses.max()
-    minima = [
-        (loss, name)
-        for loss, name in zip(results[0].minima, results[0].minima_names, strict=True)
-        if loss < top
-    ]
+    top = 1.3 * float(losses.max())
+    _draw_minima(ax, results[0], top)
+    ax.set(
+        xlabel="models, by loss",
+        ylabel="expected loss, summed over features",
+        xlim=(-0.8, len(losses) - 0.2),
+        ylim=(0.0, top),
+        xticks=[],
+    )
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
+    return figure
+
+
+def _draw_minima(ax: Axes, result: Result, top: float) -> None:
+    """Lines at the exact minima below a loss."""
+    minima = zip(result.minima, result.minima_names, strict=True)
     last = -np.inf
-    for loss, name in minima[:_MOST_MINIMA]:
+    for loss, name in [one for one in minima if one[0] < top][:_MOST_MINIMA]:
         ax.axhline(loss, color=INK, linestyle=":", linewidth=1.0)
         if loss - last > 0.05 * top:  # labels that would overlap are left out
             ax.annotate(
@@ -77,13 +87,3 @@ def draw(results: Sequence[Result]) -> Figure:
                 annotation_clip=False,
             )
             last = loss
-    ax.set(
-        xlabel="models, by loss",
-        ylabel="expected loss, summed over features",
-        xlim=(-0.8, len(losses) - 0.2),
-        ylim=(0.0, top),
-        xticks=[],
-    )
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, fontsize=8, loc="upper left", ncols=2)
-    return figure

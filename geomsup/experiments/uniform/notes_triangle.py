@@ -13,11 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
-from geomsup.experiments.frame.measures import best_known, counted, exact_losses, names_of
-from geomsup.experiments.frame.outcome import Claim, Outcome
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
+from geomsup.experiments.frame.measures import (
+    at_each,
+    best_known,
+    counted,
+    exact_losses,
+    in_rows,
+    models_by_name,
+    names_of,
+)
 from geomsup.theory import phase_boundary, symmetric_optimum
-from geomsup.training import ToyModelConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,28 +73,18 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train at every probability; optimise both families and search for anything better."""
     p, k = np.array(config.feature_probabilities), config.n_models
     n, m = config.n_features, config.n_hidden
-    trained = trainer.train(
-        "models",
-        ToyModelConfig(
-            n_features=n,
-            n_hidden=m,
-            feature_probability=np.repeat(p, k)[:, None],
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            n_steps=config.n_steps,
-            n_instances=len(p) * k,
-        ),
-        seed,
+    models = model_config(
+        config, feature_probability=np.repeat(p, k)[:, None], n_instances=len(p) * k
     )
+    trained = trainer.train("models", models, seed)
     losses = exact_losses(trained.weights, trained.biases, np.repeat(p, k)[:, None])
-    names = names_of(trained.weights)
     best = [best_known(n, m, float(x), n_starts=40) for x in p]
     return Result(
         feature_probabilities=p,
         weights=trained.weights.reshape(len(p), k, m, n),
         biases=trained.biases.reshape(len(p), k, n),
         losses=losses.reshape(len(p), k),
-        names=tuple(names[start : start + k] for start in range(0, len(names), k)),
+        names=in_rows(names_of(trained.weights), len(p), k),
         family_losses=np.array(
             [[symmetric_optimum(family, n, float(x)).loss for family in FAMILIES] for x in p]
         ),
@@ -101,74 +97,129 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
 def check(results: Sequence[Result]) -> Outcome:
     """Count triangles below the crossing, and the lowest losses on both sides of it."""
     first = results[0]
-    p, exact = first.feature_probabilities, first.family_losses
-    rare = [k for k in range(len(p)) if p[k] < first.crossing]
-    names = {k: [name for one in results for name in one.names[k]] for k in range(len(p))}
-    triangles = [name == "triangle" for k in rare for name in names[k]]
-    lower = [FAMILIES[int(np.argmin(losses))] for losses in exact]
-    reached = np.array(
-        [one.losses < (1.0 + _REACHED) * one.best_losses[:, None] for one in results]
-    )
-    dearer = exact[rare[0], 0] / exact[rare[0], 1] - 1.0
+    names = names_of_all(results)
     return Outcome(
-        claims=(
-            Claim(
-                says="a triangle when features are rare",
-                found=f"{sum(triangles)} of {len(triangles)} models at p = "
-                f"{', '.join(f'{p[k]:g}' for k in rare)}; "
-                f"{counted(name for k in rare for name in names[k])}",
-                by_seed=tuple(triangles),
-                why=f"below p = {first.crossing:.3f} the digon with one feature alone costs less: "
-                f"{exact[rare[0], 1]:.6f} against {exact[rare[0], 0]:.6f} of the triangle at "
-                f"p = {p[rare[0]]:g}, {dearer:.1%} more",
-            ),
-            Claim(
-                says="the best known is digon + monosemantic below p = .52 and the triangle above",
-                found=f"the exact losses cross at p = {first.crossing:.6f}; best known: "
-                + ", ".join(
-                    f"{name} at {x:g}" for x, name in zip(p, first.best_names, strict=True)
-                ),
-                by_seed=tuple(
-                    name == mine for name, mine in zip(first.best_names, lower, strict=True)
-                ),
-                needed=0.99,
-                why="a search finds something lower than both families",
-            ),
-            Claim(
-                says="training finds the best known",
-                found=", ".join(
-                    f"{np.mean(reached[:, k]):.0%} at p = {x:g}" for k, x in enumerate(p)
-                )
-                + f" of the models within {_REACHED:.0%} of its loss",
-                by_seed=tuple(reached.ravel()),
-                why="the others stay in "
-                + counted(
-                    name
-                    for one, ok in zip(results, reached, strict=True)
-                    for row, fine in zip(one.names, ok, strict=True)
-                    for name, good in zip(row, fine, strict=True)
-                    if not good
-                ),
-            ),
-        ),
+        claims=(_triangles(first, names), _lower(first), _reached(results)),
         numbers={
             "crossing": first.crossing,
-            "feature_probability": p,
-            "exact_triangle": exact[:, 0],
-            "exact_digon_and_one": exact[:, 1],
+            "feature_probability": first.feature_probabilities,
+            "exact_triangle": first.family_losses[:, 0],
+            "exact_digon_and_one": first.family_losses[:, 1],
             "best_known": first.best_losses,
             "best_known_names": list(first.best_names),
-            "triangles": [names[k].count("triangle") for k in range(len(p))],
-            "models": len(names[0]),
+            "triangles": (names == "triangle").sum(axis=1),
+            "models": names.shape[1],
         },
     )
 
 
-def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.uniform.notes_triangle_figure import draw as drawn
+def names_of_all(results: Sequence[Result]) -> NDArray[np.str_]:
+    """Names of the models of all seeds, a row for each probability."""
+    return np.concatenate([np.array(one.names) for one in results], axis=1)
 
-    return drawn(results)
+
+def _triangles(first: Result, names: NDArray[np.str_]) -> Claim:
+    p, exact = first.feature_probabilities, first.family_losses
+    rare = p < first.crossing
+    found = names[rare].ravel()
+    triangle, digon = exact[rare][0]
+    return Claim(
+        says="a triangle when features are rare",
+        found=f"{(found == 'triangle').sum()} of {len(found)} models at p = "
+        f"{', '.join(f'{x:g}' for x in p[rare])}; {counted(found)}",
+        by_seed=tuple(found == "triangle"),
+        why=f"below p = {first.crossing:.3f} the digon with one feature alone costs less: "
+        f"{digon:.6f} against {triangle:.6f} of the triangle at "
+        f"p = {p[rare][0]:g}, {triangle / digon - 1.0:.1%} more",
+    )
+
+
+def _lower(first: Result) -> Claim:
+    """Which family has the lower loss, and whether anything has a lower one still."""
+    lower = np.array(FAMILIES)[first.family_losses.argmin(axis=1)]
+    return Claim(
+        says="the best known is digon + monosemantic below p = .52 and the triangle above",
+        found=f"the exact losses cross at p = {first.crossing:.6f}; best known: "
+        + at_each(first.best_names, first.feature_probabilities, at="at "),
+        by_seed=tuple(lower == first.best_names),
+        needed=0.99,
+        why="a search finds something lower than both families",
+    )
+
+
+def _reached(results: Sequence[Result]) -> Claim:
+    reached = np.array([r.losses < (1.0 + _REACHED) * r.best_losses[:, None] for r in results])
+    names = np.array([one.names for one in results])
+    shares = reached.mean(axis=(0, 2))
+    return Claim(
+        says="training finds the best known",
+        found=f"{at_each(shares, results[0].feature_probabilities, '.0%')} of the models within "
+        f"{_REACHED:.0%} of its loss",
+        by_seed=tuple(reached.ravel()),
+        why=f"the others stay in {counted(names[~reached].tolist())}",
+    )
+
+
+def draw(results: Sequence[Result]) -> Figure:
+    """Draw shares of the names, losses above the digon, and the best model on either side."""
+    import matplotlib.pyplot as plt
+
+    from geomsup.experiments.frame.model_figures import draw_model
+    from geomsup.plotting.style import INK, name_color
+
+    first = results[0]
+    p = first.feature_probabilities
+    losses = np.concatenate([result.losses for result in results], axis=1)
+    weights = np.concatenate([result.weights for result in results], axis=1)
+    names = names_of_all(results)
+    kinds = list(models_by_name(names.ravel().tolist()))
+    # The two families first, whatever else turns up.
+    kinds.sort(key=lambda name: FAMILIES.index(name) if name in FAMILIES else len(FAMILIES))
+    figure = plt.figure(figsize=(12.5, 6.6), layout="constrained")
+    grid = figure.add_gridspec(2, 3, width_ratios=(1.0, 1.25, 1.25))
+    for panel, k in enumerate((0, len(p) - 1)):
+        at = int(losses[k].argmin())
+        draw_model(
+            weights[k, at],
+            figure.add_subplot(grid[panel, 0]),
+            f"best at p = {p[k]:g}: {names[k, at]}\nloss {losses[k, at]:.4f}, "
+            f"best known {first.best_losses[k]:.4f}",
+        )
+    places = np.arange(len(p))
+    border = float(np.interp(first.crossing, p, places))
+    shares, excess = figure.add_subplot(grid[:, 1]), figure.add_subplot(grid[:, 2])
+    below = np.zeros(len(p))
+    rng = np.random.default_rng(0)
+    for kind in kinds:
+        color = name_color(kind)
+        share = (names == kind).mean(1)
+        shares.bar(places, share, bottom=below, color=color, label=kind, width=0.75)
+        below += share
+        row, column = np.nonzero(names == kind)
+        over = losses[row, column] / first.best_losses[row] - 1.0
+        shift = rng.uniform(-0.25, 0.25, size=len(row))
+        excess.scatter(row + shift, 100 * over, s=14, color=color, alpha=0.7, linewidths=0)
+    for k, family in enumerate(FAMILIES):
+        over = 100 * (first.family_losses[:, k] / first.best_losses - 1.0)
+        excess.plot(places, over, color=name_color(family), label=f"{family}, exact", linewidth=1.5)
+    for ax in (shares, excess):
+        ax.set_xticks(places, [f"{x:g}" for x in p])
+        ax.set_xlabel("feature probability $p = 1 - S$")
+        ax.axvline(border, color=INK, linestyle=":", linewidth=1.0)
+        ax.spines[["top", "right"]].set_visible(False)
+    shares.set(ylabel="share of models", ylim=(0, 1), title=f"what {names.shape[1]} models become")
+    excess.set_yscale("symlog", linthresh=1)
+    excess.set_yticks([0, 1, 10, 100], ["0", "1", "10", "100"])
+    excess.set(
+        ylabel="loss above the best known (%)",
+        ylim=(-0.2, None),
+        title=f"exact losses cross at p = {first.crossing:.4f}",
+    )
+    shares.legend(
+        loc="upper center", bbox_to_anchor=(0.5, -0.12), frameon=False, fontsize=8, ncols=2
+    )
+    excess.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), frameon=False, fontsize=8)
+    return figure
 
 
 EXPERIMENT = Experiment(

@@ -14,32 +14,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.experiments.frame.experiment import Experiment, Trainer
+from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import exact_losses, span
-from geomsup.experiments.frame.outcome import Claim, Outcome
-from geomsup.experiments.uniform.census import census_of, feature_shares, padded
+from geomsup.experiments.uniform.census import Census, census_of, feature_shares
 from geomsup.theory import digon_loss
 from geomsup.theory.closed_forms import digon_optimum, dropped_loss
-from geomsup.training import ToyModelConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = [
-    "EXPERIMENT",
-    "Config",
-    "Result",
-    "Series",
-    "all_series",
-    "check",
-    "dwell",
-    "on_plateau",
-    "run",
-    "straight_dwell",
-]
+__all__ = ["EXPERIMENT", "Config", "Result", "Sweep", "check", "dwell", "run", "sweeps_of"]
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # A model is "at" a level when D* is within this of it: a fifth of the way from 1/2 to 1, on
 # either side, is what a reader of the figure would call on the line.
@@ -70,73 +56,75 @@ class Config:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Result:
-    """One row for each model; tables of smaller models are filled up with zeros.
+class Sweep:
+    """The models of one size, densest first."""
 
-    The number of models is that of sizes times that of sparsities.
-    """
-
-    n_features: IntArray  # (n_models,)
-    n_hidden: IntArray  # (n_models,)
-    feature_probability: FloatArray  # (n_models,)
-    weights: FloatArray  # (n_models, largest n_hidden, largest n_features)
-    biases: FloatArray  # (n_models, largest n_features)
+    feature_probabilities: FloatArray  # (n_models,)
+    weights: FloatArray  # (n_models, n_hidden, n_features)
+    biases: FloatArray  # (n_models, n_features)
     losses: FloatArray  # (n_models,), on the trainer's fresh sample
     # Exact for the models around D* = 1/2, which have an exact rival; NaN for others.
     exact_losses: FloatArray  # (n_models,)
     digon_losses: FloatArray  # (n_models,), of n_hidden ideal digons; NaN likewise
-    names: NDArray[np.str_]  # (n_models, largest n_features), see Census
-    components: IntArray
-    ranks: IntArray
-    dimensionalities: FloatArray
+    census: Census
+
+    @property
+    def n_hidden(self) -> int:
+        """Dimensions of every model."""
+        return int(self.weights.shape[1])
+
+    @property
+    def inverse_densities(self) -> FloatArray:
+        """1/(1 - S) of each model."""
+        return np.asarray(1.0 / self.feature_probabilities)
+
+    @property
+    def dimensions(self) -> FloatArray:
+        """D* of each model."""
+        return dimensions_per_feature(self.weights)
+
+    def __str__(self) -> str:
+        return f"{self.weights.shape[2]}→{self.n_hidden}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """A sweep of every size."""
+
+    sweeps: tuple[Sweep, ...]
 
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train a model at each sparsity, and name what its features form."""
-    probabilities = 1.0 / np.array(config.inverse_densities)
     sizes = config.sizes if seed < config.n_seeds_of_first else config.sizes[1:] or config.sizes
-    largest = (max(n for n, _ in sizes), max(m for _, m in sizes))
-    rows: dict[str, list[NDArray[np.generic]]] = {}
-    for n, m in sizes:
-        trained = trainer.train(
-            f"{n}-{m}",
-            ToyModelConfig(
-                n_features=n,
-                n_hidden=m,
-                feature_probability=probabilities[:, None],
-                n_instances=len(probabilities),
-                n_steps=config.n_steps,
-                learning_rate=config.learning_rate,
-                lr_schedule="cosine",
-                batch_size=config.batch_size,
-            ),
-            seed,
-        )
-        exact = np.full(len(probabilities), np.nan)
-        rivals = exact.copy()
-        at = np.flatnonzero(on_plateau(dimensions_per_feature(trained.weights), 0.5))
-        for k in at:
-            p = float(probabilities[k])
-            exact[k] = exact_losses(trained.weights[[k]], trained.biases[[k]], p)[0]
-            rivals[k] = _loss_of_digons(n, m, p)
-        models = len(probabilities)
-        tables = {
-            "n_features": np.full(models, n),
-            "n_hidden": np.full(models, m),
-            "feature_probability": probabilities,
-            "weights": padded(trained.weights, models, largest[1], largest[0]),
-            "biases": padded(trained.biases, models, largest[0]),
-            "losses": trained.losses,
-            "exact_losses": exact,
-            "digon_losses": rivals,
-        }
-        for name, table in vars(census_of(trained.weights)).items():
-            tables[name] = padded(table, models, largest[0])
-        # Zeros would stand for a first component.
-        tables["components"][:, n:] = -1
-        for name, table in tables.items():
-            rows.setdefault(name, []).append(table)
-    return Result(**{name: np.concatenate(parts) for name, parts in rows.items()})
+    return Result(sweeps=tuple(_sweep(config, n, m, seed, trainer) for n, m in sizes))
+
+
+def _sweep(config: Config, n: int, m: int, seed: int, trainer: Trainer) -> Sweep:
+    p = 1.0 / np.sort(np.array(config.inverse_densities))
+    models = model_config(
+        config,
+        n_features=n,
+        n_hidden=m,
+        feature_probability=p[:, None],
+        n_instances=len(p),
+        lr_schedule="cosine",
+    )
+    trained = trainer.train(f"{n}-{m}", models, seed)
+    exact = np.full(len(p), np.nan)
+    rivals = exact.copy()
+    for k in np.flatnonzero(on_plateau(dimensions_per_feature(trained.weights), 0.5)):
+        exact[k] = exact_losses(trained.weights[[k]], trained.biases[[k]], p[k])[0]
+        rivals[k] = _loss_of_digons(n, m, float(p[k]))
+    return Sweep(
+        feature_probabilities=p,
+        weights=trained.weights,
+        biases=trained.biases,
+        losses=trained.losses,
+        exact_losses=exact,
+        digon_losses=rivals,
+        census=census_of(trained.weights),
+    )
 
 
 def _loss_of_digons(n_features: int, n_hidden: int, p: float) -> float:
@@ -150,124 +138,79 @@ def _loss_of_digons(n_features: int, n_hidden: int, p: float) -> float:
 
 def dimensions_per_feature(weights: FloatArray) -> FloatArray:
     """D* = m/‖W‖_F² of each model: the paper's measure of dimensions per represented feature."""
-    dimensions: FloatArray = weights.shape[1] / (weights**2).sum(axis=(1, 2))
-    return dimensions
+    return np.asarray(weights.shape[1] / (weights**2).sum(axis=(1, 2)))
 
 
 def on_plateau(dimensions: FloatArray, level: float) -> NDArray[np.bool_]:
     """Which models are at a level of D*."""
-    near: NDArray[np.bool_] = np.abs(dimensions - level) <= LEVEL_WIDTH
-    return near
+    return np.asarray(np.abs(dimensions - level) <= LEVEL_WIDTH)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Series:
-    """The models of one size and one seed, densest first."""
-
-    n_features: int
-    n_hidden: int
-    inverse_densities: FloatArray  # (n_models,)
-    dimensions: FloatArray  # (n_models,), D*
-    models: IntArray  # (n_models,), rows of the result
-    result: Result
-
-    def __str__(self) -> str:
-        return f"{self.n_features}→{self.n_hidden}"
+def sweeps_of(results: Sequence[Result]) -> list[Sweep]:
+    """The sweeps of all results, in the order of the results."""
+    return [sweep for result in results for sweep in result.sweeps]
 
 
-def all_series(results: Sequence[Result]) -> list[Series]:
-    """The series of all results, in the order of the results."""
-    found = []
-    for result in results:
-        squares = (result.weights**2).sum(axis=(1, 2))
-        sizes = dict.fromkeys(
-            zip(result.n_features.tolist(), result.n_hidden.tolist(), strict=True)
-        )
-        for n, m in sizes:
-            models = np.flatnonzero((result.n_features == n) & (result.n_hidden == m))
-            models = models[np.argsort(-result.feature_probability[models], kind="stable")]
-            found.append(
-                Series(
-                    n_features=n,
-                    n_hidden=m,
-                    inverse_densities=1.0 / result.feature_probability[models],
-                    dimensions=m / squares[models],
-                    models=models,
-                    result=result,
-                )
-            )
-    return found
+def dwell(sweep: Sweep, level: float, *, straight: bool = False) -> float:
+    """Length of ln 1/(1 - S) in which D*, interpolated between the models, is at the level.
 
-
-def dwell(series: Series, level: float) -> float:
-    """Length of ln 1/(1 - S) in which D*, interpolated between the models, is at the level."""
-    fine, dimensions = _interpolated(series)
-    return float(on_plateau(dimensions, level).mean() * fine[-1])
-
-
-def straight_dwell(series: Series, level: float) -> float:
-    """The same length if D* fell along a straight line over the range."""
-    fine, dimensions = _interpolated(series)
-    line = np.linspace(dimensions[0], dimensions[-1], len(fine))
-    return float(on_plateau(line, level).mean() * fine[-1])
-
-
-def _interpolated(series: Series) -> tuple[FloatArray, FloatArray]:
-    logs = np.log(series.inverse_densities)
-    fine = np.linspace(0.0, np.log(_RANGE), _FINE)
-    return fine, np.interp(fine, logs, series.dimensions)
+    Or in which it would be if it fell along a straight line over the range.
+    """
+    logs = np.linspace(0.0, np.log(_RANGE), _FINE)
+    dimensions = np.interp(logs, np.log(sweep.inverse_densities), sweep.dimensions)
+    if straight:
+        dimensions = np.linspace(dimensions[0], dimensions[-1], len(logs))
+    return float(on_plateau(dimensions, level).mean() * logs[-1])
 
 
 def check(results: Sequence[Result]) -> Outcome:
     """Measure how D* lingers at 1 and at 1/2, and what the features do there."""
-    series = all_series(results)
+    sweeps = sweeps_of(results)
     return Outcome(
         claims=(
-            _sticky(series, 1.0, "1"),
-            _sticky(series, 0.5, "1/2"),
-            _digons(series),
-            _growth(series),
+            _sticky(sweeps, 1.0, "1"),
+            _sticky(sweeps, 0.5, "1/2"),
+            _digons(sweeps),
+            _growth(sweeps),
         ),
         numbers={
             str(k): {
                 "size": str(one),
                 "inverse_density": one.inverse_densities,
                 "dimensions_per_feature": one.dimensions,
-                "loss": one.result.losses[one.models],
+                "loss": one.losses,
             }
-            for k, one in enumerate(series)
+            for k, one in enumerate(sweeps)
         },
     )
 
 
-def _sticky(series: list[Series], level: float, text: str) -> Claim:
+def _sticky(sweeps: list[Sweep], level: float, text: str) -> Claim:
     """Longer in the band around the level than in its neighbours, and than on a straight line."""
-    here = [dwell(one, level) for one in series]
-    below = [dwell(one, level - 2 * LEVEL_WIDTH) for one in series]
-    above = [dwell(one, level + 2 * LEVEL_WIDTH) for one in series]
-    straight = [straight_dwell(one, level) for one in series]
+    here, below, above = (
+        np.array([dwell(one, level + shift * LEVEL_WIDTH) for one in sweeps])
+        for shift in (0, -2, 2)
+    )
+    straight = np.array([dwell(one, level, straight=True) for one in sweeps])
     beside = np.maximum(below, above)
     return Claim(
         says=f"D* = m/‖W‖² sticks at {text}",
         found=f"D* stays within {LEVEL_WIDTH:g} of {text} for {span(here, '.2f')} of ln 1/(1−S), "
         f"in the equally wide bands beside it for at most {span(beside, '.2f')}, on a straight "
         f"line for {span(straight, '.2f')}",
-        by_seed=tuple(
-            bool(own > max(other, line))
-            for own, other, line in zip(here, beside, straight, strict=True)
-        ),
+        by_seed=tuple(here > np.maximum(beside, straight)),
     )
 
 
-def _digons(series: list[Series]) -> Claim:
+def _digons(sweeps: list[Sweep]) -> Claim:
     """What the features of the models at D* = 1/2 form, and what that costs."""
     shares, held, ratios = [], [], []
-    for one in series:
-        for k in one.models[on_plateau(one.dimensions, 0.5)]:
-            shares.append(feature_shares(one.result.names[k]).get("digon", 0.0))
-            in_digons = one.result.dimensionalities[k][one.result.names[k] == "digon"]
-            held.append(in_digons.sum() / one.n_hidden)
-            ratios.append(one.result.exact_losses[k] / one.result.digon_losses[k])
+    for one in sweeps:
+        for k in np.flatnonzero(on_plateau(one.dimensions, 0.5)):
+            names = one.census.names[k]
+            shares.append(feature_shares(names).get("digon", 0.0))
+            held.append(one.census.dimensionalities[k][names == "digon"].sum() / one.n_hidden)
+            ratios.append(one.exact_losses[k] / one.digon_losses[k])
     says = "at D* = 1/2 the features are antipodal pairs"
     if not shares:
         return Claim(says=says, found="no model is at 1/2", by_seed=(False,))
@@ -281,27 +224,60 @@ def _digons(series: list[Series]) -> Claim:
     )
 
 
-def _growth(series: list[Series]) -> Claim:
+def _growth(sweeps: list[Sweep]) -> Claim:
     """Whether each sparser model beyond the plateau packs more features into a dimension."""
-    falls, last = [], []
-    for one in series:
+    falls = []
+    for one in sweeps:
         beyond = one.dimensions[one.dimensions < 0.5 - LEVEL_WIDTH]
         falls.append(len(beyond) > 1 and bool(np.all(np.diff(beyond) < 0)))
-        last.append(1.0 / one.dimensions[-1])
-    sparsest = series[0].inverse_densities[-1]
+    last = [1.0 / one.dimensions[-1] for one in sweeps]
     return Claim(
         says="beyond 1/2 ever more features share a dimension as they get sparser",
         found=f"‖W‖²/m grows from model to model in {sum(falls)} of {len(falls)} series, to "
-        f"{span(last, '.2f')} at 1/(1−S) = {sparsest:g}",
+        f"{span(last, '.2f')} at 1/(1−S) = {sweeps[0].inverse_densities[-1]:g}",
         by_seed=tuple(falls),
     )
 
 
 def draw(results: Sequence[Result]) -> Figure:
-    """Draw the figure of the experiment."""
-    from geomsup.experiments.uniform.uniform_figure import draw as drawn
+    """Draw D* of every sweep over 1/(1 − S); a colour for each size, a line for each seed."""
+    import matplotlib.pyplot as plt
 
-    return drawn(results)
+    from geomsup.plotting.style import DROPPED, INK, PALETTE
+
+    figure, ax = plt.subplots(figsize=(7.6, 4.6), layout="constrained")
+    sweeps = sweeps_of(results)
+    sizes = list(dict.fromkeys(map(str, sweeps)))
+    for k, one in enumerate(sweeps):
+        place = sizes.index(str(one))
+        ax.plot(
+            one.inverse_densities,
+            one.dimensions,
+            color=PALETTE[place % len(PALETTE)],
+            marker="os^D"[place % 4],
+            markersize=4.5,
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            linewidth=1.3,
+            label=str(one) if str(one) not in map(str, sweeps[:k]) else None,
+        )
+    sparsest = max(float(one.inverse_densities[-1]) for one in sweeps)
+    for level, text in (
+        (1.0, "$D^* = 1$: a dimension for each feature"),
+        (0.5, "$D^* = 1/2$: antipodal pairs"),
+    ):
+        ax.axhspan(level - LEVEL_WIDTH, level + LEVEL_WIDTH, color=DROPPED, alpha=0.3, linewidth=0)
+        ax.axhline(level, color=INK, linewidth=0.6, zorder=0)
+        ax.text(sparsest, level + LEVEL_WIDTH + 0.015, text, ha="right", fontsize=9, color=INK)
+    ticks = [tick for tick in (1, 2, 3, 5, 10, 20, 30, 50, 100) if tick <= sparsest]
+    ax.set(xscale="log", ylim=(0.0, 1.18))
+    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    ax.set_xticks([], minor=True)
+    ax.set_xlabel("1 / (1 − S), from dense to sparse")
+    ax.set_ylabel(r"dimensions per feature $D^* = m\,/\,\|W\|_F^2$")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, title="features→dimensions", loc="lower left", alignment="left")
+    return figure
 
 
 EXPERIMENT = Experiment(
