@@ -12,11 +12,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from geomsup.weights.formats import suffixes
+
 __all__ = ["VerbParser", "above_zero", "at_least", "one_or_all"]
 
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _NUMBERS = re.compile(rf"{_NUMBER}(,{_NUMBER})*")
-_FILE = "a .npy, .npz, .pt, .pth, .bin, .ckpt or .safetensors file; nothing in it is executed"
 # Calls of the library that a message recommends, and the verbs that make them.
 _AS_VERBS = {"best_configuration": "geomsup optimum", "list_shapes()": "geomsup shapes"}
 
@@ -48,9 +49,11 @@ class VerbParser(argparse.ArgumentParser):
         self.add_argument(*names, type=_several(kind), metavar=shown, **options)
         self._lists.update(names)
 
-    def add_file(self, help_text: str = _FILE) -> None:
-        """Declare FILE."""
-        self.add_argument("file", metavar="FILE", help=help_text)
+    def add_file(self, help_text: str = "") -> None:
+        """Declare FILE; without words of its own, any weight file."""
+        *others, last = suffixes()
+        kinds = f"a {', '.join(others)} or {last} file; nothing in it is executed"
+        self.add_argument("file", metavar="FILE", help=help_text or kinds)
 
     def add_matrix(self) -> None:
         """Declare FILE, and which of its matrices is meant, features as columns or as rows."""

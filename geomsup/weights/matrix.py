@@ -33,7 +33,15 @@ from geomsup.weights.files import (
     read_matrix,
 )
 
-__all__ = ["ArrayInfo", "as_numbers", "as_weights", "list_arrays", "load_arrays", "per_feature"]
+__all__ = [
+    "ArrayInfo",
+    "as_numbers",
+    "as_weights",
+    "axis_of_features",
+    "list_arrays",
+    "load_arrays",
+    "per_feature",
+]
 
 # 2**53 + 1 is the first integer that float64 rounds.
 _LARGEST_EXACT_INTEGER = 2**53
@@ -102,7 +110,7 @@ def as_weights(
     array([[ 1.,  0., -1.],
            [ 0.,  1., -1.]])
     """
-    features_are_rows = _features_are_rows(feature_axis)
+    features_are_rows = axis_of_features(feature_axis) == 0
     source, raw = "W", W
     if isinstance(W, (str, os.PathLike)):
         source, raw = read_matrix(W, key, _checked_limit(max_bytes))
@@ -135,7 +143,7 @@ def load_arrays(
     Parameters
     ----------
     path : str or path
-        A .npy, .npz, .pt, .pth, .bin, .ckpt or .safetensors file.
+        A weight file, as :func:`as_weights` takes it.
     max_bytes : int or None, default 2**30
         The most that compressed arrays may take together once they are unpacked; None for any
         size.
@@ -236,12 +244,11 @@ def per_feature(
     return values
 
 
-def _features_are_rows(feature_axis: object) -> bool:
-    if isinstance(feature_axis, (int, np.integer)) and not isinstance(feature_axis, bool):
-        if feature_axis in (-1, 1):
-            return False
-        if feature_axis in (0, -2):
-            return True
+def axis_of_features(feature_axis: object) -> int:
+    """0 if rows are the features, 1 if columns are; both may be counted from the end."""
+    whole = isinstance(feature_axis, (int, np.integer)) and not isinstance(feature_axis, bool)
+    if whole and feature_axis in (-2, -1, 0, 1):
+        return int(feature_axis) % 2
     raise GeomsupError(
         f"expected feature_axis -1 (columns are features) or 0 (rows are), got "
         f"{shorten(feature_axis)}"

@@ -18,7 +18,7 @@ from geomsup import progress
 from geomsup.cli import main
 from geomsup.cli.app import VERBS, verb_parser
 from geomsup.training import ToyModelConfig, train
-from geomsup.weights.formats import READERS
+from geomsup.weights.formats import suffixes
 
 Capture = pytest.CaptureFixture[str]
 
@@ -95,7 +95,7 @@ def test_the_help_has_examples_and_each_parses(name: str, capsys: Capture) -> No
 @pytest.mark.parametrize("name", ["classify", "inspect", "neurons", "verify"])
 def test_the_help_names_every_kind_of_file(name: str) -> None:
     kinds = set(re.findall(r"\.[a-z]+", _file_help(name)))
-    assert kinds == set(READERS)
+    assert kinds == set(suffixes())
 
 
 def _file_help(name: str) -> str:

@@ -536,7 +536,7 @@ def test_a_stack_of_another_kind_is_refused(tmp_path: Path) -> None:
     [
         ({"layout": "sealens"}, "layout must be one of auto, saelens"),
         ({"layer": -1}, "layer must be an integer"),
-        ({"feature_axis": 2}, "feature_axis must be an integer in -2 … 1"),
+        ({"feature_axis": 2}, r"expected feature_axis -1 \(columns are features\) or 0"),
         ({"key": "nothing"}, "expected 'nothing', got 'W_dec'"),
         ({"layout": "hugging_face"}, "expected a folder of a known layout"),
     ],
