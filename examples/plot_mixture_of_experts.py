@@ -32,7 +32,7 @@ for n_experts in (1, 5):
     (mixture,) = train_mixtures(MixtureConfig(toy=toy, n_experts=n_experts), progress=False)
     print(mixture)
     for report in mixture.reports:
-        print("   ", ", ".join(f"{count} {name}" for name, count in report.counts().items()))
+        print("   ", report.summary())
 
 # %%
 # With one expert, which is a dense model of the size at work, the features are crowded.  Five

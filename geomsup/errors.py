@@ -8,6 +8,8 @@ states what was expected, what came, and the cure.
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 
 __all__ = [
     "GeomsupError",
@@ -45,6 +47,14 @@ class ToleranceError(GeomsupError, ArithmeticError):
 
 class GeomsupWarning(UserWarning):
     """Input that is legal but probably not what was meant."""
+
+
+def warn_caller(message: str) -> None:
+    """Warn at the line outside the package that called into it, however deep we are."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and str(frame.f_globals.get("__name__")).split(".")[0] == "geomsup":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, GeomsupWarning, stacklevel=level)
 
 
 def shorten(value: object, limit: int = 80) -> str:

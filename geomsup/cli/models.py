@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup import GeometryReport, GeomsupWarning, classify_geometry
+from geomsup import GeometryReport
 from geomsup.cli.output import table
+from geomsup.geometry.classify import geometry_of
 from geomsup.progress import bar
 
 if TYPE_CHECKING:
@@ -51,12 +51,9 @@ class Row:
     model: TrainedModel | None = None
 
 
-def classified(W: object, options: dict[str, Any] | None = None) -> GeometryReport:
+def classified(W: NDArray[np.float64], options: dict[str, Any] | None = None) -> GeometryReport:
     """The report on a matrix that ``as_weights`` has passed, or that geomsup trained."""
-    with warnings.catch_warnings():
-        # Whoever read the matrix has warned already, with the name of the file.
-        warnings.simplefilter("ignore", GeomsupWarning)
-        return classify_geometry(W, **(options or {}))
+    return geometry_of(W, **(options or {}))
 
 
 def classified_models(

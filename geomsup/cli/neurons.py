@@ -10,7 +10,6 @@ import argparse
 import re
 import shlex
 import textwrap
-import warnings
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,8 @@ from geomsup.cli.output import (
     say,
 )
 from geomsup.cli.sources import is_run, load_matrix, model_of
-from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.errors import GeomsupError
+from geomsup.weights import matrix_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -207,10 +207,8 @@ def _layer_in(args: argparse.Namespace) -> _Layer:
         )
 
     def matrix(key: str | None, feature_axis: int) -> Any:
-        with warnings.catch_warnings():
-            # Layers may be wider than their inputs: |x| takes two neurons for each feature.
-            warnings.simplefilter("ignore", GeomsupWarning)
-            return load_matrix(args.file, key, args.instance, feature_axis)
+        # Layers may be wider than their inputs: |x| takes two neurons for each feature.
+        return load_matrix(args.file, key, args.instance, feature_axis, matrix_of)
 
     W = matrix(args.key, args.feature_axis)
     V = W if args.out_key is None else matrix(args.out_key, args.out_feature_axis)

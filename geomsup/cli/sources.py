@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,11 @@ def stack_in(path: str, key: str | None) -> tuple[str, int] | None:
 
 
 def load_matrix(
-    path: str, key: str | None, instance: int | None, feature_axis: int
+    path: str,
+    key: str | None,
+    instance: int | None,
+    feature_axis: int,
+    read: Callable[..., NDArray[np.float64]] = as_weights,
 ) -> NDArray[np.float64]:
     """The matrix that --key and --instance ask for, of shape (n_hidden, n_features)."""
     stack = stack_in(path, key)
@@ -84,7 +89,7 @@ def load_matrix(
     elif instance is not None:
         raise UsageError("--instance chooses from a stack of matrices, but this is one matrix")
     try:
-        return as_weights(path, feature_axis=feature_axis, key=key)
+        return read(path, feature_axis=feature_axis, key=key)
     except WeightsError as error:
         if _settles(path, key):
             raise

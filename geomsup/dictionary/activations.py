@@ -8,7 +8,6 @@ between two of them is their settings and not the luck of their samples.
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterator
 from dataclasses import InitVar, dataclass
 from enum import IntEnum
@@ -18,10 +17,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError, GeomsupWarning, WeightsError
+from geomsup.errors import GeomsupError, WeightsError
 from geomsup.training.data import RawUniforms, Sampler
 from geomsup.training.distributions import make_distribution
-from geomsup.weights import as_numbers, as_weights
+from geomsup.weights import as_numbers, as_weights, matrix_of
 
 __all__ = [
     "Activations",
@@ -241,10 +240,7 @@ def _digest(*arrays: FloatArray | NDArray[np.float32]) -> str:
 def as_rows(values: object, feature_axis: int = -1) -> FloatArray:
     """A table of activations as float64, one in each row, however many there are."""
     try:
-        with warnings.catch_warnings():
-            # There may well be fewer samples than dimensions.
-            warnings.simplefilter("ignore", GeomsupWarning)
-            return as_weights(values, feature_axis=feature_axis)
+        return matrix_of(values, feature_axis=feature_axis)
     except WeightsError as error:
         raise GeomsupError(
             "activations must be ToyActivations or an array of numbers of shape (n_samples, "

@@ -6,7 +6,6 @@ match of feature i, and cosines keep their signs throughout.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,13 +19,13 @@ from scipy.stats import beta
 
 from geomsup.dictionary.activations import Purpose, ToyActivations
 from geomsup.dictionary.autoencoder import Autoencoder, check_autoencoders
-from geomsup.errors import GeomsupError, GeomsupWarning
-from geomsup.geometry.classify import classify_geometry
+from geomsup.errors import GeomsupError
+from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.gram import unit_columns
 from geomsup.geometry.interference import represented_features
 from geomsup.geometry.report import GeometryReport
 from geomsup.validation import brief, number_within, numbers, positive_integer, seed_number
-from geomsup.weights import as_numbers, as_weights
+from geomsup.weights import as_numbers, as_weights, matrix_of
 
 __all__ = [
     "Recovery",
@@ -82,12 +81,12 @@ class Recovery:
     @cached_property
     def truth(self) -> GeometryReport:
         """The geometry of the represented features."""
-        return _geometry(self.W)
+        return geometry_of(self.W)
 
     @cached_property
     def seen(self) -> GeometryReport:
         """The geometry of the latents that are matched with them."""
-        return _geometry(self.directions)
+        return geometry_of(self.directions)
 
     @property
     def recovered(self) -> NDArray[np.bool_]:
@@ -123,7 +122,7 @@ class Recovery:
             f"{int(self.recovered.sum())} of {len(self.features)} represented features recovered "
             f"(cosine ≥ {self.threshold:g}; mean {self.cosines.mean():.3f}, least "
             f"{self.cosines.min():.3f}), {self.n_dead} dead latents\n"
-            f"there: {_listed(self.truth)}\nseen:  {_listed(self.seen)}"
+            f"there: {self.truth.summary()}\nseen:  {self.seen.summary()}"
         )
 
     __repr__ = __str__
@@ -373,23 +372,9 @@ def loss_recovered(
 def _living(dictionary: Autoencoder | object) -> tuple[FloatArray, IntArray]:
     if isinstance(dictionary, Autoencoder):
         return dictionary.decoder, np.flatnonzero(dictionary.alive)
-    with warnings.catch_warnings():
-        # Dictionaries may well be smaller than the space.
-        warnings.simplefilter("ignore", GeomsupWarning)
-        decoder = as_weights(dictionary)
+    decoder = matrix_of(dictionary)  # it may well be smaller than the space
     return decoder, np.flatnonzero(decoder.any(axis=0))
-
-
-def _geometry(W: FloatArray) -> GeometryReport:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", GeomsupWarning)
-        return classify_geometry(W)
 
 
 def _structures(report: GeometryReport) -> set[tuple[str, tuple[int, ...]]]:
     return {(component.name, component.features) for component in report.components}
-
-
-def _listed(report: GeometryReport) -> str:
-    counts = report.counts()
-    return ", ".join(f"{number} × {name}" for name, number in counts.items()) or "nothing"

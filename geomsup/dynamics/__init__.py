@@ -2,9 +2,9 @@
 
 >>> import numpy as np
 >>> from geomsup.dynamics import geometry_timeline
->>> steps = [np.diag([1.0, 1.0]), np.array([[1.0, -1.0], [0.0, 0.0]])]
->>> [report.counts() for report in geometry_timeline(steps).reports]
-[{'monosemantic': 2}, {'digon': 1}]
+>>> weights = [np.diag([1.0, 1.0])] * 10 + [np.array([[1.0, -1.0], [0.0, 0.0]])] * 10
+>>> geometry_timeline(range(20), weights).spans()
+(('2 × monosemantic', 0, 9), ('1 × digon', 10, 19))
 """
 
 from __future__ import annotations

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError, GeomsupWarning, shorten
+from geomsup.errors import GeomsupError, shorten
 from geomsup.validation import whole_number
-from geomsup.weights import as_weights
+from geomsup.weights import matrix_of
 
 __all__ = ["WeightRecorder"]
 
@@ -117,10 +116,7 @@ class WeightRecorder:
         # A module can be called as well, but not for its weights.
         if callable(weights) and not hasattr(weights, "state_dict"):
             weights = weights()
-        with warnings.catch_warnings():
-            # Early in a training as many dimensions as features are nothing to warn of.
-            warnings.simplefilter("ignore", GeomsupWarning)
-            return as_weights(weights, feature_axis=self._feature_axis, key=self._key)
+        return matrix_of(weights, feature_axis=self._feature_axis, key=self._key)
 
 
 def _number(loss: Any) -> float:

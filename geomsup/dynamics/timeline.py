@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import html
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,14 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.dynamics.change_points import level_changes, steep_falls
+from geomsup.dynamics.change_points import LevelChange, level_changes, steep_falls
 from geomsup.dynamics.recording import WeightRecorder
-from geomsup.errors import GeomsupError, GeomsupWarning
-from geomsup.geometry.classify import classify_geometry
+from geomsup.errors import GeomsupError
+from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.gram import dimensionality_of
 from geomsup.geometry.report import GeometryReport
 from geomsup.validation import number_within, whole_number
-from geomsup.weights import as_numbers, load_arrays
+from geomsup.weights import as_numbers, load_arrays, matrix_of
 
 __all__ = [
     "Coincidence", "GeometryTimeline", "Jump", "LossDrop", "WeightRecorder", "geometry_timeline",
@@ -224,8 +223,8 @@ def geometry_timeline(
     losses : array_like of shape (n_records,), optional
         Positive losses.  Without them there are no drops.
     name_every : int, default 1
-        Name the geometry of every so-manieth record, and of the last; 0 names none.  A record in
-        between bears the name of the one before.
+        Interval, in records, at which the geometry is named, as is that of the last record; 0
+        names none.  A record in between bears the name of the one before.
     least_jump : float, default 0.08
         The least change of a level that is a jump.
     least_drop : float, default 0.02
@@ -268,46 +267,17 @@ def geometry_timeline(
     least_jump = number_within("least_jump", least_jump, _RESOLUTION, 1.0)
     least_drop = number_within("least_drop", least_drop, 1e-6, 0.99)
     norms = np.linalg.norm(W, axis=1)
-    dimensionalities = np.array([dimensionality_of(one) for one in W])
+    dimensionalities = np.array([dimensionality_of(record) for record in W])
     names, last = _names(W, name_every)
     stored = norms[-1][last.represented]
     reference = float(np.median(stored)) if stored.size else 1.0
     levels = dimensionalities * np.minimum(1.0, (norms / reference) ** 2)
 
-    changes = level_changes(levels, resolution=_RESOLUTION, least=least_jump)
-    together = max(1.0, _TOGETHER * len(times))
-    groups: list[list[Any]] = []
-    for change in sorted(changes, key=lambda one: one.start + one.stop):
-        middle = (change.start + change.stop) / 2
-        if groups and middle - (groups[-1][0].start + groups[-1][0].stop) / 2 <= together:
-            groups[-1].append(change)
-        else:
-            groups.append([change])
-    places = [(min(c.start for c in group), max(c.stop for c in group)) for group in groups]
-    jumps = []
-    for group, (start, stop) in zip(groups, places, strict=True):
-        members = sorted(group, key=lambda one: one.curve)
-        jumps.append(
-            Jump(
-                features=tuple(one.curve for one in members),
-                start=int(times[start]),
-                stop=int(times[stop]),
-                before=tuple(one.before for one in members),
-                after=tuple(one.after for one in members),
-            )
-        )
+    groups = _together(level_changes(levels, resolution=_RESOLUTION, least=least_jump), len(times))
+    passages = [(min(c.start for c in group), max(c.stop for c in group)) for group in groups]
     falls = []
     if not np.isnan(loss).any():
         falls = steep_falls(loss, least=least_drop, spacing=_spacing(times))
-    drops = tuple(
-        LossDrop(
-            start=int(times[start]),
-            stop=int(times[stop]),
-            before=float(loss[start]),
-            after=float(loss[stop]),
-        )
-        for start, stop in falls
-    )
     for array in (times, loss, norms, dimensionalities, levels):
         array.setflags(write=False)
     return GeometryTimeline(
@@ -317,10 +287,41 @@ def geometry_timeline(
         dimensionalities=dimensionalities,
         levels=levels,
         names=names,
-        jumps=tuple(jumps),
-        loss_drops=drops,
-        coincidence=_coincidence(places, falls, len(times)),
+        jumps=tuple(
+            Jump(
+                features=tuple(change.curve for change in group),
+                start=int(times[start]),
+                stop=int(times[stop]),
+                before=tuple(change.before for change in group),
+                after=tuple(change.after for change in group),
+            )
+            for group, (start, stop) in zip(groups, passages, strict=True)
+        ),
+        loss_drops=tuple(
+            LossDrop(
+                start=int(times[start]),
+                stop=int(times[stop]),
+                before=float(loss[start]),
+                after=float(loss[stop]),
+            )
+            for start, stop in falls
+        ),
+        coincidence=_coincidence(passages, falls, len(times)),
     )
+
+
+def _together(changes: list[LevelChange], n_records: int) -> list[list[LevelChange]]:
+    """Changes in the order of their middles, in groups that change together; each by feature."""
+    reach = max(1.0, _TOGETHER * n_records)
+    groups: list[list[LevelChange]] = []
+    for change in changes:
+        first = groups[-1][0] if groups else change
+        apart = (change.start + change.stop) / 2 - (first.start + first.stop) / 2
+        if groups and apart <= reach:
+            groups[-1].append(change)
+        else:
+            groups.append([change])
+    return [sorted(group, key=lambda change: change.curve) for group in groups]
 
 
 def _checked(
@@ -376,46 +377,33 @@ def _spacing(times: IntArray) -> FloatArray:
     Records at equal ratios of the step are rounded to whole steps, which makes the early ones
     uneven: rates must be taken over the time that has really passed.
     """
-    found: FloatArray = np.diff(times).astype(np.float64)
+    linear: FloatArray = np.diff(times).astype(np.float64)
     logarithmic = np.diff(np.log1p(times))
-    if found.std() * logarithmic.mean() > logarithmic.std() * found.mean():
+    if linear.std() * logarithmic.mean() > logarithmic.std() * linear.mean():
         return logarithmic
-    return found
+    return linear
 
 
 def _names(W: FloatArray, name_every: int) -> tuple[tuple[str, ...], GeometryReport]:
     """Names of the records, and the report on the last one."""
-    wanted = set(range(0, len(W), name_every)) if name_every else set()
+    last = geometry_of(matrix_of(W[-1]))
+    if not name_every:
+        return ("",) * len(W), last
     names: list[str] = []
     named: FloatArray | None = None
-    with warnings.catch_warnings():
-        # Early in a training as many dimensions as features are nothing to warn of.
-        warnings.simplefilter("ignore", GeomsupWarning)
-        last = classify_geometry(W[-1])
-        for k, one in enumerate(W):
-            if not name_every:
-                names.append("")
-            elif k == len(W) - 1:
-                names.append(_name(last))
-            elif k not in wanted or _same(one, named):
-                names.append(names[-1])
-            else:
-                names.append(_name(classify_geometry(one)))
-                named = one
-    return tuple(names), last
+    for k, record in enumerate(W[:-1]):
+        if k % name_every or _same(record, named):
+            names.append(names[-1])
+        else:
+            names.append(geometry_of(matrix_of(record)).summary())
+            named = record
+    return (*names, last.summary()), last
 
 
-def _same(one: FloatArray, other: FloatArray | None) -> bool:
-    return other is not None and float(np.abs(one - other).max()) <= _UNCHANGED * float(
-        np.abs(one).max()
+def _same(record: FloatArray, other: FloatArray | None) -> bool:
+    return other is not None and float(np.abs(record - other).max()) <= _UNCHANGED * float(
+        np.abs(record).max()
     )
-
-
-def _name(report: GeometryReport) -> str:
-    dropped = report.n_features - int(report.represented.sum())
-    found = report.composite or ", ".join(f"{k} × {name}" for name, k in report.counts().items())
-    words = [found or "nothing", *([f"{dropped} dropped"] if dropped else [])]
-    return ", ".join(words)
 
 
 def _coincidence(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.errors import GeomsupError
 from geomsup.experts.config import GATES
 from geomsup.experts.model import choose
-from geomsup.geometry.classify import classify_geometry
+from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.report import GeometryReport
 from geomsup.validation import numbers, one_of
 
@@ -129,10 +128,7 @@ class Mixture:
     @cached_property
     def reports(self) -> tuple[GeometryReport, ...]:
         """Geometry of the features that each expert holds."""
-        with warnings.catch_warnings():
-            # An expert may hold less than it has room for.
-            warnings.simplefilter("ignore", GeomsupWarning)
-            return tuple(classify_geometry(W, norm_threshold=stored_from(W)) for W in self.weights)
+        return tuple(geometry_of(W, norm_threshold=stored_from(W)) for W in self.weights)
 
     @property
     def holds(self) -> NDArray[np.bool_]:

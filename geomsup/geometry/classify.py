@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.errors import warn_caller
 from geomsup.geometry.gram import (
     coherence_of_units,
     dimensionality_of,
@@ -38,7 +40,7 @@ from geomsup.sphere.optimum import recorded_optimum
 from geomsup.validation import is_auto, number_within, positive_integer
 from geomsup.weights import as_weights
 
-__all__ = ["classify_geometry"]
+__all__ = ["classify_geometry", "geometry_of"]
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -90,9 +92,9 @@ def classify_geometry(
         Angular noise per tangent axis, in radians.  "auto" marginalises over .005 – .25 rad.
     max_candidates : int, default 5
         Matches kept for each component; the runner-up is always kept.
-    seed : int, Generator or None
-        Reserved for searches that draw random numbers.  The present one draws none: the same
-        matrix gives the same report whatever the seed.
+    seed : deprecated
+        Has no effect, because nothing here is random: the same matrix gives the same report.
+        Any value but the default warns, and a later version will not know it.
 
     Returns
     -------
@@ -103,6 +105,12 @@ def classify_geometry(
     ------
     GeomsupError
         If ``W`` is not a finite, real, non-empty matrix or an option is out of range.
+
+    Warns
+    -----
+    GeomsupWarning
+        If there are no more features than dimensions, which is often a transposed matrix, or if
+        ``seed`` is given.
 
     Notes
     -----
@@ -119,53 +127,61 @@ def classify_geometry(
     >>> report.components[0].dimensionalities.round(6)
     array([0.4, 0.4, 0.4, 0.4, 0.4])
     """
+    if not (isinstance(seed, int) and seed == 0):
+        warn_caller("seed has no effect, classify_geometry draws no random numbers; leave it out")
+    return geometry_of(
+        as_weights(W, feature_axis=feature_axis),
+        interference_threshold=interference_threshold,
+        norm_threshold=norm_threshold,
+        noise=noise,
+        max_candidates=max_candidates,
+    )
+
+
+def geometry_of(
+    weights: Array,
+    *,
+    interference_threshold: float | Literal["auto"] = "auto",
+    norm_threshold: float | Literal["auto"] = "auto",
+    noise: float | Literal["auto"] = "auto",
+    max_candidates: int = 5,
+) -> GeometryReport:
+    """Return :func:`classify_geometry` of a matrix that has been validated already.
+
+    Inside geomsup, as many dimensions as features are nothing to warn of.
+    """
     sigma = None if is_auto(noise) else number_within("noise", noise, 1e-6, 1.0)
     max_candidates = positive_integer("max_candidates", max_candidates)
-    weights = as_weights(W, feature_axis=feature_axis)
-
+    weights = np.ascontiguousarray(weights, dtype=np.float64)
     directions, norms = unit_columns(weights)
-    dimensionalities = dimensionality_of(weights)
-    represented = represented_features(norms, norm_threshold, n_hidden=weights.shape[0])
-    features = np.flatnonzero(represented.mask)
-    kept, units = weights[:, features], directions[:, features]
+    represented = represented_features(norms, norm_threshold, n_hidden=len(weights))
+    features = _Represented.of(weights, directions, norms, np.flatnonzero(represented.mask))
+    partition = _partition(features.vertex_directions(), interference_threshold, sigma)
 
-    groups = parallel_groups(units) if len(features) else np.empty(0, dtype=np.intp)
-    vertices = _vertex_directions(units, norms[features], groups)
-    partition = _partition(vertices, interference_threshold, sigma)
-
-    moments = kept @ kept.T if kept.shape[0] <= kept.shape[1] else None
     components: list[ComponentReport] = []
     edges: list[tuple[IntArray, Array]] = []
     for part in partition.parts:
-        on_vertex = [np.flatnonzero(groups == vertex) for vertex in part.members]
-        inside = np.sort(np.concatenate(on_vertex))
-        components.append(
-            _component(
-                kept,
-                inside,
-                part=part,
-                leakage=_leakage(kept, inside, moments),
-                background=partition.background,
-                numbers=features,
-                on_vertex=on_vertex,
-                dimensionalities=dimensionalities[features[inside]],
-                noise=sigma,
-                max_candidates=max_candidates,
-            )
+        on_vertex = [np.flatnonzero(features.groups == vertex) for vertex in part.members]
+        result = match_cloud(
+            part.cloud,
+            background=partition.background,
+            noise=sigma,
+            max_candidates=max_candidates,
         )
+        components.append(_component(features, on_vertex, part, result))
         least = part.cohesion if partition.crowded else partition.threshold
-        edges += _edges_within(units[:, inside], features[inside], least)
+        inside = np.sort(np.concatenate(on_vertex))
+        edges += _edges_within(features.units[:, inside], features.numbers[inside], least)
     components.sort(key=lambda c: (-len(c.features), c.features[0]))
     pairs, cosines = _collected(edges)
-    summary = summary_of(kept) if len(features) else None
+    rest = np.flatnonzero(np.isin(features.groups, partition.rest))
+    summary = summary_of(features.weights) if len(features.numbers) else None
     return GeometryReport(
         components=tuple(components),
-        unstructured=_unstructured(
-            kept, np.flatnonzero(np.isin(groups, partition.rest)), features, partition.background
-        ),
+        unstructured=_unstructured(features, rest, partition.background) if len(rest) else None,
         composite=_composite(components, weights),
         norms=_frozen(norms),
-        dimensionalities=_frozen(dimensionalities),
+        dimensionalities=_frozen(features.dimensionalities),
         represented=represented.mask,
         n_hidden=weights.shape[0],
         n_features=weights.shape[1],
@@ -181,12 +197,59 @@ def classify_geometry(
     )
 
 
-def _vertex_directions(units: Array, norms: Array, groups: IntArray) -> Array:
-    """Return one direction for each group of parallel features, weighted by their norms."""
-    n_vertices = int(groups.max()) + 1 if len(groups) else 0
-    sums = np.zeros((units.shape[0], n_vertices))
-    np.add.at(sums.T, groups, (units * (norms / norms.max(initial=1e-300))).T)
-    return unit_columns(sums)[0]
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Represented:
+    """The represented features of W.
+
+    ``weights``, ``units``, ``norms`` and ``groups`` (the vertex that each is on) have one entry or
+    column for each of them, ``numbers`` are their indices among all columns of W, and
+    ``dimensionalities`` are those of all columns.  ``moments`` are W Wᵀ where they cost less than
+    W itself does, for each set whose leakage is asked for.
+    """
+
+    weights: Array
+    units: Array
+    norms: Array
+    groups: IntArray
+    numbers: IntArray
+    dimensionalities: Array
+    moments: Array | None
+
+    @classmethod
+    def of(cls, W: Array, directions: Array, norms: Array, numbers: IntArray) -> _Represented:
+        weights, units = W[:, numbers], directions[:, numbers]
+        return cls(
+            weights=weights,
+            units=units,
+            norms=norms[numbers],
+            groups=parallel_groups(units) if len(numbers) else np.empty(0, dtype=np.intp),
+            numbers=numbers,
+            dimensionalities=dimensionality_of(W),
+            moments=weights @ weights.T if weights.shape[0] <= weights.shape[1] else None,
+        )
+
+    def vertex_directions(self) -> Array:
+        """One direction for each group of parallel features, weighted by their norms."""
+        n_vertices = int(self.groups.max(initial=-1)) + 1
+        sums = np.zeros((self.units.shape[0], n_vertices))
+        shares = self.norms / self.norms.max(initial=1e-300)
+        np.add.at(sums.T, self.groups, (self.units * shares).T)
+        return unit_columns(sums)[0]
+
+    def leakage(self, inside: IntArray) -> float:
+        """Share of Σ(Ŵ_i·W_j)² over i inside that falls on j outside."""
+        if len(inside) == self.weights.shape[1]:
+            return 0.0
+        own = self.weights[:, inside]
+        directions = unit_columns(own)[0]
+        if self.moments is None:
+            seen = self.weights @ (self.weights.T @ directions)
+        else:
+            seen = self.moments @ directions
+        total = float((seen * directions).sum())
+        within = float(((own @ (own.T @ directions)) * directions).sum())
+        share = within / total if total > 0 else 1.0
+        return min(1.0, max(0.0, 1.0 - share))
 
 
 def _partition(
@@ -233,21 +296,17 @@ def _collected(edges: list[tuple[IntArray, Array]]) -> tuple[IntArray, Array]:
     return pairs, cosines
 
 
-def _unstructured(
-    weights: Array, features: IntArray, numbers: IntArray, background: Background
-) -> Unstructured | None:
-    """Describe the represented features that belong to no component; None if there are none."""
-    if not len(features):
-        return None
-    own = weights[:, features]
+def _unstructured(features: _Represented, rest: IntArray, background: Background) -> Unstructured:
+    """Describe the represented features that belong to no component."""
+    own = features.weights[:, rest]
     summary = summary_of(own)
     units = unit_columns(own)[0]
-    n = len(features)
+    n = len(rest)
     # Σ_ij cos² is the squared Frobenius norm of UUᵀ; its diagonal has n of it.
     total = float(((units @ units.T) ** 2).sum())
     mean_square = (total - n) / (n * (n - 1)) if n > 1 else 0.0
     return Unstructured(
-        features=tuple(int(i) for i in numbers[features]),
+        features=tuple(features.numbers[rest].tolist()),
         rank=summary.rank,
         participation_ratio=summary.participation_ratio,
         coherence=summary.coherence,
@@ -258,41 +317,28 @@ def _unstructured(
 
 
 def _component(
-    weights: Array,
-    inside: IntArray,
-    *,
-    part: Part,
-    leakage: float,
-    background: Background,
-    numbers: IntArray,
-    on_vertex: list[IntArray],
-    dimensionalities: Array,
-    noise: float | None,
-    max_candidates: int,
+    features: _Represented, on_vertex: list[IntArray], part: Part, result: MatchResult
 ) -> ComponentReport:
-    """Describe and name one component.
-
-    ``inside`` and ``on_vertex`` count the represented features, whose numbers among all the
-    columns of W are ``numbers``.
-    """
-    own, cloud = weights[:, inside], part.cloud
-    result = match_cloud(cloud, background=background, noise=noise, max_candidates=max_candidates)
+    """Describe and name one component; ``on_vertex`` are the features on each vertex."""
+    inside = np.sort(np.concatenate(on_vertex))
+    numbers, cloud, leakage = features.numbers, part.cloud, features.leakage(inside)
+    own = features.weights[:, inside]
     match = None if part.left_over or _is_shared_ray(on_vertex) else _carried(result, leakage)
     rank = match.dim if match else result.generic_rank
     axes = cloud.basis[:rank].T
     return ComponentReport(
-        features=tuple(int(i) for i in numbers[inside]),
+        features=tuple(numbers[inside].tolist()),
         name=match.shape if match else "irregular",
         rank=rank,
         norms=_frozen(unit_columns(own)[1]),
-        dimensionalities=_frozen(dimensionalities),
+        dimensionalities=_frozen(features.dimensionalities[numbers[inside]]),
         leakage=leakage,
         cohesion=part.cohesion,
         log_evidence=part.log_evidence,
         tightness=_tightness(own, axes),
         coherence=coherence_of_units(cloud.directions.T),
         welch_bound=welch_bound(cloud.n_vertices, rank),
-        vertices=tuple(tuple(int(i) for i in numbers[group]) for group in on_vertex),
+        vertices=tuple(tuple(numbers[group].tolist()) for group in on_vertex),
         match=match,
         candidates=result.candidates,
         irregular_probability=result.irregular_probability,
@@ -348,49 +394,35 @@ def _carried(result: MatchResult, leakage: float) -> ShapeMatch | None:
     return best if best.probability > _NAME_PROBABILITY else None
 
 
-def _leakage(weights: Array, inside: IntArray, moments: Array | None) -> float:
-    """Return the share of Σ(Ŵ_i·W_j)² over i inside that falls on j outside.
-
-    ``moments`` are W Wᵀ where they cost less than W itself does, for each set that asks.
-    """
-    if len(inside) == weights.shape[1]:
-        return 0.0
-    own = weights[:, inside]
-    directions = unit_columns(own)[0]
-    seen = weights @ (weights.T @ directions) if moments is None else moments @ directions
-    total = float((seen * directions).sum())
-    within = float(((own @ (own.T @ directions)) * directions).sum())
-    share = within / total if total > 0 else 1.0
-    return min(1.0, max(0.0, 1.0 - share))
-
-
 def _composite(components: list[ComponentReport], weights: Array) -> str | None:
     """Return the name of the whole, if the components are its factors and orthogonal."""
     matches = [c.match for c in components if c.match is not None]
-    simple = all(max(c.multiplicities) == 1 for c in components)
+    if len(components) < 2 or len(matches) < len(components):
+        return None
     ranks = [match.dim for match in matches]
-    if len(components) < 2 or len(matches) < len(components) or not simple:
+    if sum(ranks) > len(weights) or any(max(c.multiplicities) > 1 for c in components):
         return None
-    if sum(ranks) > weights.shape[0]:
+    parts = [unit_columns(weights[:, list(c.features)])[0] for c in components]
+    noise, freedom = _common_noise(matches)
+    if not orthogonal_within(parts, ranks, noise=noise, freedom=freedom):
         return None
+    return composite_name([c.name for c in components])
+
+
+def _common_noise(matches: list[ShapeMatch]) -> tuple[float, float]:
+    """Return the noise of all fits together and its degrees of freedom, infinite where it is known.
+
+    A match knows its own noise only through its degrees of freedom.
+    """
     angles = [match.rms_angle**2 * match.n_vertices for match in matches]
-    # The noise of all fits together; a match knows its own only through its degrees of freedom.
-    freedom = [
+    freedom = sum(
         angle / match.noise**2
         for angle, match in zip(angles, matches, strict=True)
         if match.noise > 0
-    ]
-    noise = float(np.sqrt(sum(angles) / sum(freedom))) if freedom else 0.0
-    parts = [unit_columns(weights[:, list(c.features)])[0] for c in components]
-    known = noise <= NOISE_GRID[0]
-    if not orthogonal_within(
-        parts,
-        ranks,
-        noise=float(NOISE_GRID[0]) if known else noise,
-        freedom=np.inf if known else sum(freedom),
-    ):
-        return None
-    return composite_name([c.name for c in components])
+    )
+    noise = float(np.sqrt(sum(angles) / freedom)) if freedom else 0.0
+    least = float(NOISE_GRID[0])
+    return (noise, freedom) if noise > least else (least, np.inf)
 
 
 def _frozen(array: Array) -> Array:

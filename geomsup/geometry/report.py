@@ -302,6 +302,35 @@ class GeometryReport(ByContent):
         """Return how often each name occurs, most frequent first."""
         return dict(Counter(component.name for component in self.components).most_common())
 
+    @property
+    def n_dropped(self) -> int:
+        """Number of features that are not represented."""
+        return self.n_features - int(self.represented.sum())
+
+    def summary(self, *, most: int | None = None) -> str:
+        """Return what the features form in one line, such as "2 × digon = square, 1 dropped".
+
+        Every text of geomsup that says what is in a matrix says it so.
+
+        Parameters
+        ----------
+        most : int, optional
+            The most names that are listed; "…" stands for the others.
+
+        Examples
+        --------
+        >>> from geomsup import classify_geometry
+        >>> report = classify_geometry([[1, -1, 0, 0, 0], [0, 0, 1, -1, 0]])
+        >>> report.summary()
+        '2 × digon = square, 1 dropped'
+        """
+        names = [f"{count} × {name}" for name, count in self.counts().items()]
+        if most is not None and len(names) > most:
+            names[most:] = ["…"]
+        text = ", ".join(names) or "nothing"
+        text += f" = {self.composite}" if self.composite else ""
+        return f"{text}, {self.n_dropped} dropped" if self.n_dropped else text
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a JSON-ready dictionary."""
         result: dict[str, Any] = {}
@@ -372,23 +401,19 @@ class GeometryReport(ByContent):
         """
         return table_of(self, rows).to_csv(path)
 
-    def _summary(self) -> str:
+    def _sizes(self) -> str:
         return (
             f"{int(self.represented.sum())} of {self.n_features} features represented in "
             f"{self.n_hidden} dimensions, rank {self.rank}, tightness {self.tightness:.4f}"
         )
 
-    def _found(self) -> str:
-        found = ", ".join(f"{count} × {name}" for name, count in self.counts().items())
-        return found + (f" = {self.composite}" if self.composite else "")
-
     def __repr__(self) -> str:
-        return f"<GeometryReport: {self._found() or 'no represented features'}>"
+        return f"<GeometryReport: {self.summary()}>"
 
     def __str__(self) -> str:
-        lines = [self._summary()]
+        lines = [self._sizes()]
         if self.components:
-            lines += [f"found: {self._found()}", "", *aligned_table(HEADER, self._rows())]
+            lines += [f"found: {self.summary()}", "", *aligned_table(HEADER, self._rows())]
         if len(self.components) > _MAX_ROWS:
             left_out = len(self.components) - _MAX_ROWS
             lines.append(f"… and {counted(left_out, 'more component', 'more components')}")
@@ -410,9 +435,9 @@ class GeometryReport(ByContent):
             "<tr>" + "".join(f"<td {cell}>{html.escape(text)}</td>" for text in row) + "</tr>"
             for row in self._rows()
         )
-        title = html.escape(self._summary())
+        title = html.escape(self._sizes())
         if self.components:
-            title += f"<br>found: {html.escape(self._found())}"
+            title += f"<br>found: {html.escape(self.summary())}"
         notes = (
             "" if self.unstructured is None else html.escape(f"unstructured: {self.unstructured}")
         )

@@ -9,7 +9,6 @@ of no particular arrangement.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,13 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.errors import GeomsupError
 from geomsup.geometry.directions import direction_rows
 from geomsup.matching.alignment import Cloud, aligned
-from geomsup.matching.background import (
-    Background,
-    background_of,
-)
+from geomsup.matching.background import Background, background_of
 from geomsup.matching.evidence import (
     log_sum,
     loosest_noise,
@@ -33,6 +29,7 @@ from geomsup.matching.evidence import (
 from geomsup.matching.fitting import Fit, PreparedShape, Setting, lay, prepared_forms
 from geomsup.matching.posterior import Question, posterior
 from geomsup.shapes import Shape, get_shape
+from geomsup.weights import matrix_of
 
 __all__ = ["MatchResult", "ShapeMatch", "match_cloud", "match_directions", "match_shape"]
 
@@ -262,10 +259,8 @@ def match_shape(directions: object, shape: str | Shape, *, feature_axis: int = 0
     0.525
     """
     named = shape if isinstance(shape, Shape) else get_shape(shape)
-    with warnings.catch_warnings():
-        # The number of vertices says which axis is which better than a comparison of sizes.
-        warnings.simplefilter("ignore", GeomsupWarning)
-        points = direction_rows(directions, feature_axis=feature_axis)
+    # The number of vertices says which axis is which better than a comparison of sizes.
+    points = direction_rows(matrix_of(directions, feature_axis=feature_axis))
     if len(points) != named.n_vertices:
         turned = 0 if feature_axis in (-1, 1) else -1
         raise GeomsupError(

@@ -17,7 +17,6 @@ and `most_omitted` say how far the gains are from that line.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,10 +25,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError, GeomsupWarning, counted
+from geomsup.errors import GeomsupError, counted
 from geomsup.neurons.codes import NeuronCode, codes_of
 from geomsup.validation import brief, numbers, positive_integer, yes_or_no
-from geomsup.weights import as_weights
+from geomsup.weights import matrix_of
 
 __all__ = ["SIDES", "Kind", "NeuronReport", "layer_of", "neuron_report", "side_gains"]
 
@@ -309,11 +308,9 @@ def layer_of(W: object, V: object = None) -> tuple[FloatArray, FloatArray]:
     GeomsupError
         If they are not matrices of one shape.
     """
-    with warnings.catch_warnings():
-        # More neurons than features is nothing odd here: |x| takes two for each.
-        warnings.simplefilter("ignore", GeomsupWarning)
-        into = as_weights(W)
-        out_of = into if V is None else as_weights(V)
+    # More neurons than features are no surprise: |x| takes two for each.
+    into = matrix_of(W)
+    out_of = into if V is None else matrix_of(V)
     if into.shape != out_of.shape:
         raise GeomsupError(
             "W and V must have one shape, (n_neurons, n_features), got "

@@ -6,17 +6,16 @@ text is: a layout made in points keeps labels apart whatever the limits of the a
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.errors import GeomsupError
 from geomsup.geometry.report import GeometryReport
 from geomsup.plotting.style import INK
-from geomsup.weights import as_weights
+from geomsup.weights import matrix_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,9 +47,7 @@ def checked_matrix(W: object, feature_axis: int = -1) -> Array:
 
     Of as many dimensions as features the classifier warns; a picture has nothing to add.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", GeomsupWarning)
-        return as_weights(W, feature_axis=feature_axis)
+    return matrix_of(W, feature_axis=feature_axis)
 
 
 def checked_report(report: object) -> GeometryReport:

@@ -110,13 +110,8 @@ def _drawn_component(report: GeometryReport) -> int | None:
 
 
 def _headline(report: GeometryReport) -> str:
-    found = ", ".join(f"{count} × {name}" for name, count in list(report.counts().items())[:5])
-    if len(report.counts()) > 5:
-        found += ", …"
-    if report.composite:
-        found += f" = {report.composite}"
     text = (
         f"{int(report.represented.sum())} of {report.n_features} features represented in "
         f"{report.n_hidden} dimension{'' if report.n_hidden == 1 else 's'}"
     )
-    return f"{text}: {found}" if found else text
+    return f"{text}: {report.summary(most=5)}" if report.components else text

@@ -93,8 +93,8 @@ def name_color(name: str) -> str:
     ----------
     name : str
         Of a shape, of a sum ("digon ⊕ triangle", "digon + triangle, 1 dropped" or "1 × digon,
-        1 × triangle": the mixture of the colours of its parts), or of a phase
-        ("digon(1, 2) ⊕ 3").
+        1 × triangle": the mixture of the colours of its parts, or that of the whole behind "="),
+        or of a phase ("digon(1, 2) ⊕ 3").
 
     Returns
     -------
@@ -106,7 +106,7 @@ def name_color(name: str) -> str:
     >>> name_color("digon"), name_color("digon + triangle") == name_color("triangle ⊕ digon")
     ('#0072B2', True)
     """
-    kept = re.sub(r", \d+ dropped$", "", name)
+    kept = re.sub(r"^.* = |, \d+ dropped$", "", name)
     if kept in _NAMED:
         return _NAMED[kept]
     parts = [] if _PHASE.search(kept) else _parts(kept)

@@ -33,6 +33,7 @@ from geomsup.sphere.energies import (
 from geomsup.sphere.kernels import Kernel, checked_power
 from geomsup.sphere.newton import hessian, tangent_bases
 from geomsup.sphere.optimum import thomson_optimum
+from geomsup.weights import as_weights
 
 __all__ = ["OptimaComparison", "compare_to_optima", "compared_with"]
 
@@ -364,7 +365,7 @@ def _unit_rows(directions: object, feature_axis: int) -> FloatArray:
                 "pass W[:, list(component.features)].T instead"
             )
         return np.asarray(own, dtype=np.float64)
-    return direction_rows(directions, feature_axis=feature_axis)
+    return direction_rows(as_weights(directions, feature_axis=feature_axis))
 
 
 def _laid(points: FloatArray, optimum: FloatArray, **effort: Any) -> tuple[float, FloatArray]:

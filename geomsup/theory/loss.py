@@ -9,18 +9,17 @@ ten digits and more.
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError, GeomsupWarning, ToleranceError, shorten
+from geomsup.errors import GeomsupError, ToleranceError, shorten
 from geomsup.theory.moments import RowTerms
 from geomsup.theory.rows import row_terms
 from geomsup.validation import number_within
-from geomsup.weights import as_weights, per_feature
+from geomsup.weights import matrix_of, per_feature
 
 __all__ = ["ExpectedLoss", "Problem", "batch_losses", "expected_loss"]
 
@@ -206,13 +205,6 @@ def expected_loss(
 def checked_bias(b: object, n_features: int) -> FloatArray:
     """Output biases, one for each feature."""
     return per_feature(b, "b", n_features, low=-_LARGEST, high=_LARGEST)
-
-
-def matrix_of(W: object) -> FloatArray:
-    """W as float64; as many dimensions as features are nothing to warn of here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", GeomsupWarning)
-        return as_weights(W)
 
 
 def _evaluate(W: FloatArray, b: FloatArray, problem: Problem, tol: float) -> ExpectedLoss:

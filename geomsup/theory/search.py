@@ -7,7 +7,6 @@ optimal.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError, GeomsupWarning
-from geomsup.geometry.classify import classify_geometry
+from geomsup.errors import GeomsupError, warn_caller
+from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.report import GeometryReport
 from geomsup.progress import bar
 from geomsup.theory.descent import descend
@@ -353,11 +352,9 @@ class _Pool:
                 f"none of {len(self.x)} starts converged; raise n_starts, or check the importances"
             )
         if np.any(self.value[~self.converged] < (1.0 - 1e-6) * self.lowest - _SAME_SMALL_LOSS):
-            warnings.warn(
+            warn_caller(
                 "a start that did not converge went below every minimum found, so the best may be "
-                "missing; very rare features make the loss too stiff",
-                GeomsupWarning,
-                stacklevel=4,
+                "missing; very rare features make the loss too stiff"
             )
         n_counted = int(self.counted.sum())
         minima = []
@@ -425,15 +422,10 @@ def packed_loss(n_hidden: int, problem: Problem, tol: float = 1e-10) -> Any:
     return function
 
 
-def geometry_of(W: FloatArray) -> GeometryReport:
-    """The named geometry of an optimum; as many dimensions as features are nothing to warn of."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", GeomsupWarning)
-        return classify_geometry(W)
-
-
 def configuration_name(report: GeometryReport) -> str:
-    """One line for a whole configuration: its components, and how many features are dropped."""
-    dropped = report.n_features - int(report.represented.sum())
+    """A configuration as a sum that the catalogue reads, such as "digon + digon, 1 dropped".
+
+    Models are told apart and counted by it; :meth:`GeometryReport.summary` is for readers.
+    """
     names = " + ".join(component.label for component in report.components) or "nothing"
-    return f"{names}, {dropped} dropped" if dropped else names
+    return f"{names}, {report.n_dropped} dropped" if report.n_dropped else names

@@ -14,17 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import ToleranceError
+from geomsup.geometry.classify import geometry_of
 from geomsup.theory.curvature import Neighbourhood
 from geomsup.theory.descent import descend
-from geomsup.theory.loss import Problem, checked_bias, expected_loss, matrix_of
-from geomsup.theory.search import (
-    best_configuration,
-    configuration_name,
-    geometry_of,
-    packed_loss,
-)
+from geomsup.theory.loss import Problem, checked_bias, expected_loss
+from geomsup.theory.search import best_configuration, configuration_name, packed_loss
 from geomsup.theory.verdict import Escape, OptimumVerdict
 from geomsup.validation import number_within, random_generator
+from geomsup.weights import matrix_of
 
 __all__ = ["Escape", "OptimumVerdict", "verify_optimum"]
 

@@ -14,7 +14,7 @@ from geomsup.weights.entries import ArrayInfo
 from geomsup.weights.files import list_arrays
 from geomsup.weights.layout_files import UnknownLayoutError
 from geomsup.weights.layouts import Key, Layout
-from geomsup.weights.matrix import as_numbers, as_weights, load_arrays, per_feature
+from geomsup.weights.matrix import as_numbers, as_weights, load_arrays, matrix_of, per_feature
 from geomsup.weights.opened import OpenedWeights, open_weights
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "as_weights",
     "list_arrays",
     "load_arrays",
+    "matrix_of",
     "open_weights",
     "per_feature",
 ]

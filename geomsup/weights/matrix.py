@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 import os
 import sys
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, TypeAlias
@@ -22,7 +21,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from geomsup.errors import GeomsupError, GeomsupWarning, WeightsError, first_line, shorten
+from geomsup.errors import GeomsupError, WeightsError, first_line, shorten, warn_caller
 from geomsup.weights.entries import ArrayInfo, Entry, nested_leaves, weight_candidates
 from geomsup.weights.files import (
     MAX_BYTES,
@@ -40,6 +39,7 @@ __all__ = [
     "axis_of_features",
     "list_arrays",
     "load_arrays",
+    "matrix_of",
     "per_feature",
 ]
 
@@ -110,7 +110,39 @@ def as_weights(
     array([[ 1.,  0., -1.],
            [ 0.,  1., -1.]])
     """
-    features_are_rows = axis_of_features(feature_axis) == 0
+    values, source = _validated(W, feature_axis, key, max_bytes)
+    n_hidden, n_features = values.shape
+    if n_features <= n_hidden:
+        others, cure = ("rows", 0) if axis_of_features(feature_axis) else ("columns", -1)
+        warn_caller(
+            f"{source} has {n_features} features in {n_hidden} dimensions, so nothing need be in "
+            f"superposition; if its {others} are the features, pass feature_axis={cure}"
+        )
+    return values
+
+
+def matrix_of(
+    W: object, *, feature_axis: int = -1, key: str | None = None
+) -> npt.NDArray[np.float64]:
+    """What :func:`as_weights` returns, where few features in many dimensions are no surprise.
+
+    For records of a training, decoders, samples, points and pictures: the same checks and errors,
+    and no warning about the shape.
+
+    Examples
+    --------
+    >>> matrix_of([[1, 0], [0, 1]])
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    return _validated(W, feature_axis, key, MAX_BYTES)[0]
+
+
+def _validated(
+    W: object, feature_axis: object, key: str | None, max_bytes: object
+) -> tuple[npt.NDArray[np.float64], str]:
+    """The matrix, and what a message about it calls it."""
+    axis = axis_of_features(feature_axis)
     source, raw = "W", W
     if isinstance(W, (str, os.PathLike)):
         source, raw = read_matrix(W, key, _checked_limit(max_bytes))
@@ -124,15 +156,7 @@ def as_weights(
             f"{type(W).__name__}; leave key out, or pass the path of the file"
         )
     array = _checked(_to_numpy(raw, source), source)
-    values = _to_float64(array.T if features_are_rows else array, source)
-    n_hidden, n_features = values.shape
-    if n_features <= n_hidden:
-        _warn(
-            f"{source} has {n_features} features in {n_hidden} dimensions, so nothing need be in "
-            f"superposition; if its {'columns' if features_are_rows else 'rows'} are the "
-            f"features, pass feature_axis={-1 if features_are_rows else 0}"
-        )
-    return values
+    return _to_float64(array if axis else array.T, source), source
 
 
 def load_arrays(
@@ -415,11 +439,3 @@ def _to_float64(array: _Array, source: str) -> npt.NDArray[np.float64]:
         )
     values.setflags(write=False)
     return values
-
-
-def _warn(message: str) -> None:
-    """Warn at the line outside the package that handed the weights in, however deep we are."""
-    frame, level = sys._getframe(), 1
-    while frame.f_back and str(frame.f_globals.get("__name__")).split(".")[0] == "geomsup":
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, GeomsupWarning, stacklevel=level)

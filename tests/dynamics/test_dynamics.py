@@ -171,7 +171,7 @@ def test_a_timeline_names_jumps_and_compares() -> None:
     steps = np.arange(_T) * 10
     timeline = geometry_timeline(steps, weights, loss, name_every=50)
     names = [name for name, _, _ in timeline.spans()]
-    assert names[0] == "square, 1 dropped"
+    assert names[0] == "2 × digon = square, 1 dropped"
     assert names[-1] == "1 × pentagon"
     assert all(850 <= jump.start < jump.stop <= 950 for jump in timeline.jumps)
     assert {feature for jump in timeline.jumps for feature in jump.features} == set(range(5))

@@ -239,6 +239,27 @@ def test_long_reports_are_cut_short() -> None:
 
 
 @pytest.mark.parametrize(
+    ("W", "most", "text"),
+    [
+        ([[1.0, -1, 0, 0, 0], [0, 0, 1, -1, 0]], None, "2 × digon = square, 1 dropped"),
+        ([[1.0, -1, 0, 0, 0], [0, 0, 1, -1, 0]], 1, "2 × digon = square, 1 dropped"),
+        ([[1.0, -1, 0], [0, 0, 1]], None, "1 × digon, 1 × monosemantic"),
+        ([[1.0, -1, 0], [0, 0, 1]], 1, "1 × digon, …"),
+        ([[0.0, 0, 0]], None, "nothing, 3 dropped"),
+    ],
+)
+def test_a_summary_counts_names_and_dropped_features(
+    W: list[list[float]], most: int | None, text: str
+) -> None:
+    report = classify_geometry(W)
+    assert report.summary(most=most) == text
+    assert report.n_dropped == sum(not any(column) for column in zip(*W, strict=True))
+    assert repr(report) == f"<GeometryReport: {report.summary()}>"
+    for shown in (str(report), report._repr_html_()):
+        assert (f"found: {report.summary()}" in shown) == bool(report.components)
+
+
+@pytest.mark.parametrize(
     ("shares", "n_close"),
     [
         ((0.6, 0.21, 0.1), 2),

@@ -844,6 +844,7 @@ def test_every_name_of_the_catalogue_has_a_colour_of_its_own() -> None:
         ("digon", "digon, 3 dropped", True),
         ("2 × digon, 1 × triangle, 3 dropped", "digon + triangle + digon", True),
         ("1 × digon", "digon", True),
+        ("2 × digon = square, 1 dropped", "square", True),
         ("2 × digon", "digon", False),
         ("digon", "digon + digon", False),
         ("digon + digon", "digon + digon + digon", False),

@@ -12,10 +12,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.report import GeometryReport
 from geomsup.theory import BestConfiguration, best_configuration
 from geomsup.theory.loss import Problem, batch_losses
-from geomsup.theory.search import configuration_name, geometry_of, minima_from
+from geomsup.theory.search import configuration_name, minima_from
 
 __all__ = [
     "best_known",

@@ -94,7 +94,8 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
         line = geometry_timeline(
             way.steps, way.weights[:, k], way.losses[:, k], name_every=_NAME_EVERY
         )
-        stages.append(tuple(name.removeprefix("1 × ") for name, _, _ in line.spans()))
+        names = [name.rpartition(" = ")[2] for name, _, _ in line.spans()]
+        stages.append(tuple(name.removeprefix("1 × ") for name in names))
         drops.append(len(line.loss_drops))
     return Result(
         steps=way.steps,

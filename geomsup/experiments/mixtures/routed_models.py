@@ -164,7 +164,7 @@ def _measured(mixture: Mixture, config: Config, data: str, gate: str, most: int)
     return {
         "data": data,
         "gate": gate,
-        "names": " | ".join(_counts(report.counts()) for report in mixture.reports),
+        "names": " | ".join(report.summary() for report in mixture.reports),
         "n_experts": mixture.n_experts,
         "n_hidden": mixture.weights.shape[1],
         "losses": mixture.loss,
@@ -178,10 +178,6 @@ def _measured(mixture: Mixture, config: Config, data: str, gate: str, most: int)
         "together": _together(mixture, size, generator) if data == "sets" else np.nan,
         "norms": padded(np.linalg.norm(mixture.weights, axis=1)),
     }
-
-
-def _counts(counts: dict[str, int]) -> str:
-    return ", ".join(f"{number} {name}" for name, number in counts.items()) or "nothing"
 
 
 def _together(mixture: Mixture, size: int, generator: np.random.Generator) -> float:

@@ -7,16 +7,14 @@ number and rank, and D_i.
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupWarning
 from geomsup.experiments.frame.measures import reports_of
-from geomsup.geometry.gram import feature_dimensionality
+from geomsup.geometry.gram import dimensionality_of
 
 __all__ = ["Census", "census_of", "component_counts", "feature_shares", "padded"]
 
@@ -58,10 +56,8 @@ def census_of(weights: FloatArray) -> Census:
     for k, report in enumerate(reports_of(weights)):
         kept = report.represented
         if kept.any():
-            with warnings.catch_warnings():
-                # Few features in many dimensions are no mistake here.
-                warnings.simplefilter("ignore", GeomsupWarning)
-                dimensionalities[k, kept] = feature_dimensionality(weights[k][:, kept])
+            stored = np.ascontiguousarray(weights[k][:, kept], dtype=np.float64)
+            dimensionalities[k, kept] = dimensionality_of(stored)
         for number, component in enumerate(report.components):
             inside = list(component.features)
             names[k, inside] = component.name

@@ -10,7 +10,6 @@ of a feature that stands alone is a quarter.
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,12 +18,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupWarning
 from geomsup.experiments.frame.measures import span
 from geomsup.experiments.frame.outcome import Claim, Outcome
 from geomsup.experiments.uniform import uniform
 from geomsup.experiments.uniform.uniform import Result, Series, all_series
-from geomsup.geometry.classify import classify_geometry
+from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.report import GeometryReport
 
 if TYPE_CHECKING:
@@ -62,9 +60,7 @@ def report_of(result: Result, model: int) -> GeometryReport:
         n, m = int(result.n_features[model]), int(result.n_hidden[model])
         W = result.weights[model, :m, :n]
         stored = np.where(np.linalg.norm(W, axis=0) > STORED, W, 0.0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", GeomsupWarning)
-            kept[model] = classify_geometry(stored, norm_threshold=STORED)
+        kept[model] = geometry_of(stored, norm_threshold=STORED)
     return kept[model]
 
 
