@@ -61,6 +61,8 @@ _SPHERE = [
     "rebuild",
 ]
 _TRAINING = [
+    "functions",
+    "streams",
     "settings",
     "config",
     "distributions",
@@ -231,6 +233,7 @@ _COMPARED = {
     "sphere",
     "training",
     "training.settings",
+    "training.streams",
     "training.environment",
     "dictionary",
     "attacks",

@@ -114,20 +114,12 @@ def _table(models: list[TrainedModel], found: list[Vulnerability]) -> list[str]:
 
 def _check_task(path: str, config: ToyModelConfig) -> None:
     """Attacks are on the tied ReLU-output model that copies its input."""
-    wanted = {
-        "hidden_activation": "linear",
-        "output_activation": "relu",
-        "tied": True,
-        "target": "identity",
-        "signed": False,
-    }
-    for name, value in wanted.items():
-        found = getattr(config, name)
-        if found != value:
-            raise GeomsupError(
-                f"attacks are on models x̂ = ReLU(WᵀWx + b) that copy features ≥ 0, but those in "
-                f"{path!r} have {name} = {found!r}"
-            )
+    if unlike := config.unlike_plain():
+        name, _, found = unlike
+        raise GeomsupError(
+            f"attacks are on models x̂ = ReLU(WᵀWx + b) that copy features ≥ 0, but those in "
+            f"{path!r} have {name} = {found!r}"
+        )
 
 
 def _attacked(

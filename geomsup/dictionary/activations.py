@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import InitVar, dataclass
-from enum import IntEnum
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -20,13 +19,13 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError, WeightsError
 from geomsup.training.data import RawUniforms, Sampler
 from geomsup.training.distributions import make_distribution
+from geomsup.training.streams import Stream, stream_seed
 from geomsup.weights import as_numbers, as_weights, matrix_of
 
 __all__ = [
     "Activations",
     "Batches",
     "GivenActivations",
-    "Purpose",
     "ToyActivations",
     "as_activations",
     "as_rows",
@@ -34,19 +33,6 @@ __all__ = [
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Batch: TypeAlias = NDArray[np.float32]
-
-
-class Purpose(IntEnum):
-    """Purpose of a random stream; the trainer of toy models has the small numbers."""
-
-    INITIAL_VALUES = 16
-    BATCHES = 17
-    EVALUATION = 18
-    RESAMPLING = 19
-
-    def stream(self, seed: int, *key: int) -> np.random.SeedSequence:
-        """Seed of an independent stream."""
-        return np.random.SeedSequence(seed, spawn_key=(int(self), *key))
 
 
 class Batches(Protocol):
@@ -147,7 +133,7 @@ class ToyActivations:
 
     def sample(self, n_samples: int, seed: int = 0) -> FloatArray:
         """Activations of shape (n_samples, n_hidden), as `GivenActivations` takes them."""
-        batch = next(self.batches(n_samples, Purpose.EVALUATION.stream(seed)))
+        batch = next(self.batches(n_samples, stream_seed(seed, Stream.DICTIONARY_EVALUATION)))
         return batch.T.astype(np.float64)
 
 

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import beta
 
-from geomsup.dictionary.activations import Purpose, ToyActivations
+from geomsup.dictionary.activations import ToyActivations
 from geomsup.dictionary.autoencoder import Autoencoder, check_autoencoders
 from geomsup.errors import GeomsupError
 from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.gram import unit_columns
 from geomsup.geometry.interference import represented_features
 from geomsup.geometry.report import GeometryReport
+from geomsup.training.streams import Stream, stream_seed
 from geomsup.validation import brief, number_within, numbers, positive_integer, seed_number
 from geomsup.weights import as_numbers, as_weights, matrix_of
 
@@ -347,7 +348,7 @@ def loss_recovered(
     if not np.isfinite(bias).all() or not np.isfinite(weight).all():
         raise GeomsupError("b and importance must be finite")
     weight = np.broadcast_to(weight, bias.shape)
-    stream = Purpose.EVALUATION.stream(seed_number(seed))
+    stream = stream_seed(seed_number(seed), Stream.DICTIONARY_EVALUATION)
     x = next(source.features(_SAMPLES, stream)).astype(np.float64).T
     h = x @ source.W.T
 

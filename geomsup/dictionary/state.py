@@ -12,11 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from geomsup.dictionary.activations import Activations, Purpose
+from geomsup.dictionary.activations import Activations
 from geomsup.dictionary.config import AutoencoderConfig
 from geomsup.dictionary.model import AutoencoderBatch
 from geomsup.training.optim import Adam
 from geomsup.training.storage import stated_integer
+from geomsup.training.streams import Stream, stream_seed
 
 __all__ = ["SizeState"]
 
@@ -64,12 +65,16 @@ class SizeState:
             tuple(int(k) for k in sparsities) if topk else None,
         )
         for k, restart in enumerate(self._restarts):
-            generator = np.random.default_rng(Purpose.INITIAL_VALUES.stream(seed, size, restart))
-            directions = torch.from_numpy(_directions(generator, source.n_hidden, size))
+            stream = stream_seed(seed, Stream.DICTIONARY_INITIAL_VALUES, size, restart)
+            directions = torch.from_numpy(
+                _directions(np.random.default_rng(stream), source.n_hidden, size)
+            )
             batch.decoder[k] = directions
             batch.encoder[k] = directions
         batch.centre[:] = torch.from_numpy(centre)
-        self._samples = source.batches(config.batch_size, Purpose.BATCHES.stream(seed))
+        self._samples = source.batches(
+            config.batch_size, stream_seed(seed, Stream.DICTIONARY_BATCHES)
+        )
         self._optimisers = (
             Adam(batch.theta, batch.gradient),
             Adam(batch.centre, batch.centre_gradient),
@@ -82,7 +87,8 @@ class SizeState:
         if self.config.resamples_at(step):
             errors = batch.squared_errors(h).double().numpy()
             for k, restart in enumerate(self._restarts):
-                stream = Purpose.RESAMPLING.stream(self.seed, self.size, restart, step)
+                key = (self.size, restart, step)
+                stream = stream_seed(self.seed, Stream.DICTIONARY_RESAMPLING, *key)
                 _resample(batch, k, ~batch.fired[k].numpy(), h.numpy(), errors[k], stream)
             batch.fired.zero_()
         batch.backward(h)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from geomsup.dictionary.activations import Activations, Purpose, as_activations
+from geomsup.dictionary.activations import Activations, as_activations
 from geomsup.dictionary.autoencoder import Autoencoder, codes_of
 from geomsup.dictionary.config import AutoencoderConfig
 from geomsup.dictionary.files import autoencoders_of, parts_of
@@ -30,6 +30,7 @@ from geomsup.errors import GeomsupError
 from geomsup.training.checkpoints import Checkpoint, check_belongs
 from geomsup.training.environment import is_interactive, one_thread, stop_requests, versions
 from geomsup.training.storage import checked_target, read_tensors, write_tensors
+from geomsup.training.streams import Stream, stream_seed
 from geomsup.validation import positive_number, seed_number
 
 __all__ = ["train_autoencoders"]
@@ -140,7 +141,8 @@ class _Training:
     def __init__(self, source: Activations, config: AutoencoderConfig, seed: int) -> None:
         self.source, self.config, self.seed = source, config, seed
         self.found: list[Autoencoder] = []
-        self.measured = next(source.batches(_MEASURED, Purpose.EVALUATION.stream(seed)))
+        stream = stream_seed(seed, Stream.DICTIONARY_EVALUATION)
+        self.measured = next(source.batches(_MEASURED, stream))
         self.scale = _scale(self.measured)
         self.centre = _geometric_median(self.measured / self.scale)
         self.state: SizeState | None = None

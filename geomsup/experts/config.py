@@ -62,20 +62,11 @@ class MixtureConfig:
         toy = self.toy
         if not isinstance(toy, ToyModelConfig):
             raise GeomsupError(f"toy must be a ToyModelConfig, got {type(toy).__name__}")
-        plain = {
-            "hidden_activation": "linear",
-            "output_activation": "relu",
-            "tied": True,
-            "target": "identity",
-            "signed": False,
-            "n_records": 0,
-        }
-        for name, value in plain.items():
-            if getattr(toy, name) != value:
-                raise GeomsupError(
-                    f"experts are tied ReLU-output models, with {name}={value!r}, got "
-                    f"{getattr(toy, name)!r}"
-                )
+        if unlike := toy.unlike_plain("n_records"):
+            name, usual, own = unlike
+            raise GeomsupError(
+                f"experts are tied ReLU-output models, with {name}={usual!r}, got {own!r}"
+            )
         one_of("gate", self.gate, GATES)
         object.__setattr__(self, "n_experts", positive_integer("n_experts", self.n_experts))
         factor = positive_number("capacity_factor", self.capacity_factor)

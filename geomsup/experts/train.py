@@ -20,19 +20,18 @@ from geomsup.experts.config import MixtureConfig
 from geomsup.experts.mixture import Mixture
 from geomsup.experts.model import MixtureModel
 from geomsup.training.config import ToyModelConfig
-from geomsup.training.data import RawUniforms, Sampler, Stream, stream_seed
+from geomsup.training.data import RawUniforms, Sampler
 from geomsup.training.distributions import make_distribution
 from geomsup.training.environment import is_interactive, one_thread
 from geomsup.training.optim import Adam
 from geomsup.training.state import initial_parameters
+from geomsup.training.streams import Stream, stream_seed
 from geomsup.validation import seed_number
 
 __all__ = ["evaluated", "train_mixtures"]
 
 FloatArray = NDArray[np.float64]
 
-# Purpose of a random stream beside those of the trainer (0 …) and of dictionaries (16 …).
-_ROUTER, _EVALUATION = 32, 33
 # Variance of the router's initial weights times the number of inputs; a tenth of the usual, as
 # Fedus et al. 2021 start theirs (section 2.4).
 _ROUTER_SCALE = 0.1
@@ -154,7 +153,7 @@ def evaluated(mixture: Mixture, toy: ToyModelConfig, seed: int) -> Mixture:
     seed : int
     """
     instance = mixture.instance
-    stream = np.random.SeedSequence(seed, spawn_key=(_EVALUATION,))
+    stream = stream_seed(seed, Stream.MIXTURE_EVALUATION)
     drawn = torch.empty((1, toy.n_features, _SAMPLES))
     _samples(toy, instance, stream, _SAMPLES).draw(drawn)
     x = drawn[0].numpy().T.astype(np.float64)
@@ -178,7 +177,7 @@ def _initial(config: MixtureConfig, seed: int, instance: int) -> tuple[FloatArra
     """W of the first expert as `training.train` has it, the others and R from a stream beside."""
     toy, k = config.toy, config.n_experts
     first, _, _ = initial_parameters(toy, seed, [instance])
-    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_ROUTER, instance)))
+    generator = np.random.default_rng(stream_seed(seed, Stream.ROUTER, instance))
     m, n = toy.n_hidden, toy.n_features
     router = np.sqrt(_ROUTER_SCALE / n) * generator.standard_normal((k, n))
     scale = toy.init_scale * np.sqrt(2.0 / (m + n))

@@ -14,13 +14,18 @@ from __future__ import annotations
 
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.diverged import TrainingDivergedError
+from geomsup.training.functions import ACTIVATIONS, TARGETS, Activation, Target
 from geomsup.training.inputs import sample_inputs
 from geomsup.training.loop import train
 from geomsup.training.records import History, Trajectory
 from geomsup.training.run import TrainedModel, TrainingRun
 
 __all__ = [
+    "ACTIVATIONS",
+    "TARGETS",
+    "Activation",
     "History",
+    "Target",
     "ToyModelConfig",
     "TrainedModel",
     "TrainingDivergedError",

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from geomsup.errors import GeomsupError
+from geomsup.training.functions import ACTIVATIONS, TARGETS
 from geomsup.training.settings import FloatArray, PerFeature, refuse, table_of, to_lists, to_tuples
 from geomsup.validation import (
     LARGEST,
@@ -37,12 +38,12 @@ _MOST_RECORDED = 2e8
 # Probabilities of a set may add up to one and a little rounding.
 _ROUNDING = 1e-9
 
-_ACTIVATIONS = ("linear", "relu")
 _CORRELATIONS = ("independent", "correlated", "anticorrelated")
 _LR_SCHEDULES = ("constant", "cosine", "linear")
 _OPTIMIZERS = ("adam", "adamw")
 _RECORD_SCHEDULES = ("linear", "log")
-_TARGETS = ("identity", "absolute", "minimum")
+# In which the plain model of the paper has the defaults.
+_PLAIN = ("hidden_activation", "output_activation", "tied", "target", "signed")
 
 
 @dataclass(frozen=True)
@@ -152,15 +153,15 @@ probability, 1 minus the sparsity
         default=1.0, metadata={"help": "weight of each feature in the loss"}
     )
     hidden_activation: str = field(
-        default="linear", metadata={"help": "of the hidden layer", "choices": _ACTIVATIONS}
+        default="linear", metadata={"help": "of the hidden layer", "choices": ACTIVATIONS}
     )
     output_activation: str = field(
-        default="relu", metadata={"help": "of the output", "choices": _ACTIVATIONS}
+        default="relu", metadata={"help": "of the output", "choices": ACTIVATIONS}
     )
     tied: bool = field(default=True, metadata={"help": "decode with the transposed encoder"})
     target: str = field(
         default="identity",
-        metadata={"help": "answer x, |x|, or the minimum of each pair", "choices": _TARGETS},
+        metadata={"help": "answer x, |x|, or the minimum of each pair", "choices": TARGETS},
     )
     signed: bool = field(default=False, metadata={"help": "draw values from (-1, 1)"})
     correlation: str = field(
@@ -202,10 +203,10 @@ probability, 1 minus the sparsity
         for name in ("tied", "signed"):
             self._normalise(name, yes_or_no(name, getattr(self, name)))
         self._check_weight_decay()
-        if self.target == "minimum" and self.n_features % 2:
+        if self.n_features % (group := TARGETS[self.target].group):
             raise GeomsupError(
-                f"target='minimum' takes features in pairs, got n_features = {self.n_features}; "
-                "take an even number"
+                f"target={self.target!r} takes {group} features for an answer, got n_features = "
+                f"{self.n_features}; take a multiple of {group}"
             )
         if self.n_instances % self.n_restarts:
             raise GeomsupError(
@@ -339,15 +340,39 @@ probability, 1 minus the sparsity
     def model_options(self) -> dict[str, Any]:
         """What kind of model it is, for `geomsup.training.model.ToyModel`."""
         return {
-            "hidden_relu": self.hidden_activation == "relu",
-            "output_relu": self.output_activation == "relu",
-            "tied": self.tied,
-            "target": self.target,
+            name: getattr(self, name)
+            for name in ("hidden_activation", "output_activation", "tied", "target")
         }
 
     def data_options(self) -> dict[str, Any]:
         """How the data are drawn, for `geomsup.training.distributions.make_distribution`."""
         return {"correlation": self.correlation, "set_size": self.set_size, "signed": self.signed}
+
+    def unlike_plain(self, *others: str) -> tuple[str, Any, Any] | None:
+        """The first setting in which this is not the paper's plain model; None if it is that model.
+
+        The plain model is x̂ = ReLU(WᵀWx + b), and copies features ≥ 0.
+
+        Parameters
+        ----------
+        *others : str
+            Names of settings which must have their defaults as well.
+
+        Returns
+        -------
+        (str, object, object) or None
+            Name, default and own value.
+
+        Examples
+        --------
+        >>> ToyModelConfig(n_features=20, signed=True).unlike_plain()
+        ('signed', False, True)
+        """
+        for name in (*_PLAIN, *others):
+            usual, own = getattr(ToyModelConfig, name), getattr(self, name)
+            if own != usual:
+                return name, usual, own
+        return None
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> ToyModelConfig:

@@ -1,8 +1,5 @@
 """Where the samples come from: one random stream for each instance.
 
-A stream is keyed by (seed, purpose, instance), so what an instance sees depends neither on how
-many others are trained beside it nor on the order in which they are served.
-
 Sampling costs more than all the algebra of a small model, so uniform numbers are not wasted (see
 `distributions`), and on the CPU they come as raw 64-bit words, two 31-bit uniforms in each, which
 takes half the time of asking NumPy or torch for floats.
@@ -11,7 +8,6 @@ takes half the time of asking NumPy or torch for floats.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,25 +17,12 @@ from torch import Tensor
 from geomsup.errors import shorten
 from geomsup.training.distributions import FeatureDistribution
 
-__all__ = ["RawUniforms", "Sampler", "Stream", "TorchUniforms", "UniformSource", "stream_seed"]
+__all__ = ["RawUniforms", "Sampler", "TorchUniforms", "UniformSource"]
 
 _TWO_UNIFORMS = np.uint64(0x7FFFFFFF_7FFFFFFF)
 _UNIFORM_RANGE = 2.0**31
 # Uniforms held for each instance between two launches of the generator on a GPU.
 _CHUNK_ENTRIES = 1 << 19
-
-
-class Stream(IntEnum):
-    """Purpose of a random stream."""
-
-    INITIAL_WEIGHTS = 0
-    SAMPLES = 1
-    EVALUATION = 2
-
-
-def stream_seed(seed: int, purpose: Stream, *key: int) -> np.random.SeedSequence:
-    """Seed of the independent stream that serves one purpose (of one instance)."""
-    return np.random.SeedSequence(seed, spawn_key=(int(purpose), *key))
 
 
 class UniformSource(Protocol):

@@ -3,8 +3,8 @@
 Training losses are too noisy to rank restarts by. Two choices make a modest sample enough. Every
 instance meets the same uniform numbers, turned into features by its own probabilities, so that
 what differs between two restarts is their weights and not their luck. And the empty input, which
-at low feature probability is most of all inputs, is not drawn: its loss is Σ_i I_i g(b_i)² exactly
-and its probability is known, so all samples go to inputs with something in them.
+at low feature probability is most of all inputs, is not drawn: its loss is known exactly (Σ_i I_i
+g(b_i)² for f(0) = 0) and so is its probability, so all samples go to inputs with something in them.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from geomsup.training.config import ToyModelConfig
-from geomsup.training.data import RawUniforms, Sampler, Stream, stream_seed
+from geomsup.training.data import RawUniforms, Sampler
 from geomsup.training.distributions import make_distribution
+from geomsup.training.functions import ACTIVATIONS, TARGETS
 from geomsup.training.model import ToyModel
+from geomsup.training.streams import Stream, stream_seed
 
 __all__ = ["evaluate"]
 
@@ -74,9 +76,7 @@ def evaluate(
     n_chunks = max(1, n_samples // _CHUNK)
     # One model holds the samples; the parameters of the instances pass through it in turn.
     model = ToyModel(np.ones((1, n_features)), n_hidden, _CHUNK, **config.model_options())
-    relu = config.output_activation == "relu"
-    answers = np.maximum(biases, 0.0) if relu else biases
-    empty_losses = (importances * answers**2).sum(axis=1)
+    empty_losses = (importances * _empty_errors(config, decoders, biases) ** 2).sum(axis=1)
     losses, errors = empty_losses.copy(), np.zeros(len(weights))
 
     # Instances of equal probabilities meet the same samples, which are drawn once for all.
@@ -105,6 +105,19 @@ def evaluate(
         losses[members] = (1.0 - not_empty) * empty_losses[members] + not_empty * means
         errors[members] = not_empty * np.sqrt(variances / drawn)
     return losses, errors
+
+
+def _empty_errors(
+    config: ToyModelConfig, decoders: NDArray[np.float64], biases: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """x̂ − y of the empty input, of shape (n_instances, n_features)."""
+    hidden, target = torch.zeros(decoders.shape[1:2]).double(), torch.zeros(1, biases.shape[1], 1)
+    ACTIVATIONS[config.hidden_activation].apply(hidden, hidden)
+    answers = torch.from_numpy(np.einsum("kmi,m->ki", decoders, hidden) + biases)
+    ACTIVATIONS[config.output_activation].apply(answers, answers)
+    if (fill := TARGETS[config.target].fill) is not None:
+        fill(target.clone(), target)
+    return (answers - target[..., 0]).numpy()
 
 
 class _NonEmptySampler:

@@ -79,14 +79,12 @@ def minimise(config: ToyModelConfig, seed: int, device: torch.device) -> Trainin
 
 
 def _check(config: ToyModelConfig, device: torch.device) -> None:
-    default = ToyModelConfig()
-    names = ("hidden_activation", "output_activation", "tied", "target", "signed", "correlation")
-    for name in names:
-        if getattr(config, name) != (usual := getattr(default, name)):
-            raise GeomsupError(
-                f"the exact loss is known for {name}={usual!r} only, got "
-                f"{getattr(config, name)!r}; train with objective='sampled'"
-            )
+    if unlike := config.unlike_plain("correlation"):
+        name, usual, own = unlike
+        raise GeomsupError(
+            f"the exact loss is known for {name}={usual!r} only, got {own!r}; train with "
+            "objective='sampled'"
+        )
     if config.n_records:
         raise GeomsupError(
             f"the exact objective keeps no trajectory, got n_records={config.n_records}; train "

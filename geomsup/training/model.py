@@ -1,11 +1,12 @@
 """The toy models, their loss and their gradient, for a batch of independent instances.
 
-A model is h = f(Wx), x̂ = g(Vᵀh + b), where f and g are ReLU or nothing, and V = W in the tied
-models. Parameters of an instance are one matrix θ = [V; b] of shape (n_hidden + 1, n_features),
-because then the bias rides along in the matrix products: with h̃ = [h; 1] the output is g(θᵀh̃),
-and the gradient of the output layer, θ̄ = h̃·eᵀ, holds the gradient of b in its last row. An
-encoder of its own lies in n_hidden further rows below. Samples run along the *last* axis, so that
-what differs between features is a column and every elementwise pass walks memory in order.
+A model is h = f(Wx), x̂ = g(Vᵀh + b), where f and g stand in `functions.ACTIVATIONS`, and V = W in
+the tied models. Parameters of an instance are one matrix θ = [V; b] of shape
+(n_hidden + 1, n_features), because then the bias rides along in the matrix products: with
+h̃ = [h; 1] the output is g(θᵀh̃), and the gradient of the output layer, θ̄ = h̃·eᵀ, holds the
+gradient of b in its last row. An encoder of its own lies in n_hidden further rows below. Samples
+run along the *last* axis, so that what differs between features is a column and every elementwise
+pass walks memory in order.
 
 On the CPU the result of an instance must not depend on its neighbours, bit for bit. Batched
 products (``torch.bmm``) break that: their kernel, and so the rounding, changes with the number of
@@ -23,6 +24,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from geomsup.training.functions import ACTIVATIONS, TARGETS
 
 __all__ = ["ToyModel", "aligned_empty"]
 
@@ -60,12 +63,12 @@ class ToyModel:
         Number of hidden dimensions.
     batch_size : int
         Samples in a batch.
-    hidden_relu, output_relu : bool
-        Whether f and g are ReLU.
+    hidden_activation, output_activation : str
+        f and g, by their names in `ACTIVATIONS`.
     tied : bool
         Whether V = W.
-    target : {"identity", "absolute", "minimum"}
-        Whether the output is compared with x, with |x|, or with the smaller value of each pair.
+    target : str
+        What the output is compared with, by its name in `TARGETS`.
     dtype, device
         Of all numbers.
 
@@ -91,8 +94,8 @@ class ToyModel:
         n_hidden: int,
         batch_size: int,
         *,
-        hidden_relu: bool = False,
-        output_relu: bool = True,
+        hidden_activation: str = "linear",
+        output_activation: str = "relu",
         tied: bool = True,
         target: str = "identity",
         dtype: torch.dtype = torch.float32,
@@ -105,14 +108,14 @@ class ToyModel:
         def empty(rows: int, columns: int) -> Tensor:
             return aligned_empty(k, rows, columns, dtype=dtype, device=device)
 
-        self._hidden_relu, self._output_relu, self._tied = hidden_relu, output_relu, tied
+        self._f, self._g = ACTIVATIONS[hidden_activation], ACTIVATIONS[output_activation]
         n_rows = m + 1 if tied else 2 * m + 1
-        self._n_hidden = m
+        self._n_hidden, self._tied = m, tied
         self.theta = empty(n_rows, n)
         self.gradient = empty(n_rows, n)
         self.samples = empty(n, batch)
-        self._target = self.samples if target == "identity" else empty(n, batch)
-        self._fill_target = _target_of(target, self.samples, self._target)
+        self._fill_target = TARGETS[target].fill
+        self._target = self.samples if self._fill_target is None else empty(n, batch)
         self._importances = importances
         # 2 I / B is applied to the small gradient, not to the long error: it is constant in both
         # products when all features weigh the same. Otherwise the error itself must carry it.
@@ -125,9 +128,10 @@ class ToyModel:
         hidden = empty(m + 1, batch)
         hidden[:, m] = 1.0
         self._hidden, self._back = hidden[:, :m], empty(m, batch)
+        self._sums = self._hidden if self._f.is_gate else empty(m, batch)
         self._encoder_gradient = empty(m, n) if tied else self.gradient[:, m + 1 :]
         decoder = self.theta[:, : m + 1]
-        self._encode = _product(self.weights, self.samples, self._hidden)
+        self._encode = _product(self.weights, self.samples, self._sums)
         self._decode = _product(decoder.transpose(1, 2), hidden, self._output)
         self._decoder_backward = _product(
             hidden, self._error.transpose(1, 2), self.gradient[:, : m + 1]
@@ -162,15 +166,18 @@ class ToyModel:
         """Compute `gradient` of the mean loss of `samples`."""
         self._forward()
         error, output = self._error, self._output
-        torch.sub(output, self._target, out=error)
-        if self._output_relu:
-            _cut_where_not_positive(error, output)
+        if self._g.is_gate:
+            # What g would set to zero has no derivative, and is cut from the error.
+            torch.sub(output, self._target, out=error)
+        else:
+            self._g.apply(output, error)
+            error.sub_(self._target)
+        self._g.pull(error, output)
         if not self._uniform:
             error.mul_(self._scale)
         self._decoder_backward()
         self._hidden_backward()
-        if self._hidden_relu:
-            _cut_where_not_positive(self._back, self._hidden)
+        self._f.pull(self._back, self._sums)
         self._encoder_backward()
         if self._tied:
             self.gradient[:, :-1].add_(self._encoder_gradient)
@@ -203,39 +210,17 @@ class ToyModel:
         """
         self._forward()
         for output, target in zip(self._output, self._target, strict=True):
-            answer = output.relu() if self._output_relu else output
-            yield (answer - target).square_().double().cpu().numpy()
+            answer = torch.empty_like(output)
+            self._g.apply(output, answer)
+            yield answer.sub_(target).square_().double().cpu().numpy()
 
     def _forward(self) -> None:
         """Fill hidden layer, target, and output before its activation."""
         self._encode()
-        if self._hidden_relu:
-            self._hidden.relu_()
+        self._f.apply(self._sums, self._hidden)
         self._decode()
-        self._fill_target()
-
-
-def _cut_where_not_positive(values: Tensor, activation: Tensor) -> None:
-    """Set values to zero where an activation is not positive: the derivative of ReLU."""
-    # One pass instead of a comparison and a product.
-    torch.ops.aten.threshold_backward.grad_input(values, activation, 0.0, grad_input=values)
-
-
-def _target_of(target: str, samples: Tensor, out: Tensor) -> Product:
-    """What turns samples into right answers, as a call without arguments."""
-    if target == "absolute":
-        return lambda: torch.abs(samples, out=out)
-    if target == "minimum":
-        first, second = samples[:, ::2], samples[:, 1::2]
-        # Both outputs of a pair have the same answer.
-        halves = out[:, ::2], out[:, 1::2]
-
-        def smaller() -> None:
-            torch.minimum(first, second, out=halves[0])
-            halves[1].copy_(halves[0])
-
-        return smaller
-    return lambda: None
+        if self._fill_target is not None:
+            self._fill_target(self.samples, self._target)
 
 
 def _product(a: Tensor, b: Tensor, out: Tensor) -> Product:

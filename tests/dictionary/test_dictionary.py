@@ -26,7 +26,6 @@ from geomsup.dictionary import (
     train_autoencoders,
 )
 from geomsup.dictionary import train as dictionary_train
-from geomsup.dictionary.activations import Purpose
 from geomsup.dictionary.model import AutoencoderBatch, keep_largest
 from geomsup.dictionary.state import SizeState
 from geomsup.errors import GeomsupError
@@ -249,11 +248,6 @@ def test_best_of_each_takes_the_lowest_loss() -> None:
     assert [one.n_latents for one in best] == [4, 8]
     assert best[0].loss == min(one.loss for one in found[:3])
     assert best[1].loss == min(one.loss for one in found[3:])
-
-
-def test_the_streams_differ() -> None:
-    seeds = [purpose.stream(0).generate_state(1)[0] for purpose in Purpose]
-    assert len(set(seeds)) == len(seeds)
 
 
 @pytest.mark.parametrize(

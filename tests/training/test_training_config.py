@@ -103,7 +103,10 @@ def test_json_round_trip() -> None:
         ({"n_steps": 10**400}, r"n_steps must be at most 1e\+15, got 1000000"),
         ({"n_hidden": -(10**400)}, "n_hidden must be an integer of at least 1, got -1000"),
         ({"target": "square"}, "target must be one of identity, absolute, minimum"),
-        ({"target": "minimum"}, "target='minimum' takes features in pairs, got n_features = 5"),
+        (
+            {"target": "minimum"},
+            "takes 2 features for an answer, got n_features = 5; take a mul",
+        ),
         ({"optimizer": "sgd"}, "optimizer must be one of adam, adamw"),
         ({"record_schedule": "cubic"}, "record_schedule must be one of linear, log"),
         ({"tied": 1}, "tied must be True or False, got 1"),

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from geomsup.experiments.frame.experiment import Trainer
 from geomsup.neurons import NeuronReport, and_report, neuron_report
 from geomsup.training import ToyModelConfig, TrainingRun
+from geomsup.training.streams import Stream, stream_seed
 
 __all__ = ["Config", "Layers", "Result", "dropped_variance", "run"]
 
 FloatArray = NDArray[np.float64]
 
-# Samples on which the loss of each feature by itself is measured, from a stream of its own.
-_SAMPLES, _STREAM = 1 << 15, 64
+# Samples on which the loss of each feature by itself is measured.
+_SAMPLES = 1 << 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,7 +225,7 @@ def _feature_losses(
     W: FloatArray, V: FloatArray, b: FloatArray, p: float, task: str, seed: int
 ) -> FloatArray:
     """E (y_i − x̂_i)² of every output, on a sample."""
-    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM,)))
+    generator = np.random.default_rng(stream_seed(seed, Stream.FEATURE_LOSSES))
     shape = (_SAMPLES, W.shape[1])
     x = generator.random(shape) * (generator.random(shape) < p)
     if task == "many":
