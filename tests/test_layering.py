@@ -33,6 +33,7 @@ _WEIGHTS = [
     "layout_files",
     "layout_choice",
     "opened",
+    "contents",
 ]
 _MATCHING = [
     "evidence",
@@ -202,6 +203,7 @@ MAY_IMPORT["theory"] = {
 MAY_IMPORT.update(_floors("training", _TRAINING, {"errors"}))
 MAY_IMPORT["training.environment"] |= {"progress"}
 MAY_IMPORT["training.exact"] |= {"theory"}
+MAY_IMPORT["training.ranking"] = {"training.run"}
 MAY_IMPORT["training"] = {f"training.{name}" for name in _TRAINING}
 # Plotting reads finished results: their types, and nothing that computes.
 MAY_IMPORT["plotting"] = {

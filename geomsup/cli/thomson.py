@@ -10,7 +10,7 @@ from geomsup.cli.arguments import VerbParser, at_least
 from geomsup.cli.output import (
     UsageError,
     add_picture,
-    checked_picture,
+    empty_figure,
     options_to_blame,
     print_json,
     say,
@@ -66,14 +66,13 @@ def _exponent(text: str) -> float | str:
     return value
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Look up or search, print and draw."""
     from geomsup.sphere import thomson_optimum
     from geomsup.sphere.compare import compared_with
 
     if args.plot is not None and args.dim not in (2, 3):
         raise UsageError("--plot draws two or three dimensions; leave it out, or set --dim")
-    checked_picture(args.plot)
     with options_to_blame():
         best = thomson_optimum(args.n_points, dim=args.dim, s=args.riesz)
     # With itself, for the other yardsticks.
@@ -86,17 +85,12 @@ def run(args: argparse.Namespace) -> int:
     else:
         _say(best, comparison, points=args.points)
     add_picture(args, lambda: _drawn(best))
-    return 0
 
 
 def _drawn(best: BestKnown) -> Figure:
-    from matplotlib.figure import Figure
-
     from geomsup.plotting import plot_optimum
 
-    figure = Figure(figsize=(5.4, 5.0), layout="constrained")
-    plot_optimum(best, fig=figure)
-    return figure
+    return plot_optimum(best, fig=empty_figure((5.4, 5.0)))
 
 
 def _say(best: BestKnown, comparison: OptimaComparison | None, *, points: bool) -> None:
