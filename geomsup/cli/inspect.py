@@ -46,6 +46,21 @@ def run(args: argparse.Namespace) -> None:
     if args.json:
         _print_record(contents, made_by, commands)
         return
+    _say_contents(contents, commands)
+    if made_by is not None:
+        say(f"\n{made_by['title']}")
+        say("\n".join(_settings(made_by)))
+    if not commands:
+        say("\nno matrix of real numbers here, so there is nothing to classify")
+        return
+    _say_commands(list(commands.values()))
+    if made_by is None and contents.opened is None:
+        say("if rows are the features, as in the decoder of an autoencoder: --feature-axis 0")
+    elif made_by is not None and made_by["config"]["hidden_activation"] == "relu":
+        say(f"or read its neurons with\n  {shlex.join(['geomsup', 'neurons', args.file])}")
+
+
+def _say_contents(contents: FileContents, commands: dict[str, str]) -> None:
     header = ["array", "shape", "dtype", "as weights"]
     rows = [
         [
@@ -61,17 +76,6 @@ def run(args: argparse.Namespace) -> None:
         say(f"\n{contents.opened}")
     elif contents.open_question:
         say(f"\nlayout  {contents.open_question}")
-    if made_by is not None:
-        say(f"\n{made_by['title']}")
-        say("\n".join(_settings(made_by)))
-    if not commands:
-        say("\nno matrix of real numbers here, so there is nothing to classify")
-        return
-    _say_commands(list(commands.values()))
-    if made_by is not None and made_by["config"]["hidden_activation"] == "relu":
-        say(f"or read its neurons with\n  {shlex.join(['geomsup', 'neurons', args.file])}")
-    if made_by is None and contents.opened is None:
-        say("if rows are the features, as in the decoder of an autoencoder: --feature-axis 0")
 
 
 def _say_commands(commands: list[str]) -> None:
