@@ -10,11 +10,13 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from geomsup.weights.formats import suffixes
 
-__all__ = ["VerbParser", "above_zero", "at_least", "one_or_all"]
+__all__ = ["VerbParser", "at_least", "is_finite_above_zero", "one_or_all", "reader"]
+
+T = TypeVar("T")
 
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _NUMBERS = re.compile(rf"{_NUMBER}(,{_NUMBER})*")
@@ -194,27 +196,26 @@ def one_or_all(values: list[float]) -> float | list[float]:
     return values[0] if len(values) == 1 else values
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """An argparse type: whole numbers from ``least`` on."""
+def reader(read: Callable[[str], T], fits: Callable[[T], bool], wanted: str) -> Callable[[str], T]:
+    """An argparse type: what ``read`` makes of a word, if it fits."""
 
-    def whole_number(text: str) -> int:
+    def value(text: str) -> T:
         try:
-            number = int(text)
+            found = read(text)
+            if fits(found):
+                return found
         except ValueError:
-            number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number ≥ {least}, got {text!r}")
-        return number
+            pass
+        raise argparse.ArgumentTypeError(f"expected {wanted}, got {text!r}")
 
-    return whole_number
+    return value
 
 
-def above_zero(text: str) -> float:
-    """An argparse type: finite numbers above zero."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0.0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
-    return number
+def at_least(least: int) -> Callable[[str], int]:
+    """An argparse type: whole numbers from a bound on."""
+    return reader(int, lambda number: number >= least, f"a whole number ≥ {least}")
+
+
+def is_finite_above_zero(number: float) -> bool:
+    """Whether a number is above zero and no infinity."""
+    return 0.0 < number < float("inf")

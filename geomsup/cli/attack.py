@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from geomsup.cli.arguments import VerbParser, above_zero, at_least
+from geomsup.cli.arguments import VerbParser, at_least, is_finite_above_zero, reader
 from geomsup.cli.output import UsageError, add_picture, figure_of, print_json, say
 from geomsup.cli.sources import load_run, model_of
 from geomsup.errors import GeomsupError
@@ -44,7 +44,7 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_instance("only this model, from 0")
     parser.add_argument(
         "--budget",
-        type=above_zero,
+        type=reader(float, is_finite_above_zero, "a number above 0"),
         default=0.1,
         metavar="X",
         help="norm of a change, relative to the mean norm of an input (default: 0.1)",

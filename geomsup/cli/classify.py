@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from geomsup.cli.arguments import VerbParser, at_least
+from geomsup.cli.arguments import VerbParser, at_least, reader
 from geomsup.cli.output import (
     UsageError,
     add_picture,
@@ -216,17 +216,12 @@ def _refuse_picture_of_many(args: argparse.Namespace) -> None:
 
 def _auto_or_number(help_text: str) -> dict[str, Any]:
     return {
-        "type": _number_or_auto,
+        "type": reader(
+            lambda text: text if text == "auto" else float(text),
+            lambda value: True,
+            "auto or a number",
+        ),
         "default": "auto",
         "metavar": "auto|X",
         "help": f"{help_text} (default: auto)",
     }
-
-
-def _number_or_auto(text: str) -> float | Literal["auto"]:
-    if text == "auto":
-        return "auto"
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected auto or a number, got {text!r}") from None

@@ -6,7 +6,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
-from geomsup.cli.arguments import VerbParser, at_least
+from geomsup.cli.arguments import VerbParser, at_least, is_finite_above_zero, reader
 from geomsup.cli.output import (
     UsageError,
     add_picture,
@@ -45,7 +45,11 @@ def add_arguments(parser: VerbParser) -> None:
     )
     parser.add_argument(
         "--riesz",
-        type=_exponent,
+        type=reader(
+            _exponent,
+            lambda s: s == "log" or is_finite_above_zero(float(s)),
+            "a positive number or log",
+        ),
         default=1.0,
         metavar="S",
         help="exponent of the distance, or log (default: 1, Coulomb)",
@@ -55,15 +59,7 @@ def add_arguments(parser: VerbParser) -> None:
 
 
 def _exponent(text: str) -> float | str:
-    if text.lower() == "log":
-        return "log"
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a positive number or log, got {text!r}")
-    return value
+    return "log" if text.lower() == "log" else float(text)
 
 
 def run(args: argparse.Namespace) -> None:

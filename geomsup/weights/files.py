@@ -22,6 +22,7 @@ from geomsup.weights.formats import begins_like, format_of, suffixes
 
 __all__ = [
     "MAX_BYTES",
+    "UnsettledError",
     "chosen_matrix",
     "entries_of",
     "existing_path",
@@ -33,6 +34,10 @@ __all__ = [
 
 # The most that is unpacked from compressed records unless the caller asks for more: 1 GiB.
 MAX_BYTES = 2**30
+
+
+class UnsettledError(WeightsError):
+    """The key, or the lack of one, leaves open which array is meant; another would settle it."""
 
 
 def list_arrays(path: str | os.PathLike[str]) -> tuple[ArrayInfo, ...]:
@@ -136,7 +141,7 @@ def _only_matrix(entries: Mapping[str, Entry]) -> tuple[str, None]:
             f"expected a 2-D matrix, got only {listing(infos)}; save the weights themselves"
         )
     if len(candidates) > 1:
-        raise WeightsError(
+        raise UnsettledError(
             f"expected one matrix, got {len(candidates)} candidates; choose with key= one of "
             f"{listing(candidates)}"
         )
@@ -158,7 +163,7 @@ def _parse_key(key: object, entries: Mapping[str, Entry]) -> tuple[str, int | No
         name, index = indexed[1], int(indexed[2])
         shape = entries[name].info.shape
         if len(shape) != 3 or not -shape[0] <= index < shape[0]:
-            raise WeightsError(
+            raise UnsettledError(
                 f"expected a stack of more than {index if index >= 0 else -index - 1} matrices "
                 f"for key {shorten(key)}, got shape {shape}; choose another instance"
             )
@@ -171,7 +176,7 @@ def _parse_key(key: object, entries: Mapping[str, Entry]) -> tuple[str, int | No
     if inside and counted:
         return _only_matrix(inside)
     infos = [entry.info for entry in entries.values()]
-    raise WeightsError(f"expected key= one of {listing(infos)}; got {shorten(key)}")
+    raise UnsettledError(f"expected key= one of {listing(infos)}; got {shorten(key)}")
 
 
 def _from_the_front(key: str, entries: Mapping[str, Entry]) -> str:
@@ -265,7 +270,7 @@ def _reading(path: Path) -> Iterator[None]:
         try:
             yield
         except WeightsError as error:
-            raise WeightsError(f"{shorten(path.name)}: {error}") from None
+            raise type(error)(f"{shorten(path.name)}: {error}") from None
         except Exception as error:
             raise WeightsError(
                 f"{shorten(path.name)}: expected a sound {path.suffix} file, got "
