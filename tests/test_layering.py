@@ -125,6 +125,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "matching.placement",
         *(f"sphere.{name}" for name in _SPHERE),
     },
+    "sphere.card": {"best_known", "sphere.compare"},
     "sphere": {"best_known", "sphere.compare", *(f"sphere.{name}" for name in _SPHERE)},
     # … and what they form is named: the one climb back on a matrix's way to its report.
     "geometry.orthogonality": {"matching.evidence"},
