@@ -1,8 +1,8 @@
 """The parser, and how a command ends: exit status, errors and warnings in one line each.
 
 Only the verb that was asked for builds its options, because those of ``train`` and ``dictionary``
-come from packages behind torch.  Status 2 says that other words are needed, 1 that a file could not be read
-or written, or that a computation failed.
+come from packages behind torch.  Status 2 says that other words are needed, 1 that a file could not
+be read or written, or that a computation failed.
 """
 
 from __future__ import annotations
