@@ -26,6 +26,16 @@ def test_the_analysis_side_loads_no_torch(package: str) -> None:
     assert not _loaded_after(f"import geomsup.{package}", "torch")
 
 
+@pytest.mark.parametrize("module", ["torch", "scipy", "matplotlib", "networkx", "safetensors"])
+def test_the_door_for_weights_loads_numpy_alone(module: str) -> None:
+    assert not _loaded_after("import geomsup.weights.contents", module)
+
+
+def test_pictures_do_not_load_what_makes_results() -> None:
+    for module in ("geomsup.dynamics", "scipy.signal", "matplotlib"):
+        assert not _loaded_after("import geomsup.plotting", module)
+
+
 def test_a_loaded_library_would_be_seen() -> None:
     assert _loaded_after("import geomsup, numpy", "numpy")
 

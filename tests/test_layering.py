@@ -33,6 +33,7 @@ _WEIGHTS = [
     "layout_files",
     "layout_choice",
     "opened",
+    "contents",
 ]
 _MATCHING = [
     "evidence",
@@ -125,6 +126,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "matching.placement",
         *(f"sphere.{name}" for name in _SPHERE),
     },
+    "sphere.card": {"best_known", "sphere.compare"},
     "sphere": {"best_known", "sphere.compare", *(f"sphere.{name}" for name in _SPHERE)},
     # … and what they form is named: the one climb back on a matrix's way to its report.
     "geometry.orthogonality": {"matching.evidence"},
@@ -203,6 +205,7 @@ MAY_IMPORT["theory"] = {
 MAY_IMPORT.update(_floors("training", _TRAINING, {"errors"}))
 MAY_IMPORT["training.environment"] |= {"progress"}
 MAY_IMPORT["training.exact"] |= {"theory"}
+MAY_IMPORT["training.ranking"] = {"training.run"}
 MAY_IMPORT["training"] = {f"training.{name}" for name in _TRAINING}
 # Plotting reads finished results: their types, and nothing that computes.
 MAY_IMPORT["plotting"] = {

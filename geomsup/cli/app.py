@@ -1,8 +1,8 @@
 """The parser, and how a command ends: exit status, errors and warnings in one line each.
 
-Only the verb that was asked for builds its options, because those of ``train`` come from a
-dataclass behind torch.  Status 2 says that other words are needed, 1 that a file could not be read
-or written, or that a computation failed.
+Only the verb that was asked for builds its options, because those of ``train`` and ``dictionary``
+come from packages behind torch.  Status 2 says that other words are needed, 1 that a file could not
+be read or written, or that a computation failed.
 """
 
 from __future__ import annotations
@@ -12,26 +12,19 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from importlib import import_module
+from typing import Protocol, TextIO, cast
 
 from geomsup import __version__
-from geomsup.cli import (
-    attack,
-    classify,
-    demo,
-    dictionary,
-    inspect,
-    neurons,
-    optimum,
-    phases,
-    reproduce,
-    shapes,
-    thomson,
-    train,
-    verify,
-)
 from geomsup.cli.arguments import VerbParser
-from geomsup.cli.output import UsageError, complain, drop_output, flush, printable_streams
+from geomsup.cli.output import (
+    UsageError,
+    checked_picture,
+    complain,
+    drop_output,
+    flush,
+    printable_streams,
+)
 from geomsup.errors import GeomsupError, GeomsupWarning
 
 __all__ = ["VERBS", "main", "verb_parser"]
@@ -69,24 +62,28 @@ class Verb(Protocol):
     def add_arguments(self, parser: VerbParser) -> None:
         """Declare the options."""
 
-    def run(self, args: argparse.Namespace) -> int:
-        """Do it, and return the exit status."""
+    def run(self, args: argparse.Namespace) -> int | None:
+        """Do it, and return the exit status where it is not 0."""
 
 
+# A verb is a module of this package and a name here.
 VERBS: dict[str, Verb] = {
-    "demo": demo,
-    "train": train,
-    "classify": classify,
-    "neurons": neurons,
-    "attack": attack,
-    "dictionary": dictionary,
-    "shapes": shapes,
-    "inspect": inspect,
-    "verify": verify,
-    "optimum": optimum,
-    "phases": phases,
-    "thomson": thomson,
-    "reproduce": reproduce,
+    name: cast(Verb, import_module(f"geomsup.cli.{name}"))
+    for name in (
+        "demo",
+        "train",
+        "classify",
+        "neurons",
+        "attack",
+        "dictionary",
+        "shapes",
+        "inspect",
+        "verify",
+        "optimum",
+        "phases",
+        "thomson",
+        "reproduce",
+    )
 }
 
 
@@ -166,7 +163,8 @@ def _run(words: list[str]) -> int:
         own = verb_parser(words[0])
         args = own.parse(words[1:])
         try:
-            return VERBS[words[0]].run(args)
+            checked_picture(getattr(args, "plot", None))
+            return VERBS[words[0]].run(args) or 0
         except UsageError as error:
             own.error(own.in_own_words(str(error)))
         except GeomsupError as error:

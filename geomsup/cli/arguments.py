@@ -10,13 +10,16 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["VerbParser", "above_zero", "at_least", "one_or_all"]
+from geomsup.weights.formats import suffixes
+
+__all__ = ["VerbParser", "at_least", "is_finite_above_zero", "one_or_all", "reader"]
+
+T = TypeVar("T")
 
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _NUMBERS = re.compile(rf"{_NUMBER}(,{_NUMBER})*")
-_FILE = "a .npy, .npz, .pt, .pth, .bin, .ckpt or .safetensors file; nothing in it is executed"
 # Calls of the library that a message recommends, and the verbs that make them.
 _AS_VERBS = {"best_configuration": "geomsup optimum", "list_shapes()": "geomsup shapes"}
 
@@ -48,9 +51,11 @@ class VerbParser(argparse.ArgumentParser):
         self.add_argument(*names, type=_several(kind), metavar=shown, **options)
         self._lists.update(names)
 
-    def add_file(self, help_text: str = _FILE) -> None:
-        """Declare FILE."""
-        self.add_argument("file", metavar="FILE", help=help_text)
+    def add_file(self, help_text: str = "") -> None:
+        """Declare FILE; without words of its own, any weight file."""
+        *others, last = suffixes()
+        kinds = f"a {', '.join(others)} or {last} file; nothing in it is executed"
+        self.add_argument("file", metavar="FILE", help=help_text or kinds)
 
     def add_matrix(self) -> None:
         """Declare FILE, and which of its matrices is meant, features as columns or as rows."""
@@ -191,27 +196,26 @@ def one_or_all(values: list[float]) -> float | list[float]:
     return values[0] if len(values) == 1 else values
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """An argparse type: whole numbers from ``least`` on."""
+def reader(read: Callable[[str], T], fits: Callable[[T], bool], wanted: str) -> Callable[[str], T]:
+    """An argparse type: what ``read`` makes of a word, if it fits."""
 
-    def whole_number(text: str) -> int:
+    def value(text: str) -> T:
         try:
-            number = int(text)
+            found = read(text)
+            if fits(found):
+                return found
         except ValueError:
-            number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number ≥ {least}, got {text!r}")
-        return number
+            pass
+        raise argparse.ArgumentTypeError(f"expected {wanted}, got {text!r}")
 
-    return whole_number
+    return value
 
 
-def above_zero(text: str) -> float:
-    """An argparse type: finite numbers above zero."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0.0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
-    return number
+def at_least(least: int) -> Callable[[str], int]:
+    """An argparse type: whole numbers from a bound on."""
+    return reader(int, lambda number: number >= least, f"a whole number ≥ {least}")
+
+
+def is_finite_above_zero(number: float) -> bool:
+    """Whether a number is above zero and no infinity."""
+    return 0.0 < number < float("inf")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from geomsup.cli.arguments import VerbParser, above_zero, at_least
-from geomsup.cli.output import UsageError, add_picture, checked_picture, print_json, say
+from geomsup.cli.arguments import VerbParser, at_least, is_finite_above_zero, reader
+from geomsup.cli.output import UsageError, add_picture, figure_of, print_json, say
 from geomsup.cli.sources import load_run, model_of
 from geomsup.errors import GeomsupError
 
@@ -44,7 +44,7 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_instance("only this model, from 0")
     parser.add_argument(
         "--budget",
-        type=above_zero,
+        type=reader(float, is_finite_above_zero, "a number above 0"),
         default=0.1,
         metavar="X",
         help="norm of a change, relative to the mean norm of an input (default: 0.1)",
@@ -60,22 +60,20 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_plot("vulnerability against features per dimension")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Attack one model, or all of them."""
-    from geomsup.cli.models import model_dict, ranked
+    from geomsup.cli.models import model_dict
     from geomsup.cli.train import title_of
+    from geomsup.training.ranking import ranked
 
-    checked_picture(args.plot)
     loaded = load_run(args.file)
     _check_task(args.file, loaded.config)
-    if args.instance is None:
-        models = ranked(loaded.model(k) for k in range(len(loaded.losses)))
-    else:
-        models = [model_of(loaded, args.instance)]
-    found = _attacked(args, models, loaded.config)
+    models = ranked(loaded) if args.instance is None else [model_of(loaded, args.instance)]
+    attacked = _attacked(args, models, loaded.config)
     if args.json:
         rows = [
-            {**model_dict(model), **one.to_dict()} for model, one in zip(models, found, strict=True)
+            {**model_dict(model), **one.to_dict()}
+            for model, one in zip(models, attacked, strict=True)
         ]
         asked = {name: getattr(args, name) for name in ("file", "samples", "seed", "plot")}
         print_json({**asked, "relative_budget": args.budget, "instances": rows})
@@ -84,12 +82,17 @@ def run(args: argparse.Namespace) -> int:
             f"{title_of(loaded)}\n{args.samples} inputs, changes of {args.budget:g} of their mean "
             "norm; rise of the loss in budget²\n"
         )
-        say("\n".join(_table(models, found)))
-    add_picture(args, lambda: _drawn(found))
-    return 0
+        say("\n".join(_table(models, attacked)))
+    add_picture(args, lambda: _drawn(attacked))
 
 
-def _table(models: list[TrainedModel], found: list[Vulnerability]) -> list[str]:
+def _drawn(attacked: list[Vulnerability]) -> Figure:
+    from geomsup.plotting import plot_vulnerability
+
+    return figure_of((6.0, 5.0), plot_vulnerability, attacked)
+
+
+def _table(models: list[TrainedModel], attacked: list[Vulnerability]) -> list[str]:
     from geomsup.cli.models import model_table
 
     header = ["instance", "features/dim", "one direction", "each input", "and ascent", "active"]
@@ -98,16 +101,12 @@ def _table(models: list[TrainedModel], found: list[Vulnerability]) -> list[str]:
             str(model.instance),
             f"{one.features_per_dimension:.2f}",
             *(
-                f"{value:.2f} ± {error:.2f}"
-                for value, error in (
-                    (one.universal, one.universal_error),
-                    (one.linear, one.linear_error),
-                    (one.gradient, one.gradient_error),
-                )
+                f"{getattr(one, kind):.2f} ± {getattr(one, f'{kind}_error'):.2f}"
+                for kind in ("universal", "linear", "gradient")
             ),
             f"{one.active:.1%}",
         ]
-        for model, one in zip(models, found, strict=True)
+        for model, one in zip(models, attacked, strict=True)
     ]
     return model_table(header, cells, models, words=False)
 
@@ -115,41 +114,29 @@ def _table(models: list[TrainedModel], found: list[Vulnerability]) -> list[str]:
 def _check_task(path: str, config: ToyModelConfig) -> None:
     """Attacks are on the tied ReLU-output model that copies its input."""
     if unlike := config.unlike_plain():
-        name, _, found = unlike
+        name, _, value = unlike
         raise GeomsupError(
             f"attacks are on models x̂ = ReLU(WᵀWx + b) that copy features ≥ 0, but those in "
-            f"{path!r} have {name} = {found!r}"
+            f"{path!r} have {name} = {value!r}"
         )
 
 
 def _attacked(
     args: argparse.Namespace, models: list[TrainedModel], config: ToyModelConfig
 ) -> list[Vulnerability]:
-    from tqdm.auto import tqdm
-
     from geomsup.attacks import vulnerability
+    from geomsup.cli.models import with_bar
     from geomsup.training import sample_inputs
 
-    found = []
-    # disable=None shows the bar in a terminal only.
-    for model in tqdm(models, desc="attacking", unit="model", leave=False, disable=None):
+    attacked = []
+    for model in with_bar(models, "model", "attacking"):
         x = sample_inputs(config, args.samples, instance=model.instance, seed=args.seed)
         if not x.any():
             raise UsageError(
                 f"all {args.samples} inputs of instance {model.instance} are empty; take more "
                 "--samples"
             )
-        found.append(
+        attacked.append(
             vulnerability(model.W, model.b, x, budget=args.budget, importance=model.importance)
         )
-    return found
-
-
-def _drawn(found: list[Vulnerability]) -> Figure:
-    from matplotlib.figure import Figure
-
-    from geomsup.plotting import plot_vulnerability
-
-    figure = Figure(figsize=(6.0, 5.0), layout="constrained")
-    plot_vulnerability(found, ax=figure.add_subplot())
-    return figure
+    return attacked

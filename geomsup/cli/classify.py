@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from geomsup.cli.arguments import VerbParser, at_least
+from geomsup.cli.arguments import VerbParser, at_least, reader
 from geomsup.cli.output import (
     UsageError,
     add_picture,
-    checked_picture,
+    empty_figure,
     options_to_blame,
     print_json,
     say,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from geomsup import GeometryReport
     from geomsup.cli.models import Row
-    from geomsup.training import TrainingRun
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -71,22 +70,24 @@ def add_arguments(parser: VerbParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Classify one matrix, or all the models of a file."""
-    checked_picture(args.plot)
     if args.key is None and is_run(args.file):
-        return _classify_run(args)
+        _classify_run(args)
+        return
     stack = stack_in(args.file, args.key)
     if stack is not None and args.instance is None:
-        return _classify_stack(args, *stack)
+        _classify_stack(args, *stack)
+        return
     W = load_matrix(args.file, args.key, args.instance, args.feature_axis)
-    _show(args, W, _report(args, W), instance=args.instance)
-    return 0
+    _show(args, W, _report(args, W), args.instance)
 
 
-def _classify_run(args: argparse.Namespace) -> int:
-    from geomsup.cli.models import settings_of
+def _classify_run(args: argparse.Namespace) -> None:
+    from geomsup.cli.models import classified_models
+    from geomsup.cli.train import title_of
     from geomsup.training import TrainingRun
+    from geomsup.training.ranking import n_tasks
 
     loaded = TrainingRun.load(args.file)
     if args.feature_axis != -1:
@@ -95,62 +96,49 @@ def _classify_run(args: argparse.Namespace) -> int:
         model = model_of(loaded, args.instance)
         if not args.json:
             say(f"{model}\n")
-        _show(args, model.W, _report(args, model.W), instance=args.instance)
-        return 0
-
-    _refuse_picture_of_many(args, settings_of(loaded) > 1)
-    rows = _rows_of_run(args, loaded)
+        _show(args, model.W, _report(args, model.W), args.instance)
+        return
+    alike = n_tasks(loaded) == 1
+    if not alike:
+        _refuse_picture_of_many(args)
+    with options_to_blame():
+        rows = classified_models(loaded, _options(args))
     if not args.json:
-        from geomsup.cli.train import title_of
-
         say(f"{title_of(loaded)}\nloss: summed over features; lowest first\n")
-        _show_rows(rows)
-    if settings_of(loaded) > 1:
+        _say_rows(rows)
+    if not alike:
         _end_without_best(args, rows, "the models learned different tasks, so none is the best")
-        return 0
+        return
     best = rows[0]
     if not args.json:
-        command = shlex.join(["geomsup", "classify", args.file, "--instance", "K"])
-        say(f"\nlowest loss: instance {best.instance} ({command} for another)")
+        say(f"\nlowest loss: instance {best.instance} ({_command(args)} for another)")
         if loaded.config.hidden_activation == "relu":
             # Neurons that fire cannot be turned into one another, as directions can.
             command = shlex.join(["geomsup", "neurons", args.file])
             say(f"its hidden layer has a ReLU: {command} reads the neurons")
         say()
-    _show(args, loaded.weights[best.instance], best.report, instance=best.instance, rows=rows)
-    return 0
+    _show(args, loaded.weights[best.instance], best.report, best.instance, rows)
 
 
-def _classify_stack(args: argparse.Namespace, name: str, count: int) -> int:
+def _classify_stack(args: argparse.Namespace, name: str, count: int) -> None:
     from geomsup.cli.models import Row, with_bar
 
-    _refuse_picture_of_many(args, True)
-    rows = [
-        Row(
-            instance=k, report=_report(args, load_matrix(args.file, args.key, k, args.feature_axis))
-        )
-        for k in with_bar(range(count), "matrix")
-    ]
+    _refuse_picture_of_many(args)
+    rows = []
+    for k in with_bar(range(count), "matrix"):
+        W = load_matrix(args.file, args.key, k, args.feature_axis)
+        rows.append(Row(instance=k, report=_report(args, W)))
     if not args.json:
         say(f"{count} matrices in {name!r}\n")
-        _show_rows(rows)
+        _say_rows(rows)
     _end_without_best(args, rows, "the file has no losses to choose by")
-    return 0
-
-
-def _rows_of_run(args: argparse.Namespace, loaded: TrainingRun) -> list[Row]:
-    from geomsup.cli.models import classified_models
-
-    models = [loaded.model(k) for k in range(len(loaded.losses))]
-    with options_to_blame():
-        return classified_models(models, _options(args))
 
 
 def _report(args: argparse.Namespace, W: Any) -> GeometryReport:
-    from geomsup.cli.models import classified
+    from geomsup.geometry.classify import geometry_of
 
     with options_to_blame():
-        return classified(W, _options(args))
+        return geometry_of(W, **_options(args))
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:
@@ -158,7 +146,7 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(args, name) for name in names}
 
 
-def _show_rows(rows: list[Row]) -> None:
+def _say_rows(rows: list[Row]) -> None:
     from geomsup.cli.models import distribution, table_of
 
     say("\n".join([*table_of(rows), "", *distribution(rows)]).rstrip())
@@ -168,8 +156,7 @@ def _show(
     args: argparse.Namespace,
     W: Any,
     report: GeometryReport,
-    *,
-    instance: int | None = None,
+    instance: int | None,
     rows: list[Row] | None = None,
 ) -> None:
     if args.json:
@@ -182,20 +169,16 @@ def _show(
 
 
 def _drawn(W: Any, report: GeometryReport) -> Figure:
-    from matplotlib.figure import Figure
-
     from geomsup.plotting import plot_report
 
-    return plot_report(W, report, fig=Figure(figsize=(12, 9.5)))
+    return plot_report(W, report, fig=empty_figure((12, 9.5)))
 
 
 def _end_without_best(args: argparse.Namespace, rows: list[Row], reason: str) -> None:
     if args.json:
         _print_record(args, None, None, rows)
         return
-    key = [] if args.key is None else ["--key", args.key]
-    command = shlex.join(["geomsup", "classify", args.file, *key, "--instance", "K"])
-    say(f"\n{reason}; the report on one: {command}")
+    say(f"\n{reason}; the report on one: {_command(args)}")
     if args.verbose:
         for row in rows:
             say(f"\ninstance {row.instance}\n{row.report}")
@@ -220,24 +203,25 @@ def _print_record(
     print_json(record if report is None else {**record, **report.to_dict()})
 
 
-def _refuse_picture_of_many(args: argparse.Namespace, many: bool) -> None:
-    if many and args.plot is not None:
+def _command(args: argparse.Namespace) -> str:
+    """How to classify one model of several."""
+    key = [] if args.key is None else ["--key", args.key]
+    return shlex.join(["geomsup", "classify", args.file, *key, "--instance", "K"])
+
+
+def _refuse_picture_of_many(args: argparse.Namespace) -> None:
+    if args.plot is not None:
         raise UsageError("--plot draws one matrix; choose it with --instance K")
 
 
 def _auto_or_number(help_text: str) -> dict[str, Any]:
     return {
-        "type": _number_or_auto,
+        "type": reader(
+            lambda text: text if text == "auto" else float(text),
+            lambda value: True,
+            "auto or a number",
+        ),
         "default": "auto",
         "metavar": "auto|X",
         "help": f"{help_text} (default: auto)",
     }
-
-
-def _number_or_auto(text: str) -> float | Literal["auto"]:
-    if text == "auto":
-        return "auto"
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected auto or a number, got {text!r}") from None

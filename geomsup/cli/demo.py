@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geomsup.cli.arguments import VerbParser, at_least
-from geomsup.cli.output import print_json, say
+from geomsup.cli.output import empty_figure, print_json, say
 from geomsup.errors import GeomsupError, GeomsupWarning
 
 if TYPE_CHECKING:
     from geomsup.cli.models import Row
+    from geomsup.training import TrainingRun
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -61,10 +62,9 @@ def add_arguments(parser: VerbParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Train, report, draw, and say what to try next."""
     from geomsup.cli.models import classified_models
-    from geomsup.training import ToyModelConfig, train
 
     started = time.perf_counter()
     folder = Path(args.out)
@@ -72,6 +72,40 @@ def run(args: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise GeomsupError(f"the folder {args.out!r} cannot be made: {error.strerror}") from error
+    if not args.json:
+        say(
+            f"Training {len(_PROBABILITIES) * args.models} toy models: 5 features in 2 dimensions, "
+            f"{args.models} models at each of {len(_PROBABILITIES)} feature probabilities …"
+        )
+    result = _trained(args)
+    groups = [
+        classified_models(result.model(k * args.models + i) for i in range(args.models))
+        for k in range(len(_PROBABILITIES))
+    ]
+    if not args.json:
+        for rows in groups:
+            _say_group(rows)
+    saved = result.save(folder / "run.safetensors")
+    best = [rows[0] for rows in groups]
+    pictures = [_draw_directions(best, folder), *(_draw_report(row, folder) for row in best)]
+    seconds = time.perf_counter() - started
+    if args.json:
+        files = [str(path) for path in (*pictures, saved)]
+        record = {"out": str(folder), "seed": args.seed, "seconds": seconds, "files": files}
+        print_json({**record, "models": [_record(rows) for rows in groups]})
+        return
+    say(f"\nDone in {seconds:.0f} s. Written to {folder}/")
+    say("  directions.png          the best models side by side, with their ideal shapes")
+    say("  report-p*.png           cosines, interference graph and dimensionalities of each")
+    say(f"  run.safetensors         all {len(result.losses)} models, with what made them")
+    say("\nTry next")
+    say(f"  geomsup classify {shlex.quote(str(saved))} --instance {best[-1].instance} --verbose")
+    say("  geomsup shapes pentagon")
+    say("  geomsup classify YOUR_WEIGHTS.npy        (columns are features)")
+
+
+def _trained(args: argparse.Namespace) -> TrainingRun:
+    from geomsup.training import ToyModelConfig, train
 
     config = ToyModelConfig(
         n_features=5,
@@ -83,58 +117,29 @@ def run(args: argparse.Namespace) -> int:
         learning_rate=0.01,
         lr_schedule="cosine",
     )
-    if not args.json:
-        say(
-            f"Training {config.n_instances} toy models: 5 features in 2 dimensions, "
-            f"{args.models} models at each of {len(_PROBABILITIES)} feature probabilities …"
-        )
     with warnings.catch_warnings():
         # After Ctrl-C the trainer says that the work is kept; here it is not.
         warnings.simplefilter("ignore", GeomsupWarning)
         result = train(config, seed=args.seed)
     if result.completed_steps < config.n_steps:
         raise KeyboardInterrupt
-    groups = [
-        classified_models(result.model(k * args.models + i) for i in range(args.models))
-        for k in range(len(_PROBABILITIES))
-    ]
-    if not args.json:
-        for rows in groups:
-            _say_group(rows)
-
-    saved = result.save(folder / "run.safetensors")
-    best = [rows[0] for rows in groups]
-    pictures = [_draw_directions(best, folder), *(_draw_report(row, folder) for row in best)]
-    seconds = time.perf_counter() - started
-    if args.json:
-        models = [_record(rows) for rows in groups]
-        files = [str(path) for path in (*pictures, saved)]
-        record = {"out": str(folder), "seed": args.seed, "seconds": seconds, "files": files}
-        print_json({**record, "models": models})
-        return 0
-
-    say(f"\nDone in {seconds:.0f} s. Written to {folder}/")
-    say("  directions.png          the best models side by side, with their ideal shapes")
-    say("  report-p*.png           cosines, interference graph and dimensionalities of each")
-    say(f"  run.safetensors         all {config.n_instances} models, with what made them")
-    say("\nTry next")
-    say(f"  geomsup classify {shlex.quote(str(saved))} --instance {best[-1].instance} --verbose")
-    say("  geomsup shapes pentagon")
-    say("  geomsup classify YOUR_WEIGHTS.npy        (columns are features)")
-    return 0
+    return result
 
 
 def _say_group(rows: list[Row]) -> None:
     from geomsup.cli.models import distribution
 
-    model = rows[0].model
-    assert model is not None
-    p = model.feature_probability[0]
+    p = _probability(rows[0])
     say(f"\n== p = {p:g}: each feature is there in {100 * p:g} % of the inputs ==")
     for line in distribution(rows):
         say(line)
-    say(f"lowest loss {model.loss:.4f}, instance {model.instance}:\n")
+    best = rows[0].trained()
+    say(f"lowest loss {best.loss:.4f}, instance {best.instance}:\n")
     say(rows[0].report)
+
+
+def _probability(row: Row) -> float:
+    return float(row.trained().feature_probability[0])
 
 
 def _record(rows: list[Row]) -> dict[str, Any]:
@@ -148,17 +153,13 @@ def _record(rows: list[Row]) -> dict[str, Any]:
 
 
 def _draw_directions(best: list[Row], folder: Path) -> Path:
-    from matplotlib.figure import Figure
-
     from geomsup.cli.models import structures
     from geomsup.plotting import plot_directions
 
-    figure = Figure(figsize=(4.0 * len(best), 5.0), layout="constrained")
+    figure = empty_figure((4.0 * len(best), 5.0))
     for row, ax in zip(best, figure.subplots(1, len(best)), strict=True):
-        assert row.model is not None
-        plot_directions(row.model.W, row.report, ax=ax)
-        p = row.model.feature_probability[0]
-        ax.set_title(f"p = {p:g}: {structures(row.report)}")
+        plot_directions(row.trained().W, row.report, ax=ax)
+        ax.set_title(f"p = {_probability(row):g}: {structures(row.report)}")
     path = folder / "directions.png"
     # "tight", because the legends hang below the axes.
     figure.savefig(path, dpi=100, bbox_inches="tight")
@@ -166,12 +167,9 @@ def _draw_directions(best: list[Row], folder: Path) -> Path:
 
 
 def _draw_report(row: Row, folder: Path) -> Path:
-    from matplotlib.figure import Figure
-
     from geomsup.plotting import plot_report
 
-    assert row.model is not None
-    path = folder / f"report-p{row.model.feature_probability[0]:g}.png"
-    figure = plot_report(row.model.W, row.report, fig=Figure(figsize=(12, 9.5)))
+    path = folder / f"report-p{_probability(row):g}.png"
+    figure = plot_report(row.trained().W, row.report, fig=empty_figure((12, 9.5)))
     figure.savefig(path, dpi=100)
     return path

@@ -12,9 +12,8 @@ from typing import Any
 from geomsup.cli.arguments import VerbParser
 from geomsup.cli.output import complain, print_json, say, table
 from geomsup.errors import GeomsupError, shorten
-from geomsup.weights.entries import ArrayInfo, weight_candidates
-from geomsup.weights.layout_files import Container, UnknownLayoutError, open_container
-from geomsup.weights.opened import OpenedWeights, open_weights
+from geomsup.weights import ArrayInfo
+from geomsup.weights.contents import FileContents, contents_of, read_as
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -38,74 +37,68 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_file()
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """List the file."""
-    container = open_container(args.file)
-    infos = tuple(container.arrays.values())
-    made_by = _run_record(str(container.path))
-    opened, refusal = _layout(container)
-    candidates = [info for info in weight_candidates(infos) if _is_matrix(info)]
-    if made_by is not None:
-        candidates = [info for info in candidates if info.name == "weights"]
-    alone = len(candidates) == 1
+    contents = contents_of(args.file)
+    made_by = _run_record(str(contents.path))
+    offered = [info for info in contents.matrices if made_by is None or info.name == "weights"]
+    commands = {info.name: _command(contents, info, len(offered) == 1) for info in offered}
     if args.json:
-        known = {info.name: _command(container, info, alone, opened) for info in candidates}
-        arrays = [
-            {
-                "name": info.name,
-                "shape": list(info.shape),
-                "dtype": info.dtype,
-                "classify": known.get(info.name),
-            }
-            for info in infos
-        ]
-        layout = None if opened is None else opened.to_dict()
-        print_json(
-            {"file": str(container.path), "arrays": arrays, "run": made_by, "layout": layout}
-        )
-        return 0
+        _print_record(contents, made_by, commands)
+        return
+    _say_contents(contents, commands)
+    if made_by is not None:
+        say(f"\n{made_by['title']}")
+        say("\n".join(_settings(made_by)))
+    if not commands:
+        say("\nno matrix of real numbers here, so there is nothing to classify")
+        return
+    _say_commands(list(commands.values()))
+    if made_by is None and contents.opened is None:
+        say("if rows are the features, as in the decoder of an autoencoder: --feature-axis 0")
+    elif made_by is not None and made_by["config"]["hidden_activation"] == "relu":
+        say(f"or read its neurons with\n  {shlex.join(['geomsup', 'neurons', args.file])}")
 
+
+def _say_contents(contents: FileContents, commands: dict[str, str]) -> None:
+    header = ["array", "shape", "dtype", "as weights"]
     rows = [
         [
             _label(info.name),
             str(info.shape),
             info.dtype,
-            _reading(info) if info in candidates else "–",
+            read_as(info) if info.name in commands else "–",
         ]
-        for info in infos
+        for info in contents.arrays
     ]
-    header = ["array", "shape", "dtype", "as weights"]
     say("\n".join(table(header, rows, left=header)))
-    if opened is not None:
-        say(f"\n{opened}")
-    elif refusal:
-        say(f"\nlayout  {refusal}")
-    if made_by is not None:
-        say(f"\n{made_by['title']}")
-        say("\n".join(_settings(made_by)))
-    if candidates:
-        say("\nclassify with")
-        for info in candidates[:_MAX_COMMANDS]:
-            say(f"  {_command(container, info, alone, opened)}")
-        if len(candidates) > _MAX_COMMANDS:
-            say(f"  … and so on with the other {len(candidates) - _MAX_COMMANDS}")
-        if made_by is not None and made_by["config"]["hidden_activation"] == "relu":
-            say(f"or read its neurons with\n  {shlex.join(['geomsup', 'neurons', args.file])}")
-        if made_by is None and opened is None:
-            say("if rows are the features, as in the decoder of an autoencoder: --feature-axis 0")
-    else:
-        say("\nno matrix of real numbers here, so there is nothing to classify")
-    return 0
+    if contents.opened is not None:
+        say(f"\n{contents.opened}")
+    elif contents.open_question:
+        say(f"\nlayout  {contents.open_question}")
 
 
-def _layout(container: Container) -> tuple[OpenedWeights | None, str]:
-    """The published layout of a file, or what it leaves open; neither if it is of none."""
-    try:
-        return open_weights(container.path), ""
-    except UnknownLayoutError:
-        return None, ""
-    except GeomsupError as error:
-        return None, str(error)
+def _say_commands(commands: list[str]) -> None:
+    say("\nclassify with")
+    for command in commands[:_MAX_COMMANDS]:
+        say(f"  {command}")
+    if len(commands) > _MAX_COMMANDS:
+        say(f"  … and so on with the other {len(commands) - _MAX_COMMANDS}")
+
+
+def _print_record(
+    contents: FileContents, made_by: dict[str, Any] | None, commands: dict[str, str]
+) -> None:
+    print_json(
+        {
+            "file": str(contents.path),
+            "arrays": [
+                {**info.to_dict(), "classify": commands.get(info.name)} for info in contents.arrays
+            ],
+            "run": made_by,
+            "layout": None if contents.opened is None else contents.opened.to_dict(),
+        }
+    )
 
 
 def _run_record(path: str) -> dict[str, Any] | None:
@@ -142,25 +135,10 @@ def _settings(record: dict[str, Any]) -> list[str]:
     return [f"  {name:<{width}}  {text}" for name, text in rows]
 
 
-def _is_matrix(info: ArrayInfo) -> bool:
-    real = info.dtype.startswith(("float", "bfloat", "int", "uint", "bool"))
-    return real and len(info.shape) in (2, 3) and 0 not in info.shape
-
-
-def _reading(info: ArrayInfo) -> str:
-    n_hidden, n_features = info.shape[-2:]
-    text = f"{n_features} features in {n_hidden} dimensions"
-    return text if len(info.shape) == 2 else f"{info.shape[0]} × {text}"
-
-
-def _command(
-    container: Container, info: ArrayInfo, alone: bool, opened: OpenedWeights | None
-) -> str:
-    words = ["geomsup", "classify", str(container.home(info.name))]
-    if not alone:
-        words += ["--key", info.name]
-    if opened is not None and opened.key == info.name and opened.feature_axis == 0:
-        words += ["--feature-axis", "0"]
+def _command(contents: FileContents, info: ArrayInfo, alone: bool) -> str:
+    words = ["geomsup", "classify", str(contents.container.home(info.name))]
+    words += [] if alone else ["--key", info.name]
+    words += ["--feature-axis", "0"] if contents.feature_axis(info.name) == 0 else []
     return shlex.join(words)
 
 

@@ -23,14 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Row",
-    "classified",
     "classified_models",
     "distribution",
     "model_dict",
     "model_table",
-    "ranked",
     "row_dict",
-    "settings_of",
     "structures",
     "table_of",
     "with_bar",
@@ -50,43 +47,30 @@ class Row:
     report: GeometryReport
     model: TrainedModel | None = None
 
-
-def classified(W: NDArray[np.float64], options: dict[str, Any] | None = None) -> GeometryReport:
-    """The report on a matrix that ``as_weights`` has passed, or that geomsup trained."""
-    return geometry_of(W, **(options or {}))
+    def trained(self) -> TrainedModel:
+        """The model of a row that has one."""
+        assert self.model is not None
+        return self.model
 
 
 def classified_models(
-    models: Iterable[TrainedModel], options: dict[str, Any] | None = None
+    models: TrainingRun | Iterable[TrainedModel], options: dict[str, Any] | None = None
 ) -> list[Row]:
     """A row for each model, as `ranked`."""
+    from geomsup.training.ranking import ranked
+
     return [
-        Row(instance=m.instance, report=classified(m.W, options), model=m)
+        Row(instance=m.instance, report=geometry_of(m.W, **(options or {})), model=m)
         for m in with_bar(ranked(models), "model")
     ]
 
 
-def with_bar(items: Sequence[T], unit: str) -> Iterator[T]:
-    """The items, with a bar while they are classified."""
-    with bar(len(items), "classifying", unit) as advance:
+def with_bar(items: Sequence[T], unit: str, doing: str = "classifying") -> Iterator[T]:
+    """The items, with a bar while something is done with each."""
+    with bar(len(items), doing, unit) as advance:
         for done, item in enumerate(items):
             advance(done)
             yield item
-
-
-def ranked(models: Iterable[TrainedModel]) -> list[TrainedModel]:
-    """Models, lowest loss first among those of the same setting."""
-    settings: dict[tuple[bytes, bytes], list[TrainedModel]] = {}
-    for model in models:
-        setting = model.feature_probability.tobytes(), model.importance.tobytes()
-        settings.setdefault(setting, []).append(model)
-    return [m for alike in settings.values() for m in sorted(alike, key=lambda m: m.loss)]
-
-
-def settings_of(run: TrainingRun) -> int:
-    """How many different tasks the instances of a run were trained on."""
-    tables = (run.config.probabilities, run.config.importances)
-    return len(np.unique(np.concatenate(tables, axis=1), axis=0))
 
 
 def structures(report: GeometryReport) -> str:

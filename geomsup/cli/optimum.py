@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from geomsup.cli.arguments import VerbParser, one_or_all
-from geomsup.cli.output import options_to_blame, print_json, say
+from geomsup.cli.output import answer, options_to_blame
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -34,7 +34,7 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_data()
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Search and print."""
     from geomsup.theory import best_configuration
 
@@ -47,8 +47,4 @@ def run(args: argparse.Namespace) -> int:
             n_starts=args.n_starts,
             seed=args.seed,
         )
-    if args.json:
-        print_json(best.to_dict())
-    else:
-        say(best)
-    return 0
+    answer(args, best)

@@ -33,9 +33,12 @@ if TYPE_CHECKING:
 __all__ = [
     "UsageError",
     "add_picture",
+    "answer",
     "checked_picture",
     "complain",
     "drop_output",
+    "empty_figure",
+    "figure_of",
     "flush",
     "options_to_blame",
     "print_json",
@@ -99,6 +102,14 @@ def print_json(value: dict[str, Any] | list[Any]) -> None:
     print(brackets[0], ",\n".join(lines), brackets[1], sep="\n", flush=True)
 
 
+def answer(args: argparse.Namespace, result: Any) -> None:
+    """Print a result of the library, as JSON if that is asked for."""
+    if args.json:
+        print_json(result.to_dict())
+    else:
+        say(result)
+
+
 def table(
     header: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[str] = ()
 ) -> list[str]:
@@ -134,12 +145,12 @@ def checked_picture(path: str | None) -> None:
         raise GeomsupError(f"the folder {str(target.parent)!r} does not exist; make it first")
 
 
-def add_picture(args: argparse.Namespace, draw: Callable[[], Figure], dpi: int = 120) -> None:
+def add_picture(args: argparse.Namespace, draw: Callable[[], Figure]) -> None:
     """Write the picture that --plot asks for, after all is printed: it may fail."""
     if args.plot is None:
         return
     try:
-        draw().savefig(args.plot, dpi=dpi)
+        draw().savefig(args.plot, dpi=120)
     # matplotlib fails in many ways, a picture of too many pixels among them.
     except Exception as error:
         raise GeomsupError(
@@ -147,6 +158,20 @@ def add_picture(args: argparse.Namespace, draw: Callable[[], Figure], dpi: int =
         ) from error
     if not args.json:
         say(f"\npicture: {args.plot}")
+
+
+def figure_of(size: tuple[float, float], plot: Callable[..., object], result: object) -> Figure:
+    """A figure of a size in inches with one plot of a result."""
+    figure = empty_figure(size)
+    plot(result, ax=figure.add_subplot())
+    return figure
+
+
+def empty_figure(size: tuple[float, float]) -> Figure:
+    """A figure of a size in inches, without a window that belongs to it."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, layout="constrained")
 
 
 @contextmanager

@@ -6,14 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from geomsup.cli.arguments import VerbParser
-from geomsup.cli.output import (
-    UsageError,
-    add_picture,
-    checked_picture,
-    options_to_blame,
-    print_json,
-    say,
-)
+from geomsup.cli.output import UsageError, add_picture, figure_of, options_to_blame, print_json, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,7 +52,7 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_plot("it")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Compute, print and draw."""
     from geomsup.theory import family_losses, phase_diagram
 
@@ -68,7 +61,6 @@ def run(args: argparse.Namespace) -> int:
     for option, value in (("unit-norm", args.unit_norm), ("importance", args.relative_importance)):
         if args.shapes and value:
             raise UsageError(f"--{option} belongs to a phase diagram; leave the shapes out")
-    checked_picture(args.plot)
     result: Any
     with options_to_blame():
         if args.shapes:
@@ -86,15 +78,9 @@ def run(args: argparse.Namespace) -> int:
     else:
         say(result)
     add_picture(args, lambda: _drawn(result, is_diagram=not args.shapes))
-    return 0
 
 
 def _drawn(result: Any, *, is_diagram: bool) -> Figure:
-    from matplotlib.figure import Figure
-
     from geomsup.plotting import plot_family_losses, plot_phase_diagram
 
-    figure = Figure(figsize=(7.0, 5.0), layout="constrained")
-    draw = plot_phase_diagram if is_diagram else plot_family_losses
-    draw(result, ax=figure.add_subplot())
-    return figure
+    return figure_of((7.0, 5.0), plot_phase_diagram if is_diagram else plot_family_losses, result)

@@ -7,11 +7,14 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geomsup.cli.arguments import VerbParser, at_least
 from geomsup.cli.output import UsageError, complain, options_to_blame, print_json, say, table
 from geomsup.errors import GeomsupError
+
+if TYPE_CHECKING:
+    from geomsup.experiments.scorecard import Scorecard
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -63,27 +66,47 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_argument("--no-figures", action="store_true", help="write no pictures")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Run, print each row when it is done, draw, and write the scorecard."""
-    from geomsup.experiments import get_experiment, list_experiments, reproduce
+    from geomsup.experiments import get_experiment
 
     with options_to_blame():
         for name in args.ids:
             get_experiment(name)
     if args.list:
-        rows = [get_experiment(name) for name in args.ids or list_experiments()]
-        if args.json:
-            print_json([{"id": row.id, "title": row.title, "says": row.says} for row in rows])
-        else:
-            cells = [[row.id, row.title] for row in rows]
-            say(
-                "\n".join(table(("id", "what it is about"), cells, left=("id", "what it is about")))
-            )
-        return 0
+        _list(args)
+        return
     if not args.out:
         raise UsageError("--out must be the name of a folder, got an empty one")
-    folder = Path(args.out)
     pictures: list[str] = []
+    card, stopped = _reproduced(args, pictures)
+    files = _written(args, card)
+    if args.json:
+        print_json({"out": str(Path(args.out)), "pictures": pictures, **card.to_dict()})
+    else:
+        say(", ".join(f"{number} {verdict}" for verdict, number in card.counts().items()))
+        say(f"scorecard: {files['json']} and {files['md'].name}")
+        if pictures:
+            say(f"pictures:  {Path(args.out) / args.scale}{os.sep}*.png")
+    if stopped:
+        raise GeomsupError(f"{', '.join(stopped)} stopped with an error; the scorecard says which")
+
+
+def _list(args: argparse.Namespace) -> None:
+    from geomsup.experiments import get_experiment, list_experiments
+
+    rows = [get_experiment(name) for name in args.ids or list_experiments()]
+    if args.json:
+        print_json([{"id": row.id, "title": row.title, "says": row.says} for row in rows])
+    else:
+        header = ("id", "what it is about")
+        say("\n".join(table(header, [[row.id, row.title] for row in rows], left=header)))
+
+
+def _reproduced(args: argparse.Namespace, pictures: list[str]) -> tuple[Scorecard, list[str]]:
+    """The scorecard, and the rows that stopped; pictures are drawn as soon as rows are done."""
+    from geomsup.experiments import reproduce
+
     stopped: list[str] = []
 
     def finish(row: Any, results: tuple[Any, ...]) -> None:
@@ -92,14 +115,14 @@ def run(args: argparse.Namespace) -> int:
         if not args.json:
             say(f"{row}\n")
         if results and not args.no_figures:
-            pictures.append(_draw(row.id, results, folder / args.scale))
+            pictures.append(_draw(row.id, results, Path(args.out) / args.scale))
 
     try:
-        found = reproduce(
+        reproduction = reproduce(
             args.ids or None,
             scale=args.scale,
             n_seeds=args.seeds,
-            folder=folder,
+            folder=Path(args.out),
             device=args.device,
             jobs=args.jobs or _cores(),
             progress=False if args.json else None,
@@ -110,22 +133,20 @@ def run(args: argparse.Namespace) -> int:
         out = "" if args.out == _FOLDER else f" --out {shlex.quote(args.out)}"
         complain("interrupted", f"what is done is kept; {again}{out} goes on from there")
         raise
-    card = found.scorecard
-    files = {kind: folder / f"scorecard-{args.scale}.{kind}" for kind in ("json", "md")}
-    files["json"].write_text(json.dumps(card.to_dict(), indent=1), encoding="utf-8")
-    figures = None if args.no_figures else args.scale
-    text = f"# Scorecard, {args.scale} scale\n\n{card.to_markdown(figures)}\n"
-    files["md"].write_text(text, encoding="utf-8")
-    if args.json:
-        print_json({"out": str(folder), "pictures": pictures, **card.to_dict()})
-    else:
-        say(", ".join(f"{number} {verdict}" for verdict, number in card.counts().items()))
-        say(f"scorecard: {files['json']} and {files['md'].name}")
-        if pictures:
-            say(f"pictures:  {folder / args.scale}{os.sep}*.png")
-    if stopped:
-        raise GeomsupError(f"{', '.join(stopped)} stopped with an error; the scorecard says which")
-    return 0
+    return reproduction.scorecard, stopped
+
+
+def _written(args: argparse.Namespace, card: Scorecard) -> dict[str, Path]:
+    """The files of the scorecard, by what they are written in."""
+    texts = {
+        "json": json.dumps(card.to_dict(), indent=1),
+        "md": f"# Scorecard, {args.scale} scale\n\n"
+        f"{card.to_markdown(None if args.no_figures else args.scale)}\n",
+    }
+    files = {kind: Path(args.out) / f"scorecard-{args.scale}.{kind}" for kind in texts}
+    for kind, text in texts.items():
+        files[kind].write_text(text, encoding="utf-8")
+    return files
 
 
 def _draw(name: str, results: tuple[Any, ...], folder: Path) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from geomsup.cli.arguments import VerbParser, at_least
-from geomsup.cli.output import UsageError, options_to_blame, print_json, say, table
+from geomsup.cli.output import UsageError, answer, options_to_blame, print_json, say, table
+
+if TYPE_CHECKING:
+    from geomsup import Shape
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -42,7 +46,7 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_argument("--dim", type=size, metavar="D", help="list shapes of D dimensions")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Show one shape, or list those of a size."""
     from geomsup import get_shape, list_shapes
 
@@ -51,20 +55,21 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("give either the NAME of a shape or a size to list, not both")
     if args.name:
         with options_to_blame():
-            shape = get_shape(" ".join(args.name))
-        if args.json:
-            print_json(shape.to_dict())
-        else:
-            say(shape)
-        return 0
-
+            answer(args, get_shape(" ".join(args.name)))
+        return
     shapes = list_shapes(n_vertices=args.n_vertices, dim=args.dim)
     if args.json:
         print_json([_without_arrays(shape.to_dict()) for shape in shapes])
-        return 0
-    if not shapes:
+    elif not shapes:
         say("the catalogue has no shape of this size; geomsup shapes lists all of them")
-        return 0
+    else:
+        say("\n".join(_table(shapes)))
+        say(f"\n{len(shapes)} shapes; geomsup shapes NAME shows one")
+        if not filtered:
+            say('and in any size: "17-gon", "12-simplex", "9-orthoplex", "7-cube", sums with "+"')
+
+
+def _table(shapes: Sequence[Shape]) -> list[str]:
     header = ["name", "vertices", "dim", "mean D", "symmetries", "orthogonal sum of"]
     rows = [
         [
@@ -77,11 +82,7 @@ def run(args: argparse.Namespace) -> int:
         ]
         for shape in shapes
     ]
-    say("\n".join(table(header, rows, left=("name", "orthogonal sum of"))))
-    say(f"\n{len(shapes)} shapes; geomsup shapes NAME shows one")
-    if not filtered:
-        say('and in any size: "17-gon", "12-simplex", "9-orthoplex", "7-cube", sums with "+"')
-    return 0
+    return table(header, rows, left=("name", "orthogonal sum of"))
 
 
 def _without_arrays(record: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ wants to see all of them.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.cli.output import UsageError
-from geomsup.errors import GeomsupError, WeightsError
+from geomsup.errors import GeomsupError
 from geomsup.weights import as_weights, list_arrays
 from geomsup.weights.entries import weight_candidates
+from geomsup.weights.files import UnsettledError
 
 if TYPE_CHECKING:
     from geomsup.training import TrainedModel, TrainingRun
@@ -90,9 +90,7 @@ def load_matrix(
         raise UsageError("--instance chooses from a stack of matrices, but this is one matrix")
     try:
         return read(path, feature_axis=feature_axis, key=key)
-    except WeightsError as error:
-        if _settles(path, key):
-            raise
+    except UnsettledError as error:
         raise UsageError(str(error)) from error
 
 
@@ -101,18 +99,3 @@ def _check_instance(instance: int, count: int, where: str) -> None:
         raise UsageError(
             f"--instance must lie in 0 … {count - 1}, the models of {where}; got {instance}"
         )
-
-
-def _settles(path: str, key: str | None) -> bool:
-    """Whether it is clear which array of a file is meant, so that the array is to blame."""
-    try:
-        shapes = {info.name: info.shape for info in list_arrays(path)}
-    except WeightsError:
-        return True
-    if key is None:
-        return sum(len(shape) >= 2 for shape in shapes.values()) <= 1
-    numbered = re.fullmatch(r"(.+)\[(\d{1,18})\]", key, flags=re.DOTALL)
-    if key in shapes or numbered is None:
-        return key in shapes
-    shape = shapes.get(numbered[1], ())
-    return len(shape) == 3 and int(numbered[2]) < shape[0]

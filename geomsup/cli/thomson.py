@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import math
 from typing import TYPE_CHECKING
 
-from geomsup.cli.arguments import VerbParser, at_least
+from geomsup.cli.arguments import VerbParser, at_least, is_finite_above_zero, reader
 from geomsup.cli.output import (
     UsageError,
     add_picture,
-    checked_picture,
+    empty_figure,
     options_to_blame,
     print_json,
     say,
@@ -19,7 +18,7 @@ from geomsup.cli.output import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from geomsup.sphere import BestKnown, OptimaComparison
+    from geomsup.sphere import BestKnown
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -45,7 +44,11 @@ def add_arguments(parser: VerbParser) -> None:
     )
     parser.add_argument(
         "--riesz",
-        type=_exponent,
+        type=reader(
+            _exponent,
+            lambda s: s == "log" or is_finite_above_zero(float(s)),
+            "a positive number or log",
+        ),
         default=1.0,
         metavar="S",
         help="exponent of the distance, or log (default: 1, Coulomb)",
@@ -55,85 +58,30 @@ def add_arguments(parser: VerbParser) -> None:
 
 
 def _exponent(text: str) -> float | str:
-    if text.lower() == "log":
-        return "log"
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a positive number or log, got {text!r}")
-    return value
+    return "log" if text.lower() == "log" else float(text)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Look up or search, print and draw."""
     from geomsup.sphere import thomson_optimum
-    from geomsup.sphere.compare import compared_with
+    from geomsup.sphere.card import optimum_card, with_itself
 
     if args.plot is not None and args.dim not in (2, 3):
         raise UsageError("--plot draws two or three dimensions; leave it out, or set --dim")
-    checked_picture(args.plot)
     with options_to_blame():
         best = thomson_optimum(args.n_points, dim=args.dim, s=args.riesz)
-    # With itself, for the other yardsticks.
-    comparison = (
-        compared_with(best.points, best, best.s, thorough=True) if args.n_points > 1 else None
-    )
+    comparison = with_itself(best)
     if args.json:
         yardsticks = None if comparison is None else comparison.to_dict()
         print_json({**best.to_dict(), "comparison": yardsticks, "plot": args.plot})
     else:
-        _say(best, comparison, points=args.points)
+        say(optimum_card(best, comparison))
+        if args.points:
+            say("\n" + "\n".join("  ".join(f"{x:+.12f}" for x in row) for row in best.points))
     add_picture(args, lambda: _drawn(best))
-    return 0
 
 
 def _drawn(best: BestKnown) -> Figure:
-    from matplotlib.figure import Figure
-
     from geomsup.plotting import plot_optimum
 
-    figure = Figure(figsize=(5.4, 5.0), layout="constrained")
-    plot_optimum(best, fig=figure)
-    return figure
-
-
-def _say(best: BestKnown, comparison: OptimaComparison | None, *, points: bool) -> None:
-    name = f", {best.name}" if best.name else ""
-    say(f"{best.n_points} points in R^{best.dim}{name}: {best.status}")
-    for label, text in _card(best, comparison):
-        say(f"  {label:<15} {text}")
-    if points:
-        say("")
-        for row in best.points:
-            say("  ".join(f"{value:+.12f}" for value in row))
-
-
-def _card(best: BestKnown, comparison: OptimaComparison | None) -> list[tuple[str, str]]:
-    """What there is to say of an optimum, line by line."""
-    from geomsup.sphere.compare import FREE_MODES_SAY
-
-    rows = [("energy", f"{best.energy:.12g}")]
-    if best.exact_form:
-        rows.append(("exactly", best.exact_form))
-    if comparison is not None:
-        angle = math.degrees(comparison.smallest_angle)
-        widest = math.degrees(comparison.best_angle)
-        rows += [
-            ("smallest angle", f"{angle:.4f}°, largest in the catalogue {widest:.4f}°"),
-            (
-                "frame potential",
-                f"{comparison.frame_potential:.6f}, least possible "
-                f"{comparison.least_frame_potential:.6f} (a tight frame)",
-            ),
-            ("coherence", f"{comparison.coherence:.6f}, Welch bound {comparison.welch_bound:.6f}"),
-            ("Σ relu(cos)²", f"{comparison.overlap:.6f}"),
-        ]
-        if comparison.ties:
-            rows.append(("equal energy", ", ".join(comparison.ties)))
-        if comparison.free_modes:
-            rows.append(("free modes", f"{comparison.free_modes}: {FREE_MODES_SAY}"))
-    group = f"{best.point_group}, " if best.point_group else ""
-    rows += [("symmetry", f"{group}order {best.symmetry_order}"), ("source", best.source)]
-    return rows
+    return plot_optimum(best, fig=empty_figure((5.4, 5.0)))

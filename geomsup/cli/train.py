@@ -18,7 +18,8 @@ from geomsup.cli.output import UsageError, complain, options_to_blame, print_jso
 from geomsup.errors import GeomsupError
 
 if TYPE_CHECKING:
-    from geomsup.training import TrainingRun
+    from geomsup.cli.models import Row
+    from geomsup.training import ToyModelConfig, TrainingRun
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -99,26 +100,11 @@ def add_arguments(parser: VerbParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, save, classify, print."""
-    from geomsup.cli.models import classified_models, distribution, row_dict, table_of
-    from geomsup.training import ToyModelConfig, train
+    from geomsup.cli.models import classified_models, row_dict
+    from geomsup.training import train
 
-    given = {
-        field.name: getattr(args, field.name)
-        for field in dataclasses.fields(ToyModelConfig)
-        if hasattr(args, field.name)
-    }
-    single = {name: one_or_all(value) for name, value in given.items() if type(value) is list}
-    with options_to_blame():
-        config = ToyModelConfig(**given | single)
-    for name, path in (("--out", args.out), ("--checkpoint", args.checkpoint)):
-        if path is not None:
-            _check_target(name, Path(path))
-    if args.out and args.checkpoint and Path(args.out).resolve() == Path(args.checkpoint).resolve():
-        raise UsageError(
-            f"--out and --checkpoint are one file, {args.out!r}; the models would overwrite what "
-            "the training needs to go on: name two"
-        )
-
+    config = _config(args)
+    _check_targets(args)
     result = train(
         config,
         seed=args.seed,
@@ -127,25 +113,65 @@ def run(args: argparse.Namespace) -> int:
         checkpoint=args.checkpoint,
     )
     saved = None if args.out is None else _saved(result, Path(args.out))
-    rows = classified_models(result.model(k) for k in range(config.n_instances))
+    rows = classified_models(result)
     if args.json:
         geometry = [row_dict(row) for row in rows]
         best = rows[0].instance
         print_json({"file": saved, **result.to_dict(), "best": best, "geometry": geometry})
     else:
-        say("\n".join([*str(result).splitlines()[:2], ""]))
-        say("\n".join([*table_of(rows), "", *distribution(rows), ""]))
-        if saved is None:
-            say("not saved; --out run.safetensors keeps the models")
-        else:
-            # Neurons that fire have a basis of their own, and are read one by one.
-            verb = "neurons" if config.hidden_activation == "relu" else "classify"
-            say(f"saved to {saved}\nnext: geomsup {verb} {shlex.quote(saved)}")
+        _say(result, rows, saved)
     if saved is not None and saved != args.out:
         return 1
     # train() turns Ctrl-C into a shorter run; the work is kept, and the status tells.
     stopped = args.objective == "sampled" and result.completed_steps < config.n_steps
     return 130 if stopped else 0
+
+
+def _config(args: argparse.Namespace) -> ToyModelConfig:
+    from geomsup.training import ToyModelConfig
+
+    given = {
+        field.name: getattr(args, field.name)
+        for field in dataclasses.fields(ToyModelConfig)
+        if hasattr(args, field.name)
+    }
+    single = {name: one_or_all(value) for name, value in given.items() if type(value) is list}
+    with options_to_blame():
+        return ToyModelConfig(**given | single)
+
+
+def _check_targets(args: argparse.Namespace) -> None:
+    """Find out before the training, not after it, that a file cannot be written."""
+    targets = {
+        name: Path(path)
+        for name, path in (("--out", args.out), ("--checkpoint", args.checkpoint))
+        if path is not None
+    }
+    for name, target in targets.items():
+        if target.suffix != ".safetensors":
+            raise UsageError(f"{name} must end in .safetensors, got {target.name!r}")
+        if target.is_dir() or not target.parent.is_dir():
+            raise GeomsupError(
+                f"{str(target)!r} cannot be written: name a file in a folder that exists"
+            )
+    if len({target.resolve() for target in targets.values()}) < len(targets):
+        raise UsageError(
+            f"--out and --checkpoint are one file, {args.out!r}; the models would overwrite what "
+            "the training needs to go on: name two"
+        )
+
+
+def _say(result: TrainingRun, rows: list[Row], saved: str | None) -> None:
+    from geomsup.cli.models import distribution, table_of
+
+    say("\n".join([*str(result).splitlines()[:2], ""]))
+    say("\n".join([*table_of(rows), "", *distribution(rows), ""]))
+    if saved is None:
+        say("not saved; --out run.safetensors keeps the models")
+        return
+    # Neurons that fire have a basis of their own, and are read one by one.
+    verb = "neurons" if result.config.hidden_activation == "relu" else "classify"
+    say(f"saved to {saved}\nnext: geomsup {verb} {shlex.quote(saved)}")
 
 
 def _saved(result: TrainingRun, target: Path) -> str:
@@ -167,13 +193,3 @@ def title_of(result: object) -> str:
 def _shown(default: object) -> str:
     words = {True: "yes", False: "no"}
     return words[default] if isinstance(default, bool) else f"{default}".lower()
-
-
-def _check_target(name: str, target: Path) -> None:
-    """Find out before the training, not after it, that the file cannot be written."""
-    if target.suffix != ".safetensors":
-        raise UsageError(f"{name} must end in .safetensors, got {target.name!r}")
-    if target.is_dir() or not target.parent.is_dir():
-        raise GeomsupError(
-            f"{str(target)!r} cannot be written: name a file in a folder that exists"
-        )

@@ -6,7 +6,7 @@ import argparse
 import re
 
 from geomsup.cli.arguments import VerbParser, one_or_all
-from geomsup.cli.output import UsageError, options_to_blame, print_json, say
+from geomsup.cli.output import UsageError, answer, options_to_blame
 from geomsup.cli.sources import load_matrix
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
@@ -47,7 +47,7 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_data()
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Judge and print."""
     from geomsup.theory import verify_optimum
 
@@ -63,11 +63,7 @@ def run(args: argparse.Namespace) -> int:
             n_starts=args.n_starts,
             seed=args.seed,
         )
-    if args.json:
-        print_json(verdict.to_dict())
-    else:
-        say(verdict)
-    return 0
+    answer(args, verdict)
 
 
 def _bias_in(args: argparse.Namespace) -> object:

@@ -25,13 +25,17 @@ __all__ = [
     "POINTS_PER_INCH",
     "axes_for",
     "axes_size",
+    "check_made_by",
     "checked_matrix",
     "checked_pair",
     "checked_report",
     "drawn_legend",
+    "empty_space",
+    "figure_for",
     "note",
     "plain_numbers",
     "text_width",
+    "view_frame",
 ]
 
 Array = NDArray[np.float64]
@@ -74,6 +78,32 @@ def checked_pair(W: object, report: object, feature_axis: int = -1) -> tuple[Arr
     return weights, known
 
 
+def check_made_by(maker: str, result: object, *attributes: str) -> None:
+    """Refuse what a function of geomsup did not return, by the attributes of what it returns.
+
+    By attributes, because the classes would bring along what made them, torch for one.
+    """
+    if not all(hasattr(result, name) for name in attributes):
+        raise GeomsupError(
+            f"expected what geomsup.{maker}(…) returned, got {type(result).__name__}"
+        )
+
+
+def figure_for(fig: object, figsize: tuple[float, float]) -> Any:
+    """Return the figure to draw into: the caller's, or a new one."""
+    if fig is None:
+        import matplotlib.pyplot as plt
+
+        return plt.figure(figsize=figsize, layout="constrained")
+    from matplotlib.figure import FigureBase
+
+    if not isinstance(fig, FigureBase):
+        raise GeomsupError(
+            f"fig must be a matplotlib Figure, got {type(fig).__name__}; leave it out for a new one"
+        )
+    return fig
+
+
 def axes_for(
     ax: object, *, figsize: tuple[float, float] = (6.4, 4.8), three_d: bool = False
 ) -> Any:
@@ -81,11 +111,9 @@ def axes_for(
 
     ``Any``, because three-dimensional axes come without type information.
     """
+    projection = "3d" if three_d else None
     if ax is None:
-        import matplotlib.pyplot as plt
-
-        figure = plt.figure(figsize=figsize, layout="constrained")
-        return figure.add_subplot(projection="3d" if three_d else None)
+        return figure_for(None, figsize).add_subplot(projection=projection)
     from matplotlib.axes import Axes
 
     if not isinstance(ax, Axes):
@@ -100,6 +128,26 @@ def axes_for(
             f"pass ax=figure.{cure}, or leave ax out"
         )
     return ax
+
+
+def view_frame(elevation: float, azimuth: float) -> Array:
+    """Return the directions right, up and towards the viewer as rows; angles in degrees."""
+    el, az = np.radians(elevation), np.radians(azimuth)
+    return np.array(
+        [
+            [-np.sin(az), np.cos(az), 0.0],
+            [-np.sin(el) * np.cos(az), -np.sin(el) * np.sin(az), np.cos(el)],
+            [np.cos(el) * np.cos(az), np.cos(el) * np.sin(az), np.sin(el)],
+        ]
+    )
+
+
+def empty_space(ax: Any, reach: float, view: tuple[float, float], *, zoom: float = 1.0) -> None:
+    """A cube without axes, seen from an elevation and an azimuth, that holds ± ``reach``."""
+    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), zlim=(-reach, reach))
+    ax.set_box_aspect((1, 1, 1), zoom=zoom)
+    ax.set_axis_off()
+    ax.view_init(elev=view[0], azim=view[1])
 
 
 def axes_size(ax: Axes) -> tuple[float, float]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
-from geomsup.plotting.canvas import axes_for
+from geomsup.plotting.canvas import axes_for, check_made_by
 from geomsup.plotting.style import DIVERGING, GHOST, INK, PALETTE
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def plot_matched_cosines(recovery: Recovery, *, ax: Axes | None = None) -> Axes:
     >>> ax.images[0].get_array().round(2).tolist()
     [[1.0, 0.0, 0.71], [0.0, 1.0, 0.71]]
     """
-    _checked(recovery, "recover_features", "similarities")
+    check_made_by("dictionary.recover_features", recovery, "similarities")
     axes: Axes = axes_for(ax)
     matched = [
         int(np.flatnonzero(recovery.living == latent)[0])
@@ -119,7 +119,7 @@ def plot_splitting_tree(tree: SplittingTree, *, ax: Axes | None = None) -> Axes:
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['2 latents', '4 latents']
     """
-    _checked(tree, "splitting_tree", "parents")
+    check_made_by("dictionary.splitting_tree", tree, "parents")
     from matplotlib.collections import LineCollection
 
     axes: Axes = axes_for(ax, figsize=(8.0, 4.4))
@@ -177,40 +177,28 @@ def _tree_legend(axes: Axes) -> None:
 def _places(tree: SplittingTree) -> list[FloatArray]:
     """Horizontal places in [0, 1]: descendants below their ancestors, without crossing lines."""
     depth = len(tree.sizes)
-    children: list[dict[int, list[int]]] = []
-    for parents in tree.parents:
-        below: dict[int, list[int]] = {}
+    children: list[dict[int, list[int]]] = [{} for _ in tree.parents]
+    for families, parents in zip(children, tree.parents, strict=True):
         for child, parent in enumerate(parents.tolist()):
-            below.setdefault(parent, []).append(child)
-        children.append(below)
+            families.setdefault(parent, []).append(child)
     places: list[FloatArray] = [np.zeros(size) for size in tree.sizes]
 
-    def widths(level: int, latent: int) -> float:
-        """Room that a latent and all below it need, where the largest row sets the unit."""
-        below = children[level].get(latent, []) if level + 1 < depth else []
-        own = 1.0 / tree.sizes[level]
-        return max(own, sum(widths(level + 1, child) for child in below))
+    def below(level: int, latent: int) -> list[int]:
+        return children[level].get(latent, []) if level + 1 < depth else []
 
-    def put(level: int, latent: int, start: float, room: float) -> None:
-        places[level][latent] = start + 0.5 * room
-        below = children[level].get(latent, []) if level + 1 < depth else []
-        needs = [widths(level + 1, child) for child in below]
-        scale = room / sum(needs) if needs else 1.0
-        for child, need in zip(below, needs, strict=True):
-            put(level + 1, child, start, need * scale)
+    def width(level: int, latent: int) -> float:
+        """Room that a latent and all below it need, where the largest row sets the unit."""
+        needed = sum(width(level + 1, child) for child in below(level, latent))
+        return max(1.0 / tree.sizes[level], needed)
+
+    def put(level: int, latents: Iterable[int], start: float, room: float) -> None:
+        """Share out a stretch between some latents, and their parts between all below them."""
+        needs = {latent: width(level, latent) for latent in latents}
+        scale = room / sum(needs.values()) if needs else 1.0
+        for latent, need in needs.items():
+            places[level][latent] = start + 0.5 * need * scale
+            put(level + 1, below(level, latent), start, need * scale)
             start += need * scale
 
-    needs = [widths(0, latent) for latent in range(tree.sizes[0])]
-    start = 0.0
-    for latent, need in enumerate(needs):
-        put(0, latent, start, need / sum(needs))
-        start += need / sum(needs)
+    put(0, range(tree.sizes[0]), 0.0, 1.0)
     return places
-
-
-def _checked(result: object, maker: str, attribute: str) -> None:
-    # By attribute, because the class would bring torch along, which pictures do not need.
-    if not hasattr(result, attribute):
-        raise GeomsupError(
-            f"expected what geomsup.dictionary.{maker}(…) returned, got {type(result).__name__}"
-        )

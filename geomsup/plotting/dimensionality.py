@@ -6,8 +6,9 @@ says which of the shapes at its height the report found, and is drawn fainter wh
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,19 +28,19 @@ from geomsup.plotting.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_dimensionality"]
+__all__ = ["CLASSICAL", "plot_dimensionality"]
 
 Array = NDArray[np.float64]
 
 # The levels at which trained models were first seen to gather (Elhage et al. 2022, "Toy Models of
 # Superposition", section "The Geometry of Superposition"), and the shapes it names there.
-_CLASSICAL = {
-    Fraction(1): ("monosemantic",),
-    Fraction(3, 4): ("tetrahedron",),
-    Fraction(2, 3): ("triangle",),
-    Fraction(1, 2): ("digon",),
-    Fraction(2, 5): ("pentagon",),
-    Fraction(3, 8): ("square antiprism",),
+CLASSICAL = {
+    Fraction(1): "monosemantic",
+    Fraction(3, 4): "tetrahedron",
+    Fraction(2, 3): "triangle",
+    Fraction(1, 2): "digon",
+    Fraction(2, 5): "pentagon",
+    Fraction(3, 8): "square antiprism",
 }
 # A level is worth a line when a feature comes this close.
 _NEAR = 0.02
@@ -83,96 +84,137 @@ def plot_dimensionality(report: GeometryReport, *, ax: Axes | None = None) -> Ax
     """
     known = checked_report(report)
     axes: Axes = axes_for(ax, figsize=(7.0, 4.8))
-    loose = unstructured(known)
-    if not known.components and not loose:
+    groups = _groups(known)
+    if not groups:
         note(axes, "no represented features")
         return axes
-    colors = name_colors(known)
-    groups = [
-        (text, colors[run[0].name], np.concatenate([one.dimensionalities for one in run]))
-        for text, run in grouped_by_name(known)
-    ]
-    if loose:
-        groups.append((f"{len(loose)} × unstructured", UNSTRUCTURED, known.dimensionalities[loose]))
-    tints, centres, borders = [], [], [0]
-    for _, color, points in groups:
-        tints += [color] * len(points)
-        centres.append(borders[-1] + (len(points) - 1) / 2)
-        borders.append(borders[-1] + len(points))
-    heights = np.concatenate([points for _, _, points in groups])
-    n = len(heights)
+    heights = np.concatenate([group.points for group in groups])
     levels = _levels(known, heights)
+    _set_limits(axes, heights, [level.value for level in levels])
+    _draw_levels(axes, levels)
+    _draw_points(axes, groups, heights)
+    axes.set_xticks([])
+    axes.set_ylabel("dimensionality $D_i$")
+    axes.spines[["top", "right"]].set_visible(False)
+    ends = np.cumsum([len(group.points) for group in groups])
+    margin_labels(
+        axes,
+        "bottom",
+        [end - (len(group.points) + 1) / 2 for end, group in zip(ends, groups, strict=True)],
+        [group.text for group in groups],
+        [group.color for group in groups],
+    )
+    return axes
 
-    shown = [*heights, *(level for level, _, _ in levels)]
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Group:
+    """Features side by side: what stands below them, and their dimensionalities."""
+
+    text: str
+    color: str
+    points: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Level:
+    """A height with a name; ``found`` says that a shape of the report has it."""
+
+    value: float
+    text: str
+    found: bool
+
+
+def _groups(report: GeometryReport) -> list[_Group]:
+    colors = name_colors(report)
+    groups = [
+        _Group(
+            text=text,
+            color=colors[run[0].name],
+            points=np.concatenate([component.dimensionalities for component in run]),
+        )
+        for text, run in grouped_by_name(report)
+    ]
+    loose = unstructured(report)
+    if loose:
+        text = f"{len(loose)} × unstructured"
+        points = report.dimensionalities[loose]
+        groups.append(_Group(text=text, color=UNSTRUCTURED, points=points))
+    return groups
+
+
+def _set_limits(axes: Axes, heights: Array, levels: list[float]) -> None:
+    n, shown = len(heights), [*heights, *levels]
     low, high = min(shown), max(shown)
     pad = max(0.05 * (high - low), 0.03)
     axes.set_ylim(max(0.0, low - pad), min(high + pad, 1.05))
     axes.set_xlim(-0.5 - 0.01 * n, n - 0.5 + 0.01 * n)
-    for level, _, found in levels:
-        axes.axhline(
-            level,
-            color=INK if found else DROPPED,
-            linewidth=0.8 if found else 1.0,
-            linestyle="-" if found else ":",
-            zorder=1,
-            gid="level",
-        )
-    for border in borders[1:-1]:
+
+
+def _draw_levels(axes: Axes, levels: list[_Level]) -> None:
+    for level in levels:
+        style: dict[str, Any] = {"linewidth": 1.0, "linestyle": ":", "color": DROPPED}
+        if level.found:
+            style = {"linewidth": 0.8, "linestyle": "-", "color": INK}
+        axes.axhline(level.value, zorder=1, gid="level", **style)
+    colors = [INK if level.found else "#808080" for level in levels]
+    values, texts = [level.value for level in levels], [level.text for level in levels]
+    margin_labels(axes, "right", values, texts, colors)
+
+
+def _draw_points(axes: Axes, groups: list[_Group], heights: Array) -> None:
+    for border in np.cumsum([len(group.points) for group in groups[:-1]]):
         axes.axvline(border - 0.5, color=DROPPED, linewidth=0.6, zorder=0)
-    size = float(np.clip(2500 / n, 6, 36))
     axes.scatter(
-        np.arange(n),
+        np.arange(len(heights)),
         heights,
-        s=size,
-        c=tints,
+        s=float(np.clip(2500 / len(heights), 6, 36)),
+        c=[group.color for group in groups for _ in group.points],
         edgecolors="white",
         linewidths=0.4,
         zorder=3,
         gid="points",
     )
-    axes.set_xticks([])
-    axes.set_ylabel("dimensionality $D_i$")
-    axes.spines[["top", "right"]].set_visible(False)
-    margin_labels(
-        axes,
-        "right",
-        [level for level, _, _ in levels],
-        [text for _, text, _ in levels],
-        [INK if found else "#808080" for _, _, found in levels],
-    )
-    margin_labels(
-        axes, "bottom", centres, [text for text, _, _ in groups], [color for _, color, _ in groups]
-    )
-    return axes
 
 
-def _levels(report: GeometryReport, heights: Array) -> list[tuple[float, str, bool]]:
-    """Return the levels to draw, highest first: value, text, whether a shape was found there."""
-    found: list[tuple[float, str]] = []
+def _levels(report: GeometryReport, heights: Array) -> list[_Level]:
+    """Return the levels to draw, highest first: those of close values are one."""
+    named = _named_levels(report, heights)
+    levels: list[_Level] = []
+    while named:
+        top = max(level.value for level in named)
+        here = [level for level in named if top - level.value < _SAME]
+        named = [level for level in named if top - level.value >= _SAME]
+        # The classical name is a reminder only where no shape was found.
+        here = [level for level in here if level.found] or here
+        texts = list(dict.fromkeys(level.text for level in here))
+        if len(texts) > _MOST_NAMES:
+            texts = [*texts[:_MOST_NAMES], "…"]
+        value, number = _value([level.value for level in here])
+        text = f"{number}  {', '.join(texts)}"
+        levels.append(_Level(value=value, text=text, found=here[0].found))
+    return levels
+
+
+def _named_levels(report: GeometryReport, heights: Array) -> list[_Level]:
+    """Return the levels of the shapes found, and the classical ones that features come near."""
+    found: dict[tuple[float, str], None] = {}
     for component in report.components:
         match = component.match
         if match is not None and max(component.multiplicities) == 1:
             gram = match.vertices @ match.vertices.T
             distinct = np.unique(np.round(1 / (gram**2).sum(axis=1), 9))
-            found += [(float(level), component.name) for level in distinct]
-    named = [(level, name, True) for level, name in dict.fromkeys(found)]
-    for fraction, names in _CLASSICAL.items():
-        if np.abs(heights - float(fraction)).min() <= _NEAR:
-            named += [(float(fraction), name, False) for name in names]
-
-    levels: list[tuple[float, str, bool]] = []
-    while named:
-        top = max(level for level, _, _ in named)
-        here = [entry for entry in named if top - entry[0] < _SAME]
-        named = [entry for entry in named if top - entry[0] >= _SAME]
-        sure = any(known for _, _, known in here)
-        # The classical name is a reminder only where no shape was found.
-        texts = list(dict.fromkeys(name for _, name, known in here if known or not sure))
-        if len(texts) > _MOST_NAMES:
-            texts = [*texts[:_MOST_NAMES], "…"]
-        value, number = _value([level for level, _, known in here if known or not sure])
-        levels.append((value, f"{number}  {', '.join(texts)}", sure))
-    return levels
+            found |= {(float(level), component.name): None for level in distinct}
+    near = [
+        (float(fraction), name)
+        for fraction, name in CLASSICAL.items()
+        if np.abs(heights - float(fraction)).min() <= _NEAR
+    ]
+    return [
+        _Level(value=value, text=text, found=is_found)
+        for levels, is_found in ((found, True), (near, False))
+        for value, text in levels
+    ]
 
 
 def _value(levels: list[float]) -> tuple[float, str]:

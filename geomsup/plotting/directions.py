@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 from geomsup.geometry.report import GeometryReport
-from geomsup.plotting.canvas import axes_for, checked_matrix, checked_pair, note
+from geomsup.plotting.canvas import (
+    axes_for,
+    checked_matrix,
+    checked_pair,
+    empty_space,
+    note,
+    view_frame,
+)
 from geomsup.plotting.scene import Ghost, Scene, bare_scene, report_scene
 from geomsup.plotting.style import (
     DROPPED,
@@ -134,48 +141,35 @@ def _tip_labels(scene: Scene) -> list[tuple[Array, str, str]]:
     return [(tip, shortened_numbers(tuple(shared), 4), color) for tip, shared, color in labels]
 
 
+def _farthest(scene: Scene) -> float:
+    return max(float(np.linalg.norm(family.tips, axis=1).max()) for family in scene.families)
+
+
 def _draw_flat(axes: Any, scene: Scene) -> None:
     from matplotlib.collections import LineCollection
 
-    tips = np.concatenate([family.tips for family in scene.families])
-    reach = 1.25 * float(np.linalg.norm(tips, axis=1).max())
+    reach = 1.25 * _farthest(scene)
     axes.axhline(0, color=DROPPED, linewidth=0.6, zorder=0)
     axes.axvline(0, color=DROPPED, linewidth=0.6, zorder=0)
     for ghost in scene.ghosts:
-        axes.add_collection(
-            LineCollection(
-                list(ghost.points[ghost.frame.edges]),
-                colors=GHOST,
-                linewidths=1.2,
-                linestyles="--",
-                zorder=1,
-                gid="ideal",
-            ),
-            autolim=False,
-        )
+        edges = list(ghost.points[ghost.frame.edges])
+        style: dict[str, Any] = {"linewidths": 1.2, "linestyles": "--", "zorder": 1, "gid": "ideal"}
+        axes.add_collection(LineCollection(edges, colors=GHOST, **style), autolim=False)
+    few = sum(len(family.tips) for family in scene.families) <= 24
     for family in scene.families:
         axes.quiver(
-            np.zeros(len(family.tips)),
-            np.zeros(len(family.tips)),
-            family.tips[:, 0],
-            family.tips[:, 1],
+            *np.zeros((2, len(family.tips))),
+            *family.tips.T,
             angles="xy",
             scale_units="xy",
             scale=1,
-            width=0.007 if len(tips) <= 24 else 0.004,
+            width=0.007 if few else 0.004,
             color=family.color,
             zorder=3,
             gid="arrows",
         )
-    axes.scatter(
-        *scene.dropped_tips.T,
-        s=18,
-        color=DROPPED,
-        edgecolors="white",
-        linewidths=0.5,
-        zorder=4,
-        gid="dropped",
-    )
+    style = {"edgecolors": "white", "linewidths": 0.5, "zorder": 4, "gid": "dropped"}
+    axes.scatter(*scene.dropped_tips.T, s=18, color=DROPPED, **style)
     for tip, text, color in _tip_labels(scene):
         outward = tip / np.linalg.norm(tip)
         axes.annotate(
@@ -188,60 +182,43 @@ def _draw_flat(axes: Any, scene: Scene) -> None:
             color=color,
             fontsize=9,
         )
+    _set_plane(axes, scene, reach)
+
+
+def _set_plane(axes: Any, scene: Scene, reach: float) -> None:
+    """Limits and names of the axes; a line has but one of them."""
+    is_line = scene.dim == 1
     axes.set_xlim(-reach, reach)
     axes.set_aspect("equal")
-    if scene.dim > 1:
-        axes.set_ylim(-reach, reach)
-    else:
-        axes.set_ylim(-0.3 * reach, 0.3 * reach)
+    height = 0.3 * reach if is_line else reach
+    axes.set_ylim(-height, height)
+    if is_line:
         axes.set_yticks([])
     name = "span" if scene.in_span else "hidden"
     axes.set_xlabel(f"{name} 0")
-    axes.set_ylabel(f"{name} 1" if scene.dim > 1 else "")
+    axes.set_ylabel("" if is_line else f"{name} 1")
     axes.tick_params(labelsize=8)
     axes.locator_params(nbins=5)
 
 
 def _draw_solid(axes: Any, scene: Scene) -> None:
-    from mpl_toolkits.mplot3d.art3d import Line3DCollection, Poly3DCollection
-
+    reach = _farthest(scene)
     tips = np.concatenate([family.tips for family in scene.families])
-    reach = float(np.linalg.norm(tips, axis=1).max())
-    elevation, azimuth = _best_view(tips, scene.ghosts)
-    towards = _view_frame(elevation, azimuth)[2]
+    view = _best_view(tips, scene.ghosts)
+    towards = view_frame(*view)[2]
 
     def nearness(points: Array) -> Array:
         """0 at the back, 1 at the front."""
         return np.asarray(np.clip((points @ towards / reach + 1) / 2, 0, 1))
 
-    axes.set_axis_off()
     axes.set_proj_type("persp", focal_length=1.5)
-    for k in range(3):
-        axis = np.eye(3)[k] * 1.15 * reach
+    for k, axis in enumerate(1.15 * reach * np.eye(3)):
         axes.plot(*np.column_stack([-axis, axis]), color=DROPPED, linewidth=0.5, zorder=0)
         if not scene.in_span:
             place = 1.12 * axis
             axes.text(*place, f"hidden {k}", color=GHOST, fontsize=7, ha="center", va="center")
     for ghost in scene.ghosts:
-        segments = ghost.points[ghost.frame.edges]
-        near = nearness(segments.mean(axis=1))
-        axes.add_collection3d(
-            Line3DCollection(
-                segments,
-                colors=[(0.45, 0.45, 0.45, 0.25 + 0.6 * value) for value in near],
-                linewidths=0.7 + 0.9 * near,
-                linestyles=["--" if value < 0.5 else "-" for value in near],
-                gid="ideal",
-            )
-        )
-        if len(ghost.frame.triangles):
-            axes.add_collection3d(
-                Poly3DCollection(
-                    ghost.points[ghost.frame.triangles],
-                    facecolors=(0.5, 0.5, 0.5, 0.05),
-                    edgecolors="none",
-                )
-            )
+        _draw_ghost(axes, ghost, nearness(ghost.points[ghost.frame.edges].mean(axis=1)))
     for family in scene.families:
         if len(family.features) > _MOST_SINGLE:
             axes.quiver(
@@ -258,43 +235,40 @@ def _draw_solid(axes: Any, scene: Scene) -> None:
     for tip, text, color in _tip_labels(scene):
         place = tip + 0.11 * reach * tip / np.linalg.norm(tip)
         axes.text(*place, text, color=color, fontsize=9, ha="center", va="center", zorder=10)
-    limit = 0.8 * reach
-    axes.set(xlim=(-limit, limit), ylim=(-limit, limit), zlim=(-limit, limit))
-    axes.set_box_aspect((1, 1, 1), zoom=1.0)
-    axes.view_init(elev=elevation, azim=azimuth)
+    empty_space(axes, 0.8 * reach, view)
+
+
+def _draw_ghost(axes: Any, ghost: Ghost, near: Array) -> None:
+    """The edges of an ideal figure, fainter and dashed at the back, and its faces."""
+    from mpl_toolkits.mplot3d.art3d import Line3DCollection, Poly3DCollection
+
+    axes.add_collection3d(
+        Line3DCollection(
+            ghost.points[ghost.frame.edges],
+            colors=[(0.45, 0.45, 0.45, 0.25 + 0.6 * value) for value in near],
+            linewidths=0.7 + 0.9 * near,
+            linestyles=["--" if value < 0.5 else "-" for value in near],
+            gid="ideal",
+        )
+    )
+    if len(ghost.frame.triangles):
+        faces = ghost.points[ghost.frame.triangles]
+        style = {"facecolors": (0.5, 0.5, 0.5, 0.05), "edgecolors": "none"}
+        axes.add_collection3d(Poly3DCollection(faces, **style))
 
 
 def _arrow(axes: Any, tip: Array, color: str, strength: float, gid: str) -> None:
     """Draw one arrow; the head keeps its shape whatever the length."""
     axes.quiver(
-        0,
-        0,
-        0,
-        *tip,
-        color=color,
-        alpha=strength,
-        linewidth=0.8 + 1.6 * strength,
-        arrow_length_ratio=0.09,
-        gid=gid,
-    )
-
-
-def _view_frame(elevation: float, azimuth: float) -> Array:
-    """Return the directions right, up and towards the viewer as rows; angles in degrees."""
-    el, az = np.radians(elevation), np.radians(azimuth)
-    return np.array(
-        [
-            [-np.sin(az), np.cos(az), 0.0],
-            [-np.sin(el) * np.cos(az), -np.sin(el) * np.sin(az), np.cos(el)],
-            [np.cos(el) * np.cos(az), np.cos(el) * np.sin(az), np.sin(el)],
-        ]
-    )
+        *np.zeros(3), *tip, color=color, alpha=strength, linewidth=0.8 + 1.6 * strength,
+        arrow_length_ratio=0.09, gid=gid,
+    )  # fmt: skip
 
 
 def _best_view(tips: Array, ghosts: list[Ghost]) -> tuple[float, float]:
     """Return elevation and azimuth from which tips and corners are well away from other lines."""
     views = [(float(el), float(az)) for el in range(10, 41, 5) for az in range(0, 360, 5)]
-    frames = np.array([_view_frame(*view)[:2] for view in views])
+    frames = np.array([view_frame(*view)[:2] for view in views])
     arrows = tips[:_MOST_LABELS]
     # A tip must keep away from the origin, or its own arrow is hidden, and from other arrows; but
     # parallel arrows lie on each other in every view.
@@ -336,19 +310,18 @@ def _draw_legend(axes: Any, scene: Scene) -> None:
         Line2D([], [], color=family.color, linewidth=2, label=family.text)
         for family in named[:_MOST_IN_LEGEND]
     ]
+    remarks = []
     if len(named) > _MOST_IN_LEGEND:
-        rest = f"and {len(named) - _MOST_IN_LEGEND} more components"
-        handles.append(Line2D([], [], linestyle="none", label=rest))
+        remarks.append(f"and {len(named) - _MOST_IN_LEGEND} more components")
     if scene.n_others:
-        rest = f"{scene.n_others} other component{'s' * (scene.n_others > 1)} not drawn"
-        handles.append(Line2D([], [], linestyle="none", label=rest))
+        remarks.append(f"{scene.n_others} other component{'s' * (scene.n_others > 1)} not drawn")
+    handles += [Line2D([], [], linestyle="none", label=text) for text in remarks]
     if scene.ghosts:
         handles.append(Line2D([], [], color=GHOST, linestyle="--", label="ideal"))
     if scene.dropped:
         text = f"dropped: {shortened_numbers(scene.dropped)}"
-        handles.append(
-            Line2D([], [], color=DROPPED, marker="o", markersize=4, linestyle="none", label=text)
-        )
+        dot: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "none"}
+        handles.append(Line2D([], [], color=DROPPED, label=text, **dot))
     if handles:
         axes.legend(
             handles=handles,

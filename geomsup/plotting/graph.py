@@ -34,7 +34,7 @@ from geomsup.plotting.style import (
     name_colors,
     unstructured,
 )
-from geomsup.validation import random_generator, whole_number
+from geomsup.validation import one_of, random_generator, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,8 +106,7 @@ def plot_interference_graph(
     """
     known = checked_report(report)
     least = whole_number("min_degree", min_degree, 0)
-    if color_by not in ("dimensionality", "name"):
-        raise GeomsupError(f"color_by must be 'dimensionality' or 'name', got {color_by!r}")
+    one_of("color_by", color_by, ("dimensionality", "name"))
     every = [c for c in known.components if _visible(known, c, least).any()]
     drawn = _with_room(every)
     pieces = _pieces(known, drawn, least, random_generator(seed), labels)
@@ -118,35 +117,38 @@ def plot_interference_graph(
 
     axes.set_axis_off()
     width, height = axes_size(axes)
-    packing = pack(pieces, width, height - _FOOT)
-    left_out = packing is None and labels
-    if left_out:
-        pieces = [replace(piece, label="") for piece in pieces]
-        packing = pack(pieces, width, height - _FOOT)
-    while packing is None and len(pieces) > 1:
-        pieces = pieces[: len(pieces) // 2]
-        packing = pack(pieces, width, height - _FOOT)
-    if packing is None:
-        raise GeomsupError(
-            f"no component fits into axes of {width:.0f} × {height:.0f} points; leave ax out, or "
-            "pass larger ones"
-        )
+    fitting, packing = _packed(pieces, width, height - _FOOT)
     axes.set_xlim(0, width)
     axes.set_ylim(-_FOOT, height - _FOOT)
     axes.set_aspect("equal", adjustable="box")
-    place, sizes = _placed(pieces, packing)
+    place, sizes = _placed(fitting, packing)
     _draw_edges(axes, known, place)
     _draw_nodes(axes, known, place, sizes, color_by)
-    if labels and not left_out:
-        _draw_labels(axes, pieces, packing)
-    remarks = ["no room for names"] if left_out else []
-    if len(pieces) < len(every):
-        remarks.append(f"{len(pieces):,} of {len(every):,} components drawn")
+    _draw_labels(axes, fitting, packing)
+    remarks = ["no room for names"] if labels and not fitting[0].label else []
+    if len(fitting) < len(every):
+        remarks.append(f"{len(fitting):,} of {len(every):,} components drawn")
     loose = len(unstructured(known))
     if loose:
         remarks.append(f"{loose:,} unstructured features not drawn")
     _draw_legend(axes, known, color_by, remarks)
     return axes
+
+
+def _packed(pieces: list[Piece], width: float, height: float) -> tuple[list[Piece], Packing]:
+    """Pack all pieces; else without names, and then fewer and fewer of them."""
+    nameless = [replace(piece, label="") for piece in pieces]
+    tries = [pieces, nameless]
+    while len(tries[-1]) > 1:
+        tries.append(nameless[: len(tries[-1]) // 2])
+    for fitting in tries:
+        packing = pack(fitting, width, height)
+        if packing is not None:
+            return fitting, packing
+    raise GeomsupError(
+        f"no component fits into axes of {width:.0f} × {height + _FOOT:.0f} points; leave ax out, "
+        "or pass larger ones"
+    )
 
 
 def _visible(
@@ -176,15 +178,6 @@ def _why_empty(report: GeometryReport, every: list[ComponentReport], least: int)
         return f"no feature has {least} edges or more"
     loose = len(unstructured(report))
     return f"{loose:,} unstructured features" if loose else "no represented features"
-
-
-def _inner_edges(report: GeometryReport, components: list[ComponentReport]) -> NDArray[np.intp]:
-    """Numbers of the edges that run within one of the components."""
-    owner = np.full(report.n_features, -1)
-    for k, component in enumerate(components):
-        owner[list(component.features)] = k
-    first, second = owner[report.edges].T
-    return np.flatnonzero((first == second) & (first >= 0))
 
 
 def _pieces(
@@ -248,28 +241,28 @@ def _placed(pieces: list[Piece], packing: Packing) -> tuple[dict[int, Array], di
 def _draw_edges(axes: Axes, report: GeometryReport, place: dict[int, Array]) -> None:
     from matplotlib.collections import LineCollection
 
-    placed = [c for c in report.components if any(i in place for i in c.features)]
-    inner = _inner_edges(report, placed)
-    edges, cosines = report.edges[inner], report.cosines[inner]
-    strengths = np.abs(cosines)
-    visible = [
-        k
-        for k in np.argsort(strengths, kind="stable")
-        if int(edges[k, 0]) in place and int(edges[k, 1]) in place
-    ]
+    owner = np.full(report.n_features, -1)
+    for k, component in enumerate(report.components):
+        owner[list(component.features)] = k
+    drawn = np.zeros(report.n_features, dtype=bool)
+    drawn[list(place)] = True
+    first, second = report.edges.T
+    inner = (owner[first] == owner[second]) & (owner[first] >= 0)
+    crowds = np.bincount(owner[first[inner]], minlength=len(report.components))
+    visible = np.flatnonzero(inner & drawn[first] & drawn[second])
+    visible = visible[np.argsort(np.abs(report.cosines[visible]), kind="stable")]
+    edges, cosines = report.edges[visible], report.cosines[visible]
+    strengths, crowd = np.abs(cosines), crowds[owner[first[visible]]]
     # A thousand edges at full strength are a blot; in a crowded component the weak ones fade.
-    owner = {i: k for k, one in enumerate(placed) for i in one.features}
-    owners = np.array([owner[int(i)] for i in edges[:, 0]], dtype=np.intp)
-    crowd = np.bincount(owners)[owners]
     fade = np.clip((crowd - 60) / 300, 0.0, 1.0)
     alphas = 0.9 * strengths ** (1.2 * fade) * np.clip(2000 / np.maximum(crowd, 1), 0.05, 1.0)
     for negative in (False, True):
-        kept = [k for k in visible if (cosines[k] < 0) == negative]
+        kept = (cosines < 0) == negative
         axes.add_collection(
             LineCollection(
                 [[place[int(i)], place[int(j)]] for i, j in edges[kept]],
                 linewidths=_WIDEST * strengths[kept] * (1 - 0.5 * fade[kept]),
-                alpha=alphas[kept] if kept else None,
+                alpha=alphas[kept] if kept.any() else None,
                 colors=NEGATIVE if negative else POSITIVE,
                 zorder=1,
                 gid="negative" if negative else "positive",
@@ -327,6 +320,8 @@ def _draw_nodes(
 
 def _draw_labels(axes: Axes, pieces: list[Piece], packing: Packing) -> None:
     for piece, centre in zip(pieces, packing.centres, strict=True):
+        if not piece.label:
+            continue
         half = (np.ptp(piece.positions[:, 1]) + NODE * 1.15) * packing.scale * piece.scale / 2
         axes.text(
             centre[0],

@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from geomsup.plotting.canvas import POINTS_PER_INCH, axes_size, text_width
-from geomsup.plotting.style import GHOST
+from geomsup.plotting.style import GHOST, INK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import RendererBase
     from matplotlib.transforms import Affine2D
 
-__all__ = ["margin_labels", "point_labels", "spread"]
+__all__ = ["level_names", "margin_labels", "point_labels", "spread"]
 
 Array = NDArray[np.float64]
 
@@ -83,6 +83,26 @@ def spread(positions: Array, rooms: Array, low: float = -np.inf, high: float = n
     return moved
 
 
+def level_names(
+    ax: Axes, levels: Sequence[tuple[float, str]], *, room: float, fontsize: float
+) -> None:
+    """Write names right of the axes at some heights, each with so much room in units of data."""
+    heights = np.array([height for height, _ in levels])
+    places = spread(heights, np.full(len(heights), room))
+    for (height, name), place in zip(levels, places, strict=True):
+        ax.annotate(
+            name,
+            (1.0, height),
+            (1.01, float(place)),
+            xycoords=("axes fraction", "data"),
+            textcoords=("axes fraction", "data"),
+            va="center",
+            fontsize=fontsize,
+            color=INK,
+            annotation_clip=False,
+        )
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Row:
     """Labels along one side of the axes: data positions, and the room each takes in points."""
@@ -129,22 +149,9 @@ def margin_labels(
         return
     across = side == "bottom"
     places = np.asarray(positions, dtype=np.float64)
-    length = axes_size(ax)[0 if across else 1]
-    upright = False
-    if across:
-        widths = np.array([text_width(text, _LARGEST) + 6.0 for text in texts])
-        row = _Row(ax=ax, across=True, positions=places, rooms=widths)
-        moves = np.abs(row.moves(length))
-        upright = bool(widths.sum() > length or moves.max() > _FARTHEST * length)
-    if not across or upright:
-        if upright:
-            texts = ["\n".join(textwrap.wrap(text, _WRAP)) for text in texts]
-        lines = np.array([text.count("\n") + 1 for text in texts])
-        size = float(np.clip(length / (_LINE_HEIGHT * lines.sum()), _SMALLEST, _LARGEST))
-        row = _Row(ax=ax, across=across, positions=places, rooms=_LINE_HEIGHT * size * lines)
-    else:
-        size = _LARGEST
-    for k, (text, color) in enumerate(zip(texts, colors, strict=True)):
+    row, size, wrapped = _laid_out(ax, across, places, texts)
+    upright = wrapped is not None
+    for k, (text, color) in enumerate(zip(wrapped or texts, colors, strict=True)):
         ax.annotate(
             text,
             xy=(places[k], 0.0) if across else (float(side == "right"), places[k]),
@@ -169,6 +176,24 @@ def margin_labels(
                 "relpos": {"left": (1, 0.5), "right": (0, 0.5), "bottom": (0.5, 1)}[side],
             },
         )
+
+
+def _laid_out(
+    ax: Axes, across: bool, places: Array, texts: Sequence[str]
+) -> tuple[_Row, float, list[str] | None]:
+    """The row of some labels, their font size, and their lines if they stand upright below."""
+    length = axes_size(ax)[0 if across else 1]
+    wrapped = None
+    if across:
+        widths = np.array([text_width(text, _LARGEST) + 6.0 for text in texts])
+        row = _Row(ax=ax, across=True, positions=places, rooms=widths)
+        if widths.sum() <= length and np.abs(row.moves(length)).max() <= _FARTHEST * length:
+            return row, _LARGEST, None
+        wrapped = ["\n".join(textwrap.wrap(text, _WRAP)) for text in texts]
+    lines = np.array([text.count("\n") + 1 for text in wrapped or texts])
+    size = float(np.clip(length / (_LINE_HEIGHT * lines.sum()), _SMALLEST, _LARGEST))
+    rooms = _LINE_HEIGHT * size * lines
+    return _Row(ax=ax, across=across, positions=places, rooms=rooms), size, wrapped
 
 
 def point_labels(

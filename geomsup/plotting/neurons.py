@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,52 +96,23 @@ def plot_neurons(
             "geomsup.neurons.neuron_report"
         )
     _, n_neurons, n_units = report.gains.shape
-    width = report.n_columns
-    if weights.shape != (n_neurons, width * n_units):
+    if weights.shape != (n_neurons, report.n_columns * n_units):
         raise GeomsupError(
-            f"the report is about weights of shape {(n_neurons, width * n_units)}, but W has shape "
-            f"{weights.shape}"
+            f"the report is about weights of shape {(n_neurons, report.n_columns * n_units)}, but "
+            f"W has shape {weights.shape}"
         )
     if rescale:
         largest = np.abs(weights).max(axis=1, keepdims=True)
         weights = weights / np.where(largest > 0.0, largest, 1.0)
-    # The side of a signed feature that makes a neuron fire is the sign of its weight.
-    sides = np.where(weights < 0.0, len(report.gains) - 1, 0)
-    if not signed_bars:
-        weights = np.abs(weights)
     axes: Axes = axes_for(ax)
     order = neuron_order(report)
-    polysemantic = np.array([kind == "polysemantic" for kind in report.kinds])
-    shared = np.asarray(report.members[:, polysemantic].any(axis=1))  # (n_sides, n_units)
-    bottoms = np.zeros((2, len(order)))
-    places = np.arange(len(order))
-    texts = []
-    for i in range(weights.shape[1]):
-        column = weights[order, i]
-        below = (column < 0.0).astype(int)
-        base = bottoms[below, places]
-        unit = i // width
-        takes_part = report.members[sides[order, i], order, unit]
-        colors = [
-            (_SHARED if shared[side, unit] else _OWN) if own else _REST
-            for own, side in zip(takes_part, sides[order, i], strict=True)
-        ]
-        bars = axes.bar(places, column, 0.74, bottom=base, color=colors, edgecolor="white")
-        for bar, value in zip(bars, column, strict=True):
-            bar.set(linewidth=0.4, visible=bool(value))
-        texts += [
-            (float(place), base[place] + column[place] / 2.0, abs(column[place]), str(i))
-            for place in np.flatnonzero(takes_part)
-        ]
-        bottoms[below, places] += column
+    bars = _bars(weights, report, order, signed=signed_bars)
+    _draw_bars(axes, bars)
     for place, k in enumerate(order):
-        if polysemantic[k]:
+        if report.kinds[k] == "polysemantic":
             axes.axvspan(place - 0.5, place + 0.5, color=_TINT, zorder=0, linewidth=0)
-    height = float(bottoms[0].max() - bottoms[1].min())
     if numbers:
-        for x, y, size, text in texts:
-            if size >= _NUMBERED * height:
-                axes.text(x, y, text, ha="center", va="center", color="white", fontsize=7)
+        _number_bars(axes, bars)
     axes.axhline(0.0, color=INK, linewidth=0.8)
     axes.set_xlim(-0.6, len(order) - 0.4)
     axes.set_xticks([])
@@ -148,6 +120,63 @@ def plot_neurons(
     axes.set_ylabel(("weights" if signed_bars else "|weights|") + " / largest" * rescale)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     return axes
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Bars:
+    """Rectangles of one feature in all the stacks: where they begin, how high, and their colours.
+
+    ``own`` says in which stacks the neuron takes part in computing the feature.
+    """
+
+    base: FloatArray
+    height: FloatArray
+    colors: list[str]
+    own: NDArray[np.bool_]
+
+
+def _bars(
+    weights: FloatArray, report: NeuronReport, order: list[int], *, signed: bool
+) -> list[_Bars]:
+    """The stacks of the neurons in an order, feature by feature."""
+    polysemantic = np.array([kind == "polysemantic" for kind in report.kinds])
+    shared = np.asarray(report.members[:, polysemantic].any(axis=1))  # (n_sides, n_units)
+    tops = np.zeros((2, len(order)))
+    places = np.arange(len(order))
+    bars = []
+    for i, column in enumerate(weights[order].T):
+        unit = i // report.n_columns
+        # The side of a signed feature that makes a neuron fire is the sign of its weight.
+        sides = np.where(column < 0.0, len(report.gains) - 1, 0)
+        own = report.members[sides, order, unit]
+        colors = np.where(own, np.where(shared[sides, unit], _SHARED, _OWN), _REST)
+        height = column if signed else np.abs(column)
+        below = (height < 0.0).astype(int)
+        base = tops[below, places]
+        bars.append(_Bars(base=base, height=height, colors=colors.tolist(), own=own))
+        tops[below, places] += height
+    return bars
+
+
+def _draw_bars(axes: Axes, bars: list[_Bars]) -> None:
+    for bar in bars:
+        places = range(len(bar.height))
+        drawn = axes.bar(
+            places, bar.height, 0.74, bottom=bar.base, color=bar.colors, edgecolor="white"
+        )
+        for rectangle, value in zip(drawn, bar.height, strict=True):
+            rectangle.set(linewidth=0.4, visible=bool(value))
+
+
+def _number_bars(axes: Axes, bars: list[_Bars]) -> None:
+    """Write the number of the feature where a neuron computes it, and there is room."""
+    ends = np.array([bar.base + bar.height for bar in bars])
+    whole = float(max(ends.max(), 0.0) - min(ends.min(), 0.0))
+    for i, bar in enumerate(bars):
+        for place in np.flatnonzero(bar.own & (np.abs(bar.height) >= _NUMBERED * whole)):
+            middle = float(bar.base[place] + bar.height[place] / 2.0)
+            text = axes.text(float(place), middle, str(i), ha="center", va="center")
+            text.set(color="white", fontsize=7)
 
 
 def neuron_legend(axes: Axes, **options: Any) -> None:
@@ -259,24 +288,14 @@ def plot_motif(
         )
         text.set(ha="center", va="center", gid="weight")
         text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
-    labels = {
-        (0.0, 0.0): f"feature {a}",
-        (1.0, 0.0): f"feature {b}",
-        (0.0, 1.0): f"neuron {k}",
-        (1.0, 1.0): f"neuron {inhibitor}",
-        (0.0, 2.0): f"output {a}",
-        (1.0, 2.0): f"output {b}",
-    }
-    for (x, y), label in labels.items():
-        axes.plot([x], [y], "o", color=INK if y == 1.0 else GHOST, markersize=9, zorder=2)
-        axes.text(
-            x + (0.08 if x else -0.08),
-            y,
-            label,
-            ha="left" if x else "right",
-            va="center",
-            fontsize=8,
-        )
+    for x, numbers in enumerate(((a, k, a), (b, inhibitor, b))):
+        for y, (kind, number) in enumerate(
+            zip(("feature", "neuron", "output"), numbers, strict=True)
+        ):
+            axes.plot([x], [y], "o", color=INK if y == 1 else GHOST, markersize=9, zorder=2)
+            side = "left" if x else "right"
+            place = x + 0.08 if x else x - 0.08
+            axes.text(place, y, f"{kind} {number}", ha=side, va="center", fontsize=8)
     axes.set_xlim(-0.75, 1.75)
     axes.set_ylim(-0.2, 2.2)
     axes.axis("off")

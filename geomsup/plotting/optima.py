@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
-from geomsup.plotting.canvas import axes_for
+from geomsup.errors import GeomsupError, counted
+from geomsup.plotting.canvas import axes_for, check_made_by, empty_space, figure_for, view_frame
 from geomsup.plotting.style import DROPPED, GHOST, INK, PALETTE
 from geomsup.plotting.wireframe import wireframe
 
@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 _VIEW = (22.0, 38.0)
 # Names are written beside so many points of a plot, the highest ones first.
 _MOST_NAMES = 24
+_CIRCLES: dict[str, Any] = {"s": 34, "linewidths": 1.4}
 
 
 def plot_comparison(comparison: OptimaComparison, *, fig: Figure | None = None) -> Figure:
@@ -100,11 +101,7 @@ def plot_optimum(optimum: BestKnown, *, fig: Figure | None = None) -> Figure:
     >>> plot_optimum(thomson_optimum(12), fig=Figure()).axes[0].get_title().splitlines()
     ['icosahedron (proven)', 'energy 49.165253']
     """
-    if not all(hasattr(optimum, name) for name in ("points", "status", "energy")):
-        raise GeomsupError(
-            f"expected what geomsup.sphere.thomson_optimum(…) returned, got "
-            f"{type(optimum).__name__}"
-        )
+    check_made_by("sphere.thomson_optimum", optimum, "points", "status", "energy")
     figure = _figure(fig, (5.4, 5.0), optimum.dim)
     name = optimum.name or f"{optimum.n_points} points, {optimum.point_group}".rstrip(", ")
     title = f"{name} ({optimum.status})\nenergy {optimum.energy:.6f}"
@@ -117,11 +114,8 @@ def _figure(fig: Figure | None, figsize: tuple[float, float], dim: int) -> Figur
         raise GeomsupError(
             f"expected points in two or three dimensions, got {dim}; a page shows no more"
         )
-    if fig is not None:
-        return fig
-    import matplotlib.pyplot as plt
-
-    return plt.figure(figsize=figsize, layout="constrained")
+    figure: Figure = figure_for(fig, figsize)
+    return figure
 
 
 def _shades(optimum: Array) -> Array:
@@ -183,36 +177,19 @@ def plot_excess_energy(
     if not rows:
         raise GeomsupError("there is no comparison to draw; pass what compare_to_optima returned")
     axes: Axes = axes_for(ax, figsize=(7.0, 4.4))
-    sizes = np.array([row.n_points for row in rows], dtype=np.float64)
-    excess = np.array([max(100.0 * row.excess, 0.0) for row in rows])
     for k, dim in enumerate(sorted({row.dim for row in rows})):
-        color = PALETTE[k % len(PALETTE)]
-        text = f"{dim} dimension{'' if dim == 1 else 's'}"
-        for same in (True, False):
-            at = np.array([row.dim == dim and row.same is same for row in rows])
-            if not at.any():
-                continue
-            axes.scatter(
-                sizes[at],
-                excess[at],
-                s=34,
-                facecolors=color if same else "white",
-                edgecolors=color,
-                linewidths=1.4,
-                label=text if same or not _any_same(rows, dim) else None,
-                zorder=3,
-            )
+        _draw_excess(axes, [row for row in rows if row.dim == dim], PALETTE[k % len(PALETTE)])
     if not all(row.same for row in rows):
-        open_circle: dict[str, Any] = {"facecolors": "white", "edgecolors": INK, "linewidths": 1.4}
-        axes.scatter([], [], s=34, **open_circle, label="open: not the shape of the best known")
+        text = "open: not the shape of the best known"
+        axes.scatter([], [], **_CIRCLES, facecolors="white", edgecolors=INK, label=text)
     axes.axhline(0.0, color=DROPPED, linewidth=0.8, zorder=1)
     axes.set_yscale("symlog", linthresh=0.01)
-    axes.set_ylim(-0.004, max(0.02, 2.0 * float(excess.max())))
-    for at in np.argsort(-excess, kind="stable")[:_MOST_NAMES]:
-        if excess[at] > 1e-4:
+    axes.set_ylim(-0.004, max(0.02, 2.0 * max(map(_per_cent, rows))))
+    for row in sorted(rows, key=_per_cent, reverse=True)[:_MOST_NAMES]:
+        if _per_cent(row) > 1e-4:
             axes.annotate(
-                f"{100 * rows[at].excess:.2g} %",
-                (sizes[at], excess[at]),
+                f"{100 * row.excess:.2g} %",
+                (row.n_points, _per_cent(row)),
                 xytext=(6, 0),
                 textcoords="offset points",
                 va="center",
@@ -226,16 +203,30 @@ def plot_excess_energy(
     return axes
 
 
-def _any_same(rows: Sequence[OptimaComparison], dim: int) -> bool:
-    return any(row.dim == dim and row.same for row in rows)
+def _per_cent(comparison: OptimaComparison) -> float:
+    return max(100.0 * comparison.excess, 0.0)
+
+
+def _draw_excess(axes: Axes, rows: list[OptimaComparison], color: str) -> None:
+    """Comparisons in one dimension; the first circles drawn stand in the legend."""
+    label: str | None = counted(rows[0].dim, "dimension")
+    for same in (True, False):
+        alike = [row for row in rows if row.same is same]
+        if alike:
+            axes.scatter(
+                [row.n_points for row in alike],
+                [_per_cent(row) for row in alike],
+                **_CIRCLES,
+                facecolors=color if same else "white",
+                edgecolors=color,
+                label=label,
+                zorder=3,
+            )
+            label = None
 
 
 def _checked(comparison: object) -> None:
-    if not all(hasattr(comparison, name) for name in ("verdict", "excess", "best_energy")):
-        raise GeomsupError(
-            f"expected what geomsup.sphere.compare_to_optima(…) returned, got "
-            f"{type(comparison).__name__}"
-        )
+    check_made_by("sphere.compare_to_optima", comparison, "verdict", "excess", "best_energy")
 
 
 def _draw_flat(ax: Any, points: Array, shades: Array) -> None:
@@ -252,14 +243,7 @@ def _draw_flat(ax: Any, points: Array, shades: Array) -> None:
 def _draw_solid(ax: Any, points: Array, shades: Array) -> None:
     from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
-    elevation, azimuth = np.radians(_VIEW)
-    towards = np.array(
-        [
-            np.cos(elevation) * np.cos(azimuth),
-            np.cos(elevation) * np.sin(azimuth),
-            np.sin(elevation),
-        ]
-    )
+    towards = view_frame(*_VIEW)[2]
     edges = wireframe(points).edges
     segments = points[edges] if len(edges) else np.tile(points[0], (1, 2, 1))
     near = np.clip((segments.mean(axis=1) @ towards + 1.0) / 2.0, 0.0, 1.0)
@@ -285,7 +269,4 @@ def _draw_solid(ax: Any, points: Array, shades: Array) -> None:
         linewidths=0.4,
         depthshade=False,
     )
-    ax.set(xlim=(-0.75, 0.75), ylim=(-0.75, 0.75), zlim=(-0.75, 0.75))
-    ax.set_box_aspect((1, 1, 1), zoom=0.95)
-    ax.set_axis_off()
-    ax.view_init(elev=_VIEW[0], azim=_VIEW[1])
+    empty_space(ax, 0.75, _VIEW, zoom=0.95)

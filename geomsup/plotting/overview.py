@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from geomsup.errors import GeomsupError
 from geomsup.geometry.report import GeometryReport
-from geomsup.plotting.canvas import checked_pair
+from geomsup.plotting.canvas import checked_pair, figure_for
 from geomsup.plotting.dimensionality import plot_dimensionality
 from geomsup.plotting.directions import plot_directions
 from geomsup.plotting.graph import plot_interference_graph
@@ -59,21 +58,8 @@ def plot_report(
     ['Interference graph']
     """
     weights, known = checked_pair(W, report, feature_axis)
-    if fig is None:
-        import matplotlib.pyplot as plt
-
-        figure = plt.figure(figsize=_SIZE, layout="constrained")
-    else:
-        from matplotlib.figure import Figure as AnyFigure
-
-        if not isinstance(fig, AnyFigure):
-            raise GeomsupError(
-                f"fig must be a matplotlib Figure, got {type(fig).__name__}; leave it out for a "
-                "new one"
-            )
-        figure = fig
-        figure.set_layout_engine("constrained")
-
+    figure: Figure = figure_for(fig, _SIZE)
+    figure.figure.set_layout_engine("constrained")
     figure.suptitle(_headline(known), fontsize=12)
     grid = figure.add_gridspec(2, 2)
     chosen = _drawn_component(known)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geomsup.errors import GeomsupError
-from geomsup.plotting.canvas import axes_for
+from geomsup.plotting.canvas import axes_for, check_made_by
 from geomsup.plotting.style import INK, name_color
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def plot_family_losses(losses: FamilyLosses, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel()
     'feature probability $p = 1 - S$'
     """
-    _checked(losses, "family_losses", "shapes", "losses", "boundaries")
+    check_made_by("theory.family_losses", losses, "shapes", "losses", "boundaries")
     axes: Axes = axes_for(ax, figsize=(7.0, 4.4))
     p = losses.feature_probability
     zero = losses.n_features * np.maximum(p, 1e-300) / 3.0
@@ -124,7 +124,7 @@ def plot_phase_diagram(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['1 (2 dropped)', '2 (1 dropped)', 'digon(1, 2)']
     """
-    _checked(diagram, "phase_diagram", "phase", "phases", "relative_importance")
+    check_made_by("theory.phase_diagram", diagram, "phase", "phases", "relative_importance")
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
@@ -167,10 +167,3 @@ def _edges(centres: Any) -> Any:
         return np.exp([logs[0] - 0.1, logs[0] + 0.1])
     middles = 0.5 * (logs[1:] + logs[:-1])
     return np.exp([2 * logs[0] - middles[0], *middles, 2 * logs[-1] - middles[-1]])
-
-
-def _checked(result: object, maker: str, *attributes: str) -> None:
-    if not all(hasattr(result, name) for name in attributes):
-        raise GeomsupError(
-            f"expected what geomsup.theory.{maker}(…) returned, got {type(result).__name__}"
-        )

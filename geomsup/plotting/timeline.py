@@ -6,26 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geomsup.dynamics import GeometryTimeline
 from geomsup.errors import GeomsupError
-from geomsup.plotting.labels import spread
+from geomsup.plotting.canvas import figure_for
+from geomsup.plotting.dimensionality import CLASSICAL
+from geomsup.plotting.labels import level_names
 from geomsup.plotting.style import DROPPED, GHOST, INK, PALETTE, name_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from geomsup.dynamics import GeometryTimeline
+
 __all__ = ["plot_timeline"]
 
-# The levels at which the paper's features sit, and the shapes they belong to.
-_LEVELS = (
-    (1.0, "monosemantic"),
-    (3 / 4, "tetrahedron"),
-    (2 / 3, "triangle"),
-    (1 / 2, "digon"),
-    (2 / 5, "pentagon"),
-    (3 / 8, "square antiprism"),
-)
 # So many features get a colour of their own each.
 _FEW = len(PALETTE)
 _LABEL_SIZE = 8.0
@@ -70,26 +64,18 @@ def plot_timeline(
     >>> len(plot_timeline(timeline).axes)
     3
     """
+    # Whoever has a timeline has loaded it, and what looks for change points takes its time.
+    from geomsup.dynamics import GeometryTimeline
+
     if not isinstance(timeline, GeometryTimeline):
         raise GeomsupError(
             f"timeline must be a GeometryTimeline, got {type(timeline).__name__}; make one with "
             "geometry_timeline(steps, weights, losses)"
         )
-    if fig is None:
-        import matplotlib.pyplot as plt
-
-        fig = plt.figure(figsize=(8.4, 6.4), layout="constrained")
-    else:
-        from matplotlib.figure import FigureBase
-
-        if not isinstance(fig, FigureBase):
-            raise GeomsupError(
-                f"fig must be a matplotlib Figure, got {type(fig).__name__}; leave it out for a "
-                "new one"
-            )
+    figure: Figure = figure_for(fig, (8.4, 6.4))
     has_loss = not np.isnan(timeline.losses).any()
     ratios = [1.0, 0.22, 2.0] if has_loss else [0.22, 2.0]
-    rows: Any = fig.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
+    rows: Any = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
     below, names = rows[-1], rows[-2]
     if has_loss:
         _draw_loss(rows[0], timeline)
@@ -106,7 +92,7 @@ def plot_timeline(
         below.set_xlim(timeline.steps[timeline.steps > 0][0], timeline.steps[-1])
     else:
         below.set_xlim(timeline.steps[0], timeline.steps[-1])
-    return fig
+    return figure
 
 
 def _draw_loss(axes: Axes, timeline: GeometryTimeline) -> None:
@@ -167,23 +153,18 @@ def _write_beside(axes: Axes, names: list[str]) -> None:
 
 def _draw_levels(axes: Axes, timeline: GeometryTimeline) -> None:
     n_features = timeline.levels.shape[1]
-    for level, _ in _LEVELS:
-        axes.axhline(level, color=GHOST, lw=0.6, ls=":")
-    jumpers = {feature for jump in timeline.jumps for feature in jump.features}
     few = n_features <= _FEW
+    for level in CLASSICAL:
+        axes.axhline(float(level), color=GHOST, lw=0.6, ls=":")
+    jumpers = {feature for jump in timeline.jumps for feature in jump.features}
+    crowded = {"alpha": max(0.12, min(0.8, 20 / n_features))}
     for k, curve in enumerate(timeline.levels.T):
+        style: dict[str, Any] = {"color": DROPPED, "lw": 0.7, "zorder": 2, **crowded}
         if few:
-            axes.plot(timeline.steps, curve, color=PALETTE[k], lw=1.6, label=f"feature {k}")
-        else:
-            jumps = k in jumpers
-            axes.plot(
-                timeline.steps,
-                curve,
-                color=PALETTE[0] if jumps else DROPPED,
-                lw=1.1 if jumps else 0.7,
-                alpha=max(0.12, min(0.8, 20 / n_features)),
-                zorder=3 if jumps else 2,
-            )
+            style = {"color": PALETTE[k], "lw": 1.6, "label": f"feature {k}"}
+        elif k in jumpers:
+            style = {"color": PALETTE[0], "lw": 1.1, "zorder": 3, **crowded}
+        axes.plot(timeline.steps, curve, **style)
     top = max(1.0, float(timeline.levels.max())) * 1.05
     axes.set_ylim(-0.07, top)
     axes.set_ylabel("dimensionality $D_i$ of what is stored")
@@ -191,19 +172,11 @@ def _draw_levels(axes: Axes, timeline: GeometryTimeline) -> None:
         axes.plot([jump.start, jump.stop], [-0.035, -0.035], color=PALETTE[1], lw=4)
         if few:
             axes.axvline((jump.start + jump.stop) / 2, color=PALETTE[1], lw=0.7, ls="--", zorder=1)
-    heights = np.array([level for level, _ in _LEVELS])
-    places = spread(heights, np.full(len(heights), 0.048 * top))
-    for (level, name), place in zip(_LEVELS, places, strict=True):
-        axes.annotate(
-            f"{level:.3g}  {name}",
-            (1.0, level),
-            (1.01, place),
-            xycoords=("axes fraction", "data"),
-            textcoords=("axes fraction", "data"),
-            va="center",
-            fontsize=_LABEL_SIZE,
-            color=INK,
-            annotation_clip=False,
-        )
+    level_names(
+        axes,
+        [(float(level), f"{float(level):.3g}  {name}") for level, name in CLASSICAL.items()],
+        room=0.048 * top,
+        fontsize=_LABEL_SIZE,
+    )
     if few:
         axes.legend(loc="best", fontsize=_LABEL_SIZE, ncols=2, framealpha=0.9)

@@ -9,9 +9,19 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 from geomsup.errors import WeightsError
 
-__all__ = ["ArrayInfo", "Entry", "Loaded", "nested_leaves", "weight_candidates"]
+__all__ = [
+    "ArrayInfo",
+    "Entry",
+    "Loaded",
+    "from_bfloat16",
+    "nested_leaves",
+    "weight_candidates",
+]
 
 # A numpy array, or a tensor where a tensor was given.
 Loaded: TypeAlias = Any
@@ -52,15 +62,33 @@ class ArrayInfo:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Entry:
-    """One array: its header, a function that reads it, and what it grows to when unpacked.
+    """One array: its header, and how it is read.
 
-    ``unpacked`` counts the bytes that come out of a compressed record, and is 0 where nothing is
-    compressed: the array is then no larger than its file.
+    Parameters
+    ----------
+    info : ArrayInfo
+    load : callable
+        Reads the array.
+    unpacked : int
+        Bytes that come out of a compressed record; 0 where nothing is compressed, and the array
+        therefore no larger than its file.
+    map : callable, optional
+        Maps the array into memory, where it lies in one piece and no checksum is promised;
+        bfloat16 as the upper halves of float32.
     """
 
     info: ArrayInfo
     load: Callable[[], Loaded]
     unpacked: int = 0
+    map: Callable[[], npt.NDArray[Any]] | None = None
+
+
+def from_bfloat16(upper: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """The float32 numbers of which a file holds the upper halves, as unsigned integers."""
+    # Shifted in place, in the order of the file, so that no second copy is made.
+    values = upper.astype(np.uint32, order="K")
+    values <<= 16
+    return values.view(np.float32)
 
 
 def weight_candidates(infos: Iterable[ArrayInfo]) -> list[ArrayInfo]:

@@ -18,11 +18,13 @@ from pathlib import Path
 
 from geomsup.errors import GeomsupError, WeightsError, first_line, shorten
 from geomsup.weights.entries import ArrayInfo, Entry, Loaded, weight_candidates
-from geomsup.weights.formats import READERS
+from geomsup.weights.formats import begins_like, format_of, suffixes
 
 __all__ = [
     "MAX_BYTES",
+    "UnsettledError",
     "chosen_matrix",
+    "entries_of",
     "existing_path",
     "list_arrays",
     "listing",
@@ -33,22 +35,9 @@ __all__ = [
 # The most that is unpacked from compressed records unless the caller asks for more: 1 GiB.
 MAX_BYTES = 2**30
 
-_NPY, _ZIP, _EMPTY_ZIP = b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06"
-# torch's format of before 1.6: a pickled magic number in front of several pickles.
-_LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-_SIGNATURES = {
-    ".npy": (_NPY,),
-    ".npz": (_ZIP, _EMPTY_ZIP),
-    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), (_ZIP, _LEGACY_TORCH)),
-}
-_LOOKS_LIKE = {
-    _NPY: "an .npy array",
-    _ZIP: "a zip archive (.npz or .pt)",
-    _EMPTY_ZIP: "an empty zip archive",
-    _LEGACY_TORCH: "a .pt file",
-    b"\x80": "a bare pickle, which geomsup never opens",
-    b"\x89HDF": "an HDF5 file",
-}
+
+class UnsettledError(WeightsError):
+    """The key, or the lack of one, leaves open which array is meant; another would settle it."""
 
 
 def list_arrays(path: str | os.PathLike[str]) -> tuple[ArrayInfo, ...]:
@@ -59,7 +48,7 @@ def list_arrays(path: str | os.PathLike[str]) -> tuple[ArrayInfo, ...]:
     Parameters
     ----------
     path : str or path
-        A .npy, .npz, .pt, .pth, .bin, .ckpt or .safetensors file.
+        A weight file, as :func:`geomsup.weights.matrix.as_weights` takes it.
 
     Returns
     -------
@@ -70,7 +59,7 @@ def list_arrays(path: str | os.PathLike[str]) -> tuple[ArrayInfo, ...]:
     WeightsError
         If the file cannot be read, or holds no array.
     """
-    return tuple(entry.info for entry in _open(_checked_path(path)).values())
+    return tuple(entry.info for entry in entries_of(path).values())
 
 
 def read_matrix(
@@ -80,11 +69,8 @@ def read_matrix(
 
     Parameters
     ----------
-    path : str or path
-        A .npy, .npz, .pt, .pth, .bin, .ckpt or .safetensors file.
-    key : str, optional
-    max_bytes : int or None
-        Both as in :func:`geomsup.weights.matrix.as_weights`.
+    path, key, max_bytes
+        As in :func:`geomsup.weights.matrix.as_weights`.
 
     Returns
     -------
@@ -155,7 +141,7 @@ def _only_matrix(entries: Mapping[str, Entry]) -> tuple[str, None]:
             f"expected a 2-D matrix, got only {listing(infos)}; save the weights themselves"
         )
     if len(candidates) > 1:
-        raise WeightsError(
+        raise UnsettledError(
             f"expected one matrix, got {len(candidates)} candidates; choose with key= one of "
             f"{listing(candidates)}"
         )
@@ -177,7 +163,7 @@ def _parse_key(key: object, entries: Mapping[str, Entry]) -> tuple[str, int | No
         name, index = indexed[1], int(indexed[2])
         shape = entries[name].info.shape
         if len(shape) != 3 or not -shape[0] <= index < shape[0]:
-            raise WeightsError(
+            raise UnsettledError(
                 f"expected a stack of more than {index if index >= 0 else -index - 1} matrices "
                 f"for key {shorten(key)}, got shape {shape}; choose another instance"
             )
@@ -190,7 +176,7 @@ def _parse_key(key: object, entries: Mapping[str, Entry]) -> tuple[str, int | No
     if inside and counted:
         return _only_matrix(inside)
     infos = [entry.info for entry in entries.values()]
-    raise WeightsError(f"expected key= one of {listing(infos)}; got {shorten(key)}")
+    raise UnsettledError(f"expected key= one of {listing(infos)}; got {shorten(key)}")
 
 
 def _from_the_front(key: str, entries: Mapping[str, Entry]) -> str:
@@ -239,37 +225,37 @@ def _checked_path(path: object) -> Path:
         raise WeightsError(f"expected a weight file, got the directory {shorten(path)}")
     if not checked.is_file():
         raise WeightsError(f"expected a regular file, but {shorten(path)} is not one")
-    if checked.suffix.lower() not in READERS:
+    if format_of(checked) is None:
         raise WeightsError(
-            f"{shorten(checked.name)}: expected a file ending in {', '.join(READERS)}, got "
+            f"{shorten(checked.name)}: expected a file ending in {', '.join(suffixes())}, got "
             f"{shorten(checked.suffix) if checked.suffix else 'no suffix'}; convert it with np.save"
         )
     return checked
 
 
+def entries_of(path: str | os.PathLike[str]) -> dict[str, Entry]:
+    """What a weight file holds, by name; raises as `list_arrays` does."""
+    return _open(_checked_path(path))
+
+
 def _open(path: Path) -> dict[str, Entry]:
+    kind = format_of(path)
+    assert kind is not None  # by _checked_path
     with _reading(path):
         with path.open("rb") as stream:
             head = stream.read(16)
-        _check_signature(head, path)
-        entries = READERS[path.suffix.lower()](path)
+        if not head:
+            raise WeightsError("expected weights, got an empty file; save it again")
+        if not kind.fits(head):
+            seen = begins_like(head) or f"none that geomsup reads ({head[:8]!r})"
+            raise WeightsError(
+                f"expected a {path.suffix.lower()} file, got one that begins like {seen}; rename "
+                "it or save it again"
+            )
+        entries = kind.read(path)
         if not entries:
             raise WeightsError("expected at least one array, got none; save it again")
     return entries
-
-
-def _check_signature(head: bytes, path: Path) -> None:
-    suffix = path.suffix.lower()
-    if not head:
-        raise WeightsError("expected weights, got an empty file; save it again")
-    # A safetensors file has no signature, but its JSON header starts at the ninth byte.
-    if head.startswith(_SIGNATURES[suffix]) if suffix in _SIGNATURES else head[8:9] == b"{":
-        return
-    seen = next((what for start, what in _LOOKS_LIKE.items() if head.startswith(start)), None)
-    raise WeightsError(
-        f"expected a {suffix} file, got one that begins like "
-        f"{seen or f'none that geomsup reads ({head[:8]!r})'}; rename it or save it again"
-    )
 
 
 @contextmanager
@@ -284,7 +270,7 @@ def _reading(path: Path) -> Iterator[None]:
         try:
             yield
         except WeightsError as error:
-            raise WeightsError(f"{shorten(path.name)}: {error}") from None
+            raise type(error)(f"{shorten(path.name)}: {error}") from None
         except Exception as error:
             raise WeightsError(
                 f"{shorten(path.name)}: expected a sound {path.suffix} file, got "

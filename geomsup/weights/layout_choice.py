@@ -12,7 +12,7 @@ from geomsup.weights.layout_files import Container, UnknownLayoutError, read_con
 from geomsup.weights.layouts import UNKNOWN, Key, Layout, config_words
 from geomsup.weights.orientation import Fact, facts_of_arrays, facts_of_config
 
-__all__ = ["Choice", "choose", "facts", "voucher"]
+__all__ = ["Choice", "Request", "choose", "facts", "voucher"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,50 +25,83 @@ class Choice:
     prefix: str
 
 
-def choose(
-    container: Container,
-    layouts: tuple[Layout, ...],
-    is_asked: bool,
-    key: str | None,
-    has_axis: bool,
-) -> tuple[list[Choice], str]:
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a caller said of the matrix in a file.
+
+    Parameters
+    ----------
+    layouts : tuple of Layout
+        Those that come into question.
+    is_layout_asked : bool
+        Whether the caller named the one layout.
+    key : str or None
+        Name or role of the matrix.
+    layer : int or None
+    axis : int or None
+        Which axis counts the features, 0 or 1.
+    """
+
+    layouts: tuple[Layout, ...]
+    is_layout_asked: bool = False
+    key: str | None = None
+    layer: int | None = None
+    axis: int | None = None
+
+
+def choose(container: Container, request: Request) -> tuple[list[Choice], str]:
     """What the layouts make of one matrix of the file, and a note on the choice.
 
     Whoever states the axis may have a file of no layout, if it holds one matrix.
     """
+    choices, note = _by_layouts(container, request), ""
+    if request.key is not None:
+        choices, note = _of_key(container, choices, request.key)
+    elif not choices and request.axis is not None:
+        alone = weight_candidates(container.arrays.values())
+        choices = [_named(info.name) for info in alone] if len(alone) == 1 else []
+    _check_that_one_matrix(container, choices, request.key)
+    return choices, note
+
+
+def _by_layouts(container: Container, request: Request) -> list[Choice]:
+    asked, name = request.is_layout_asked, container.path.name
+    fitting = [layout for layout in request.layouts if asked or layout.fits(name)]
+    choices = [choice for layout in fitting for choice in _choices(layout, container.arrays)]
+    return choices if choices or asked else _choices(UNKNOWN, container.arrays)
+
+
+def _of_key(container: Container, choices: list[Choice], key: str) -> tuple[list[Choice], str]:
+    """Those of the choices that a key names by name or role, and a note."""
+    if not isinstance(key, str):
+        raise WeightsError(f"expected key to be a str, got {shorten(key)}; name an array")
+    wanted = [choice for choice in choices if key in (choice.name, choice.key.role)]
+    if wanted:
+        return wanted, ""
+    if key in container.arrays:
+        return [_named(key)], ""
+    if key == "unembedding" and _may_be_tied(container, choices):
+        tied = [choice for choice in choices if choice.key.role == "embedding"]
+        return tied, "there is no unembedding of its own: it is tied to the embedding"
+    return [], ""
+
+
+def _check_that_one_matrix(container: Container, choices: list[Choice], key: str | None) -> None:
     names = container.arrays
-    fitting = [one for one in layouts if is_asked or one.fits(container.path.name)]
-    choices = [choice for one in fitting for choice in _choices(one, names)]
-    if not choices and not is_asked:
-        choices = _choices(UNKNOWN, names)
-    note = ""
-    if key is not None:
-        if not isinstance(key, str):
-            raise WeightsError(f"expected key to be a str, got {shorten(key)}; name an array")
-        wanted = [one for one in choices if key in (one.name, one.key.role)]
-        if not wanted and key in names:
-            wanted = [_named(key)]
-        if not wanted and key == "unembedding" and _may_be_tied(container, choices):
-            wanted = [one for one in choices if one.key.role == "embedding"]
-            note = "there is no unembedding of its own: it is tied to the embedding"
-        choices = wanted
-    elif not choices and has_axis and len(alone := weight_candidates(names.values())) == 1:
-        choices = [_named(alone[0].name)]
     if not choices:
         wish = "a decoder or an embedding of a known layout" if key is None else shorten(key)
         raise UnknownLayoutError(
             f"{shorten(container.path.name)}: expected {wish}, got "
             f"{listing(list(names.values()))}; pass key= and feature_axis="
         )
-    matrices = {one.name: names[one.name] for one in choices}
+    matrices = {choice.name: names[choice.name] for choice in choices}
     if len(matrices) > 1:
-        roles = {one.key.role for one in choices}
-        cure = f" (or {' or '.join(map(repr, sorted(roles)))})" if len(roles) > 1 else ""
+        roles = sorted({choice.key.role for choice in choices})
+        cure = f" (or {' or '.join(map(repr, roles))})" if len(roles) > 1 else ""
         raise WeightsError(
             f"{shorten(container.path.name)}: expected one matrix of features, got "
             f"{len(matrices)}; pass key= one of {listing(list(matrices.values()))}{cure}"
         )
-    return choices, note
 
 
 def _choices(layout: Layout, names: Mapping[str, ArrayInfo]) -> list[Choice]:
@@ -91,7 +124,7 @@ def _named(name: str) -> Choice:
 
 
 def _may_be_tied(container: Container, choices: list[Choice]) -> bool:
-    if not any(one.key.role == "embedding" for one in choices):
+    if not any(choice.key.role == "embedding" for choice in choices):
         return False
     _, config = read_config(container.path, choices[0].layout)
     return all(part.get("tie_word_embeddings") is not False for part in config_words(config))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 from geomsup.errors import WeightsError, first_line, shorten
 from geomsup.weights.entries import ArrayInfo
 from geomsup.weights.files import existing_path, list_arrays
-from geomsup.weights.layouts import LAYOUTS, Layout
+from geomsup.weights.layouts import Layout, layouts_asked
 
 __all__ = ["Container", "UnknownLayoutError", "open_container", "read_config"]
 
@@ -48,7 +48,9 @@ class Container:
 
 
 def open_container(
-    path: str | os.PathLike[str], layouts: Iterable[Layout] = LAYOUTS, layer: int | None = None
+    path: str | os.PathLike[str],
+    layouts: tuple[Layout, ...] | None = None,
+    layer: int | None = None,
 ) -> Container:
     """The file of a path, or the one file of a folder that a layout names.
 
@@ -62,7 +64,7 @@ def open_container(
     chosen, by_layer = existing_path(path, "weights"), False
     if chosen.is_dir():
         try:
-            chosen, by_layer = _in_folder(chosen, tuple(layouts), layer)
+            chosen, by_layer = _in_folder(chosen, layouts or layouts_asked("auto"), layer)
         except OSError as error:
             raise WeightsError(
                 f"{shorten(path)}: expected a folder that can be read ({first_line(error)})"
@@ -99,21 +101,26 @@ def _in_folder(folder: Path, layouts: tuple[Layout, ...], layer: int | None) -> 
         )
     if len(found) == 1:
         return found[0], False
+    return _of_layer(folder, found, layer), True
+
+
+def _of_layer(folder: Path, found: list[Path], layer: int | None) -> Path:
+    """The one file of several whose name has the number of the layer."""
     names = {file.relative_to(folder).as_posix(): file for file in found}
     listed = ", ".join(shorten(name, 60) for name in list(names)[:_MOST_NAMES])
     listed += f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    if layer is not None:
-        fitting = [file for name, file in names.items() if _layer_number(name) == layer]
-        if len(fitting) == 1:
-            return fitting[0], True
+    if layer is None:
+        raise WeightsError(
+            f"{shorten(folder)}: expected one dictionary, got {len(names)}: {listed}; pass layer= "
+            "or the path of one of them"
+        )
+    fitting = [file for name, file in names.items() if _layer_number(name) == layer]
+    if len(fitting) != 1:
         raise WeightsError(
             f"{shorten(folder)}: expected one file of layer {layer}, got {len(fitting)} among "
             f"{listed}; pass the path of the file"
         )
-    raise WeightsError(
-        f"{shorten(folder)}: expected one dictionary, got {len(names)}: {listed}; pass layer= or "
-        "the path of one of them"
-    )
+    return fitting[0]
 
 
 def _fitting_files(folder: Path, layouts: tuple[Layout, ...]) -> list[Path]:

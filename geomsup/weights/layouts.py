@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-__all__ = ["LAYOUTS", "UNKNOWN", "Key", "Layout", "config_words", "layout_named"]
+from geomsup.validation import one_of
+
+__all__ = ["LAYOUTS", "UNKNOWN", "Key", "Layout", "config_words", "layout_named", "layouts_asked"]
 
 ROWS, COLUMNS = 0, 1
 
@@ -255,6 +257,12 @@ UNKNOWN = Layout(
 )
 
 
+def layouts_asked(name: object) -> tuple[Layout, ...]:
+    """The one layout of a name, or all of them for "auto"; raises GeomsupError without one."""
+    one_of("layout", name, ("auto", *(layout.name for layout in LAYOUTS)))
+    return LAYOUTS if name == "auto" else (layout_named(str(name)),)
+
+
 def layout_named(name: str) -> Layout:
     """The record of a name that is known to exist."""
-    return next(layout for layout in LAYOUTS if layout.name == name)
+    return next(layout for layout in (*LAYOUTS, UNKNOWN) if layout.name == name)

@@ -36,6 +36,7 @@ __all__ = [
     "ArrayInfo",
     "as_numbers",
     "as_weights",
+    "axis_of_features",
     "list_arrays",
     "load_arrays",
     "matrix_of",
@@ -112,11 +113,10 @@ def as_weights(
     values, source = _validated(W, feature_axis, key, max_bytes)
     n_hidden, n_features = values.shape
     if n_features <= n_hidden:
-        features_are_rows = _features_are_rows(feature_axis)
+        others, cure = ("rows", 0) if axis_of_features(feature_axis) else ("columns", -1)
         warn_caller(
             f"{source} has {n_features} features in {n_hidden} dimensions, so nothing need be in "
-            f"superposition; if its {'columns' if features_are_rows else 'rows'} are the "
-            f"features, pass feature_axis={-1 if features_are_rows else 0}"
+            f"superposition; if its {others} are the features, pass feature_axis={cure}"
         )
     return values
 
@@ -142,7 +142,7 @@ def _validated(
     W: object, feature_axis: object, key: str | None, max_bytes: object
 ) -> tuple[npt.NDArray[np.float64], str]:
     """The matrix, and what a message about it calls it."""
-    features_are_rows = _features_are_rows(feature_axis)
+    axis = axis_of_features(feature_axis)
     source, raw = "W", W
     if isinstance(W, (str, os.PathLike)):
         source, raw = read_matrix(W, key, _checked_limit(max_bytes))
@@ -156,7 +156,7 @@ def _validated(
             f"{type(W).__name__}; leave key out, or pass the path of the file"
         )
     array = _checked(_to_numpy(raw, source), source)
-    return _to_float64(array.T if features_are_rows else array, source), source
+    return _to_float64(array if axis else array.T, source), source
 
 
 def load_arrays(
@@ -167,7 +167,7 @@ def load_arrays(
     Parameters
     ----------
     path : str or path
-        A .npy, .npz, .pt, .pth, .bin, .ckpt or .safetensors file.
+        A weight file, as :func:`as_weights` takes it.
     max_bytes : int or None, default 2**30
         The most that compressed arrays may take together once they are unpacked; None for any
         size.
@@ -268,12 +268,11 @@ def per_feature(
     return values
 
 
-def _features_are_rows(feature_axis: object) -> bool:
-    if isinstance(feature_axis, (int, np.integer)) and not isinstance(feature_axis, bool):
-        if feature_axis in (-1, 1):
-            return False
-        if feature_axis in (0, -2):
-            return True
+def axis_of_features(feature_axis: object) -> int:
+    """0 if rows are the features, 1 if columns are; both may be counted from the end."""
+    whole = isinstance(feature_axis, (int, np.integer)) and not isinstance(feature_axis, bool)
+    if whole and feature_axis in (-2, -1, 0, 1):
+        return int(feature_axis) % 2
     raise GeomsupError(
         f"expected feature_axis -1 (columns are features) or 0 (rows are), got "
         f"{shorten(feature_axis)}"

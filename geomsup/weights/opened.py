@@ -8,7 +8,6 @@ and promises no checksum; what has checksums is read whole and checked.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,22 +19,20 @@ import numpy as np
 import numpy.typing as npt
 
 from geomsup.errors import GeomsupError, WeightsError, shorten
-from geomsup.validation import is_auto, one_of, positive_integer, whole_number
-from geomsup.weights.entries import ArrayInfo
-from geomsup.weights.files import MAX_BYTES, list_arrays, read_matrix
-from geomsup.weights.layout_choice import choose, facts, voucher
+from geomsup.validation import positive_integer, whole_number
+from geomsup.weights.entries import ArrayInfo, from_bfloat16
+from geomsup.weights.files import MAX_BYTES, entries_of, read_matrix
+from geomsup.weights.layout_choice import Request, choose, facts, voucher
 from geomsup.weights.layout_files import Container, UnknownLayoutError, open_container
-from geomsup.weights.layouts import LAYOUTS, UNKNOWN, Layout, layout_named
-from geomsup.weights.matrix import as_numbers, as_weights
-from geomsup.weights.orientation import AXES, decide, facts_of_arrays, facts_of_config
+from geomsup.weights.layouts import UNKNOWN, Layout, layout_named, layouts_asked
+from geomsup.weights.matrix import as_numbers, as_weights, axis_of_features
+from geomsup.weights.orientation import AXES, Fact, decide, facts_of_arrays, facts_of_config
 
 __all__ = ["OpenedWeights", "UnknownLayoutError", "open_weights"]
 
 _Array: TypeAlias = npt.NDArray[Any]
 
 _BLOCK = 4096
-# How a safetensors file holds numbers; numpy has no bfloat16.
-_MAPPED = {"float16": "<f2", "float32": "<f4", "float64": "<f8", "bfloat16": "<u2"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,16 +128,12 @@ class OpenedWeights:
     def _numbers(self, stored: _Array) -> _Array:
         if self.dtype != "bfloat16" or stored.dtype != np.uint16:
             return stored
-        # Shifted in place, in the order of the file, so that no second copy is made.
-        values: _Array = stored.astype(np.uint32, order="K")
-        values <<= 16
-        return values.view(np.float32)
+        return from_bfloat16(stored)
 
     def __str__(self) -> str:
-        title = UNKNOWN.title if self.layout == UNKNOWN.name else layout_named(self.layout).title
         lines = [
             f"{self.name}: {self.n_features:,} features in {self.n_hidden:,} dimensions",
-            f"layout  {title}",
+            f"layout  {layout_named(self.layout).title}",
             f"{AXES[self.feature_axis]} are features: {self.proof}",
         ]
         return "\n".join(lines + ([f"note    {self.note}"] if self.note else []))
@@ -198,53 +191,68 @@ def open_weights(
     >>> opened.weights.shape
     (2, 3)
     """
-    if not is_auto(layout):
-        one_of("layout", layout, ("auto", *(known.name for known in LAYOUTS)))
-    if layer is not None:
-        layer = whole_number("layer", layer, 0)
-    axis = _checked_axis(feature_axis)
+    request = Request(
+        layouts=layouts_asked(layout),
+        is_layout_asked=layout != "auto",
+        key=key,
+        layer=None if layer is None else whole_number("layer", layer, 0),
+        axis=None if feature_axis is None else axis_of_features(feature_axis),
+    )
     if not isinstance(path, (str, os.PathLike)):
-        return _of_object(path, layout, key, layer, axis)
-    known = LAYOUTS if is_auto(layout) else (layout_named(layout),)
-    container = open_container(path, known, layer)
-    return _of_container(container, known, not is_auto(layout), key, layer, axis, max_bytes)
+        return _of_object(path, request)
+    return _of_container(open_container(path, request.layouts, request.layer), request, max_bytes)
 
 
-def _of_container(
-    container: Container,
-    layouts: tuple[Layout, ...],
-    is_asked: bool,
-    key: str | None,
-    layer: int | None,
-    axis: int | None,
-    max_bytes: int | None,
-) -> OpenedWeights:
-    choices, note = choose(container, layouts, is_asked, key, axis is not None)
+def _of_container(container: Container, request: Request, max_bytes: int | None) -> OpenedWeights:
+    choices, note = choose(container, request)
     first = choices[0]
     info = container.arrays[first.name]
     label = f"{shorten(first.name)} in {shorten(container.home(first.name).name)}"
-    place = _place(info, first.layout, label, None if container.chosen_by_layer else layer)
+    layer = None if container.chosen_by_layer else request.layer
+    place = _place(info, first.layout, label, layer)
     shape = _lengths(info)
-    if axis is None:
+    if request.axis is None:
         candidates = [
-            (one.layout, one.key.feature_axis, voucher(container, one, is_asked)) for one in choices
+            (
+                choice.layout,
+                choice.key.feature_axis,
+                voucher(container, choice, request.is_layout_asked),
+            )
+            for choice in choices
         ]
-        chosen, axis, proof = decide(label, shape, facts(container, first), candidates)
+        decided = decide(label, shape, facts(container, first), candidates)
     else:
-        chosen, proof = first.layout, f"feature_axis={axis} was passed"
-    return OpenedWeights(
+        decided = _as_passed(first.layout, request.axis)
+    return _opened(
+        decided,
+        shape,
         name=label,
         key=first.name,
         path=container.home(first.name),
-        layout=chosen.name,
+        dtype=info.dtype,
+        note=note,
+        _place=place,
+        _max_bytes=max_bytes,
+    )
+
+
+def _as_passed(layout: Layout, axis: int) -> tuple[Layout, int, str]:
+    return layout, axis, f"feature_axis={axis} was passed"
+
+
+def _opened(
+    decided: tuple[Layout, int, str], shape: tuple[int, int], note: str = "", **known: Any
+) -> OpenedWeights:
+    """The matrix of two lengths whose layout, axis and proof are decided."""
+    layout, axis, proof = decided
+    return OpenedWeights(
+        layout=layout.name,
         feature_axis=axis,
         proof=proof,
         n_features=shape[axis],
         n_hidden=shape[1 - axis],
-        dtype=info.dtype,
-        note="; ".join(part for part in (chosen.note, note) if part),
-        _place=place,
-        _max_bytes=max_bytes,
+        note="; ".join(part for part in (layout.note, note) if part),
+        **known,
     )
 
 
@@ -274,9 +282,7 @@ def _place(info: ArrayInfo, layout: Layout, label: str, layer: int | None) -> tu
     return (*[slice(None)] * layout.layer_axis, layer)
 
 
-def _of_object(
-    given: object, layout: str, key: str | None, layer: int | None, axis: int | None
-) -> OpenedWeights:
+def _of_object(given: object, request: Request) -> OpenedWeights:
     """An object with a decoder, known by its attributes alone."""
     kind = type(given).__name__
     decoder = getattr(given, "W_dec", None)
@@ -285,7 +291,7 @@ def _of_object(
             f"expected a path or an object with a matrix W_dec, got a {kind}; pass the path, or "
             "the matrix itself with feature_axis= to the function that is to read it"
         )
-    if key is not None or layer is not None:
+    if request.key is not None or request.layer is not None:
         raise GeomsupError(
             f"key= and layer= choose from files, but a {kind} has one W_dec; leave them out"
         )
@@ -294,33 +300,29 @@ def _of_object(
     info = _info("W_dec", matrix)
     _place(info, UNKNOWN, label, None)
     shape = _lengths(info)
-    biases = [(name, getattr(given, name, None)) for name in ("b_enc", "b_dec")]
-    infos = [_info(name, as_numbers(b, name)) for name, b in biases if b is not None]
-    config = _config_of(getattr(given, "cfg", None))
-    stated = facts_of_arrays(infos) + facts_of_config(config, "cfg", "decoder")
     source, word = UNKNOWN, ""
-    if not is_auto(layout):
-        source, word = layout_named(layout), f"layout={layout!r} was asked for"
+    if request.is_layout_asked:
+        source = request.layouts[0]
+        word = f"layout={source.name!r} was asked for"
     elif type(given).__module__.split(".")[0] == "sae_lens":
         source, word = layout_named("saelens"), f"{kind} is a class of SAELens"
-    if axis is None:
+    if request.axis is None:
         by_layout = next((k.feature_axis for k in source.keys if k.prefix("W_dec") == ""), None)
-        source, axis, proof = decide(label, shape, stated, [(source, by_layout, word)])
+        decided = decide(label, shape, _facts_of(given), [(source, by_layout, word)])
     else:
-        proof = f"feature_axis={axis} was passed"
-    return OpenedWeights(
-        name=label,
-        key="W_dec",
-        path=None,
-        layout=source.name,
-        feature_axis=axis,
-        proof=proof,
-        n_features=shape[axis],
-        n_hidden=shape[1 - axis],
-        dtype=matrix.dtype.name,
-        note=source.note,
-        _given=matrix,
+        decided = _as_passed(source, request.axis)
+    return _opened(
+        decided, shape, name=label, key="W_dec", path=None, dtype=matrix.dtype.name, _given=matrix
     )
+
+
+def _facts_of(given: object) -> list[Fact]:
+    """What the biases and the configuration of an object say."""
+    biases = [(name, getattr(given, name, None)) for name in ("b_enc", "b_dec")]
+    infos = [_info(name, as_numbers(b, name)) for name, b in biases if b is not None]
+    cfg = getattr(given, "cfg", None)
+    config = cfg if isinstance(cfg, Mapping) else getattr(cfg, "__dict__", {})
+    return facts_of_arrays(infos) + facts_of_config(config, "cfg", "decoder")
 
 
 def _info(name: str, array: _Array) -> ArrayInfo:
@@ -328,23 +330,11 @@ def _info(name: str, array: _Array) -> ArrayInfo:
     return ArrayInfo(name=name, shape=array.shape, dtype=np.result_type(array, np.float16).name)
 
 
-def _config_of(cfg: object) -> Mapping[str, Any]:
-    return cfg if isinstance(cfg, Mapping) else getattr(cfg, "__dict__", {})
-
-
 def _stored_array(path: Path, key: str, max_bytes: int | None) -> _Array:
     """One array of a file, mapped where the format allows it."""
-    suffix = path.suffix.lower()
-    info = next(info for info in list_arrays(path) if info.name == key)
-    if suffix == ".npy" and info.is_fractional:
-        mapped: _Array = np.load(path, mmap_mode="r", allow_pickle=False)
-        return mapped
-    if suffix == ".safetensors" and info.dtype in _MAPPED:
-        # The header was checked by list_arrays against the size of the file.
-        with path.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            begin = json.loads(stream.read(length))[key]["data_offsets"][0]
-        return np.memmap(path, _MAPPED[info.dtype], "r", 8 + length + begin, info.shape)
+    entry = entries_of(path)[key]
+    if entry.map is not None:
+        return entry.map()
     _, matrix = read_matrix(path, key, max_bytes)
     return as_numbers(matrix, shorten(key))
 
@@ -353,9 +343,3 @@ def _lengths(info: ArrayInfo) -> tuple[int, int]:
     """The lengths of the matrix, without the layers of a stack."""
     first, *_, last = info.shape
     return first, last
-
-
-def _checked_axis(feature_axis: object) -> int | None:
-    if feature_axis is None:
-        return None
-    return whole_number("feature_axis", feature_axis, -2, 1) % 2

@@ -160,9 +160,18 @@ def decide(
         return layout, fitting[0], lengths
     if stated is not None and voucher:
         return layout, stated, voucher
-    why = f"{lengths} fit both axes" if facts else "no bias, linear encoder or configuration tells"
-    ask = f", or layout={layout.name!r} if it is from {layout.title}" if stated is not None else ""
     raise WeightsError(
-        f"{name}: expected a proof of which axis of {shape} counts the features, got none ({why}); "
-        f"{cure}{ask}"
+        f"{name}: expected a proof of which axis of {shape} counts the features, got none "
+        f"({_open_question(lengths)}); {cure}{_by_layout(layout, stated)}"
     )
+
+
+def _open_question(lengths: str) -> str:
+    return (
+        f"{lengths} fit both axes" if lengths else "no bias, linear encoder or configuration tells"
+    )
+
+
+def _by_layout(layout: Layout, stated: int | None) -> str:
+    """The other cure, where the layout would settle it."""
+    return "" if stated is None else f", or layout={layout.name!r} if it is from {layout.title}"

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geomsup.errors import WeightsError, shorten
-from geomsup.weights.entries import ArrayInfo, Entry, nested_leaves
+from geomsup.weights.entries import ArrayInfo, Entry, from_bfloat16, nested_leaves
 from geomsup.weights.inert_pickles import HARMLESS, OPAQUE, Maker, PickledArray, read_pickle
 from geomsup.weights.zip_records import read_record, zip_records
 
@@ -235,9 +235,7 @@ def _numbers(content: bytes, dtype: str, order: str) -> _Array:
     if dtype in _NUMPY:
         return np.frombuffer(content, dtype=np.dtype(_NUMPY[dtype]).newbyteorder(order))  # type: ignore[arg-type]  # < or >
     if dtype == "bfloat16":
-        # bfloat16 is the upper half of a float32.
-        upper = np.frombuffer(content, dtype=f"{order}u2").astype(np.uint32)
-        return (upper << 16).view(np.float32)
+        return from_bfloat16(np.frombuffer(content, dtype=f"{order}u2"))
     import torch
 
     if not content or not dtype.startswith("float8"):
@@ -274,20 +272,9 @@ def _view(
     )
 
 
-def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any) -> _Tensor:
-    return _view(storage, offset, shape, strides, storage.dtype)
-
-
-def _rebuild_tensor_v2(
-    storage: Any,
-    offset: Any,
-    shape: Any,
-    strides: Any,
-    _gradient: Any,
-    _hooks: Any,
-    notes: Any = None,
-) -> _Tensor:
-    return _view(storage, offset, shape, strides, storage.dtype, notes)
+def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> _Tensor:
+    """Of the rest, notes on conjugation follow a gradient and hooks."""
+    return _view(storage, offset, shape, strides, storage.dtype, *rest[2:])
 
 
 def _rebuild_tensor_v3(
@@ -347,7 +334,7 @@ def _known() -> dict[tuple[str, str], object]:
     }
     makers: dict[str, Callable[..., object]] = {
         "_rebuild_tensor": _rebuild_tensor,
-        "_rebuild_tensor_v2": _rebuild_tensor_v2,
+        "_rebuild_tensor_v2": _rebuild_tensor,
         "_rebuild_tensor_v3": _rebuild_tensor_v3,
         "_rebuild_parameter": lambda data, *_: data,
         "_rebuild_parameter_with_state": lambda data, *_: data,

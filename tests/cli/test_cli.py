@@ -292,6 +292,21 @@ def test_options_that_do_not_fit_the_matrix_are_wrong_usage(
     assert main(["classify", str(pentagon), *flags]) == 2
 
 
+def test_a_matrix_that_is_bad_is_no_wrong_usage(tmp_path: Path, capsys: Capture) -> None:
+    """Status 2 says that another key would do; positions beside the weights are no choice."""
+    bad = np.array([[1.0, np.nan, 0.0], [0.0, 1.0, 1.0]])
+    np.savez(tmp_path / "bad.npz", W=bad, positions=np.ones((2, 3), int))
+    assert main(["classify", str(tmp_path / "bad.npz")]) == 1
+    assert "expected finite numbers, got 1 NaN" in capsys.readouterr().err
+    np.savez(tmp_path / "two.npz", W=bad, V=bad)
+    for words, says in (
+        ([], "choose with --key one of 'W' (2, 3), 'V' (2, 3)"),
+        (["--key", "U"], "expected --key one of 'W' (2, 3), 'V' (2, 3); got 'U'"),
+    ):
+        assert main(["classify", str(tmp_path / "two.npz"), *words]) == 2
+        assert says in capsys.readouterr().err
+
+
 def test_an_instance_that_is_not_there(run_file: Path, capsys: Capture) -> None:
     assert main(["classify", str(run_file), "--instance", "9"]) == 2
     assert "got 9" in capsys.readouterr().err

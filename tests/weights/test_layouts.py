@@ -525,6 +525,35 @@ def test_a_folder_of_many_layers_needs_one(make: Callable[[Path], Any], tmp_path
     assert np.array_equal(open_weights(root, layer=0).weights, OTHER)
 
 
+def test_a_layer_that_two_files_have_is_refused(tmp_path: Path) -> None:
+    for name in ("layer_1.safetensors", "layer_1_copy.safetensors"):
+        write(tmp_path / name, {"W_dec": t(W.T), **biases()})
+    with pytest.raises(WeightsError, match="expected one file of layer 1, got 2"):
+        open_weights(tmp_path, layer=1)
+
+
+def test_a_layout_that_is_asked_for_must_be_there(tmp_path: Path) -> None:
+    """A W_dec of nobody in particular is no decoder of the Temporal SAE, which has a D."""
+    path = write(tmp_path / "mine.safetensors", {"W_dec": t(W.T), **biases()})
+    assert open_weights(path).layout == "unknown"
+    with pytest.raises(UnknownLayoutError, match="expected a decoder or an embedding"):
+        open_weights(path, "temporal")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mapped"), [(".npy", True), (".safetensors", True), (".pt", False)]
+)
+def test_what_has_no_checksum_is_mapped(tmp_path: Path, suffix: str, mapped: bool) -> None:
+    path = tmp_path / f"mine{suffix}"
+    if suffix == ".npy":
+        np.save(path, W)
+    else:
+        write(path, {"W": t(W)})
+    weights = open_weights(path, feature_axis=1).weights
+    assert isinstance(weights, np.memmap) == mapped
+    np.testing.assert_array_equal(weights, W)
+
+
 def test_a_stack_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "mine.pt", {"W_dec": t(np.stack([W, OTHER])), **biases()})
     with pytest.raises(WeightsError, match=r"as_weights\(path, key='W_dec\[0\]'"):
@@ -536,7 +565,7 @@ def test_a_stack_of_another_kind_is_refused(tmp_path: Path) -> None:
     [
         ({"layout": "sealens"}, "layout must be one of auto, saelens"),
         ({"layer": -1}, "layer must be an integer"),
-        ({"feature_axis": 2}, "feature_axis must be an integer in -2 … 1"),
+        ({"feature_axis": 2}, r"expected feature_axis -1 \(columns are features\) or 0"),
         ({"key": "nothing"}, "expected 'nothing', got 'W_dec'"),
         ({"layout": "hugging_face"}, "expected a folder of a known layout"),
     ],

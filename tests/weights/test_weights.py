@@ -718,6 +718,24 @@ def test_archives_that_contradict_themselves_are_refused(tmp_path: Path) -> None
         list_arrays(path)
 
 
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_records_may_not_overlap_by_a_single_byte(tmp_path: Path, beyond: int) -> None:
+    path = tmp_path / "w.npz"
+    archive: Any
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("W.npy", _npy_header((2, 2)) + bytes(32))
+        archive.writestr("V.npy", _npy_header((2, 2)) + bytes(32))
+        first = archive.infolist()[0]
+        first.compress_size += beyond
+        first.file_size += beyond
+        archive._didModify = True
+    if beyond:
+        with pytest.raises(WeightsError, match="overlap"):
+            list_arrays(path)
+    else:
+        assert [info.name for info in list_arrays(path)] == ["W", "V"]
+
+
 @pytest.mark.parametrize("share", [True, False])
 def test_endless_state_dicts_are_refused(share: bool, tmp_path: Path) -> None:
     nested: dict[str, Any] = {"W": torch.from_numpy(W)}
@@ -892,6 +910,8 @@ def test_tensors_without_plain_values_are_listed_but_not_read(
         lambda W: (4 * W).to(torch.int16) / 4,
         lambda W: W.T.contiguous().T,
         lambda W: -torch.complex(W, W).conj().imag,
+        # A view whose minus sign is a note beside it.
+        lambda W: torch.complex(W, -W).conj().imag,
         lambda W: torch.stack([W, W])[1],
     ],
 )
