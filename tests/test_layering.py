@@ -147,6 +147,29 @@ MAY_IMPORT: dict[str, set[str]] = {
         "geometry.report_checks",
     },
 }
+# Matrices too large for a report are counted in tiles, a null beside every number.
+_SURVEY = [
+    "source",
+    "spectrum",
+    "tails",
+    "pairs",
+    "background",
+    "significant",
+    "record",
+    "partners",
+    "census",
+]
+_COUNTED = {
+    "errors",
+    "progress",
+    "weights.matrix",
+    "weights.opened",
+    "nulls",
+    "geometry.gram",
+    "geometry.report_tables",
+}
+MAY_IMPORT.update(_floors("survey", _SURVEY, _COUNTED))
+MAY_IMPORT["survey"] = {f"survey.{name}" for name in _SURVEY}
 ANALYSIS = set(MAY_IMPORT)
 MAY_IMPORT["geometry.classify"] = set(ANALYSIS)
 # Change points are found in curves, whatever they are; the timeline of a training names geometry.
