@@ -24,8 +24,13 @@ class ShuffledNull:
     Parameters
     ----------
     blocks : callable
-        Each call returns all unit rows, in blocks of shape (n, m).
+        Each call returns all rows, in blocks of shape (n, m).
     dim : int
+
+    Notes
+    -----
+    The rows are permuted as they come, and normalised afterwards.  Where norms vary for reasons of
+    their own, unit rows should come: a long row gives all axes heavy tails.
 
     Examples
     --------

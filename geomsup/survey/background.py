@@ -146,7 +146,7 @@ def background_of(
         if null == "isotropic":
             return _Isotropic(rows, n_draws, seed)
         if null == "shuffled":
-            shuffled = ShuffledNull(rows.blocks, rows.dim)
+            shuffled = ShuffledNull(rows.prepared, rows.dim)
             return _Pooled(
                 "shuffled",
                 lambda number: Directions(shuffled.draw(np.random.default_rng([seed, number]))),

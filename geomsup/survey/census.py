@@ -62,8 +62,10 @@ def census(
         opened knows it.
     null : {"matched", "isotropic", "shuffled"} or a matrix, default "matched"
         The background: directions of a Gaussian with the mean and covariance of these, uniform
-        ones, these with the entries on each principal axis permuted, or the rows of a matrix with
-        the same `feature_axis` (an untrained dictionary, a second seed).
+        ones, these with the entries on each principal axis permuted (before norms are divided by,
+        unless `fold_norms`), or the rows of a matrix with the same `feature_axis` (an untrained
+        dictionary, a second seed).  The pairs of one matrix of the same size can speak only for 2/q
+        pairs or more that are farther out than all of them.
     n_draws : int, default 20
         Matrices of that background that go through the same counts.  Each costs as much time as
         the matrix; 0 leaves the counts without comparison.

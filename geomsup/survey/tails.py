@@ -31,11 +31,11 @@ IntArray = NDArray[np.intp]
 _N_NODES = 16
 # Interpolated from this two-sided isotropic p-value on; anisotropic tails reach farther out.
 _FIRST_P = 1e-2
-# Nodes end here: artanh has no value at 1.
-_LAST_T = 0.995
+# Nodes end here, and artanh t of a threshold there.
+_LAST_T, _NEARLY_ONE = 0.995, 18.0
 # Rows, and pairs, that are worked on at once.
 _ROWS, _PAIRS = 4096, 2**16
-_HALVINGS = 40
+_HALVINGS = 50
 
 
 class Tails(Protocol):
@@ -78,12 +78,12 @@ class RowTails:
         """Tabulate both_sides(start, stop, t), the log tails of some rows above t and below −t."""
         values = np.empty((2, n_rows, n_nodes), dtype=np.float32)
         table = cls(values, dim, low, high)
-        nodes = np.tanh(table._from_unit(np.cos(_angles(n_nodes))))
+        places = table._from_unit(np.cos(_angles(n_nodes)))
         for start in range(0, n_rows, _ROWS):
             stop = min(start + _ROWS, n_rows)
-            for k, t in enumerate(nodes):
-                values[:, start:stop, k] = both_sides(start, stop, float(t))
-                values[:, start:stop, k] -= table._far(np.array(t))
+            for k, place in enumerate(places):
+                values[:, start:stop, k] = both_sides(start, stop, float(np.tanh(place)))
+                values[:, start:stop, k] -= table._far(place)
         return table
 
     def log_p(self, i: IntArray, j: IntArray, cosines: FloatArray) -> FloatArray:
@@ -91,14 +91,15 @@ class RowTails:
         log_p = np.empty(len(cosines))
         for start in range(0, len(cosines), _PAIRS):
             block = slice(start, start + _PAIRS)
-            t = np.minimum(np.abs(cosines[block]), 1.0)
+            with np.errstate(divide="ignore"):
+                places = np.arctanh(np.minimum(np.abs(cosines[block]), 1.0))
             side = (cosines[block] < 0).astype(np.intp)
-            weights = self._weights(np.arctanh(np.minimum(t, _LAST_T)))
+            weights = self._weights(places)
             ends = [
                 np.einsum("pk,pk->p", weights, self._values[side, self._row(k[block])])
                 for k in ((i,) if self._is_common else (i, j))
             ]
-            log_p[block] = np.max(ends, axis=0) + self._far(t)
+            log_p[block] = np.max(ends, axis=0) + self._far(places)
         return np.minimum(log_p, 0.0)
 
     def thresholds(self, log_p: float) -> tuple[FloatArray, FloatArray]:
@@ -107,12 +108,12 @@ class RowTails:
         return above, -below
 
     def _solved(self, values: NDArray[np.float32], log_p: float) -> FloatArray:
-        """By halving in artanh t; what lies outside the nodes comes out at their end."""
-        low, high = np.full(len(values), self._ends[0]), np.full(len(values), self._ends[1])
+        """By halving in artanh t; what is below the first node comes out there."""
+        low, high = np.full(len(values), self._ends[0]), np.full(len(values), _NEARLY_ONE)
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
             there = np.einsum("pk,pk->p", self._weights(middle), values)
-            above = there + self._far(np.tanh(middle)) > log_p
+            above = there + self._far(middle) > log_p
             low, high = np.where(above, middle, low), np.where(above, high, middle)
         return np.asarray(np.tanh(high))
 
@@ -123,10 +124,10 @@ class RowTails:
     def _row(self, which: IntArray) -> IntArray:
         return np.zeros_like(which) if self._is_common else which
 
-    def _far(self, t: FloatArray) -> FloatArray:
-        with np.errstate(divide="ignore"):
-            far: FloatArray = (self._dim - 1) / 2 * np.log1p(-t * t)
-        return far
+    def _far(self, places: FloatArray) -> FloatArray:
+        """((m−1)/2) log(1 − t²) = −(m−1) log cosh(artanh t)."""
+        log_cosh = places + np.log1p(np.exp(-2 * places)) - np.log(2)
+        return np.asarray(-(self._dim - 1) * log_cosh)
 
     def _from_unit(self, x: FloatArray) -> FloatArray:
         low, high = self._ends
