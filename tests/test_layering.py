@@ -71,7 +71,6 @@ _TRAINING = [
     "environment",
     "evaluation",
     "records",
-    "storage",
     "checkpoints",
     "run",
     "diverged",
@@ -98,6 +97,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validation": {"errors"},
     "progress": {"errors"},
     "restoring": {"errors"},
+    "storage": {"errors"},
     **_floors("weights", _WEIGHTS, {"errors"}),
     "weights": {f"weights.{name}" for name in _WEIGHTS},
     # A matrix is measured, and its features are compared with each other …
@@ -162,6 +162,8 @@ _SURVEY = [
 _COUNTED = {
     "errors",
     "progress",
+    "restoring",
+    "storage",
     "weights.matrix",
     "weights.opened",
     "nulls",
@@ -200,6 +202,7 @@ MAY_IMPORT["dictionary"] = {
     "geometry.report",
     "geometry.classify",
     "restoring",
+    "storage",
     *(f"training.{name}" for name in _TRAINING),
 }
 # So do mixtures of experts, which start where toy models start.
@@ -219,7 +222,7 @@ MAY_IMPORT["theory"] = {
     "geometry.classify",
 }
 # The trainer knows nothing of the analysis, but for one objective: the exact loss.
-MAY_IMPORT.update(_floors("training", _TRAINING, {"errors"}))
+MAY_IMPORT.update(_floors("training", _TRAINING, {"errors", "storage"}))
 MAY_IMPORT["training.environment"] |= {"progress"}
 MAY_IMPORT["training.exact"] |= {"theory"}
 MAY_IMPORT["training"] = {f"training.{name}" for name in _TRAINING}

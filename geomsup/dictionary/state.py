@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from geomsup.dictionary.activations import Activations, Purpose
 from geomsup.dictionary.config import AutoencoderConfig
 from geomsup.dictionary.model import AutoencoderBatch
+from geomsup.storage import stated_integer
 from geomsup.training.optim import Adam
-from geomsup.training.storage import stated_integer
 
 __all__ = ["SizeState"]
 

@@ -27,9 +27,9 @@ from geomsup.dictionary.files import autoencoders_of, parts_of
 from geomsup.dictionary.model import AutoencoderBatch
 from geomsup.dictionary.state import SizeState
 from geomsup.errors import GeomsupError
+from geomsup.storage import checked_target, read_tensors, write_tensors
 from geomsup.training.checkpoints import Checkpoint, check_belongs
 from geomsup.training.environment import is_interactive, one_thread, stop_requests, versions
-from geomsup.training.storage import checked_target, read_tensors, write_tensors
 from geomsup.validation import positive_number, seed_number
 
 __all__ = ["train_autoencoders"]

@@ -31,6 +31,8 @@ __all__ = ["census"]
 FloatArray = NDArray[np.float64]
 
 _NEARLY_ONE, _FAR_OUT = 0.95, 0.3
+# Stands for a p-value of 0, which files cannot hold.
+_LEAST_LOG_P = -1e6
 
 
 def census(
@@ -175,13 +177,13 @@ def census(
         null=background.name,
         n_draws=len(draws),
         q=q,
-        log_p=significant.log_p,
+        log_p=None if np.isneginf(significant.log_p) else significant.log_p,
         n_above=significant.n_above,
         n_below=significant.n_below,
         i=rows.features[pairs.i],
         j=rows.features[pairs.j],
         cosines=pairs.cosines,
-        log_p_values=pairs.log_p,
+        log_p_values=np.maximum(pairs.log_p, _LEAST_LOG_P),
         q_values=significant.q_values,
         is_exact=significant.is_exact,
         comparisons=compared(_measures(found, significant.n_above, significant.n_below), draws),

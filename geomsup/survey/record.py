@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, shorten
 from geomsup.geometry.report_tables import Table
+from geomsup.restoring import restored
+from geomsup.storage import read_tensors, write_tensors
 from geomsup.survey.spectrum import Filling
 
 __all__ = ["Census", "Comparison", "compared"]
@@ -106,13 +110,14 @@ class Census:
     n_draws : int
     q : float
         The rate of false discoveries that was asked for.
-    log_p : float
-        Natural logarithm of the largest p-value that is believed; −inf if none is.
+    log_p : float or None
+        Natural logarithm of the largest p-value that is believed, if one is.
     n_above, n_below : int
         Pairs that are closer, or more opposite, than chance has it.
     i, j : ndarray of shape (n_pairs,)
         The most improbable of them, sorted by p-value.
     cosines, log_p_values, q_values : ndarray of shape (n_pairs,)
+        Logarithms end at -10⁶, which stands for 0.
     is_exact : bool
         Whether cosines and p-values are computed pair by pair (up to 50,000 pairs), or in float32
         and by interpolation.
@@ -149,7 +154,7 @@ class Census:
     null: str
     n_draws: int
     q: float
-    log_p: float
+    log_p: float | None
     n_above: int
     n_below: int
     i: IntArray
@@ -224,6 +229,31 @@ class Census:
             columns = [*columns, *("label", "other_label")[:n_features]]
         return Table(columns=columns, rows=listed)
 
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write all of it to one .safetensors file, replacing the file in one move."""
+        tensors = {
+            name: value.astype(np.int64) if value.dtype == np.intp else value
+            for name, value in vars(self).items()
+            if isinstance(value, np.ndarray)
+        }
+        said = {**self.to_dict(), "labels": self.labels, "cuts": self.cuts}
+        return write_tensors(path, tensors, said, kind="Census")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Census:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        GeomsupError
+            If the file is missing, damaged, or holds something else.
+        """
+        source, tensors, said = read_tensors(path, None, kind="Census")
+        try:
+            return restored(cls, {**said, **tensors}, "the census")
+        except GeomsupError as error:
+            raise GeomsupError(f"{source} holds no usable census: {error}") from error
+
     def to_dict(self) -> dict[str, Any]:
         """What is printed, with all components, ready for JSON; `save` keeps the rest."""
         return {
@@ -237,9 +267,10 @@ class Census:
             "null": self.null,
             "n_draws": self.n_draws,
             "q": self.q,
-            "log_p": None if np.isneginf(self.log_p) else self.log_p,
+            "log_p": self.log_p,
             "n_above": self.n_above,
             "n_below": self.n_below,
+            "is_exact": self.is_exact,
             "comparisons": [one.to_dict() for one in self.comparisons],
             "partner": [one.to_dict() for one in self.partner],
             "components": [one.to_dict() for one in self.components],

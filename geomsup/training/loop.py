@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.storage import checked_target
 from geomsup.training.checkpoints import Checkpoint
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.diverged import TrainingDivergedError
@@ -33,7 +34,6 @@ from geomsup.training.evaluation import evaluate
 from geomsup.training.records import History, Trajectory
 from geomsup.training.run import TrainingRun
 from geomsup.training.state import TrainingState
-from geomsup.training.storage import checked_target
 from geomsup.validation import brief, one_of, positive_number, seed_number
 
 __all__ = ["train"]

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, counted
+from geomsup.storage import read_tensors, stated_integer, write_tensors
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.records import History, Trajectory, read_only
-from geomsup.training.storage import read_tensors, stated_integer, write_tensors
 from geomsup.validation import whole_number
 
 __all__ = ["TrainedModel", "TrainingRun"]

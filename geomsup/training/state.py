@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
+from geomsup.storage import read_tensors, stated_integer, write_tensors
 from geomsup.training.checkpoints import check_belongs
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.data import RawUniforms, Sampler, Stream, TorchUniforms, stream_seed
 from geomsup.training.distributions import make_distribution
 from geomsup.training.model import ToyModel
 from geomsup.training.optim import Adam
-from geomsup.training.storage import read_tensors, stated_integer, write_tensors
 
 __all__ = ["TrainingState", "initial_parameters"]
 

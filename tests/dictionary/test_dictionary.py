@@ -30,8 +30,8 @@ from geomsup.dictionary.activations import Purpose
 from geomsup.dictionary.model import AutoencoderBatch, keep_largest
 from geomsup.dictionary.state import SizeState
 from geomsup.errors import GeomsupError
+from geomsup.storage import read_tensors, write_tensors
 from geomsup.training import ToyModelConfig, train
-from geomsup.training.storage import read_tensors, write_tensors
 from geomsup.weights import as_weights
 
 Array = NDArray[np.float64]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from geomsup import census
+from geomsup import Census, census
 from geomsup.errors import GeomsupError
 from geomsup.nulls import IsotropicNull, MatchedNull
 from geomsup.survey.record import Comparison, compared
@@ -25,7 +25,7 @@ def background(kind: str, n: int, dim: int, rng: np.random.Generator) -> Array:
     rows = mean + (rng.normal(size=(n, dim)) * scales) @ turn.T
     if kind == "mixed norms":
         rows *= np.exp(0.5 * rng.normal(size=(n, 1)))
-    return rows
+    return np.asarray(rows)
 
 
 KINDS = ["isotropic", "anisotropic", "off-centre", "mixed norms"]
@@ -174,6 +174,23 @@ def test_tables_labels_and_words(rng: np.random.Generator, tmp_path: Path) -> No
         found.table("rows")
     with pytest.raises(GeomsupError, match="antipodes"):
         found["digons"]
+
+
+def test_a_saved_census_comes_back(rng: np.random.Generator, tmp_path: Path) -> None:
+    rows = rng.normal(size=(120, 8))
+    rows[60] = -rows[0]
+    found = census(rows, feature_axis=0, n_draws=2, labels=[f"f{k}" for k in range(120)])
+    again = Census.load(found.save(tmp_path / "census.safetensors"))
+    assert str(again) == str(found)
+    assert again.to_dict() == found.to_dict()
+    for name, value in vars(found).items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(getattr(again, name), value, err_msg=name)
+    content = bytearray((tmp_path / "census.safetensors").read_bytes())
+    content[-3] ^= 1
+    (tmp_path / "census.safetensors").write_bytes(content)
+    with pytest.raises(GeomsupError, match="checksum"):
+        Census.load(tmp_path / "census.safetensors")
 
 
 def test_the_same_seed_gives_the_same_census(rng: np.random.Generator) -> None:

@@ -27,7 +27,7 @@ def directions(n: int, dim: int, rng: np.random.Generator, shift: float = 0.0) -
     return Directions(rows.astype(np.float32))
 
 
-def all_cosines(rows: Directions) -> tuple[Array, Array, Array]:
+def all_cosines(rows: Directions) -> tuple[Any, Any, Array]:
     i, j = np.triu_indices(rows.n, 1)
     units = rows.units(0, rows.n).astype(np.float64)
     return i, j, (units @ units.T)[i, j]
@@ -84,7 +84,7 @@ def test_the_same_pairs_are_kept_whatever_the_threads_and_the_tasks(
     results = []
     for n_threads, task in ((1, 64), (3, 64), (2, 256)):
         monkeypatch.setattr(module, "_TASK", task)
-        monkeypatch.setattr(module.os, "cpu_count", lambda n=n_threads: n)
+        monkeypatch.setattr("os.cpu_count", lambda n=n_threads: n)
         results.append(scan(rows, tails, log_p=np.log(0.02), max_pairs=150))
     full = scan(rows, tails, log_p=np.log(0.02), max_pairs=10**6)
     for one in results:
