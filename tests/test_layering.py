@@ -155,6 +155,7 @@ _SURVEY = [
     "pairs",
     "background",
     "significant",
+    "resuming",
     "record",
     "partners",
     "census",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -36,6 +37,7 @@ class Background(Protocol):
 
     name: str
     n_draws: int
+    signature: str  # what it is, for files
 
     def tails(self, rows: Directions) -> Tails:
         """How improbable the pairs of some rows are."""
@@ -54,7 +56,7 @@ class Background(Protocol):
 
 
 class _Isotropic:
-    name = "isotropic"
+    name = signature = "isotropic"
 
     def __init__(self, rows: Directions, n_draws: int, seed: int) -> None:
         self._null, self._n, self._seed = IsotropicNull(rows.dim), rows.n, seed
@@ -78,7 +80,7 @@ class _Isotropic:
 
 
 class _Matched:
-    name = "matched"
+    name = signature = "matched"
 
     def __init__(self, rows: Directions, n_draws: int, seed: int) -> None:
         self._moments = fit_directions(rows.blocks, rows.dim)
@@ -122,6 +124,7 @@ class _Pooled:
             found = scan(drawn(number), nothing, log_p=-np.inf, max_pairs=0, seed=number)
             counts += found.histogram
         self._tails = PooledTails(counts)
+        self.signature = f"{name} {hashlib.sha256(counts.tobytes()).hexdigest()}"
 
     def tails(self, rows: Directions) -> Tails:
         return self._tails

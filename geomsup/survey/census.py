@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from geomsup.errors import GeomsupError
 from geomsup.geometry.gram import welch_bound
 from geomsup.progress import bar
 from geomsup.survey.background import Background, background_of
-from geomsup.survey.pairs import Scan, scan
+from geomsup.survey.pairs import N_BINS, Scan, scan
 from geomsup.survey.partners import partners_of
 from geomsup.survey.record import Census, compared
+from geomsup.survey.resuming import Parts, parts_in
 from geomsup.survey.significant import LOOSEST, n_tests, significant_pairs
 from geomsup.survey.source import Rows, mask_of, matrix_of
 from geomsup.survey.spectrum import filling_of
@@ -50,6 +52,7 @@ def census(
     partner: object = None,
     partner_axis: int | None = None,
     max_pairs: int = 2_000_000,
+    folder: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
     seed: int | np.random.Generator | None = 0,
 ) -> Census:
@@ -88,6 +91,9 @@ def census(
         Its `feature_axis`; by default that of W.
     max_pairs : int, default 2,000,000
         How many pairs to keep, the most improbable ones; all are counted.
+    folder : path, optional
+        Where the scan of the matrix and of each draw is kept as soon as it is done, so that the
+        same call goes on where an earlier one was interrupted.
     progress : bool, optional
         Whether to show bars; None shows them in a terminal or a notebook.
     seed : int, Generator or None, default 0
@@ -136,21 +142,29 @@ def census(
     }
     rows = Rows(W, feature_axis=feature_axis, mask=mask_of(mask, n_given, names), **preparation)
     background = background_of(null, rows, feature_axis=feature_axis, n_draws=n_draws, seed=seed)
-    found = scan(
+    parts = parts_in(
+        folder,
         rows,
-        background.tails(rows),
-        log_p=LOOSEST,
-        max_pairs=max_pairs,
-        seed=seed,
-        progress=progress,
-        doing="pairs",
+        {**preparation, "null": background.signature, "seed": seed, "q": q, "max_pairs": max_pairs},
     )
+
+    def whole() -> dict[str, NDArray[Any]]:
+        return scan(
+            rows,
+            background.tails(rows),
+            log_p=LOOSEST,
+            max_pairs=max_pairs,
+            seed=seed,
+            progress=progress,
+        ).to_tensors()
+
+    found = Scan.of_tensors(parts.get("matrix", whole))
     significant = significant_pairs(found, rows, background, q=q)
     threshold = significant.log_p
     if np.isneginf(threshold):
         # No pair is believed; a single one would have to be so improbable.
         threshold = float(np.log(max(q, 1e-300) / n_tests(rows.n)))
-    draws, null_histogram = _draws(background, n_draws, threshold, max_pairs, progress)
+    draws = _draws(background, n_draws, threshold, max_pairs, parts, progress)
     both, partner_pairs = partners_of(
         rows, partner, feature_axis if partner_axis is None else partner_axis,
         n_draws=n_draws, seed=seed, preparation=preparation,
@@ -172,7 +186,8 @@ def census(
         least=found.least,
         opposite=rows.features[found.opposite],
         histogram=found.histogram,
-        null_histogram=null_histogram,
+        null_histogram=sum((draw.histogram for draw in draws), np.zeros(N_BINS))
+        / max(len(draws), 1),
         cuts=found.cuts,
         null=background.name,
         n_draws=len(draws),
@@ -186,7 +201,10 @@ def census(
         log_p_values=np.maximum(pairs.log_p, _LEAST_LOG_P),
         q_values=significant.q_values,
         is_exact=significant.is_exact,
-        comparisons=compared(_measures(found, significant.n_above, significant.n_below), draws),
+        comparisons=compared(
+            _measures(found, significant.n_above, significant.n_below),
+            [_measures(draw, *draw.levels.sum(axis=1).tolist()) for draw in draws],
+        ),
         partner=both,
         partner_pairs=partner_pairs,
         labels=names,
@@ -195,21 +213,27 @@ def census(
 
 
 def _draws(
-    background: Background, n_draws: int, log_p: float, max_pairs: int, progress: bool | None
-) -> tuple[list[dict[str, float]], FloatArray]:
-    """The measures of each draw, and the mean histogram."""
+    background: Background,
+    n_draws: int,
+    log_p: float,
+    max_pairs: int,
+    parts: Parts,
+    progress: bool | None,
+) -> list[Scan]:
+    """The scan of each draw, with the pairs that have this probability."""
+
+    def one(number: int) -> dict[str, NDArray[Any]]:
+        drawn = background.draw(number)
+        tails = background.tails_at(drawn, log_p)
+        return scan(drawn, tails, log_p=log_p, max_pairs=max_pairs, seed=number).to_tensors()
+
     n_draws = min(n_draws, background.n_draws)
-    measures, histograms = [], []
+    scans = []
     with bar(n_draws, f"{background.name} null", "draw", progress) as advance:
         for number in range(n_draws):
-            drawn = background.draw(number)
-            tails = background.tails_at(drawn, log_p)
-            found = scan(drawn, tails, log_p=log_p, max_pairs=max_pairs, seed=number)
-            n_above, n_below = found.levels.sum(axis=1).tolist()
-            measures.append(_measures(found, n_above, n_below))
-            histograms.append(found.histogram)
+            scans.append(Scan.of_tensors(parts.get(f"draw-{number}", partial(one, number))))
             advance(number + 1)
-    return measures, np.mean(histograms, axis=0) if histograms else np.zeros(0)
+    return scans
 
 
 def _measures(found: Scan, n_above: int, n_below: int) -> dict[str, float]:

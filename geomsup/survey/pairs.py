@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,9 @@ _SAMPLED_ROWS = 2048
 _OUTER_SHARE = 0.01
 # Levels of −log p are this wide; the last one holds whatever is beyond.
 _LEVEL, _N_LEVELS = 0.25, 4096
+
+
+_ARRAYS = ("largest", "nearest", "least", "opposite", "histogram", "levels")
 
 
 class Pairs(NamedTuple):
@@ -85,6 +88,30 @@ class Scan:
     levels: Counts
     pairs: Pairs
     kept_levels: int
+
+    def to_tensors(self) -> dict[str, NDArray[Any]]:
+        """Its arrays by name, for a file."""
+        numbers = {"n": self.n, "kept_levels": self.kept_levels, "cuts": self.cuts}
+        arrays = {name: getattr(self, name) for name in _ARRAYS} | self.pairs._asdict()
+        return {
+            name: value.astype(np.int64) if value.dtype == np.intp else value
+            for name, value in {
+                **arrays,
+                **{name: np.asarray(value) for name, value in numbers.items()},
+            }.items()
+        }
+
+    @classmethod
+    def of_tensors(cls, tensors: dict[str, NDArray[Any]]) -> Scan:
+        """What `to_tensors` returned, as a scan again."""
+        low, high = tensors["cuts"].tolist()
+        return cls(
+            n=int(tensors["n"]),
+            kept_levels=int(tensors["kept_levels"]),
+            cuts=(low, high),
+            pairs=Pairs(*(tensors[name] for name in Pairs._fields)),
+            **{name: tensors[name] for name in _ARRAYS},
+        )
 
     def n_beyond(self, cosine: float) -> int:
         """Number of pairs with a cosine ≥ c > 0, or ≤ c < 0, to the width of a bin."""

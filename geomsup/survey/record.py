@@ -101,7 +101,8 @@ class Census:
     nearest, opposite : ndarray of shape (n,)
         Which that is.
     histogram, null_histogram : ndarray of shape (2000,)
-        Pairs by cosine in bins of .001 from −1 to 1, of the matrix and of a mean draw.
+        Pairs by cosine in bins of .001 from −1 to 1, of the matrix and of a mean draw (zero without
+        draws).
     cuts : tuple of float
         Beyond them each pair of the histogram is counted; between them it is an estimate from the
         pairs of 2048 features, where there are more.

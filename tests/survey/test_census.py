@@ -13,6 +13,7 @@ from scipy import stats
 from geomsup import Census, census
 from geomsup.errors import GeomsupError
 from geomsup.nulls import IsotropicNull, MatchedNull
+from geomsup.survey.pairs import scan as module_scan
 from geomsup.survey.record import Comparison, compared
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -238,3 +239,26 @@ def test_draws_of_a_null_have_its_moments() -> None:
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     np.testing.assert_allclose(drawn.mean(axis=0), rows.mean(axis=0), atol=0.01)
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(rows.T), atol=0.01)
+
+
+def test_an_interrupted_census_goes_on(
+    rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = rng.normal(size=(150, 8))
+    options: dict[str, Any] = {"feature_axis": 0, "folder": tmp_path / "parts"}
+    whole = census(rows, n_draws=3, **options)
+    (tmp_path / "parts" / "draw-2.safetensors").unlink()
+    done = []
+
+    def counted(*args: Any, **options: Any) -> Any:
+        done.append(1)
+        return module_scan(*args, **options)
+
+    monkeypatch.setattr("geomsup.survey.census.scan", counted)
+    again = census(rows, n_draws=3, **options)
+    assert len(done) == 1
+    assert again.to_dict() == whole.to_dict()
+    # Of other rows, or with other settings, nothing is taken over.
+    assert census(rows, n_draws=3, q=0.2, **options).q == 0.2
+    census(rows + 0.1, n_draws=3, **options)
+    assert len(done) == 1 + 4 + 4
