@@ -242,6 +242,8 @@ MAY_IMPORT["plotting"] = {
     "attacks",
     "dictionary",
     "neurons",
+    "survey",
+    "survey.record",
     "weights",
 }
 # Experiments put training and analysis side by side; nothing but the command line reads them.

@@ -17,6 +17,7 @@ from typing import Protocol, TextIO
 from geomsup import __version__
 from geomsup.cli import (
     attack,
+    census,
     classify,
     demo,
     dictionary,
@@ -42,6 +43,7 @@ _EPILOG = """\
 examples:
   geomsup demo                          train small models, name and draw what they do
   geomsup classify weights.npy          name the geometry of your own matrix
+  geomsup census sae/                   what a large dictionary holds beyond chance
   geomsup neurons run.safetensors       which neurons compute which features
   geomsup attack run.safetensors        how much harm a small change of the input does
   geomsup dictionary run.safetensors    do sparse autoencoders find the features?
@@ -77,6 +79,7 @@ VERBS: dict[str, Verb] = {
     "demo": demo,
     "train": train,
     "classify": classify,
+    "census": census,
     "neurons": neurons,
     "attack": attack,
     "dictionary": dictionary,
