@@ -171,8 +171,8 @@ def plot_counts(found: Census, *, ax: Axes | None = None) -> Axes:
     """
     _checked(found)
     axes: Axes = axes_for(ax)
-    counts = [one for one in (*found.comparisons, *found.partner) if one.is_count]
-    counts = [one for one in counts if one.found or one.null_mean]
+    compared = [one for one in (*found.comparisons, *found.partner) if one.is_count]
+    counts = [one for one in compared if one.found or one.null_mean]
     if not counts:
         note(axes, "nothing to count")
         return axes
@@ -181,8 +181,8 @@ def plot_counts(found: Census, *, ax: Axes | None = None) -> Axes:
         _draw_count(axes, place, one, "found" if place == 0 else None)
     axes.set_yticks(range(len(counts)), [one.name for one in counts[::-1]])
     axes.set_ylim(-0.6, len(counts) - 0.4)
-    largest = max(max(one.found, one.null_mean or 0.0) for one in counts)
-    axes.set_xlim(-0.2, 8 * largest + 1)
+    largest = max(one.found for one in counts)
+    axes.set_xlim(-0.2, 8 * max(largest, axes.get_xlim()[1]) + 1)
     axes.set_xlabel("number of pairs")
     axes.spines[["top", "right"]].set_visible(False)
     # Beside the title, where no number can be.

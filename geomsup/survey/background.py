@@ -28,8 +28,9 @@ __all__ = ["KINDS", "Background", "background_of"]
 FloatArray = NDArray[np.float64]
 
 KINDS = ("matched", "isotropic", "shuffled")
-# A table for one threshold of each row: nodes about where a few rows have theirs.
-_PILOT_ROWS, _NARROW_NODES, _MARGIN = 128, 5, 0.25
+# A table for one threshold of each row: nodes about where a few rows have theirs.  With the null of
+# an MLP layer in 384 dimensions log p is off by 7e-4 at most with four nodes, by .04 with three.
+_PILOT_ROWS, _NARROW_NODES, _MARGIN = 128, 4, 0.25
 
 
 class Background(Protocol):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from geomsup.survey.pairs import N_BINS, Scan, scan
 from geomsup.survey.partners import partners_of
 from geomsup.survey.record import Census, compared
 from geomsup.survey.resuming import Parts, parts_in
-from geomsup.survey.significant import LOOSEST, n_tests, significant_pairs
+from geomsup.survey.significant import LOOSEST, Significant, significant_pairs
 from geomsup.survey.source import Rows, mask_of, matrix_of
 from geomsup.survey.spectrum import filling_of
 from geomsup.validation import brief, number_within, positive_integer, seed_number, whole_number
@@ -142,98 +143,133 @@ def census(
     }
     rows = Rows(W, feature_axis=feature_axis, mask=mask_of(mask, n_given, names), **preparation)
     background = background_of(null, rows, feature_axis=feature_axis, n_draws=n_draws, seed=seed)
-    parts = parts_in(
-        folder,
-        rows,
-        {**preparation, "null": background.signature, "seed": seed, "q": q, "max_pairs": max_pairs},
-    )
-
-    def whole() -> dict[str, NDArray[Any]]:
-        return scan(
-            rows,
-            background.tails(rows),
-            log_p=LOOSEST,
-            max_pairs=max_pairs,
-            seed=seed,
-            progress=progress,
-        ).to_tensors()
-
-    found = Scan.of_tensors(parts.get("matrix", whole))
+    settings = {**preparation, "seed": seed, "max_pairs": max_pairs}
+    parts = parts_in(folder, rows, {**settings, "null": background.signature, "q": q})
+    scans = _Scans(rows, background, parts, max_pairs, seed, progress)
+    found = scans.of_matrix()
     significant = significant_pairs(found, rows, background, q=q)
-    threshold = significant.log_p
-    if np.isneginf(threshold):
-        # No pair is believed; a single one would have to be so improbable.
-        threshold = float(np.log(max(q, 1e-300) / n_tests(rows.n)))
-    draws = _draws(background, n_draws, threshold, max_pairs, parts, progress)
+    draws = scans.of_draws(n_draws, _threshold(significant, q))
     both, partner_pairs = partners_of(
-        rows, partner, feature_axis if partner_axis is None else partner_axis,
-        n_draws=n_draws, seed=seed, preparation=preparation,
-    )  # fmt: skip
-    filling, dimensionalities = filling_of(rows)
-    pairs = significant.pairs
+        rows,
+        partner,
+        feature_axis if partner_axis is None else partner_axis,
+        n_draws=n_draws,
+        seed=seed,
+        preparation=preparation,
+    )
     return Census(
-        n_given=n_given,
-        n_masked=rows.n_masked,
-        n_without=rows.n_without,
-        dim=rows.dim,
-        features=rows.features,
-        norms=rows.norms,
-        dimensionalities=dimensionalities,
-        filling=filling,
-        welch_bound=welch_bound(rows.n, filling.rank),
-        largest=found.largest,
-        nearest=rows.features[found.nearest],
-        least=found.least,
-        opposite=rows.features[found.opposite],
-        histogram=found.histogram,
-        null_histogram=sum((draw.histogram for draw in draws), np.zeros(N_BINS))
-        / max(len(draws), 1),
-        cuts=found.cuts,
+        **_of_rows(rows),
+        **_of_pairs(rows, found, significant),
+        **_of_draws(draws, found, significant),
         null=background.name,
-        n_draws=len(draws),
         q=q,
-        log_p=None if np.isneginf(significant.log_p) else significant.log_p,
-        n_above=significant.n_above,
-        n_below=significant.n_below,
-        i=rows.features[pairs.i],
-        j=rows.features[pairs.j],
-        cosines=pairs.cosines,
-        log_p_values=np.maximum(pairs.log_p, _LEAST_LOG_P),
-        q_values=significant.q_values,
-        is_exact=significant.is_exact,
-        comparisons=compared(
-            _measures(found, significant.n_above, significant.n_below),
-            [_measures(draw, *draw.levels.sum(axis=1).tolist()) for draw in draws],
-        ),
         partner=both,
         partner_pairs=partner_pairs,
         labels=names,
-        settings={**preparation, "seed": seed, "max_pairs": max_pairs},
+        settings=settings,
     )
 
 
-def _draws(
-    background: Background,
-    n_draws: int,
-    log_p: float,
-    max_pairs: int,
-    parts: Parts,
-    progress: bool | None,
-) -> list[Scan]:
-    """The scan of each draw, with the pairs that have this probability."""
+@dataclass(frozen=True)
+class _Scans:
+    """The scan of the matrix, and of the draws of its background."""
 
-    def one(number: int) -> dict[str, NDArray[Any]]:
-        drawn = background.draw(number)
-        tails = background.tails_at(drawn, log_p)
-        return scan(drawn, tails, log_p=log_p, max_pairs=max_pairs, seed=number).to_tensors()
+    rows: Rows
+    background: Background
+    parts: Parts
+    max_pairs: int
+    seed: int
+    progress: bool | None
 
-    n_draws = min(n_draws, background.n_draws)
-    scans = []
-    with bar(n_draws, f"{background.name} null", "draw", progress) as advance:
-        for number in range(n_draws):
-            scans.append(Scan.of_tensors(parts.get(f"draw-{number}", partial(one, number))))
-            advance(number + 1)
-    return scans
+    def of_matrix(self) -> Scan:
+        def scanned() -> dict[str, NDArray[Any]]:
+            tails = self.background.tails(self.rows)
+            found = scan(
+                self.rows,
+                tails,
+                log_p=LOOSEST,
+                max_pairs=self.max_pairs,
+                seed=self.seed,
+                progress=self.progress,
+            )
+            return found.to_tensors()
+
+        return Scan.of_tensors(self.parts.get("matrix", scanned))
+
+    def of_draws(self, n_draws: int, log_p: float) -> list[Scan]:
+        """With the pairs that have this probability."""
+        n_draws = min(n_draws, self.background.n_draws)
+        scans = []
+        with bar(n_draws, f"{self.background.name} null", "draw", self.progress) as advance:
+            for number in range(n_draws):
+                tensors = self.parts.get(f"draw-{number}", partial(self._drawn, number, log_p))
+                scans.append(Scan.of_tensors(tensors))
+                advance(number + 1)
+        return scans
+
+    def _drawn(self, number: int, log_p: float) -> dict[str, NDArray[Any]]:
+        drawn = self.background.draw(number)
+        tails = self.background.tails_at(drawn, log_p)
+        found = scan(drawn, tails, log_p=log_p, max_pairs=self.max_pairs, seed=number)
+        return found.to_tensors()
+
+
+def _threshold(significant: Significant, q: float) -> float:
+    """What the draws are held to; without a discovery, what a single one would have needed."""
+    if np.isfinite(significant.log_p):
+        return significant.log_p
+    return float(np.log(max(q, 1e-300) / significant.n_tests))
+
+
+def _of_rows(rows: Rows) -> dict[str, Any]:
+    """The fields of a census that need no pairs."""
+    filling, dimensionalities = filling_of(rows)
+    return {
+        "n_given": rows.n_given,
+        "n_masked": rows.n_masked,
+        "n_without": rows.n_without,
+        "dim": rows.dim,
+        "features": rows.features,
+        "norms": rows.norms,
+        "dimensionalities": dimensionalities,
+        "filling": filling,
+        "welch_bound": welch_bound(rows.n, filling.rank),
+    }
+
+
+def _of_pairs(rows: Rows, found: Scan, significant: Significant) -> dict[str, Any]:
+    """The fields of a census about pairs, with features by their number in the matrix."""
+    pairs = significant.pairs
+    return {
+        "largest": found.largest,
+        "nearest": rows.features[found.nearest],
+        "least": found.least,
+        "opposite": rows.features[found.opposite],
+        "histogram": found.histogram,
+        "cuts": found.cuts,
+        "log_p": significant.log_p if np.isfinite(significant.log_p) else None,
+        "n_above": significant.n_above,
+        "n_below": significant.n_below,
+        "i": rows.features[pairs.i],
+        "j": rows.features[pairs.j],
+        "cosines": pairs.cosines,
+        "log_p_values": np.maximum(pairs.log_p, _LEAST_LOG_P),
+        "q_values": significant.q_values,
+        "is_exact": significant.is_exact,
+    }
+
+
+def _of_draws(draws: list[Scan], found: Scan, significant: Significant) -> dict[str, Any]:
+    """The fields of a census that compare it with draws."""
+    histograms = [draw.histogram for draw in draws] or [np.zeros(N_BINS)]
+    return {
+        "n_draws": len(draws),
+        "null_histogram": np.mean(histograms, axis=0),
+        "comparisons": compared(
+            _measures(found, significant.n_above, significant.n_below),
+            [_measures(draw, *draw.levels.sum(axis=1).tolist()) for draw in draws],
+        ),
+    }
 
 
 def _measures(found: Scan, n_above: int, n_below: int) -> dict[str, float]:

@@ -33,8 +33,9 @@ _TILE, _TASK = 512, 4096
 N_BINS = 2000
 # The middle of the histogram is counted among the pairs of so many rows with all others.
 _SAMPLED_ROWS = 2048
-# Pairs farther out than all but this share, on each side, are counted one by one and looked at.
-_OUTER_SHARE = 0.01
+# Pairs farther out than all but this share on each side, and at least so many, are counted one by
+# one and looked at.
+_OUTER_SHARE, _LEAST_OUTER = 0.01, 10**6
 # Levels of −log p are this wide; the last one holds whatever is beyond.
 _LEVEL, _N_LEVELS = 0.25, 4096
 
@@ -168,9 +169,9 @@ def scan(
     pairs = state.pairs
     return Scan(
         n=rows.n,
-        largest=state.largest.astype(np.float64),
+        largest=np.clip(state.largest.astype(np.float64), -1, 1),
         nearest=state.nearest,
-        least=state.least.astype(np.float64),
+        least=np.clip(state.least.astype(np.float64), -1, 1),
         opposite=state.opposite,
         histogram=histogram,
         cuts=cuts,
@@ -346,7 +347,8 @@ def _sampled_histogram(rows: Directions, seed: int) -> FloatArray:
 def _cuts(histogram: FloatArray) -> tuple[float, float]:
     """Edges of bins with the outer shares below and above."""
     edges = np.linspace(-1, 1, N_BINS + 1)
-    outer = _OUTER_SHARE * histogram.sum()
+    n_pairs = histogram.sum()
+    outer = max(_OUTER_SHARE * n_pairs, min(_LEAST_OUTER, n_pairs / 2))
     low = edges[np.searchsorted(np.cumsum(histogram), outer)]
     high = edges[N_BINS - np.searchsorted(np.cumsum(histogram[::-1]), outer)]
     return float(low), float(high)

@@ -66,7 +66,7 @@ def partners_of(
 def _far_out(rows: Rows) -> Pairs:
     """Pairs of features by their numbers in the matrix."""
     found = scan(rows, FixedTails(_FAR_OUT), log_p=0.0, max_pairs=_MAX_PAIRS)
-    if found.kept_levels:
+    if found.kept_levels or max(-found.cuts[0], found.cuts[1]) > _FAR_OUT:
         raise GeomsupError(
             f"more than {_MAX_PAIRS:,} pairs have |cos| ≥ {_FAR_OUT}, so that being far out in "
             "both matrices says little; centre=True or remove_components= may help"

@@ -200,35 +200,40 @@ class Census:
 
     def table(self, rows: str = "pairs") -> Table:
         """The same as columns and rows of plain values."""
-        if rows == "pairs":
-            parts: list[NDArray[Any]] = [self.i, self.j, self.cosines]
-            parts += [np.exp(self.log_p_values), self.q_values]
-            columns = ["feature", "other", "cosine", "p", "q"]
-            listed = list(zip(*(part.tolist() for part in parts), strict=True))
-            n_features = 2
-        elif rows == "features":
-            columns = ["feature", "norm", "dimensionality"]
-            columns += ["largest_cosine", "nearest", "least_cosine", "opposite"]
-            parts = [self.features, self.norms, self.dimensionalities]
-            parts += [self.largest, self.nearest, self.least, self.opposite]
-            listed = list(zip(*(part.tolist() for part in parts), strict=True))
-            n_features = 1
-        elif rows == "components":
-            columns = ["name", "kind", "about", "n_features", "log_evidence", "leakage", "features"]
-            listed = [
-                (c.name, c.kind, c.about, len(c.features), c.log_evidence, c.leakage, c.features)
-                for c in self.components
-            ]
-            n_features = 0
-        else:
-            raise GeomsupError(
-                f"rows must be 'pairs', 'features' or 'components', got {shorten(rows)}"
-            )
-        if self.labels is not None and n_features:
-            names = [tuple(self.label(k) for k in row[:n_features]) for row in listed]
-            listed = [(*row, *extra) for row, extra in zip(listed, names, strict=True)]
-            columns = [*columns, *("label", "other_label")[:n_features]]
-        return Table(columns=columns, rows=listed)
+        tables = {"pairs": self._pairs, "features": self._features, "components": self._components}
+        if rows not in tables:
+            raise GeomsupError(f"rows must be one of {', '.join(tables)}, got {shorten(rows)}")
+        return tables[rows]()
+
+    def _pairs(self) -> Table:
+        columns = ["feature", "other", "cosine", "p", "q"]
+        parts = [self.i, self.j, self.cosines, np.exp(self.log_p_values), self.q_values]
+        return self._labelled(columns, parts, ("label", "other_label"))
+
+    def _features(self) -> Table:
+        columns = ["feature", "norm", "dimensionality"]
+        columns += ["largest_cosine", "nearest", "least_cosine", "opposite"]
+        parts = [self.features, self.norms, self.dimensionalities]
+        parts += [self.largest, self.nearest, self.least, self.opposite]
+        return self._labelled(columns, parts, ("label",))
+
+    def _components(self) -> Table:
+        columns = ["name", "kind", "about", "n_features", "log_evidence", "leakage", "features"]
+        rows = [
+            (c.name, c.kind, c.about, len(c.features), c.log_evidence, c.leakage, c.features)
+            for c in self.components
+        ]
+        return Table(columns=columns, rows=rows)
+
+    def _labelled(
+        self, columns: list[str], parts: Sequence[NDArray[Any]], named: tuple[str, ...]
+    ) -> Table:
+        """A table of arrays with the labels of the features in its first columns."""
+        rows = list(zip(*(part.tolist() for part in parts), strict=True))
+        if self.labels is not None:
+            columns = [*columns, *named]
+            rows = [(*row, *(self.label(k) for k in row[: len(named)])) for row in rows]
+        return Table(columns=columns, rows=rows)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write all of it to one .safetensors file, replacing the file in one move."""

@@ -16,7 +16,7 @@ from geomsup.survey.background import Background
 from geomsup.survey.pairs import Pairs, Scan, level_edge
 from geomsup.survey.source import Rows
 
-__all__ = ["LOOSEST", "Significant", "n_tests", "significant_pairs"]
+__all__ = ["LOOSEST", "Significant", "significant_pairs"]
 
 FloatArray = NDArray[np.float64]
 
@@ -40,6 +40,7 @@ class Significant:
         How many pairs are believed on each side, kept or not.
     log_p : float
         Of the least improbable of them; −inf if there is none.
+    n_tests : int
     is_exact : bool
         Whether the p-values are integrals of their own, and the cosines float64.
     """
@@ -49,12 +50,8 @@ class Significant:
     n_above: int
     n_below: int
     log_p: float
+    n_tests: int
     is_exact: bool
-
-
-def n_tests(n: int) -> int:
-    """Tests among n features: two for each pair."""
-    return n * (n - 1)
 
 
 def significant_pairs(found: Scan, rows: Rows, background: Background, *, q: float) -> Significant:
@@ -66,7 +63,8 @@ def significant_pairs(found: Scan, rows: Rows, background: Background, *, q: flo
         pairs = pairs._replace(log_p=background.exact(rows, pairs))
         is_exact = True
     pairs = pairs.select(np.argsort(pairs.log_p, kind="stable"))
-    log_tests = np.log(n_tests(found.n))
+    n_tests = found.n * (found.n - 1)
+    log_tests = np.log(n_tests)
     ranks = np.arange(1, pairs.i.size + 1)
     log_q = pairs.log_p + log_tests - np.log(ranks)
     # What was dropped, from the most improbable level down; each level is taken at its upper edge.
@@ -85,5 +83,6 @@ def significant_pairs(found: Scan, rows: Rows, background: Background, *, q: flo
         n_above=int((kept.cosines > 0).sum() + dropped[0, :n_levels].sum()),
         n_below=int((kept.cosines < 0).sum() + dropped[1, :n_levels].sum()),
         log_p=float(edges[n_levels - 1]) if n_levels else log_p,
+        n_tests=n_tests,
         is_exact=is_exact,
     )

@@ -11,12 +11,16 @@ P(cos(u_j, v) > c): a pair must surprise from both.  That is a p-value, as eithe
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
+from threadpoolctl import threadpool_limits
 
 from geomsup.nulls import IsotropicNull, MatchedNull
 from geomsup.survey.source import Directions
@@ -34,7 +38,7 @@ _FIRST_P = 1e-2
 # Nodes end here, and artanh t of a threshold there.
 _LAST_T, _NEARLY_ONE = 0.995, 18.0
 # Rows, and pairs, that are worked on at once.
-_ROWS, _PAIRS = 4096, 2**16
+_ROWS, _PAIRS = 1024, 2**16
 _HALVINGS = 50
 
 
@@ -79,11 +83,15 @@ class RowTails:
         values = np.empty((2, n_rows, n_nodes), dtype=np.float32)
         table = cls(values, dim, low, high)
         places = table._from_unit(np.cos(_angles(n_nodes)))
-        for start in range(0, n_rows, _ROWS):
+
+        def fill(start: int) -> None:
             stop = min(start + _ROWS, n_rows)
             for k, place in enumerate(places):
                 values[:, start:stop, k] = both_sides(start, stop, float(np.tanh(place)))
                 values[:, start:stop, k] -= table._far(place)
+
+        with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+            deque(pool.map(fill, range(0, n_rows, _ROWS)), maxlen=0)
         return table
 
     def log_p(self, i: IntArray, j: IntArray, cosines: FloatArray) -> FloatArray:

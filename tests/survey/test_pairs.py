@@ -40,7 +40,6 @@ def test_tiles_see_what_the_whole_matrix_has(
 ) -> None:
     monkeypatch.setattr(module, "_TILE", 16)
     monkeypatch.setattr(module, "_TASK", 48)
-    monkeypatch.setattr(module, "_OUTER_SHARE", 0.5)
     rows = directions(n, 5, rng, shift)
     i, j, cosines = all_cosines(rows)
     found = scan(rows, FixedTails(0.3), log_p=0.0, max_pairs=10**6)
@@ -65,6 +64,7 @@ def test_the_histogram_of_many_rows_is_exact_beyond_the_cuts(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_SAMPLED_ROWS", 64)
+    monkeypatch.setattr(module, "_LEAST_OUTER", 0)
     rows = directions(600, 8, rng)
     cosines = all_cosines(rows)[2]
     found = scan(rows, FixedTails(np.inf), log_p=0.0, max_pairs=0)
