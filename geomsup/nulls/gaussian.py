@@ -193,7 +193,7 @@ class MatchedNull:
     >>> null = MatchedNull.of(W, feature_axis=-1)
     >>> u = np.ones(16)  # along the mean: large cosines are common on its side alone
     >>> np.round(null.log_tail(u, 0.5, sign=[1, -1]), 1)
-    array([ -0.9, -10.1])
+    array([ -0.9, -10. ])
     """
 
     def __init__(self, mean: ArrayLike, covariance: ArrayLike) -> None:
@@ -237,11 +237,8 @@ class MatchedNull:
 
         Notes
         -----
-        Mean and covariance are those of the Gaussian whose directions are most like the matrix's
-        (:func:`geomsup.nulls.directions.fit_directions`).  With fewer than two features for each
-        dimension nothing but the moments of the directions themselves can be told, and with fewer
-        than about ten the p-values are too large rather than too small: the covariance has been
-        fitted to the very features that are held against it.
+        The Gaussian is the one whose *directions* have the mean and covariance of the matrix's
+        (:func:`geomsup.nulls.directions.fit_directions`).
         """
         features = as_weights(W, feature_axis=feature_axis).T
         norms = np.linalg.norm(features / max(np.abs(features).max(), 1e-300), axis=1)
@@ -252,6 +249,11 @@ class MatchedNull:
             )
         units = features / np.linalg.norm(features, axis=1, keepdims=True)
         return cls(*fit_directions(lambda: [units], units.shape[1]))
+
+    @property
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        """Mean (m,) and covariance (m, m), of total size tr Σ + |μ|² = 1."""
+        return self._basis @ self._mean, (self._basis * self._variances) @ self._basis.T
 
     def draw(self, n: int, seed: int | np.random.Generator | None) -> NDArray[np.float32]:
         """Directions of as many independent draws, unit rows of shape (n, m) in float32."""

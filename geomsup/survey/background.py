@@ -81,12 +81,14 @@ class _Isotropic:
 
 
 class _Matched:
-    name = signature = "matched"
+    name = "matched"
 
-    def __init__(self, rows: Directions, n_draws: int, seed: int) -> None:
-        self._moments = fit_directions(rows.blocks, rows.dim)
-        self._null, self._n, self._seed = MatchedNull(*self._moments), rows.n, seed
+    def __init__(self, null: MatchedNull, rows: Directions, n_draws: int, seed: int) -> None:
+        self._null, self._n, self._seed = null, rows.n, seed
         self.n_draws = n_draws
+        self.signature = hashlib.sha256(
+            np.concatenate(null.moments, axis=None).tobytes()
+        ).hexdigest()
 
     def tails(self, rows: Directions) -> Tails:
         return matched_tails(self._null, rows)
@@ -111,7 +113,7 @@ class _Matched:
         return np.maximum(*ends)
 
     def law(self) -> tuple[FloatArray, FloatArray] | None:
-        return self._moments
+        return self._null.moments
 
 
 class _Pooled:
@@ -146,7 +148,8 @@ def background_of(
     """The background that a word, or a matrix, stands for."""
     if isinstance(null, str):
         if null == "matched":
-            return _Matched(rows, n_draws, seed)
+            fitted = MatchedNull(*fit_directions(rows.blocks, rows.dim))
+            return _Matched(fitted, rows, n_draws, seed)
         if null == "isotropic":
             return _Isotropic(rows, n_draws, seed)
         if null == "shuffled":
@@ -156,10 +159,12 @@ def background_of(
                 lambda number: Directions(shuffled.draw(np.random.default_rng([seed, number]))),
                 max(n_draws, 1),
             )
-    given = Rows(null, feature_axis=feature_axis)
+    given = null if isinstance(null, MatchedNull) else Rows(null, feature_axis=feature_axis)
     if given.dim != rows.dim:
         raise GeomsupError(
             f"a null that is a matrix needs the {rows.dim} dimensions of W, got {given.dim}; or "
             f"null= one of {', '.join(KINDS)}"
         )
+    if isinstance(given, MatchedNull):
+        return _Matched(given, rows, n_draws, seed)
     return _Pooled("given matrix", lambda number: given, 1)

@@ -66,8 +66,9 @@ def census(
     feature_axis : int, optional
         0 when rows are features, -1 when columns are.  What :func:`geomsup.open_weights` has
         opened knows it.
-    null : {"matched", "isotropic", "shuffled"} or a matrix, default "matched"
-        The background: directions of a Gaussian with the mean and covariance of these, uniform
+    null : {"matched", "isotropic", "shuffled"}, MatchedNull or a matrix, default "matched"
+        The background: directions of a Gaussian with the mean and covariance of these (or a
+        :class:`geomsup.nulls.MatchedNull` with moments of your own), uniform
         ones, these with the entries on each principal axis permuted (before norms are divided by,
         unless `fold_norms`), or the rows of a matrix with the same `feature_axis` (an untrained
         dictionary, a second seed).  The pairs of one matrix of the same size can speak only for 2/q

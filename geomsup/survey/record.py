@@ -337,7 +337,7 @@ def _comparisons(found: Census, listed: Sequence[Comparison], null: str) -> list
                 one.name,
                 _number(one.found, one.is_count),
                 mean + spread,
-                "" if share is None else f"{100 * share:.2g} %",
+                "" if share is None else f"{100 * share:.{0 if share > 0.1 else 1}f} %",
             ]
         )
     widths = [max(len(row[k]) for row in rows) for k in range(4)]

@@ -12,7 +12,7 @@ from scipy import stats
 
 from geomsup.errors import GeomsupError
 from geomsup.nulls import IsotropicNull, MatchedNull, benjamini_hochberg
-from geomsup.nulls.directions import _ratio, fit_directions
+from geomsup.nulls.directions import fit_directions
 from geomsup.nulls.quadratic_forms import Spectrum
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -250,20 +250,6 @@ def test_scale_dead_features_and_norms_do_not_matter(feature_axis: int) -> None:
     )
 
 
-@pytest.mark.parametrize("dim", [2, 3, 16])
-@pytest.mark.parametrize("beta", [-8.0, -1.0, 0.0, 2.0, 20.0])
-def test_ratio_of_radial_moments(dim: int, beta: float) -> None:
-    def moment(k: int) -> float:
-        integral = mpmath.quad(
-            lambda x: x**k * mpmath.exp(-x * x / 2 + beta * x), [0, 1, 5, 20, 60]
-        )
-        return float(integral)
-
-    exact = moment(dim) / moment(dim - 1)
-    allowed = {2: 0.025, 3: 0.01, 16: 5e-4}[dim]
-    assert _ratio(np.array([beta]), dim)[0] == pytest.approx(exact, rel=allowed)
-
-
 def test_the_directions_of_a_gaussian_have_its_shape_whatever_the_norms() -> None:
     rng = np.random.default_rng(3)
     mean, factor = gaussian("off centre", 6, rng)
@@ -276,14 +262,37 @@ def test_the_directions_of_a_gaussian_have_its_shape_whatever_the_norms() -> Non
     np.testing.assert_allclose(got[1], covariance / size, atol=0.02)
 
 
+@pytest.mark.parametrize("dim", [2, 9])
+def test_draws_have_the_moments_of_directions_that_are_no_gaussians(dim: int) -> None:
+    rng = np.random.default_rng(dim)
+    # Three clusters and a heavy-tailed cloud.
+    centres = 3 * rng.normal(size=(3, dim))
+    rows = centres[rng.integers(3, size=6000)] + rng.standard_t(2, size=(6000, dim))
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    drawn = MatchedNull(*fit_directions(lambda: [units], dim)).draw(400_000, 1).astype(float)
+    np.testing.assert_allclose(drawn.mean(axis=0), units.mean(axis=0), atol=0.005)
+    np.testing.assert_allclose(np.cov(drawn.T), np.cov(units.T), atol=0.005)
+
+
+def test_directions_in_a_plane_have_a_null_in_that_plane() -> None:
+    rng = np.random.default_rng(4)
+    rows = np.zeros((500, 5))
+    rows[:, :2] = rng.normal(size=(500, 2))
+    rows[:, 0] += 1
+    null = MatchedNull.of(rows, feature_axis=0)
+    assert np.abs(null.draw(100, 0)[:, 2:]).max() < 1e-6
+    few = MatchedNull.of(rng.normal(size=(5, 40)), feature_axis=0)
+    assert np.isfinite(few.draw(100, 0)).all()
+
+
 def test_both_sides_at_once_are_the_sides_one_by_one() -> None:
     rng = np.random.default_rng(9)
     mean, factor = gaussian("off centre", 24, rng)
     null, u = MatchedNull(mean, factor @ factor.T), rng.normal(size=(40, 24))
     t = rng.uniform(0, 1, 40)
     above, below = null.log_tails(u, t)
-    np.testing.assert_allclose(above, null.log_tail(u, t, 1), rtol=1e-12)
-    np.testing.assert_allclose(below, null.log_tail(u, t, -1), rtol=1e-12)
+    np.testing.assert_allclose(above, null.log_tail(u, t, 1), rtol=1e-6)
+    np.testing.assert_allclose(below, null.log_tail(u, t, -1), rtol=1e-6)
 
 
 def test_a_wrong_null_is_seen() -> None:
