@@ -193,7 +193,7 @@ class MatchedNull:
     >>> null = MatchedNull.of(W, feature_axis=-1)
     >>> u = np.ones(16)  # along the mean: large cosines are common on its side alone
     >>> np.round(null.log_tail(u, 0.5, sign=[1, -1]), 1)
-    array([ -0.9, -10. ])
+    array([ -0.8, -10. ])
     """
 
     def __init__(self, mean: ArrayLike, covariance: ArrayLike) -> None:
