@@ -29,9 +29,12 @@ if TYPE_CHECKING:
     from geomsup.geometry.report import ComponentReport, GeometryReport
     from geomsup.matching import ShapeMatch, match_shape
     from geomsup.shapes import Shape, get_shape, list_shapes
+    from geomsup.survey.census import census
+    from geomsup.survey.record import Census
     from geomsup.weights.opened import open_weights
 
 __all__ = [
+    "Census",
     "ComponentReport",
     "GeometryReport",
     "GeomsupError",
@@ -39,6 +42,7 @@ __all__ = [
     "Shape",
     "ShapeMatch",
     "__version__",
+    "census",
     "classify_geometry",
     "feature_dimensionality",
     "get_shape",
@@ -69,6 +73,8 @@ _HOMES = {
     "weights.opened": ["open_weights"],
     "geometry.report": ["ComponentReport", "GeometryReport"],
     "shapes": ["Shape", "get_shape", "list_shapes"],
+    "survey.census": ["census"],
+    "survey.record": ["Census"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

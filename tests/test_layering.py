@@ -74,7 +74,6 @@ _TRAINING = [
     "environment",
     "evaluation",
     "records",
-    "storage",
     "checkpoints",
     "fit",
     "run",
@@ -102,6 +101,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validation": {"errors"},
     "progress": {"errors"},
     "restoring": {"errors"},
+    "storage": {"errors"},
     **_floors("weights", _WEIGHTS, {"errors"}),
     "weights": {f"weights.{name}" for name in _WEIGHTS},
     # A matrix is measured, and its features are compared with each other …
@@ -153,6 +153,32 @@ MAY_IMPORT: dict[str, set[str]] = {
         "geometry.report_checks",
     },
 }
+# Matrices too large for a report are counted in tiles, a null beside every number.
+_SURVEY = [
+    "source",
+    "spectrum",
+    "tails",
+    "pairs",
+    "background",
+    "significant",
+    "resuming",
+    "record",
+    "partners",
+    "census",
+]
+_COUNTED = {
+    "errors",
+    "progress",
+    "restoring",
+    "storage",
+    "weights.matrix",
+    "weights.opened",
+    "nulls",
+    "geometry.gram",
+    "geometry.report_tables",
+}
+MAY_IMPORT.update(_floors("survey", _SURVEY, _COUNTED))
+MAY_IMPORT["survey"] = {f"survey.{name}" for name in _SURVEY}
 ANALYSIS = set(MAY_IMPORT)
 MAY_IMPORT["geometry.classify"] = set(ANALYSIS)
 # Change points are found in curves, whatever they are; the timeline of a training names geometry.
@@ -183,6 +209,7 @@ MAY_IMPORT["dictionary"] = {
     "geometry.report",
     "geometry.classify",
     "restoring",
+    "storage",
     *(f"training.{name}" for name in _TRAINING),
 }
 # So do mixtures of experts, which start where toy models start.
@@ -202,7 +229,7 @@ MAY_IMPORT["theory"] = {
     "geometry.classify",
 }
 # The trainer knows nothing of the analysis, but for one objective: the exact loss.
-MAY_IMPORT.update(_floors("training", _TRAINING, {"errors"}))
+MAY_IMPORT.update(_floors("training", _TRAINING, {"errors", "storage"}))
 MAY_IMPORT["training.environment"] |= {"progress"}
 MAY_IMPORT["training.exact"] |= {"theory"}
 MAY_IMPORT["training.ranking"] = {"training.run"}
@@ -222,6 +249,8 @@ MAY_IMPORT["plotting"] = {
     "attacks",
     "dictionary",
     "neurons",
+    "survey",
+    "survey.record",
     "weights",
 }
 # Experiments put training and analysis side by side; nothing but the command line reads them.

@@ -35,6 +35,7 @@ _EPILOG = """\
 examples:
   geomsup demo                          train small models, name and draw what they do
   geomsup classify weights.npy          name the geometry of your own matrix
+  geomsup census sae/                   what a large dictionary holds beyond chance
   geomsup neurons run.safetensors       which neurons compute which features
   geomsup attack run.safetensors        how much harm a small change of the input does
   geomsup dictionary run.safetensors    do sparse autoencoders find the features?
@@ -73,6 +74,7 @@ VERBS: dict[str, Verb] = {
         "demo",
         "train",
         "classify",
+        "census",
         "neurons",
         "attack",
         "dictionary",

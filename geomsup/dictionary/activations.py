@@ -21,8 +21,8 @@ import torch
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, WeightsError, shorten
+from geomsup.storage import stated_integer
 from geomsup.training.data import Random, Sampler, make_sampler
-from geomsup.training.storage import stated_integer
 from geomsup.training.streams import Stream, stream_seed
 from geomsup.weights import as_numbers, as_weights, matrix_of, per_feature
 

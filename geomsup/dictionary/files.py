@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from geomsup.dictionary.autoencoder import ARRAYS, Autoencoder, check_autoencoders
 from geomsup.errors import GeomsupError
-from geomsup.training.storage import read_tensors, write_tensors
+from geomsup.storage import read_tensors, write_tensors
 
 __all__ = ["autoencoders_of", "load_autoencoders", "parts_of", "save_autoencoders"]
 

@@ -22,10 +22,10 @@ from geomsup.dictionary.config import AutoencoderConfig
 from geomsup.dictionary.files import autoencoders_of, parts_of
 from geomsup.dictionary.learner import AutoencoderLearner
 from geomsup.errors import GeomsupError
+from geomsup.storage import with_prefix, without_prefix
 from geomsup.training.checkpoints import Checkpoint
 from geomsup.training.environment import plain_arithmetic, versions
 from geomsup.training.fit import Fit, Session, session
-from geomsup.training.storage import with_prefix, without_prefix
 from geomsup.training.streams import Stream, stream_seed
 from geomsup.validation import positive_number, seed_number
 

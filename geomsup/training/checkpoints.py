@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, GeomsupWarning, first_line, shorten
-from geomsup.training.storage import checked_target, read_tensors, write_tensors
+from geomsup.storage import checked_target, read_tensors, write_tensors
 
 __all__ = ["Checkpoint", "Held"]
 

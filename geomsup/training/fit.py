@@ -51,11 +51,11 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from geomsup.errors import GeomsupError
+from geomsup.storage import stated_integer
 from geomsup.training.checkpoints import Checkpoint
 from geomsup.training.data import Random
 from geomsup.training.environment import is_interactive, stop_requests
 from geomsup.training.optim import Adam
-from geomsup.training.storage import stated_integer
 from geomsup.validation import brief
 
 __all__ = ["Fit", "Learner", "Schedule", "Session", "session"]

@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, counted
-from geomsup.training.config import ToyModelConfig
-from geomsup.training.records import History, Trajectory, read_only
-from geomsup.training.storage import (
+from geomsup.storage import (
     read_tensors,
     stated_integer,
     with_prefix,
     without_prefix,
     write_tensors,
 )
+from geomsup.training.config import ToyModelConfig
+from geomsup.training.records import History, Trajectory, read_only
 from geomsup.validation import whole_number
 
 __all__ = ["TrainedModel", "TrainingRun"]

@@ -34,6 +34,7 @@ _NEEDS = {
     "thomson": "4",
     "dictionary": "--restarts 1 --steps 10 --penalty 0.1",
     "attack": "--samples 20",
+    "census": "--feature-axis 0 --draws 1",
     "train": "--steps 2 --batch-size 4 --instances 2",
 }
 _PICTURE_OF = {**_NEEDS, "classify": "", "neurons": ""}
@@ -64,6 +65,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         found[name] = str(train(config, seed=0).save(folder / f"{name}.safetensors"))
     np.savez(folder / "two.npz", A=np.eye(2, 3), B=np.eye(2, 4))
     found["two"] = str(folder / "two.npz")
+    np.save(folder / "matrix.npy", np.random.default_rng(0).normal(size=(40, 4)))
+    found["matrix"] = str(folder / "matrix.npy")
     return found
 
 
@@ -73,7 +76,7 @@ def _words(name: str, file: str, more: str = "") -> list[str]:
 
 
 def _run_of(name: str, files: dict[str, str]) -> str:
-    return files["relu" if name == "neurons" else "linear"]
+    return files[{"neurons": "relu", "census": "matrix"}.get(name, "linear")]
 
 
 def _last_line(capsys: Capture) -> str:
@@ -107,8 +110,9 @@ def _file_help(name: str) -> str:
 
 def test_the_verbs_are_all_here() -> None:
     """The lists that the tests below go by are not empty by an accident of their making."""
-    assert set(_OF_FILES) == {"classify", "neurons", "attack", "dictionary", "inspect", "verify"}
-    assert len(_DRAWING) == 6
+    known = {"census", "classify", "neurons", "attack", "dictionary", "inspect", "verify"}
+    assert set(_OF_FILES) == known
+    assert len(_DRAWING) == 7
     assert len(_with("--seed")) >= 5
 
 

@@ -27,10 +27,10 @@ from geomsup.dictionary import (
 )
 from geomsup.dictionary.model import AutoencoderBatch, keep_largest
 from geomsup.errors import GeomsupError
+from geomsup.storage import read_tensors, write_tensors
 from geomsup.training import ToyModelConfig, train
 from geomsup.training import fit as training_fit
 from geomsup.training.fit import Fit
-from geomsup.training.storage import read_tensors, write_tensors
 from geomsup.weights import as_weights
 
 Array = NDArray[np.float64]

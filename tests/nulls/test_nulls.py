@@ -12,6 +12,7 @@ from scipy import stats
 
 from geomsup.errors import GeomsupError
 from geomsup.nulls import IsotropicNull, MatchedNull, benjamini_hochberg
+from geomsup.nulls.directions import fit_directions
 from geomsup.nulls.quadratic_forms import Spectrum
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -199,18 +200,99 @@ def test_p_values_of_many_matrices_are_uniform(kind: str, dim: int) -> None:
     assert stats.kstest(many, "uniform").pvalue > 1e-3
 
 
+def matrix_without_structure(kind: str, n: int, dim: int, rng: np.random.Generator) -> Array:
+    mean, factor = np.zeros(dim), np.eye(dim)
+    if kind != "isotropic":
+        mean, factor = gaussian("off centre" if kind == "mixed norms" else kind, dim, rng)
+    rows = mean + rng.normal(size=(n, factor.shape[1])) @ factor.T
+    return rows * np.exp(0.5 * rng.normal(size=(n, 1))) if kind == "mixed norms" else rows
+
+
+MATRICES = ["isotropic", "anisotropic", "off centre", "mixed norms"]
+
+
+def fitted_uniformity(kind: str, n: int, dim: int, seed: int, n_pairs: int = 1000) -> float:
+    """Kolmogorov and Smirnov's p of the p-values of pairs under the null of their own matrix."""
+    rng = np.random.default_rng([seed, n, dim, MATRICES.index(kind)])
+    rows = matrix_without_structure(kind, n, dim, rng)
+    null = MatchedNull.of(rows, feature_axis=0)
+    # No feature in two pairs, so that the p-values are independent.
+    n_pairs = min(n_pairs, n // 2)
+    p = p_values_of_pairs(null, rows[: 2 * n_pairs].reshape(2, n_pairs, dim), (-1) ** seed)
+    return float(stats.kstest(p, "uniform").pvalue)
+
+
+@pytest.mark.parametrize("kind", MATRICES)
+def test_p_values_under_the_null_of_their_matrix(kind: str) -> None:
+    assert min(fitted_uniformity(kind, 1000, 16, seed) for seed in (0, 1)) > 0.01 / 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_and_dim", [(500, 16), (2000, 64), (6000, 384), (20_000, 768)])
+@pytest.mark.parametrize("kind", MATRICES)
+def test_p_values_under_the_null_of_many_matrices(kind: str, n_and_dim: tuple[int, int]) -> None:
+    n, dim = n_and_dim
+    n_matrices = 100 if dim < 100 else 5
+    many = [fitted_uniformity(kind, n, dim, seed) for seed in range(n_matrices)]
+    assert stats.kstest(many, "uniform").pvalue > 0.01 / 16
+
+
 @pytest.mark.parametrize("feature_axis", [0, -1])
-def test_p_values_under_the_moments_of_the_matrix(feature_axis: int) -> None:
+def test_scale_dead_features_and_norms_do_not_matter(feature_axis: int) -> None:
     rng = np.random.default_rng(11)
-    mean, factor = gaussian("off centre", 16, rng)
-    features = mean + rng.normal(size=(4000, 16)) @ factor.T
-    features[::100] = 0  # dead features have no direction
-    W = features if feature_axis == 0 else features.T
-    null = MatchedNull.of(1e-90 * W, feature_axis=feature_axis)
-    alive = features[features.any(axis=1)]
-    for sign in (1, -1):
-        p = p_values_of_pairs(null, alive.reshape(2, -1, 16), sign)
-        assert stats.kstest(p, "uniform").pvalue > 0.01
+    rows = matrix_without_structure("off centre", 400, 16, rng)
+    dead = np.insert(rows * rng.uniform(0.1, 10, size=(400, 1)), 7, 0.0, axis=0)
+    u, t = rng.normal(size=(20, 16)), rng.uniform(0, 0.8, 20)
+    plain = MatchedNull.of(rows, feature_axis=0).log_tail(u, t, 1)
+    W = 1e-90 * (dead if feature_axis == 0 else dead.T)
+    np.testing.assert_allclose(
+        MatchedNull.of(W, feature_axis=feature_axis).log_tail(u, t, 1), plain, rtol=1e-6
+    )
+
+
+def test_the_directions_of_a_gaussian_have_its_shape_whatever_the_norms() -> None:
+    rng = np.random.default_rng(3)
+    mean, factor = gaussian("off centre", 6, rng)
+    covariance = factor @ factor.T
+    rows = mean + rng.normal(size=(60_000, 6)) @ factor.T
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    size = mean @ mean + np.trace(covariance)
+    got = fit_directions(lambda: np.array_split(units, 7), 6)
+    np.testing.assert_allclose(got[0], mean / np.sqrt(size), atol=0.02)
+    np.testing.assert_allclose(got[1], covariance / size, atol=0.02)
+
+
+@pytest.mark.parametrize("dim", [2, 9])
+def test_draws_have_the_moments_of_directions_that_are_no_gaussians(dim: int) -> None:
+    rng = np.random.default_rng(dim)
+    # Three clusters and a heavy-tailed cloud.
+    centres = 3 * rng.normal(size=(3, dim))
+    rows = centres[rng.integers(3, size=6000)] + rng.standard_t(2, size=(6000, dim))
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    drawn = MatchedNull(*fit_directions(lambda: [units], dim)).draw(400_000, 1).astype(float)
+    np.testing.assert_allclose(drawn.mean(axis=0), units.mean(axis=0), atol=0.005)
+    np.testing.assert_allclose(np.cov(drawn.T), np.cov(units.T), atol=0.005)
+
+
+def test_directions_in_a_plane_have_a_null_in_that_plane() -> None:
+    rng = np.random.default_rng(4)
+    rows = np.zeros((500, 5))
+    rows[:, :2] = rng.normal(size=(500, 2))
+    rows[:, 0] += 1
+    null = MatchedNull.of(rows, feature_axis=0)
+    assert np.abs(null.draw(100, 0)[:, 2:]).max() < 1e-6
+    few = MatchedNull.of(rng.normal(size=(5, 40)), feature_axis=0)
+    assert np.isfinite(few.draw(100, 0)).all()
+
+
+def test_both_sides_at_once_are_the_sides_one_by_one() -> None:
+    rng = np.random.default_rng(9)
+    mean, factor = gaussian("off centre", 24, rng)
+    null, u = MatchedNull(mean, factor @ factor.T), rng.normal(size=(40, 24))
+    t = rng.uniform(0, 1, 40)
+    above, below = null.log_tails(u, t)
+    np.testing.assert_allclose(above, null.log_tail(u, t, 1), rtol=1e-6)
+    np.testing.assert_allclose(below, null.log_tail(u, t, -1), rtol=1e-6)
 
 
 def test_a_wrong_null_is_seen() -> None:

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
+from geomsup.storage import read_tensors, write_tensors
 from geomsup.training import ToyModelConfig
 from geomsup.training.checkpoints import Checkpoint
 from geomsup.training.environment import plain_arithmetic
 from geomsup.training.fit import Fit, Learner, session
 from geomsup.training.model import aligned_empty
-from geomsup.training.storage import read_tensors, write_tensors
 
 
 class _Noise:

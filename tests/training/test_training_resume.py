@@ -21,6 +21,7 @@ import torch
 
 import geomsup
 from geomsup.errors import GeomsupError, GeomsupWarning
+from geomsup.storage import read_tensors, write_tensors
 from geomsup.theory import expected_loss
 from geomsup.training import ToyModelConfig, TrainingDivergedError, TrainingRun, train
 from geomsup.training.checkpoints import Checkpoint
@@ -28,7 +29,6 @@ from geomsup.training.data import Sampler
 from geomsup.training.environment import stop_requests
 from geomsup.training.fit import Fit
 from geomsup.training.learner import ToyLearner
-from geomsup.training.storage import read_tensors, write_tensors
 
 _ARRAYS = ("weights", "decoders", "biases", "losses", "loss_errors")
 _SMALL = ToyModelConfig(n_instances=3, n_steps=730, batch_size=24, n_records=9)

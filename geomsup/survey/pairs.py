@@ -1,0 +1,354 @@
+"""All pairs of directions in tiles that fit a cache: histogram, neighbours, and what stands out.
+
+n(n−1)/2 cosines are computed once and never kept.  Of each tile four things are taken: the largest
+and the least cosine of every row, the histogram, the number of pairs at each level of
+improbability, and the pairs at the most improbable levels, as many as there is memory for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from geomsup.progress import bar
+from geomsup.survey.source import Directions, IntArray, UnitArray
+from geomsup.survey.tails import Tails
+
+__all__ = ["N_BINS", "Pairs", "Scan", "level_edge", "scan"]
+
+FloatArray = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+# Rows and columns of a tile: 1 MB, and of a task, which is a row of tiles.
+_TILE, _TASK = 512, 4096
+# Bins of the cosine, each .001 wide.
+N_BINS = 2000
+# The middle of the histogram is counted among the pairs of so many rows with all others.
+_SAMPLED_ROWS = 2048
+# Pairs farther out than all but this share on each side, and at least so many, are counted one by
+# one and looked at.
+_OUTER_SHARE, _LEAST_OUTER = 0.01, 10**6
+# Levels of −log p are this wide; the last one holds whatever is beyond.
+_LEVEL, _N_LEVELS = 0.25, 4096
+
+
+_ARRAYS = ("largest", "nearest", "least", "opposite", "histogram", "levels")
+
+
+class Pairs(NamedTuple):
+    """Pairs of rows, i < j."""
+
+    i: IntArray
+    j: IntArray
+    cosines: FloatArray
+    log_p: FloatArray
+
+    def select(self, chosen: NDArray[np.bool_] | IntArray) -> Pairs:
+        i, j, cosines, log_p = self
+        return Pairs(i[chosen], j[chosen], cosines[chosen], log_p[chosen])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scan:
+    """What the pairs of a matrix are like.
+
+    Attributes
+    ----------
+    largest, least : ndarray of shape (n,)
+        The largest and the least cosine of each row with another.
+    nearest, opposite : ndarray of shape (n,)
+        With which.
+    histogram : ndarray of shape (N_BINS,)
+        Pairs by cosine; exact beyond the cuts, estimated from a sample of the rows between them.
+    cuts : tuple of float
+        Where the histogram is exact, and where pairs are looked at: below the first, above the
+        second.
+    levels : ndarray of shape (2, n_levels)
+        Number of pairs above and below at each level of −log p, among those looked at.
+    pairs : Pairs
+        Those of the most improbable levels, sorted by i and j.
+    kept_levels : int
+        The pairs are those of all levels from this one on.
+    """
+
+    n: int
+    largest: FloatArray
+    nearest: IntArray
+    least: FloatArray
+    opposite: IntArray
+    histogram: FloatArray
+    cuts: tuple[float, float]
+    levels: Counts
+    pairs: Pairs
+    kept_levels: int
+
+    def to_tensors(self) -> dict[str, NDArray[Any]]:
+        """Its arrays by name, for a file."""
+        numbers = {"n": self.n, "kept_levels": self.kept_levels, "cuts": self.cuts}
+        arrays = {name: getattr(self, name) for name in _ARRAYS} | self.pairs._asdict()
+        return {
+            name: value.astype(np.int64) if value.dtype == np.intp else value
+            for name, value in {
+                **arrays,
+                **{name: np.asarray(value) for name, value in numbers.items()},
+            }.items()
+        }
+
+    @classmethod
+    def of_tensors(cls, tensors: dict[str, NDArray[Any]]) -> Scan:
+        """What `to_tensors` returned, as a scan again."""
+        low, high = tensors["cuts"].tolist()
+        return cls(
+            n=int(tensors["n"]),
+            kept_levels=int(tensors["kept_levels"]),
+            cuts=(low, high),
+            pairs=Pairs(*(tensors[name] for name in Pairs._fields)),
+            **{name: tensors[name] for name in _ARRAYS},
+        )
+
+    def n_beyond(self, cosine: float) -> int:
+        """Number of pairs with a cosine ≥ c > 0, or ≤ c < 0, to the width of a bin."""
+        at = round((cosine + 1) * N_BINS / 2)
+        part = self.histogram[at:] if cosine > 0 else self.histogram[:at]
+        return round(float(part.sum()))
+
+
+def level_edge(level: IntArray) -> FloatArray:
+    """The largest log p of levels."""
+    return np.asarray(-_LEVEL * level, dtype=np.float64)
+
+
+def scan(
+    rows: Directions,
+    tails: Tails,
+    *,
+    log_p: float,
+    max_pairs: int,
+    seed: int = 0,
+    progress: bool | None = False,
+    doing: str = "pairs",
+) -> Scan:
+    """Look at all pairs.
+
+    Parameters
+    ----------
+    rows : Directions
+    tails : Tails
+    log_p : float
+        Pairs that are more probable are not counted.
+    max_pairs : int
+        How many to keep at most.
+    seed : int
+        Of the rows that the middle of the histogram is counted among.
+    progress, doing
+        As for :func:`geomsup.progress.bar`.
+
+    Notes
+    -----
+    O(n² m) time; memory for the unit rows, `max_pairs` and one task of each thread.  The result
+    does not depend on the number of threads.
+    """
+    middle = _sampled_histogram(rows, seed)
+    cuts = _cuts(middle)
+    state = _State(rows.n, tails, log_p, max_pairs, cuts)
+    tasks = list(_tasks(rows.n))
+    with bar(len(tasks), doing, "tile", progress) as advance:
+        for done, found in enumerate(_in_threads(rows, tasks, state), 1):
+            state.add(found)
+            advance(done)
+    state.prune(final=True)
+    histogram = np.where(state.is_inside, middle, state.histogram)
+    pairs = state.pairs
+    return Scan(
+        n=rows.n,
+        largest=np.clip(state.largest.astype(np.float64), -1, 1),
+        nearest=state.nearest,
+        least=np.clip(state.least.astype(np.float64), -1, 1),
+        opposite=state.opposite,
+        histogram=histogram,
+        cuts=cuts,
+        levels=state.levels,
+        pairs=pairs.select(np.lexsort((pairs.j, pairs.i))),
+        kept_levels=state.first_level,
+    )
+
+
+class _Found(NamedTuple):
+    """What one task found."""
+
+    i: IntArray
+    j: IntArray
+    cosines: FloatArray
+    log_p: FloatArray
+    histogram: Counts
+    extremes: list[tuple[slice, int, UnitArray, IntArray]]
+
+
+class _State:
+    """What is known of all pairs so far."""
+
+    def __init__(
+        self, n: int, tails: Tails, log_p: float, max_pairs: int, cuts: tuple[float, float]
+    ) -> None:
+        self.tails, self.cuts, self._max_pairs = tails, cuts, max_pairs
+        above, below = tails.thresholds(log_p)
+        self.above = np.broadcast_to(np.maximum(above, cuts[1]).astype(np.float32), n)
+        self.below = np.broadcast_to(np.minimum(below, cuts[0]).astype(np.float32), n)
+        self.largest, self.least = np.full(n, -2, np.float32), np.full(n, 2, np.float32)
+        self.nearest, self.opposite = np.zeros(n, np.intp), np.zeros(n, np.intp)
+        self.histogram = np.zeros(N_BINS, np.int64)
+        edges = np.linspace(-1, 1, N_BINS + 1)
+        self.is_inside = (edges[:-1] > cuts[0] - 1e-9) & (edges[1:] < cuts[1] + 1e-9)
+        self.levels = np.zeros((2, _N_LEVELS), np.int64)
+        self.first_level = 0
+        self._parts: list[Pairs] = []
+        self._n_kept = 0
+
+    def add(self, found: _Found) -> None:
+        for where, side, values, partners in found.extremes:
+            best, who = (self.largest, self.nearest) if side > 0 else (self.least, self.opposite)
+            better = values * side > best[where] * side
+            best[where] = np.where(better, values, best[where])
+            who[where] = np.where(better, partners, who[where])
+        self.histogram += found.histogram
+        level = _level_of(found.log_p)
+        for side, one in enumerate((found.cosines >= 0, found.cosines < 0)):
+            self.levels[side] += np.bincount(level[one], minlength=_N_LEVELS)
+        part = Pairs(found.i, found.j, found.cosines, found.log_p)
+        self._parts.append(part.select(level >= self.first_level))
+        self._n_kept += self._parts[-1].i.size
+        if self._n_kept > 2 * self._max_pairs:
+            self.prune()
+
+    def prune(self, final: bool = False) -> None:
+        """Drop the levels that leave too many pairs.
+
+        The level depends on the counts of all pairs alone, so that what is kept in the end does
+        not depend on the order in which they came.
+        """
+        beyond = np.cumsum(self.levels.sum(axis=0)[::-1])[::-1]
+        fitting = np.flatnonzero(beyond <= self._max_pairs)
+        self.first_level = int(fitting[0]) if fitting.size else _N_LEVELS
+        if final or self._n_kept > self._max_pairs:
+            pairs = self.pairs
+            kept = pairs.select(_level_of(pairs.log_p) >= self.first_level)
+            self._parts, self._n_kept = [kept], kept.i.size
+
+    @property
+    def pairs(self) -> Pairs:
+        if not self._parts:
+            none = np.zeros(0, np.intp)
+            return Pairs(none, none, np.zeros(0), np.zeros(0))
+        return Pairs(*(np.concatenate(part) for part in zip(*self._parts, strict=True)))
+
+
+def _level_of(log_p: FloatArray) -> IntArray:
+    with np.errstate(invalid="ignore"):
+        level: IntArray = np.minimum(-log_p / _LEVEL, _N_LEVELS - 1).astype(np.intp)
+    return level
+
+
+def _tasks(n: int) -> Iterator[tuple[int, int, int]]:
+    """Strips of rows with blocks of columns from the diagonal on."""
+    for first in range(0, n, _TILE):
+        for start in range(first, n, _TASK):
+            yield first, start, min(start + _TASK, n)
+
+
+def _in_threads(
+    rows: Directions, tasks: list[tuple[int, int, int]], state: _State
+) -> Iterator[_Found]:
+    """The results in the order of the tasks, few of them waiting at a time."""
+    n_threads = min(os.cpu_count() or 1, len(tasks))
+    # The threads are these; a library with threads of its own would wait for them.
+    with threadpool_limits(1), ThreadPoolExecutor(n_threads) as pool:
+        waiting: deque[Future[_Found]] = deque()
+        for task in tasks:
+            waiting.append(pool.submit(_look, rows, state, *task))
+            if len(waiting) > 2 * n_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _look(rows: Directions, state: _State, first: int, start: int, stop: int) -> _Found:
+    """One strip of rows against a block of columns, tile by tile."""
+    last = min(first + _TILE, rows.n)
+    strip, block = rows.units(first, last), rows.units(start, stop)
+    extremes, places, cosines = [], [], []
+    for column in range(start, stop, _TILE):
+        end = min(column + _TILE, stop)
+        tile = strip @ block[column - start : end - start].T
+        extremes += _extremes(tile, first, column)
+        if first == column:
+            tile[np.tri(*tile.shape, dtype=np.bool_)] = sum(state.cuts) / 2
+        outside = tile <= state.cuts[0]
+        outside |= tile >= state.cuts[1]
+        at = np.flatnonzero(outside)
+        cosines.append(tile.ravel()[at])
+        row, col = np.divmod(at, tile.shape[1])
+        places.append((row + first, col + column))
+    i, j = (np.concatenate(part) for part in zip(*places, strict=True))
+    cosine = np.clip(np.concatenate(cosines), -1, 1)
+    histogram = np.bincount(_bin_of(cosine), minlength=N_BINS)
+    far = (cosine >= np.maximum(state.above[i], state.above[j])) | (
+        cosine <= np.minimum(state.below[i], state.below[j])
+    )
+    i, j = i[far], j[far]
+    exact = cosine[far].astype(np.float64)
+    return _Found(i, j, exact, state.tails.log_p(i, j, exact), histogram, extremes)
+
+
+def _extremes(
+    tile: UnitArray, first: int, column: int
+) -> list[tuple[slice, int, UnitArray, IntArray]]:
+    """Largest and least cosines of the rows of a tile, and of its columns."""
+    ends = []
+    for side in (1, -1):
+        if first == column:
+            np.fill_diagonal(tile, -2 * side)
+        for axis in (1,) if first == column else (1, 0):
+            here, there = (first, column) if axis == 1 else (column, first)
+            partners = (tile.argmax(axis) if side > 0 else tile.argmin(axis)).astype(np.intp)
+            values = np.take_along_axis(tile, np.expand_dims(partners, axis), axis).ravel()
+            ends.append((slice(here, here + len(values)), side, values, partners + there))
+    return ends
+
+
+def _bin_of(cosines: NDArray[np.floating]) -> IntArray:
+    at: IntArray = np.clip((cosines + 1) * (N_BINS / 2), 0, N_BINS - 1).astype(np.intp)
+    return at
+
+
+def _sampled_histogram(rows: Directions, seed: int) -> FloatArray:
+    """The histogram of all pairs, estimated from those of some rows with all others."""
+    n = rows.n
+    chosen = np.arange(n)
+    if n > _SAMPLED_ROWS:
+        chosen = np.sort(np.random.default_rng(seed).choice(n, _SAMPLED_ROWS, replace=False))
+    sample = np.concatenate([rows.units(k, k + 1) for k in chosen.tolist()])
+    counts = np.zeros(N_BINS, np.int64)
+    for start in range(0, n, _TILE):
+        tile = np.clip(sample @ rows.units(start, min(start + _TILE, n)).T, -1, 1)
+        counts += np.bincount(_bin_of(tile).ravel(), minlength=N_BINS)
+        own = np.flatnonzero((chosen >= start) & (chosen < start + _TILE))
+        counts -= np.bincount(_bin_of(tile[own, chosen[own] - start]), minlength=N_BINS)
+    return np.asarray(counts * (n / (2 * len(chosen))))
+
+
+def _cuts(histogram: FloatArray) -> tuple[float, float]:
+    """Edges of bins with the outer shares below and above."""
+    edges = np.linspace(-1, 1, N_BINS + 1)
+    n_pairs = histogram.sum()
+    outer = max(_OUTER_SHARE * n_pairs, min(_LEAST_OUTER, n_pairs / 2))
+    low = edges[np.searchsorted(np.cumsum(histogram), outer)]
+    high = edges[N_BINS - np.searchsorted(np.cumsum(histogram[::-1]), outer)]
+    return float(low), float(high)

@@ -1,0 +1,68 @@
+"""Parts of a long census in a folder, so that what was done once is not done again.
+
+Each part is one file, written in one move, with what it was made from; a part that was made from
+something else is made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.errors import GeomsupError
+from geomsup.storage import read_tensors, write_tensors
+from geomsup.survey.source import Rows
+from geomsup.validation import brief
+
+__all__ = ["Parts", "parts_in"]
+
+Tensors = dict[str, NDArray[Any]]
+
+_KIND = "CensusPart"
+# Rows that stand for the matrix in what a part was made from, beside its norms.
+_N_WITNESSES = 64
+
+
+class Parts:
+    """A folder with the parts of one census; without a folder everything is made anew."""
+
+    def __init__(self, folder: Path | None, made_from: str) -> None:
+        self._folder, self._made_from = folder, made_from
+
+    def get(self, name: str, make: Callable[[], Tensors]) -> Tensors:
+        """The part of this name, from the folder if it is there."""
+        if self._folder is None:
+            return make()
+        path = self._folder / f"{name}.safetensors"
+        if path.exists():
+            _, tensors, said = read_tensors(path, None, kind=_KIND)
+            if said.get("made_from") == self._made_from:
+                return tensors
+        tensors = make()
+        write_tensors(path, tensors, {"made_from": self._made_from}, kind=_KIND)
+        return tensors
+
+
+def parts_in(
+    folder: str | os.PathLike[str] | None, rows: Rows, settings: Mapping[str, Any]
+) -> Parts:
+    """The parts of the census of these rows with these settings."""
+    if folder is None:
+        return Parts(None, "")
+    try:
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+    except (TypeError, OSError) as error:
+        raise GeomsupError(f"folder must be one, got {brief(folder)}: {error}") from error
+    witnesses = np.linspace(0, rows.n - 1, min(rows.n, _N_WITNESSES)).astype(np.intp)
+    content = hashlib.sha256(json.dumps(dict(settings), sort_keys=True).encode())
+    for part in (rows.features, rows.norms, rows.exact(witnesses)):
+        content.update(np.ascontiguousarray(part).tobytes())
+    return Parts(place, content.hexdigest())

@@ -1,0 +1,264 @@
+"""A census of matrices whose structure is planted, or absent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from geomsup import Census, census
+from geomsup.errors import GeomsupError
+from geomsup.nulls import IsotropicNull, MatchedNull
+from geomsup.survey.pairs import scan as module_scan
+from geomsup.survey.record import Comparison, compared
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def background(kind: str, n: int, dim: int, rng: np.random.Generator) -> Array:
+    turn = np.linalg.qr(rng.normal(size=(dim, dim)))[0]
+    scales = np.ones(dim) if kind == "isotropic" else np.exp(0.7 * rng.normal(size=dim))
+    mean = 0.7 * rng.normal(size=dim) if kind in ("off-centre", "mixed norms") else 0.0
+    rows = mean + (rng.normal(size=(n, dim)) * scales) @ turn.T
+    if kind == "mixed norms":
+        rows *= np.exp(0.5 * rng.normal(size=(n, 1)))
+    return np.asarray(rows)
+
+
+KINDS = ["isotropic", "anisotropic", "off-centre", "mixed norms"]
+
+
+def test_believed_pairs_are_those_of_benjamini_and_hochberg(rng: np.random.Generator) -> None:
+    rows = rng.normal(size=(300, 10))
+    rows[150:200] = -rows[:50] + 0.35 * rng.normal(size=(50, 10))
+    rows[200:240] = rows[:40] + 0.35 * rng.normal(size=(40, 10))
+    found = census(rows, feature_axis=0, null="isotropic", n_draws=0)
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    i, j = np.triu_indices(300, 1)
+    cosines = (units @ units.T)[i, j]
+    p = np.exp(IsotropicNull(10).log_tail(np.abs(cosines), sign=1))
+    q = stats.false_discovery_control(np.concatenate([p, 1 - p]))[: p.size]
+    believed = q <= 0.05
+    assert believed.sum() > 30
+    expected = {*zip(i[believed].tolist(), j[believed].tolist(), strict=True)}
+    assert {*zip(found.i.tolist(), found.j.tolist(), strict=True)} == expected
+    np.testing.assert_allclose(np.sort(found.q_values), np.sort(q[believed]), rtol=1e-6)
+    assert found.n_above == (believed & (cosines > 0)).sum()
+    assert found.n_below == (believed & (cosines < 0)).sum()
+    assert found.is_exact
+
+
+def test_pairs_that_are_not_kept_are_counted(rng: np.random.Generator) -> None:
+    rows = np.repeat(rng.normal(size=(20, 16)), 12, axis=0) + 0.2 * rng.normal(size=(240, 16))
+    whole = census(rows, feature_axis=0, null="isotropic", n_draws=0)
+    few = census(rows, feature_axis=0, null="isotropic", n_draws=0, max_pairs=100)
+    assert few.i.size <= 100 < whole.i.size
+    assert few.n_above == pytest.approx(whole.n_above, rel=0.02)
+    shared = min(few.i.size, 50)
+    np.testing.assert_allclose(few.q_values[:shared], whole.q_values[:shared], rtol=0.05)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_chance_alone_is_not_believed(kind: str) -> None:
+    # Under the complete null a single believed pair is a false discovery: at most 5 % of matrices.
+    wrong = 0
+    for seed in range(8):
+        rows = background(kind, 200, 24, np.random.default_rng([seed, KINDS.index(kind)]))
+        found = census(rows, feature_axis=0, n_draws=0)
+        wrong += found.n_above + found.n_below > 0
+    assert wrong <= stats.binom.ppf(1 - 1e-3, 8, 0.05)
+
+
+@pytest.mark.parametrize("kind", ["anisotropic", "mixed norms"])
+def test_draws_are_like_a_matrix_without_structure(kind: str, rng: np.random.Generator) -> None:
+    rows = background(kind, 300, 20, rng)
+    found = census(rows, feature_axis=0, n_draws=8)
+    for name in ("mean of max cos", "mean of max |cos|"):
+        one = found[name]
+        assert one.null_mean is not None
+        assert one.null_sd is not None
+        assert abs(one.found - one.null_mean) < 5 * one.null_sd
+
+
+@pytest.mark.parametrize("null", ["matched", "isotropic", "shuffled"])
+def test_planted_antipodes_are_found(null: str, rng: np.random.Generator) -> None:
+    rows = background("anisotropic", 400, 32, rng)
+    rows[200:230] = -rows[:30] + 0.05 * rng.normal(size=(30, 32))
+    found = census(rows, feature_axis=0, null=null, n_draws=20 if null == "shuffled" else 2)
+    planted = {(k, 200 + k) for k in range(30)}
+    seen = {*zip(found.i.tolist(), found.j.tolist(), strict=True)}
+    assert planted <= seen
+    opposite = found["antipodes (cos ≤ −.95)"]
+    assert opposite.found >= 25
+    assert opposite.null_mean == 0
+    assert (found.opposite[:30] == np.arange(200, 230)).all()
+
+
+def test_a_matrix_as_the_null(rng: np.random.Generator) -> None:
+    rows, other = rng.normal(size=(2, 300, 16))
+    rows[100:160] = rows[:60]
+    found = census(rows, feature_axis=0, null=other)
+    assert found.null == "given matrix"
+    assert found.n_draws == 1
+    assert 60 <= found.n_above < 75
+    assert found["mean of max cos"].null_sd is None
+    with pytest.raises(GeomsupError, match="dimensions"):
+        census(rows, feature_axis=0, null=other[:, :8])
+
+
+def test_the_shuffled_null_keeps_the_axes_and_nothing_else(rng: np.random.Generator) -> None:
+    # Heavy tails on each axis give large cosines, which a Gaussian of this covariance lacks.
+    rows = rng.standard_t(2.5, size=(500, 30))
+    matched = census(rows, feature_axis=0, null="matched", n_draws=3)
+    shuffled = census(rows, feature_axis=0, null="shuffled", n_draws=3)
+    assert matched.n_above + matched.n_below > 20
+    assert shuffled.n_above + shuffled.n_below < 0.2 * (matched.n_above + matched.n_below)
+
+
+def test_neurons_that_are_antipodal_in_both_matrices(rng: np.random.Generator) -> None:
+    into, out_of = rng.normal(size=(2, 400, 128))
+    for rows in (into, out_of):
+        rows[200:240] = -rows[:40] + 0.6 * rng.normal(size=(40, 128))
+        rows[300:310] = rows[50:60] + 0.6 * rng.normal(size=(10, 128))
+    # In one matrix alone, of no interest here.
+    into[350:390] = -into[100:140]
+    found = census(into, feature_axis=0, partner=out_of.T, partner_axis=-1, n_draws=0)
+    both = found["antipodal in both (cos ≤ −.3)"]
+    assert both.null_mean is not None
+    assert 40 <= both.found <= 41
+    assert both.null_mean < 1
+    assert 10 <= found["parallel in both (cos ≥ .3)"].found <= 11
+    listed = found.partner_pairs
+    planted = {(k, 200 + k) for k in range(40)} | {(k, 250 + k) for k in range(50, 60)}
+    assert {(int(i), int(j)) for i, j, *_ in listed[:50]} == planted
+    units = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (into, out_of)]
+    for i, j, *cosines in listed:
+        expected = [one[int(i)] @ one[int(j)] for one in units]
+        np.testing.assert_allclose(cosines, expected, atol=1e-5)
+
+
+def test_a_partner_has_the_same_features(rng: np.random.Generator) -> None:
+    with pytest.raises(GeomsupError, match="partner_axis"):
+        census(
+            rng.normal(size=(50, 8)), feature_axis=0, partner=rng.normal(size=(8, 50)), n_draws=0
+        )
+
+
+def test_tables_labels_and_words(rng: np.random.Generator, tmp_path: Path) -> None:
+    rows = rng.normal(size=(200, 16))
+    rows[100] = -rows[7]
+    rows[150] = 0.0
+    names = [f"f{k}" for k in range(200)]
+    (tmp_path / "names.txt").write_text("\n".join(names))
+    found = census(
+        rows, feature_axis=0, n_draws=2, labels=tmp_path / "names.txt", mask=r"^f1[67]\d"
+    )
+    assert found.labels == tuple(names)
+    text = str(found)
+    assert "179 of 200 features in 16 dimensions (20 masked, 1 without a direction)" in text
+    assert "f7 / f100 -1.000" in text
+    assert len(text.splitlines()) <= 24
+    pairs = found.to_dataframe()
+    assert pairs.loc[0, "label"] == "f7"
+    assert pairs.loc[0, "other_label"] == "f100"
+    assert pairs.loc[0, "q"] < 1e-6
+    features = found.to_dataframe("features")
+    assert features.shape == (179, 8)
+    assert features.set_index("label").loc["f100", "opposite"] == 7
+    assert found.to_dataframe("components").empty
+    json.dumps(found.to_dict(), allow_nan=False)
+    with pytest.raises(GeomsupError, match="pairs"):
+        found.table("rows")
+    with pytest.raises(GeomsupError, match="antipodes"):
+        found["digons"]
+
+
+def test_a_saved_census_comes_back(rng: np.random.Generator, tmp_path: Path) -> None:
+    rows = rng.normal(size=(120, 8))
+    rows[60] = -rows[0]
+    found = census(rows, feature_axis=0, n_draws=2, labels=[f"f{k}" for k in range(120)])
+    again = Census.load(found.save(tmp_path / "census.safetensors"))
+    assert str(again) == str(found)
+    assert again.to_dict() == found.to_dict()
+    for name, value in vars(found).items():
+        if isinstance(value, np.ndarray):
+            np.testing.assert_array_equal(getattr(again, name), value, err_msg=name)
+    content = bytearray((tmp_path / "census.safetensors").read_bytes())
+    content[-3] ^= 1
+    (tmp_path / "census.safetensors").write_bytes(content)
+    with pytest.raises(GeomsupError, match="checksum"):
+        Census.load(tmp_path / "census.safetensors")
+
+
+def test_the_same_seed_gives_the_same_census(rng: np.random.Generator) -> None:
+    rows = rng.normal(size=(150, 8))
+    first, second = (census(rows, feature_axis=0, n_draws=2, seed=5) for _ in range(2))
+    assert first.to_dict() == second.to_dict()
+    assert census(rows, feature_axis=0, n_draws=2, seed=6).to_dict() != first.to_dict()
+
+
+def test_comparisons() -> None:
+    count, mean = compared(
+        {"pairs": 40, "mean": 0.5}, [{"pairs": 1, "mean": 0.25}, {"pairs": 3, "mean": 0.25}]
+    )
+    assert (count.null_mean, count.null_sd, count.share_by_chance) == (2.0, np.sqrt(2), 0.05)
+    assert mean.share_by_chance is None
+    assert compared({"pairs": 4}, []) == (
+        Comparison(name="pairs", found=4.0, null_mean=None, null_sd=None, is_count=True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"q": 2}, "q"),
+        ({"n_draws": -1}, "n_draws"),
+        ({"max_pairs": 0}, "max_pairs"),
+        ({"labels": ["a"]}, "labels"),
+        ({"labels": 3}, "labels"),
+        ({"labels": "no/such/file"}, "labels"),
+        ({"seed": -1}, "seed"),
+        ({"null": "gaussian"}, "gaussian"),
+        ({"feature_axis": None}, "feature_axis"),
+    ],
+)
+def test_bad_arguments(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(GeomsupError, match=message):
+        census(np.eye(4), **{"feature_axis": 0, **options})
+
+
+def test_draws_of_a_null_have_its_moments() -> None:
+    null = MatchedNull([0.5, 0.0, 0.0], np.diag([1.0, 4.0, 0.25]))
+    drawn = null.draw(200_000, 0).astype(np.float64)
+    rng = np.random.default_rng(1)
+    rows = [0.5, 0, 0] + rng.normal(size=(200_000, 3)) * [1, 2, 0.5]
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    np.testing.assert_allclose(drawn.mean(axis=0), rows.mean(axis=0), atol=0.01)
+    np.testing.assert_allclose(np.cov(drawn.T), np.cov(rows.T), atol=0.01)
+
+
+def test_an_interrupted_census_goes_on(
+    rng: np.random.Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = rng.normal(size=(150, 8))
+    options: dict[str, Any] = {"feature_axis": 0, "folder": tmp_path / "parts"}
+    whole = census(rows, n_draws=3, **options)
+    (tmp_path / "parts" / "draw-2.safetensors").unlink()
+    done = []
+
+    def counted(*args: Any, **options: Any) -> Any:
+        done.append(1)
+        return module_scan(*args, **options)
+
+    monkeypatch.setattr("geomsup.survey.census.scan", counted)
+    again = census(rows, n_draws=3, **options)
+    assert len(done) == 1
+    assert again.to_dict() == whole.to_dict()
+    # Of other rows, or with other settings, nothing is taken over.
+    assert census(rows, n_draws=3, q=0.2, **options).q == 0.2
+    census(rows + 0.1, n_draws=3, **options)
+    assert len(done) == 1 + 4 + 4

@@ -1,0 +1,163 @@
+"""Tiles against the whole matrix of cosines, tables of tails against integrals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from geomsup.nulls import IsotropicNull, MatchedNull
+from geomsup.survey import pairs as module
+from geomsup.survey.pairs import N_BINS, scan
+from geomsup.survey.source import Directions
+from geomsup.survey.tails import (
+    FixedTails,
+    PooledTails,
+    isotropic_tails,
+    matched_tails,
+)
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def directions(n: int, dim: int, rng: np.random.Generator, shift: float = 0.0) -> Directions:
+    rows = rng.normal(size=(n, dim)) + shift
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return Directions(rows.astype(np.float32))
+
+
+def all_cosines(rows: Directions) -> tuple[Any, Any, Array]:
+    i, j = np.triu_indices(rows.n, 1)
+    units = rows.units(0, rows.n).astype(np.float64)
+    return i, j, (units @ units.T)[i, j]
+
+
+@pytest.mark.parametrize("n", [2, 37, 129])
+@pytest.mark.parametrize("shift", [0.0, 3.0])  # at 3 no cosine is below 0
+def test_tiles_see_what_the_whole_matrix_has(
+    n: int, shift: float, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_TILE", 16)
+    monkeypatch.setattr(module, "_TASK", 48)
+    rows = directions(n, 5, rng, shift)
+    i, j, cosines = all_cosines(rows)
+    found = scan(rows, FixedTails(0.3), log_p=0.0, max_pairs=10**6)
+    whole = np.full((n, n), np.nan)
+    whole[i, j] = whole[j, i] = cosines
+    np.testing.assert_allclose(found.largest, np.nanmax(whole, axis=1), atol=1e-6)
+    np.testing.assert_allclose(found.least, np.nanmin(whole, axis=1), atol=1e-6)
+    np.testing.assert_array_equal(found.nearest, np.nanargmax(whole, axis=1))
+    np.testing.assert_array_equal(found.opposite, np.nanargmin(whole, axis=1))
+    expected = np.histogram(cosines, N_BINS, (-1, 1))[0]
+    assert found.histogram.sum() == n * (n - 1) / 2
+    # Next to the edge of a bin float32 may decide otherwise.
+    assert np.abs(np.cumsum(found.histogram - expected)).max() <= 2
+    far = (cosines >= max(0.3, found.cuts[1])) | (cosines <= min(-0.3, found.cuts[0]))
+    kept = {*zip(found.pairs.i.tolist(), found.pairs.j.tolist(), strict=True)}
+    assert kept == {*zip(i[far].tolist(), j[far].tolist(), strict=True)}
+    np.testing.assert_allclose(found.pairs.cosines, cosines[far], atol=1e-6)
+    assert found.levels.sum() == far.sum()
+
+
+def test_the_histogram_of_many_rows_is_exact_beyond_the_cuts(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SAMPLED_ROWS", 64)
+    monkeypatch.setattr(module, "_LEAST_OUTER", 0)
+    rows = directions(600, 8, rng)
+    cosines = all_cosines(rows)[2]
+    found = scan(rows, FixedTails(np.inf), log_p=0.0, max_pairs=0)
+    for t in (0.8, -0.8, 0.9):
+        exact = int((cosines >= t).sum() if t > 0 else (cosines <= t).sum())
+        assert abs(found.n_beyond(t) - exact) <= 2
+    middle = np.histogram(cosines, 20, (-1, 1))[0]
+    np.testing.assert_allclose(found.histogram.reshape(20, -1).sum(axis=1), middle, rtol=0.15)
+
+
+def test_the_same_pairs_are_kept_whatever_the_threads_and_the_tasks(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = directions(400, 10, rng)
+    tails = isotropic_tails(10)
+    monkeypatch.setattr(module, "_TILE", 64)
+    results = []
+    for n_threads, task in ((1, 64), (3, 64), (2, 256)):
+        monkeypatch.setattr(module, "_TASK", task)
+        monkeypatch.setattr("os.cpu_count", lambda n=n_threads: n)
+        results.append(scan(rows, tails, log_p=np.log(0.02), max_pairs=150))
+    full = scan(rows, tails, log_p=np.log(0.02), max_pairs=10**6)
+    for one in results:
+        assert 0 < one.pairs.i.size <= 150
+        np.testing.assert_array_equal(one.levels, full.levels)
+        assert one.levels[:, one.kept_levels :].sum() == one.pairs.i.size
+        # The most improbable ones.
+        np.testing.assert_allclose(
+            np.sort(one.pairs.log_p), np.sort(full.pairs.log_p)[: one.pairs.i.size]
+        )
+        np.testing.assert_array_equal(one.pairs.i, results[0].pairs.i)
+        np.testing.assert_array_equal(one.pairs.j, results[0].pairs.j)
+
+
+# --- tables of tails ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dim", [2, 3, 16, 384, 4096])
+def test_the_isotropic_table_is_the_formula(dim: int) -> None:
+    null, tails = IsotropicNull(dim), isotropic_tails(dim)
+    t = np.linspace(np.abs(tails.thresholds(np.log(4e-3))[0][0]), 0.99, 50)
+    none = np.zeros(50, dtype=np.intp)
+    for sign in (1, -1):
+        got = tails.log_p(none, none, sign * t)
+        np.testing.assert_allclose(got, null.log_tail(t, sign=1), rtol=2e-4, atol=0.02)
+    upper, lower = tails.thresholds(np.log(1e-4))
+    assert null.log_tail(upper[0], sign=1) == pytest.approx(np.log(1e-4), abs=0.02)
+    assert lower[0] == -upper[0]
+
+
+def anisotropic(dim: int, rng: np.random.Generator) -> MatchedNull:
+    scales = np.exp(0.5 * rng.normal(size=dim))
+    return MatchedNull(0.3 * rng.normal(size=dim), np.diag(scales**2))
+
+
+@pytest.mark.parametrize("dim", [6, 40])
+def test_a_matched_table_has_the_larger_of_both_ends(dim: int, rng: np.random.Generator) -> None:
+    null = anisotropic(dim, rng)
+    rows = Directions(null.draw(60, 3))
+    tails = matched_tails(null, rows)
+    i, j = np.triu_indices(60, 1)
+    cosines = np.tanh(rng.uniform(0.3, 2.5, size=i.size)) * rng.choice([-1, 1], size=i.size)
+    ends = [
+        null.log_tail(rows.exact(k), np.abs(cosines), np.where(cosines < 0, -1, 1)) for k in (i, j)
+    ]
+    exact = np.maximum(*ends)
+    rare = exact < np.log(2e-3)
+    error = np.abs(tails.log_p(i, j, cosines) - exact)[rare]
+    assert rare.sum() > 300
+    assert np.quantile(error, 0.99) < 0.1
+    assert error.max() < 0.4
+
+
+def test_thresholds_of_rows_have_the_probability_asked_for(rng: np.random.Generator) -> None:
+    null = anisotropic(30, rng)
+    rows = Directions(null.draw(50, 4))
+    exact = rows.exact(np.arange(50))
+    for tails in (
+        matched_tails(null, rows),
+        matched_tails(null, rows, between=(0.3, 0.9), n_nodes=5),
+    ):
+        above, below = tails.thresholds(-9.0)
+        for sign, t in ((1, above), (-1, below)):
+            np.testing.assert_allclose(null.log_tail(exact, sign * t, sign), -9.0, atol=0.15)
+
+
+def test_pooled_tails_count() -> None:
+    counts = np.zeros(N_BINS)
+    counts[[500, 1000, 1600, 1899]] = [20, 960, 15, 5]  # cosines -.5, 0, .6 and .899
+    tails = PooledTails(counts)
+    none = np.zeros(5, dtype=np.intp)
+    p = np.exp(tails.log_p(none, none, np.array([0.95, 0.8, 0.6005, -0.4995, -0.9])))
+    np.testing.assert_allclose(p * 1001, [1, 6, 21, 21, 1])
+    above, below = tails.thresholds(np.log(10 / 1001))
+    assert above[0] == pytest.approx(0.601)
+    assert below[0] == pytest.approx(-0.5)
