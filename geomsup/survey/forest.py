@@ -1,0 +1,370 @@
+"""The components of a census: structures among the significant pairs, each at its own scale.
+
+The pairs join features to a forest of merges on |cosine|.  What may be a structure is every subtree
+of it, and every set that a span grown from an obtuse pair takes in
+(:mod:`geomsup.geometry.crowd`), because a stray that leans on one vertex joins the tree before the
+others do.  Each is weighed against the background: as a bundle in closed form, as a shape of the
+catalogue or a set of low rank by the machinery of :mod:`geomsup.matching`.  From these the disjoint
+sets of greatest total evidence are taken, the choice of just these features charged to each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.geometry.crowd import grown_sets, shares_beyond_chance
+from geomsup.survey.bundles import node_bundles
+from geomsup.survey.component import Component
+from geomsup.survey.density import AngularGaussian
+from geomsup.survey.naming import Namer
+from geomsup.survey.tree import MergeForest, merge_forest
+from geomsup.survey.weighing import Candidate, Ground
+from geomsup.validation import positive_integer, random_generator
+
+__all__ = ["Rows", "components_of"]
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+Rows = Callable[[IntArray], Array]
+Edges = tuple[IntArray, IntArray, Array]
+
+# Numbers in memory at a time, 8 bytes each: a batch of rows; its cumulated sums take as many.
+_MOST_NUMBERS = 2**24
+# Up to so many features all cosines are looked at: shapes whose pairs are not significant by
+# themselves (a triangle in 16 dimensions) are found from what spans them.
+_DENSE = 4096
+# Otherwise spans are grown within subtrees of the forest up to this size.
+_BLOCK = 512
+# Larger sets are bundles or nothing: the catalogue has few shapes with more vertices.
+_MAX_SIZE = 64
+# Subtrees that stand alone over less than this range of |cosine| are weighed as bundles only.
+_LEAST_GAP = 0.02
+# Spans grown side by side, and in all.
+_BATCH, _MAX_STARTS = 256, 2**16
+# So many of all directions may lie in the span of strangers by chance.
+_IN_SPAN_BY_CHANCE = 0.01
+# A set whose mean direction has this share of the squared norm is no shape about the origin.
+_LEANING = 0.4
+# Axes of a set with less energy are noise.
+_LEAST_AXIS = 0.3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """Features that are looked at together.
+
+    ``nodes`` are subtrees of the forest inside, each with its members among the rows, its evidence
+    as a bundle and whether it stands alone long enough to be weighed as a shape; ``starts`` are
+    the obtuse pairs that spans are grown from.
+    """
+
+    units: Array
+    excess: Array
+    nodes: list[tuple[IntArray, float, bool]]
+    starts: IntArray
+
+
+def components_of(
+    rows: Rows,
+    edges: Edges,
+    *,
+    n_features: int,
+    background: AngularGaussian | None = None,
+    seed: int | np.random.Generator | None = 0,
+) -> tuple[Component, ...]:
+    """Return the structures that the significant pairs of a matrix form.
+
+    Parameters
+    ----------
+    rows : callable
+        rows(indices) returns unit rows of shape (len(indices), m), float64.
+    edges : tuple of (i, j, cosine)
+        Arrays of shape (n_edges,): the pairs that are significant, i ≠ j, none of them twice.
+    n_features : int
+        Number of rows that the pairs were chosen from.
+    background : AngularGaussian or None
+        The law of directions without structure; None for uniform ones.
+    seed : int, Generator or None
+        For the permutations that rings are held against.
+
+    Returns
+    -------
+    tuple of Component
+        Greatest evidence first.
+
+    Notes
+    -----
+    Rows are fetched in batches of at most 2²⁴ numbers.  A connected component that has more rows
+    than that is taken apart at the |cosine| where its pieces are small enough.  Beyond 4096
+    features, shapes are looked for among obtuse pairs that are significant by themselves.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> units = rng.standard_normal((100, 64))
+    >>> units[:3] = units[3] + 0.05 * units[:3]
+    >>> units /= np.linalg.norm(units, axis=1, keepdims=True)
+    >>> i, j = np.triu_indices(4, 1)
+    >>> pairs = (i, j, (units[i] * units[j]).sum(axis=1))
+    >>> [(c.name, c.features) for c in components_of(lambda k: units[k], pairs, n_features=100)]
+    [('bundle', (0, 1, 2, 3))]
+    """
+    n_features = positive_integer("n_features", n_features)
+    i, j, cosines = (np.asarray(part) for part in edges)
+    if not len(i):
+        return ()
+    forest = merge_forest(i, j, cosines)
+    ground = Ground.of(rows(forest.features[:1]).shape[1], n_features, background)
+    namer = Namer(ground, (i, j, cosines), random_generator(seed))
+    components: list[Component] = []
+    if n_features <= _DENSE:
+        units = rows(np.arange(n_features))
+        block = _everything(units, forest, ground)
+        for chosen in _chosen(block, ground):
+            components.append(
+                namer.component(chosen, chosen.members, units[chosen.members], np.nan)
+            )
+    else:
+        starts = _obtuse_within(forest, (i, j, cosines))
+        for low, high in _batches(forest, max(_MAX_SIZE, _MOST_NUMBERS // ground.background.dim)):
+            units = rows(forest.features[low:high])
+            for chosen, height in _in_run(units, low, forest, starts, ground):
+                inside = units[chosen.members]
+                features = forest.features[low + chosen.members]
+                components.append(namer.component(chosen, features, inside, height))
+    components.sort(key=lambda c: (-c.log_evidence, c.features))
+    return tuple(components)
+
+
+def _everything(units: Array, forest: MergeForest, ground: Ground) -> _Block:
+    """Return all features as one block, with the strongest obtuse pairs of all as starts."""
+    excess = ground.excess(units)
+    nodes = np.arange(len(forest.size))
+    evidence = _as_bundles(
+        forest, nodes, 0, units[forest.features], excess[forest.features], ground
+    )
+    members = [
+        forest.features[first : first + size]
+        for first, size in zip(forest.first, forest.size, strict=True)
+    ]
+    alone = forest.heights - forest.ends > _LEAST_GAP
+    i, j = np.triu_indices(len(units), 1)
+    cosines = (units @ units.T)[i, j]
+    n_starts = min(_MAX_STARTS, int((cosines < 0).sum()))
+    strongest = np.argsort(cosines, kind="stable")[:n_starts]
+    return _Block(
+        units=units,
+        excess=excess,
+        nodes=list(zip(members, evidence.tolist(), alone.tolist(), strict=True)),
+        starts=np.column_stack([i[strongest], j[strongest]]),
+    )
+
+
+def _as_bundles(
+    forest: MergeForest, nodes: IntArray, start: int, units: Array, excess: Array, ground: Ground
+) -> Array:
+    """Return the log evidence of subtrees as bundles."""
+    lengths, mixed = node_bundles(forest, nodes, start, units)
+    sums = np.concatenate([[0.0], np.cumsum(excess)])
+    low = forest.first[nodes] - start
+    size = forest.size[nodes]
+    return ground.bundles(size, lengths, mixed, sums[low + size] - sums[low])
+
+
+def _chosen(block: _Block, ground: Ground) -> list[Candidate]:
+    """Choose disjoint sets of a block, each at its own scale.
+
+    Sets are taken smallest first; one that overlaps with others takes their place if its gain is
+    greater than theirs together.  On subtrees this finds the antichain of greatest gain.
+    """
+    owner = np.full(len(block.units), -1)
+    taken: dict[int, Candidate] = {}
+    for k, (members, bundle, weighed) in enumerate(_candidates(block, ground)):
+        rivals = [int(other) for other in np.unique(owner[members]) if other >= 0]
+        needed = sum(taken[other].gain for other in rivals)
+        best = Candidate(
+            members, bundle, bundle - float(ground.cost(np.array(len(members)))), True, False
+        )
+        if weighed:
+            own, excess = block.units[members], float(block.excess[members].sum())
+            structure = ground.structure(members, own, excess, max(needed, best.gain, 0.0))
+            # What spans as much as the sets inside it and the strangers beside them is no more
+            # than these together.
+            apart = sum(_rank(block.units[taken[other].members]) for other in rivals)
+            apart += int((owner[members] < 0).sum())
+            if structure.gain > best.gain and not (rivals and _rank(own) >= apart):
+                best = structure
+        if best.gain > needed:
+            for other in rivals:
+                owner[taken.pop(other).members] = -1
+            owner[members] = k
+            taken[k] = best
+    return list(taken.values())
+
+
+def _candidates(block: _Block, ground: Ground) -> list[tuple[IntArray, float, bool]]:
+    """Return the sets of a block, smallest first: members, bundle evidence, whether to weigh it."""
+    sets: dict[bytes, tuple[IntArray, float, bool]] = {}
+    for members, bundle, alone in block.nodes:
+        ordered = np.sort(members)
+        weighed = alone and 2 < len(members) <= _MAX_SIZE
+        sets[ordered.tobytes()] = (ordered, bundle, weighed)
+    for members in _grown(block, ground):
+        key = members.tobytes()
+        known = sets.get(key)
+        sets[key] = (members, known[1] if known else -np.inf, True)
+    return sorted(sets.values(), key=lambda item: (len(item[0]), item[0].tolist()))
+
+
+def _grown(block: _Block, ground: Ground) -> Iterator[IntArray]:
+    """Yield what lies in spans grown from obtuse pairs and leans on no direction of its own."""
+    if not len(block.starts):
+        return
+    cosines = block.units @ block.units.T
+    dim = ground.background.dim
+    in_span = shares_beyond_chance(ground.background.n_directions, dim, _IN_SPAN_BY_CHANCE)
+    for k in range(0, len(block.starts), _BATCH):
+        for members in grown_sets(cosines, block.starts[k : k + _BATCH], dim, in_span):
+            size = len(members)
+            leaning = cosines[np.ix_(members, members)].sum() > _LEANING * size**2
+            if 2 < size <= _MAX_SIZE and not leaning:
+                yield members.astype(np.intp)
+
+
+def _rank(units: Array) -> int:
+    """Return how many axes of a set stand out of noise."""
+    energies = np.linalg.svd(units, compute_uv=False) ** 2
+    return int(np.count_nonzero(energies > _LEAST_AXIS))
+
+
+def _batches(forest: MergeForest, most: int) -> Iterator[tuple[int, int]]:
+    """Yield runs of at most so many leaves that hold whole subtrees."""
+    pieces = forest.largest_within(most)
+    low = high = 0
+    for first, size in sorted(zip(forest.first[pieces], forest.size[pieces], strict=True)):
+        if first + size - low > most:
+            if high > low:
+                yield low, high
+            low = int(first)
+        high = int(first + size)
+    yield low, high
+
+
+def _obtuse_within(forest: MergeForest, edges: Edges) -> IntArray:
+    """Return the obtuse pairs as places of leaves, shape (n_pairs, 2), most obtuse first."""
+    i, j, cosines = edges
+    place = np.empty(int(forest.features.max()) + 1, dtype=np.intp)
+    place[forest.features] = np.arange(len(forest.features))
+    order = np.argsort(cosines, kind="stable")[: int((cosines < 0).sum())]
+    return np.column_stack([place[i[order]], place[j[order]]])
+
+
+def _in_run(
+    units: Array, low: int, forest: MergeForest, starts: IntArray, ground: Ground
+) -> Iterator[tuple[Candidate, float]]:
+    """Yield the sets chosen among a run of leaves, and the heights of the subtrees among them.
+
+    Within subtrees of up to 512 leaves all candidates compete; larger subtrees are bundles, which
+    take the place of what was chosen inside when their gain is greater.
+    """
+    excess = ground.excess(units)
+    high = low + len(units)
+    nodes = np.flatnonzero((forest.first >= low) & (forest.first + forest.size <= high))
+    evidence = _as_bundles(forest, nodes, low, units, excess, ground)
+    gains = evidence - ground.cost(forest.size[nodes])
+    inner: dict[int, list[Candidate]] = {}
+    total: dict[int, float] = {}
+    for root, block in _blocks(units, excess, low, forest, nodes, evidence, starts):
+        inner[root] = _chosen(block, ground)
+        total[root] = sum(candidate.gain for candidate in inner[root])
+    large = np.flatnonzero(forest.size[nodes] > _BLOCK)
+    whole: set[int] = set()
+    below: set[int] = set()
+    for k in large.tolist():
+        node = int(nodes[k])
+        children = [int(child) for child in forest.children[node] if child >= 0]
+        below.update(children)
+        parts = sum(total[child] for child in children)
+        total[node] = max(float(gains[k]), parts)
+        if gains[k] > parts:
+            whole.add(node)
+    place = {int(node): k for k, node in enumerate(nodes)}
+    stack = [node for node in total if node not in below]
+    while stack:
+        node = stack.pop()
+        if node in whole:
+            first, size, k = forest.first[node] - low, forest.size[node], place[node]
+            members = np.arange(first, first + size)
+            yield (
+                Candidate(members, float(evidence[k]), float(gains[k]), True, False),
+                float(forest.heights[node]),
+            )
+        elif node in inner:
+            start = forest.first[node] - low
+            for chosen in inner[node]:
+                moved = Candidate(
+                    chosen.members + start,
+                    chosen.log_evidence,
+                    chosen.gain,
+                    chosen.bundle,
+                    chosen.shaped,
+                )
+                yield moved, float(forest.heights[node])
+        else:
+            stack += [int(child) for child in forest.children[node] if child >= 0]
+
+
+def _blocks(
+    units: Array,
+    excess: Array,
+    low: int,
+    forest: MergeForest,
+    nodes: IntArray,
+    evidence: Array,
+    starts: IntArray,
+) -> Iterator[tuple[int, _Block]]:
+    """Yield the largest subtrees of at most 512 leaves in a run, by their number, as blocks."""
+    roots = np.intersect1d(forest.largest_within(_BLOCK), nodes)
+    roots = roots[np.argsort(forest.first[roots])]
+    begin = forest.first[roots]
+    end = begin + forest.size[roots]
+
+    def block_of(places: IntArray) -> IntArray:
+        block = np.maximum(np.searchsorted(begin, places, side="right") - 1, 0)
+        return np.where((places >= begin[block]) & (places < end[block]), block, -1)
+
+    inside = np.flatnonzero(forest.size[nodes] <= _BLOCK)
+    of_nodes = _grouped(block_of(forest.first[nodes[inside]]), len(roots))
+    of_pairs = block_of(starts[:, 0])
+    of_pairs = _grouped(np.where(of_pairs == block_of(starts[:, 1]), of_pairs, -1), len(roots))
+    alone = forest.heights - forest.ends > _LEAST_GAP
+    for k, root in enumerate(roots.tolist()):
+        first = int(begin[k])
+        run = slice(first - low, int(end[k]) - low)
+        own = inside[of_nodes[k]]
+        members = [
+            np.arange(forest.first[n] - first, forest.first[n] - first + forest.size[n])
+            for n in nodes[own]
+        ]
+        yield (
+            root,
+            _Block(
+                units=units[run],
+                excess=excess[run],
+                nodes=list(
+                    zip(members, evidence[own].tolist(), alone[nodes[own]].tolist(), strict=True)
+                ),
+                starts=starts[of_pairs[k]] - first,
+            ),
+        )
+
+
+def _grouped(labels: IntArray, n_groups: int) -> list[IntArray]:
+    """Return the indices with each label, in order; label -1 belongs nowhere."""
+    order = np.argsort(labels, kind="stable")
+    borders = np.searchsorted(labels[order], np.arange(n_groups + 1))
+    return [order[a:b] for a, b in zip(borders[:-1], borders[1:], strict=True)]
