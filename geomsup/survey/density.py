@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 
 # Axes with less than this share of the largest variance are rounding, no dimension.
 _LEAST_VARIANCE = 1e-9
+# Later steps change the mean log density of fresh directions by less than .02, and by .26 of 156 at
+# 256 dimensions, 5,000 features, variances as 1/k and off centre (measured up to 60 steps).
+_EM_STEPS = 5
 
 
 class AngularGaussian:
@@ -72,21 +75,33 @@ class AngularGaussian:
 
     @classmethod
     def of(cls, units: Array) -> AngularGaussian:
-        """Return the law with the mean and the covariance of unit rows of shape (n, m).
+        """Return the law that makes unit rows of shape (n, m) likeliest.
 
-        The covariance is drawn towards a round one, by the share that makes the expected error
-        least for a Gaussian sample of this size (Chen, Wiesel, Eldar & Hero 2010, IEEE Trans.
-        Signal Process. 58, 5016–5029, the OAS estimator): less than a hundredth of it where the
-        features are many times as many as the dimensions.
+        Notes
+        -----
+        The lengths r of the Gaussian vectors are not seen.  EM takes their expectations given the
+        directions: E r² = (m + b E r)/a exactly, by integration by parts, and E r within 1/m² at
+        the solution of a r² - b r = m - ½.  Without a mean this is Tyler's fixed point.  The
+        moments of the rows themselves would make a strong axis weaker than it is, for no direction
+        leans on it more than wholly.  In each step the covariance is drawn towards a round one, by
+        the share that makes the expected error least for a Gaussian sample of this size (Chen,
+        Wiesel, Eldar & Hero 2010, IEEE Trans. Signal Process. 58, 5016–5029, the OAS estimator).
         """
         n, m = units.shape
         mean = units.mean(axis=0)
-        centred = units - mean
-        covariance = centred.T @ centred / n
-        trace, square = float(np.trace(covariance)), float((covariance**2).sum())
-        above, below = (1 - 2 / m) * square + trace**2, (n + 1 - 2 / m) * (square - trace**2 / m)
-        share = min(1.0, above / below) if below > 0 else 1.0
-        return cls(mean, (1 - share) * covariance + share * trace / m * np.eye(m))
+        covariance = units.T @ units / n - np.outer(mean, mean)
+        for _ in range(_EM_STEPS):
+            covariance = _drawn_to_round(covariance, n)
+            solved = np.linalg.solve(covariance, np.column_stack([units.T, mean]))
+            a, b = (units.T * solved[:, :-1]).sum(axis=0), units @ solved[:, -1]
+            length = _length(a, b, m - 0.5)
+            square = (m + b * length) / a
+            mean = length @ units / n
+            covariance = (units.T * square) @ units / n - np.outer(mean, mean)
+            # The scale is free: the mean and the trace together are kept at 1.
+            size = float(np.trace(covariance) + mean @ mean)
+            mean, covariance = mean / np.sqrt(size), covariance / size
+        return cls(mean, _drawn_to_round(covariance, n))
 
     @property
     def dim(self) -> int:
@@ -122,9 +137,22 @@ class AngularGaussian:
         return np.asarray(round_part + bent - scale + log_sphere(m))
 
 
+def _length(a: Array, b: Array, m: float) -> Array:
+    """Return the positive root r of a r² - b r = m."""
+    return np.asarray((b + np.sqrt(b * b + 4 * a * m)) / (2 * a))
+
+
+def _drawn_to_round(covariance: Array, n: int) -> Array:
+    m = len(covariance)
+    trace, square = float(np.trace(covariance)), float((covariance**2).sum())
+    above, below = (1 - 2 / m) * square + trace**2, (n + 1 - 2 / m) * (square - trace**2 / m)
+    share = min(1.0, above / below) if below > 0 else 1.0
+    return np.asarray((1 - share) * covariance + share * trace / m * np.eye(m))
+
+
 def _laplace(a: Array, b: Array, m: int) -> Array:
     """Return log ∫ r^(m-1) exp(-(a r² - 2 b r)/2) dr by Laplace's method, without its ½ log 2π."""
     # Substituting r = eˢ makes the peak symmetric: m s - a e²ˢ/2 + b eˢ, where a r² - b r = m.
-    r = (b + np.sqrt(b * b + 4 * a * m)) / (2 * a)
+    r = _length(a, b, m)
     peak = m * np.log(r) - 0.5 * a * r * r + b * r
     return np.asarray(peak - 0.5 * np.log(2 * a * r * r - b * r))

@@ -44,11 +44,14 @@ _MAX_SIZE = 64
 # Subtrees that stand alone over less than this range of |cosine| are weighed as bundles only.
 _LEAST_GAP = 0.02
 # Spans grown side by side, and in all.
-_BATCH, _MAX_STARTS = 256, 2**16
+_BATCH, _MAX_STARTS = 256, 2**15
 # So many of all directions may lie in the span of strangers by chance.
-_IN_SPAN_BY_CHANCE = 0.01
-# A set whose mean direction has this share of the squared norm is no shape about the origin.
-_LEANING = 0.4
+_IN_SPAN_BY_CHANCE = 0.003
+# A shape about the origin has a sum of squared length 0, or 1 where a vertex is missing or put on
+# top, and no two vertices so close; a noisy one keeps below 1 + N/2, half of what strangers have.
+_SUM_SHARE, _CLOSE = 0.5, 0.95
+# Members are left out one by one of sets up to this size.
+_MOST_PRUNED = 16
 # Axes of a set with less energy are noise.
 _LEAST_AXIS = 0.3
 
@@ -124,7 +127,7 @@ def components_of(
     if n_features <= _DENSE:
         units = rows(np.arange(n_features))
         block = _everything(units, forest, ground)
-        for chosen in _chosen(block, ground):
+        for chosen in _Choice(block, ground).candidates():
             components.append(
                 namer.component(chosen, chosen.members, units[chosen.members], np.nan)
             )
@@ -175,35 +178,91 @@ def _as_bundles(
     return ground.bundles(size, lengths, mixed, sums[low + size] - sums[low])
 
 
-def _chosen(block: _Block, ground: Ground) -> list[Candidate]:
-    """Choose disjoint sets of a block, each at its own scale.
+class _Choice:
+    """Disjoint sets of a block with great total gain."""
 
-    Sets are taken smallest first; one that overlaps with others takes their place if its gain is
-    greater than theirs together.  On subtrees this finds the antichain of greatest gain.
-    """
-    owner = np.full(len(block.units), -1)
-    taken: dict[int, Candidate] = {}
-    for k, (members, bundle, weighed) in enumerate(_candidates(block, ground)):
-        rivals = [int(other) for other in np.unique(owner[members]) if other >= 0]
-        needed = sum(taken[other].gain for other in rivals)
-        best = Candidate(
-            members, bundle, bundle - float(ground.cost(np.array(len(members)))), True, False
-        )
-        if weighed:
-            own, excess = block.units[members], float(block.excess[members].sum())
-            structure = ground.structure(members, own, excess, max(needed, best.gain, 0.0))
+    def __init__(self, block: _Block, ground: Ground) -> None:
+        self._block, self._ground = block, ground
+        self._owner = np.full(len(block.units), -1)
+        self._taken: dict[int, Candidate] = {}
+        self._known: dict[int, tuple[Candidate, float]] = {}
+        self._sets = _candidates(block, ground)
+
+    def candidates(self) -> list[Candidate]:
+        """Choose: all sets, and then those from which members were left out for the better."""
+        self._pass()
+        pruned = [self._pruned(candidate) for candidate in self._taken.values()]
+        self._sets += [(each.members, -np.inf, True) for each in pruned if each is not None]
+        self._pass()
+        return list(self._taken.values())
+
+    def _pass(self) -> None:
+        """Take sets, smallest first, until none can take the place of those that it overlaps with.
+
+        On subtrees alone one round finds the antichain of greatest gain.  Sets that cross each
+        other may leave behind what an earlier round would have taken.
+        """
+        changed = True
+        order = sorted(range(len(self._sets)), key=lambda k: len(self._sets[k][0]))
+        while changed:
+            changed = False
+            for k in order:
+                if k not in self._taken and self._takes(k):
+                    changed = True
+
+    def _takes(self, k: int) -> bool:
+        """Take a set if its gain is greater than that of its rivals together."""
+        members = self._sets[k][0]
+        owners = self._owner[members]
+        rivals = [int(other) for other in np.unique(owners) if other >= 0]
+        needed = sum(self._taken[other].gain for other in rivals)
+        best = self._weighed(k, needed)
+        if best.gain <= needed:
+            return False
+        if rivals and not best.bundle:
             # What spans as much as the sets inside it and the strangers beside them is no more
             # than these together.
-            apart = sum(_rank(block.units[taken[other].members]) for other in rivals)
-            apart += int((owner[members] < 0).sum())
-            if structure.gain > best.gain and not (rivals and _rank(own) >= apart):
-                best = structure
-        if best.gain > needed:
-            for other in rivals:
-                owner[taken.pop(other).members] = -1
-            owner[members] = k
-            taken[k] = best
-    return list(taken.values())
+            units = self._block.units
+            apart = sum(_rank(units[self._taken[other].members]) for other in rivals)
+            if _rank(units[members]) >= apart + int((owners < 0).sum()):
+                return False
+        for other in rivals:
+            self._owner[self._taken.pop(other).members] = -1
+        self._owner[members] = k
+        self._taken[k] = best
+        return True
+
+    def _weighed(self, k: int, needed: float) -> Candidate:
+        """Return a set as a bundle or as a structure; below ``needed`` a bound will do."""
+        if k in self._known and self._known[k][1] <= needed:
+            return self._known[k][0]
+        members, bundle, weighed = self._sets[k]
+        gain = bundle - float(self._ground.cost(np.array(len(members))))
+        best = Candidate(members, bundle, gain, bundle=True, shaped=False)
+        floor = max(needed, gain, 0.0)
+        if weighed:
+            structure = self._structure(members, floor)
+            best = structure if structure.gain > gain else best
+        self._known[k] = best, needed if best.gain <= needed else -np.inf
+        return best
+
+    def _structure(self, members: IntArray, floor: float) -> Candidate:
+        excess = float(self._block.excess[members].sum())
+        return self._ground.structure(members, self._block.units[members], excess, floor)
+
+    def _pruned(self, candidate: Candidate) -> Candidate | None:
+        """Leave out members, one by one, while the gain rises."""
+        best = candidate
+        while not best.bundle and 3 < len(best.members) <= _MOST_PRUNED:
+            fewer = [
+                self._structure(np.delete(best.members, k), best.gain)
+                for k in range(len(best.members))
+            ]
+            leader = max(fewer, key=lambda each: each.gain)
+            if leader.gain <= best.gain:
+                break
+            best = leader
+        return None if best is candidate else best
 
 
 def _candidates(block: _Block, ground: Ground) -> list[tuple[IntArray, float, bool]]:
@@ -221,7 +280,7 @@ def _candidates(block: _Block, ground: Ground) -> list[tuple[IntArray, float, bo
 
 
 def _grown(block: _Block, ground: Ground) -> Iterator[IntArray]:
-    """Yield what lies in spans grown from obtuse pairs and leans on no direction of its own."""
+    """Yield what lies in spans grown from obtuse pairs and may have its centre at the origin."""
     if not len(block.starts):
         return
     cosines = block.units @ block.units.T
@@ -230,9 +289,11 @@ def _grown(block: _Block, ground: Ground) -> Iterator[IntArray]:
     for k in range(0, len(block.starts), _BATCH):
         for members in grown_sets(cosines, block.starts[k : k + _BATCH], dim, in_span):
             size = len(members)
-            leaning = cosines[np.ix_(members, members)].sum() > _LEANING * size**2
-            if 2 < size <= _MAX_SIZE and not leaning:
-                yield members.astype(np.intp)
+            if 2 < size <= _MAX_SIZE:
+                own = cosines[np.ix_(members, members)]
+                balanced = own.sum() <= 1 + _SUM_SHARE * size
+                if balanced and np.max(own - np.eye(size)) < _CLOSE:
+                    yield members.astype(np.intp)
 
 
 def _rank(units: Array) -> int:
@@ -279,7 +340,7 @@ def _in_run(
     inner: dict[int, list[Candidate]] = {}
     total: dict[int, float] = {}
     for root, block in _blocks(units, excess, low, forest, nodes, evidence, starts):
-        inner[root] = _chosen(block, ground)
+        inner[root] = _Choice(block, ground).candidates()
         total[root] = sum(candidate.gain for candidate in inner[root])
     large = np.flatnonzero(forest.size[nodes] > _BLOCK)
     whole: set[int] = set()
