@@ -108,6 +108,12 @@ class AngularGaussian:
         """Number of dimensions in which the background varies."""
         return len(self._variances)
 
+    @property
+    def even_dim(self) -> int:
+        """The dimension in which uniform directions have about the same mean cos²."""
+        moments = np.diag(self._variances) + np.outer(self._mean, self._mean)
+        return max(2, round(float(np.trace(moments) ** 2 / (moments**2).sum())))
+
     def project(self, units: Array) -> Array:
         """Return unit rows in the coordinates of the axes in which the background varies."""
         inside = units @ self._basis

@@ -46,7 +46,7 @@ _LEAST_GAP = 0.02
 # Spans grown side by side, and in all.
 _BATCH, _MAX_STARTS = 256, 2**15
 # So many of all directions may lie in the span of strangers by chance.
-_IN_SPAN_BY_CHANCE = 0.003
+_IN_SPAN_BY_CHANCE = 0.02
 # A shape about the origin has a sum of squared length 0, or 1 where a vertex is missing or put on
 # top, and no two vertices so close; a noisy one keeps below 1 + N/2, half of what strangers have.
 _SUM_SHARE, _CLOSE = 0.5, 0.95
@@ -219,10 +219,10 @@ class _Choice:
         best = self._weighed(k, needed)
         if best.gain <= needed:
             return False
-        if rivals and not best.bundle:
+        units = self._block.units
+        if rivals and not best.bundle and _is_balanced(units[members]):
             # What spans as much as the sets inside it and the strangers beside them is no more
             # than these together.
-            units = self._block.units
             apart = sum(_rank(units[self._taken[other].members]) for other in rivals)
             if _rank(units[members]) >= apart + int((owners < 0).sum()):
                 return False
@@ -253,7 +253,7 @@ class _Choice:
     def _pruned(self, candidate: Candidate) -> Candidate | None:
         """Leave out members, one by one, while the gain rises."""
         best = candidate
-        while not best.bundle and 3 < len(best.members) <= _MOST_PRUNED:
+        while not (best.bundle or best.shaped) and 3 < len(best.members) <= _MOST_PRUNED:
             fewer = [
                 self._structure(np.delete(best.members, k), best.gain)
                 for k in range(len(best.members))
@@ -284,16 +284,21 @@ def _grown(block: _Block, ground: Ground) -> Iterator[IntArray]:
     if not len(block.starts):
         return
     cosines = block.units @ block.units.T
-    dim = ground.background.dim
+    dim = ground.law.even_dim if ground.law else ground.background.dim
     in_span = shares_beyond_chance(ground.background.n_directions, dim, _IN_SPAN_BY_CHANCE)
     for k in range(0, len(block.starts), _BATCH):
         for members in grown_sets(cosines, block.starts[k : k + _BATCH], dim, in_span):
             size = len(members)
             if 2 < size <= _MAX_SIZE:
                 own = cosines[np.ix_(members, members)]
-                balanced = own.sum() <= 1 + _SUM_SHARE * size
-                if balanced and np.max(own - np.eye(size)) < _CLOSE:
+                apart = np.max(own - np.eye(size)) < _CLOSE
+                if apart and _is_balanced(block.units[members]):
                     yield members.astype(np.intp)
+
+
+def _is_balanced(units: Array) -> bool:
+    """Tell whether a set may be a shape about the origin, by the sum of its directions."""
+    return float((units.sum(axis=0) ** 2).sum()) <= 1 + _SUM_SHARE * len(units)
 
 
 def _rank(units: Array) -> int:
