@@ -54,7 +54,7 @@ class AngularGaussian:
     Examples
     --------
     >>> law = AngularGaussian([0.0, 0.0], [[4.0, 0.0], [0.0, 1.0]])
-    >>> np.round(np.exp(law.log_ratio(law.project(np.eye(2)))), 12)  # √|Σ|⁻¹ / u'Σ⁻¹u
+    >>> np.round(np.exp(law.log_ratio(np.eye(2))), 12)  # √|Σ|⁻¹ / u'Σ⁻¹u
     array([2. , 0.5])
     """
 
@@ -114,25 +114,21 @@ class AngularGaussian:
         moments = np.diag(self._variances) + np.outer(self._mean, self._mean)
         return max(2, round(float(np.trace(moments) ** 2 / (moments**2).sum())))
 
-    def project(self, units: Array) -> Array:
-        """Return unit rows in the coordinates of the axes in which the background varies."""
-        inside = units @ self._basis
-        norms = np.linalg.norm(inside, axis=1, keepdims=True)
-        projected: Array = inside / np.maximum(norms, np.finfo(float).tiny)
-        return projected
-
-    def log_ratio(self, projected: Array) -> Array:
-        """Return the log density of unit rows in these coordinates, over the uniform one.
+    def log_ratio(self, units: Array) -> Array:
+        """Return the log density of unit rows over the uniform one.
 
         Parameters
         ----------
-        projected : ndarray of shape (n, dim)
-            What :meth:`project` returns.
+        units : ndarray of shape (n, m)
+            Where the background varies in fewer dimensions, what is outside them is left out.
 
         Returns
         -------
         ndarray of shape (n,)
         """
+        inside = units @ self._basis
+        norms = np.linalg.norm(inside, axis=1, keepdims=True)
+        projected = inside / np.maximum(norms, np.finfo(float).tiny)
         m, precisions = self.dim, 1 / self._variances
         a = (projected**2) @ precisions
         b = projected @ (precisions * self._mean)

@@ -10,7 +10,7 @@ sets of greatest total evidence are taken, the choice of just these features cha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -173,9 +173,11 @@ def _as_bundles(
     """Return the log evidence of subtrees as bundles."""
     lengths, mixed = node_bundles(forest, nodes, start, units)
     sums = np.concatenate([[0.0], np.cumsum(excess)])
-    low = forest.first[nodes] - start
     size = forest.size[nodes]
-    return ground.bundles(size, lengths, mixed, sums[low + size] - sums[low])
+    low = forest.first[nodes] - start
+    runs = np.column_stack([low, low + size]).ravel()
+    least = np.minimum.reduceat(np.append(excess, np.inf), runs)[::2] if len(nodes) else 0.0
+    return ground.bundles(size, lengths, mixed, sums[low + size] - sums[low] - least)
 
 
 class _Choice:
@@ -186,14 +188,19 @@ class _Choice:
         self._owner = np.full(len(block.units), -1)
         self._taken: dict[int, Candidate] = {}
         self._known: dict[int, tuple[Candidate, float]] = {}
-        self._sets = _candidates(block, ground)
+        dim = ground.law.even_dim if ground.law else ground.background.dim
+        n_directions = ground.background.n_directions
+        self._in_span = shares_beyond_chance(n_directions, dim, _IN_SPAN_BY_CHANCE)
+        grown = _grown(block, dim, self._in_span)
+        self._sets = _candidates(block, grown)
 
     def candidates(self) -> list[Candidate]:
-        """Choose: all sets, and then those from which members were left out for the better."""
+        """Choose among all sets, then with what else lies in their spans, then without strays."""
         self._pass()
-        pruned = [self._pruned(candidate) for candidate in self._taken.values()]
-        self._sets += [(each.members, -np.inf, True) for each in pruned if each is not None]
-        self._pass()
+        for changed in (self._extended, self._pruned):
+            others = [changed(candidate) for candidate in self._taken.values()]
+            self._sets += [(members, -np.inf, True) for members in others if members is not None]
+            self._pass()
         return list(self._taken.values())
 
     def _pass(self) -> None:
@@ -247,11 +254,22 @@ class _Choice:
         return best
 
     def _structure(self, members: IntArray, floor: float) -> Candidate:
-        excess = float(self._block.excess[members].sum())
-        return self._ground.structure(members, self._block.units[members], excess, floor)
+        block = self._block
+        return self._ground.structure(members, block.units[members], block.excess[members], floor)
 
-    def _pruned(self, candidate: Candidate) -> Candidate | None:
-        """Leave out members, one by one, while the gain rises."""
+    def _extended(self, candidate: Candidate) -> IntArray | None:
+        """Return a set with all else that lies in its span, or None if nothing does."""
+        units, size = self._block.units, len(candidate.members)
+        _, singular, axes = np.linalg.svd(units[candidate.members], full_matrices=False)
+        rank = int(np.count_nonzero(singular**2 > _LEAST_AXIS))
+        if not 2 <= rank < min(size, len(self._in_span)):
+            return None
+        inside = ((units @ axes[:rank].T) ** 2).sum(axis=1) >= self._in_span[rank]
+        members = np.union1d(candidate.members, np.flatnonzero(inside))
+        return members if size < len(members) <= _MAX_SIZE else None
+
+    def _pruned(self, candidate: Candidate) -> IntArray | None:
+        """Leave out members, one by one, while the gain rises; None if it never does."""
         best = candidate
         while not (best.bundle or best.shaped) and 3 < len(best.members) <= _MOST_PRUNED:
             fewer = [
@@ -262,30 +280,28 @@ class _Choice:
             if leader.gain <= best.gain:
                 break
             best = leader
-        return None if best is candidate else best
+        return None if best is candidate else best.members
 
 
-def _candidates(block: _Block, ground: Ground) -> list[tuple[IntArray, float, bool]]:
+def _candidates(block: _Block, grown: Iterable[IntArray]) -> list[tuple[IntArray, float, bool]]:
     """Return the sets of a block, smallest first: members, bundle evidence, whether to weigh it."""
     sets: dict[bytes, tuple[IntArray, float, bool]] = {}
     for members, bundle, alone in block.nodes:
         ordered = np.sort(members)
         weighed = alone and 2 < len(members) <= _MAX_SIZE
         sets[ordered.tobytes()] = (ordered, bundle, weighed)
-    for members in _grown(block, ground):
+    for members in grown:
         key = members.tobytes()
         known = sets.get(key)
         sets[key] = (members, known[1] if known else -np.inf, True)
     return sorted(sets.values(), key=lambda item: (len(item[0]), item[0].tolist()))
 
 
-def _grown(block: _Block, ground: Ground) -> Iterator[IntArray]:
+def _grown(block: _Block, dim: int, in_span: Array) -> Iterator[IntArray]:
     """Yield what lies in spans grown from obtuse pairs and may have its centre at the origin."""
     if not len(block.starts):
         return
     cosines = block.units @ block.units.T
-    dim = ground.law.even_dim if ground.law else ground.background.dim
-    in_span = shares_beyond_chance(ground.background.n_directions, dim, _IN_SPAN_BY_CHANCE)
     for k in range(0, len(block.starts), _BATCH):
         for members in grown_sets(cosines, block.starts[k : k + _BATCH], dim, in_span):
             size = len(members)

@@ -64,11 +64,13 @@ class Ground:
     def bundles(
         self, size: IntArray, resultants: Array, mixed: NDArray[np.bool_], excess: Array
     ) -> Array:
-        """Return the log evidence of sets as bundles; ``excess`` is summed over each."""
-        uniform = bundle_evidence(size, resultants, mixed, self.background.dim)
-        return np.asarray(uniform - (1 - 1 / size) * excess)
+        """Return the log evidence of sets as bundles.
 
-    def structure(self, members: IntArray, units: Array, excess: float, floor: float) -> Candidate:
+        ``excess`` is summed over all of each set but the member that the background likes least.
+        """
+        return bundle_evidence(size, resultants, mixed, self.background.dim) - excess
+
+    def structure(self, members: IntArray, units: Array, excess: Array, floor: float) -> Candidate:
         """Weigh rows as a shape or a set of low rank.
 
         ``floor`` is a gain of interest: below it, a rough answer will do.
@@ -76,15 +78,19 @@ class Ground:
         Notes
         -----
         A structure of rank r has r directions free, which come from the background as much as
-        anybody's, and N - r that follow from them: of the background's log density over the uniform
-        one, the share 1 - r/N counts against it.
+        anybody's, and N - r that follow from them.  The log density of the background over the
+        uniform one counts against these; which they are nobody knows, so it is the N - r largest.
+        Of directions without a shape all but one follow: that they lean on each other, or keep to
+        few axes, the background explains first.
         """
         size = len(members)
         cost = float(self.cost(np.array(size)))
         question = Question(Cloud(units), self.background, NOISE_GRID, composites=False)
-        least = floor + cost + min(excess, 0.0)
+        falling = np.sort(excess)[::-1]
+        least = floor + cost + min(0.0, float(np.cumsum(falling).min()))
         if not question.can_reach(least):
             return Candidate(members, -np.inf, -np.inf, bundle=False, shaped=False)
         rank, by_noise, shaped = structure_log_evidence(question, floor=least)
-        evidence = float(marginalise(by_noise)) - (1 - rank / size) * excess
+        free = rank if shaped else 1
+        evidence = float(marginalise(by_noise)) - float(falling[: size - free].sum())
         return Candidate(members, evidence, evidence - cost, bundle=False, shaped=shaped)
