@@ -108,11 +108,14 @@ class AngularGaussian:
         """Number of dimensions in which the background varies."""
         return len(self._variances)
 
-    @property
-    def even_dim(self) -> int:
-        """The dimension in which uniform directions have about the same mean cos²."""
+    def rounded(self, units: Array) -> Array:
+        """Return unit rows after the linear map that makes the second moments of the law round.
+
+        Linear dependence survives it, and the background leans on no axis any more.
+        """
         moments = np.diag(self._variances) + np.outer(self._mean, self._mean)
-        return max(2, round(float(np.trace(moments) ** 2 / (moments**2).sum())))
+        energies, axes = np.linalg.eigh(moments)
+        return _unit_rows(units @ (self._basis @ axes / np.sqrt(energies)))
 
     def log_ratio(self, units: Array) -> Array:
         """Return the log density of unit rows over the uniform one.
@@ -126,9 +129,7 @@ class AngularGaussian:
         -------
         ndarray of shape (n,)
         """
-        inside = units @ self._basis
-        norms = np.linalg.norm(inside, axis=1, keepdims=True)
-        projected = inside / np.maximum(norms, np.finfo(float).tiny)
+        projected = _unit_rows(units @ self._basis)
         m, precisions = self.dim, 1 / self._variances
         a = (projected**2) @ precisions
         b = projected @ (precisions * self._mean)
@@ -137,6 +138,11 @@ class AngularGaussian:
         bent = _laplace(a, b, m) - _laplace(a, np.zeros_like(b), m)
         scale = 0.5 * m * np.log(2 * np.pi) + 0.5 * np.log(self._variances).sum() + 0.5 * c
         return np.asarray(round_part + bent - scale + log_sphere(m))
+
+
+def _unit_rows(rows: Array) -> Array:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(norms, np.finfo(float).tiny))
 
 
 def _length(a: Array, b: Array, m: float) -> Array:

@@ -36,15 +36,15 @@ Edges = tuple[IntArray, IntArray, Array]
 _MOST_NUMBERS = 2**24
 # Up to so many features all cosines are looked at: shapes whose pairs are not significant by
 # themselves (a triangle in 16 dimensions) are found from what spans them.
-_DENSE = 4096
+_DENSE = 8192
 # Otherwise spans are grown within subtrees of the forest up to this size.
 _BLOCK = 512
 # Larger sets are bundles or nothing: the catalogue has few shapes with more vertices.
 _MAX_SIZE = 64
 # Subtrees that stand alone over less than this range of |cosine| are weighed as bundles only.
 _LEAST_GAP = 0.02
-# Spans grown side by side, and in all.
-_BATCH, _MAX_STARTS = 256, 2**15
+# Spans grown side by side; in all, so many, and so many numbers for each rank.
+_BATCH, _MAX_STARTS, _MAX_GROWN = 256, 2**15, 2**27
 # So many of all directions may lie in the span of strangers by chance.
 _IN_SPAN_BY_CHANCE = 0.02
 # A shape about the origin has a sum of squared length 0, or 1 where a vertex is missing or put on
@@ -62,10 +62,12 @@ class _Block:
 
     ``nodes`` are subtrees of the forest inside, each with its members among the rows, its evidence
     as a bundle and whether it stands alone long enough to be weighed as a shape; ``starts`` are
-    the obtuse pairs that spans are grown from.
+    the obtuse pairs that spans are grown from, in the coordinates of ``rounded``, in which the
+    background leans on no axis.
     """
 
     units: Array
+    rounded: Array
     excess: Array
     nodes: list[tuple[IntArray, float, bool]]
     starts: IntArray
@@ -155,16 +157,27 @@ def _everything(units: Array, forest: MergeForest, ground: Ground) -> _Block:
         for first, size in zip(forest.first, forest.size, strict=True)
     ]
     alone = forest.heights - forest.ends > _LEAST_GAP
-    i, j = np.triu_indices(len(units), 1)
-    cosines = (units @ units.T)[i, j]
-    n_starts = min(_MAX_STARTS, int((cosines < 0).sum()))
-    strongest = np.argsort(cosines, kind="stable")[:n_starts]
+    rounded = ground.rounded(units)
     return _Block(
         units=units,
+        rounded=rounded,
         excess=excess,
         nodes=list(zip(members, evidence.tolist(), alone.tolist(), strict=True)),
-        starts=np.column_stack([i[strongest], j[strongest]]),
+        starts=_most_obtuse(rounded, min(_MAX_STARTS, _MAX_GROWN // len(units))),
     )
+
+
+def _most_obtuse(units: Array, most: int) -> IntArray:
+    """Return the most obtuse pairs, at most so many."""
+    pairs, cosines = np.empty((0, 2), dtype=np.intp), np.empty(0)
+    for start in range(0, len(units), _BLOCK):
+        own = units[start : start + _BLOCK] @ units[start:].T
+        i, j = np.nonzero(np.triu(own, 1) < 0)
+        pairs = np.concatenate([pairs, np.column_stack([i, j]) + start])
+        cosines = np.concatenate([cosines, own[i, j]])
+        kept = np.argsort(cosines, kind="stable")[:most]
+        pairs, cosines = pairs[kept], cosines[kept]
+    return pairs
 
 
 def _as_bundles(
@@ -188,7 +201,7 @@ class _Choice:
         self._owner = np.full(len(block.units), -1)
         self._taken: dict[int, Candidate] = {}
         self._known: dict[int, tuple[Candidate, float]] = {}
-        dim = ground.law.even_dim if ground.law else ground.background.dim
+        dim = ground.background.dim
         n_directions = ground.background.n_directions
         self._in_span = shares_beyond_chance(n_directions, dim, _IN_SPAN_BY_CHANCE)
         grown = _grown(block, dim, self._in_span)
@@ -201,6 +214,7 @@ class _Choice:
             others = [changed(candidate) for candidate in self._taken.values()]
             self._sets += [(members, -np.inf, True) for members in others if members is not None]
             self._pass()
+            self._split()
         return list(self._taken.values())
 
     def _pass(self) -> None:
@@ -216,6 +230,26 @@ class _Choice:
             for k in order:
                 if k not in self._taken and self._takes(k):
                     changed = True
+
+    def _split(self) -> None:
+        """Replace each set by disjoint sets inside it where these have more gain together.
+
+        One at a time they could not take its place.
+        """
+        inside: dict[int, list[Candidate]] = {}
+        for k, (best, _) in self._known.items():
+            owners = self._owner[best.members]
+            if k not in self._taken and best.gain > 0 and owners[0] >= 0:
+                if (owners == owners[0]).all():
+                    inside.setdefault(int(owners[0]), []).append(best)
+        for whole, parts in inside.items():
+            disjoint: list[Candidate] = []
+            for part in sorted(parts, key=lambda part: -part.gain):
+                if not any(np.isin(part.members, other.members).any() for other in disjoint):
+                    disjoint.append(part)
+            if sum(part.gain for part in disjoint) > self._taken[whole].gain:
+                self._owner[self._taken.pop(whole).members] = -1
+        self._pass()
 
     def _takes(self, k: int) -> bool:
         """Take a set if its gain is greater than that of its rivals together."""
@@ -259,7 +293,7 @@ class _Choice:
 
     def _extended(self, candidate: Candidate) -> IntArray | None:
         """Return a set with all else that lies in its span, or None if nothing does."""
-        units, size = self._block.units, len(candidate.members)
+        units, size = self._block.rounded, len(candidate.members)
         _, singular, axes = np.linalg.svd(units[candidate.members], full_matrices=False)
         rank = int(np.count_nonzero(singular**2 > _LEAST_AXIS))
         if not 2 <= rank < min(size, len(self._in_span)):
@@ -301,14 +335,14 @@ def _grown(block: _Block, dim: int, in_span: Array) -> Iterator[IntArray]:
     """Yield what lies in spans grown from obtuse pairs and may have its centre at the origin."""
     if not len(block.starts):
         return
-    cosines = block.units @ block.units.T
+    cosines = block.rounded @ block.rounded.T
     for k in range(0, len(block.starts), _BATCH):
         for members in grown_sets(cosines, block.starts[k : k + _BATCH], dim, in_span):
             size = len(members)
             if 2 < size <= _MAX_SIZE:
-                own = cosines[np.ix_(members, members)]
-                apart = np.max(own - np.eye(size)) < _CLOSE
-                if apart and _is_balanced(block.units[members]):
+                own = block.units[members]
+                apart = np.max(own @ own.T - np.eye(size)) < _CLOSE
+                if apart and _is_balanced(own):
                     yield members.astype(np.intp)
 
 
@@ -360,7 +394,7 @@ def _in_run(
     gains = evidence - ground.cost(forest.size[nodes])
     inner: dict[int, list[Candidate]] = {}
     total: dict[int, float] = {}
-    for root, block in _blocks(units, excess, low, forest, nodes, evidence, starts):
+    for root, block in _blocks(units, excess, low, forest, nodes, evidence, starts, ground):
         inner[root] = _Choice(block, ground).candidates()
         total[root] = sum(candidate.gain for candidate in inner[root])
     large = np.flatnonzero(forest.size[nodes] > _BLOCK)
@@ -408,6 +442,7 @@ def _blocks(
     nodes: IntArray,
     evidence: Array,
     starts: IntArray,
+    ground: Ground,
 ) -> Iterator[tuple[int, _Block]]:
     """Yield the largest subtrees of at most 512 leaves in a run, by their number, as blocks."""
     roots = np.intersect1d(forest.largest_within(_BLOCK), nodes)
@@ -424,6 +459,7 @@ def _blocks(
     of_pairs = block_of(starts[:, 0])
     of_pairs = _grouped(np.where(of_pairs == block_of(starts[:, 1]), of_pairs, -1), len(roots))
     alone = forest.heights - forest.ends > _LEAST_GAP
+    rounded = ground.rounded(units)
     for k, root in enumerate(roots.tolist()):
         first = int(begin[k])
         run = slice(first - low, int(end[k]) - low)
@@ -436,6 +472,7 @@ def _blocks(
             root,
             _Block(
                 units=units[run],
+                rounded=rounded[run],
                 excess=excess[run],
                 nodes=list(
                     zip(members, evidence[own].tolist(), alone[nodes[own]].tolist(), strict=True)

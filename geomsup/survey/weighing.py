@@ -55,6 +55,10 @@ class Ground:
         """Return the log density of the background at unit rows, over the uniform one."""
         return np.zeros(len(units)) if self.law is None else self.law.log_ratio(units)
 
+    def rounded(self, units: Array) -> Array:
+        """Return unit rows in coordinates in which the background leans on no axis."""
+        return units if self.law is None else self.law.rounded(units)
+
     def cost(self, size: IntArray) -> Array:
         """Return what it costs to choose sets of such sizes among all features, in nats."""
         n = self.background.n_directions
