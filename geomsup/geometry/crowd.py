@@ -128,7 +128,8 @@ def grown_sets(
     """Yield, for each start and each rank, all directions in the span grown from it.
 
     ``in_span[rank]`` is the share of its squared norm that makes a direction lie in a span, .7 by
-    default.
+    default.  Where it is given, only those ranks come at which more directions follow from the
+    others than at any before: what a stranger's axis adds to a span is no more than the stranger.
     """
     shares_in = np.full(_MAX_RANK + 1, _IN_SPAN) if in_span is None else in_span
     on_line = cosines[starts[:, 0], starts[:, 1]] ** 2 >= shares_in[1]
@@ -140,6 +141,7 @@ def grown_sets(
     axes = [cosines[first]]
     shares = axes[0] ** 2
     pivot = second
+    following = np.zeros(len(first), dtype=np.intp)
     for rank in range(2, min(_MAX_RANK, int(dim * _RANK_SHARE)) + 1):
         length = np.sqrt(np.maximum(1 - shares[batch, pivot], 1e-12))
         reduced = cosines[pivot] - sum(axis[batch, pivot][:, None] * axis for axis in axes)
@@ -147,6 +149,8 @@ def grown_sets(
         shares = shares + axes[-1] ** 2
         inside = shares >= shares_in[rank]
         sizes = inside.sum(axis=1)
-        for k in np.flatnonzero((sizes > rank) & (sizes <= _MAX_SIZE)):
+        for k in np.flatnonzero((sizes > rank + following) & (sizes <= _MAX_SIZE)):
             yield np.flatnonzero(inside[k])
+        if in_span is not None:
+            following = np.maximum(following, sizes - rank)
         pivot = np.where(inside, -1.0, shares).argmax(axis=1)

@@ -257,33 +257,41 @@ class _Choice:
         owners = self._owner[members]
         rivals = [int(other) for other in np.unique(owners) if other >= 0]
         needed = sum(self._taken[other].gain for other in rivals)
-        best = self._weighed(k, needed)
+        new = not rivals or self._saves_rank(members, rivals, int((owners < 0).sum()))
+        best = self._weighed(k, needed) if new else self._as_bundle(k)
         if best.gain <= needed:
             return False
-        units = self._block.units
-        if rivals and not best.bundle and _is_balanced(units[members]):
-            # What spans as much as the sets inside it and the strangers beside them is no more
-            # than these together.
-            apart = sum(_rank(units[self._taken[other].members]) for other in rivals)
-            if _rank(units[members]) >= apart + int((owners < 0).sum()):
-                return False
         for other in rivals:
             self._owner[self._taken.pop(other).members] = -1
         self._owner[members] = k
         self._taken[k] = best
         return True
 
+    def _saves_rank(self, members: IntArray, rivals: list[int], n_strangers: int) -> bool:
+        """Tell whether a set spans less than the sets inside it and the strangers beside them.
+
+        Otherwise it is no more than these together.  The rule is for sets about the origin: a
+        bundle counts as one axis, and a ring of bundles has more.
+        """
+        units = self._block.units
+        if not _is_balanced(units[members]):
+            return True
+        apart = sum(_rank(units[self._taken[other].members]) for other in rivals)
+        return _rank(units[members]) < apart + n_strangers
+
+    def _as_bundle(self, k: int) -> Candidate:
+        members, evidence, _ = self._sets[k]
+        gain = evidence - float(self._ground.cost(np.array(len(members))))
+        return Candidate(members, evidence, gain, bundle=True, shaped=False)
+
     def _weighed(self, k: int, needed: float) -> Candidate:
         """Return a set as a bundle or as a structure; below ``needed`` a bound will do."""
         if k in self._known and self._known[k][1] <= needed:
             return self._known[k][0]
-        members, bundle, weighed = self._sets[k]
-        gain = bundle - float(self._ground.cost(np.array(len(members))))
-        best = Candidate(members, bundle, gain, bundle=True, shaped=False)
-        floor = max(needed, gain, 0.0)
-        if weighed:
-            structure = self._structure(members, floor)
-            best = structure if structure.gain > gain else best
+        best = self._as_bundle(k)
+        if self._sets[k][2]:
+            structure = self._structure(best.members, max(needed, best.gain, 0.0))
+            best = structure if structure.gain > best.gain else best
         self._known[k] = best, needed if best.gain <= needed else -np.inf
         return best
 

@@ -48,9 +48,9 @@ class Namer:
         self, candidate: Candidate, features: IntArray, units: Array, height: float
     ) -> Component:
         """Describe a set; ``features`` and ``units`` are those of its members."""
-        cosines_sum = units.T @ units
         signs, along, spread = _axis(units)
-        within = float((cosines_sum**2).sum())
+        products = units @ units.T if len(units) < units.shape[1] else units.T @ units
+        within = float((products**2).sum())  # Σcos² of all pairs, the diagonal included
         known = self._squares[features][:, features].sum()
         outside = max(0.0, float(self._totals[features].sum() - known))
         if len(features) <= _MOST_COSINES:
