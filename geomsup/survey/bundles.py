@@ -45,7 +45,9 @@ def bundle_evidence(n: IntArray, resultants: Array, mixed: NDArray[np.bool_], di
         as shapes of the catalogue are.
     """
     allowed = loosest_noise(dim) >= NOISE_GRID
-    by_noise = np.where(allowed, bundle_log_ratio(n, resultants, dim, NOISE_GRID), -np.inf)
+    by_noise = np.where(
+        allowed, bundle_log_ratio(n.astype(float), resultants, dim, NOISE_GRID), -np.inf
+    )
     ends = np.where(mixed, (n - 2) * np.log(2), 0.0)
     return np.asarray(marginalise(by_noise) - ends)
 
@@ -58,7 +60,9 @@ def node_bundles(
     ``units`` are the unit rows of the leaves from ``start`` on, in the order of the forest.
     """
     signs = forest.signs[start : start + len(units)]
-    sums = np.concatenate([np.zeros((1, units.shape[1])), np.cumsum(units * signs[:, None], axis=0)])
+    sums = np.concatenate(
+        [np.zeros((1, units.shape[1])), np.cumsum(units * signs[:, None], axis=0)]
+    )
     ends = np.concatenate([[0], np.cumsum(signs > 0)])
     low = forest.first[nodes] - start
     high = low + forest.size[nodes]

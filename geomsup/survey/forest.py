@@ -11,7 +11,8 @@ sets of greatest total evidence are taken, the choice of just these features cha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +105,7 @@ def components_of(
     Notes
     -----
     Rows are fetched in batches of at most 2²⁴ numbers.  A connected component that has more rows
-    than that is taken apart at the |cosine| where its pieces are small enough.  Beyond 4096
+    than that is taken apart at the |cosine| where its pieces are small enough.  Beyond 8192
     features, shapes are looked for among obtuse pairs that are significant by themselves.
 
     Examples
@@ -119,11 +120,11 @@ def components_of(
     [('bundle', (0, 1, 2, 3))]
     """
     n_features = positive_integer("n_features", n_features)
-    i, j, cosines = (np.asarray(part) for part in edges)
-    if not len(i):
+    i, j, cosines = edges
+    if not len(i) and n_features > _DENSE:
         return ()
     forest = merge_forest(i, j, cosines)
-    ground = Ground.of(rows(forest.features[:1]).shape[1], n_features, background)
+    ground = Ground.of(rows(np.zeros(1, dtype=np.intp)).shape[1], n_features, background)
     namer = Namer(ground, (i, j, cosines), random_generator(seed))
     components: list[Component] = []
     if n_features <= _DENSE:
@@ -239,9 +240,9 @@ class _Choice:
         inside: dict[int, list[Candidate]] = {}
         for k, (best, _) in self._known.items():
             owners = self._owner[best.members]
-            if k not in self._taken and best.gain > 0 and owners[0] >= 0:
-                if (owners == owners[0]).all():
-                    inside.setdefault(int(owners[0]), []).append(best)
+            within = owners[0] >= 0 and (owners == owners[0]).all()
+            if within and k not in self._taken and best.gain > 0:
+                inside.setdefault(int(owners[0]), []).append(best)
         for whole, parts in inside.items():
             disjoint: list[Candidate] = []
             for part in sorted(parts, key=lambda part: -part.gain):
@@ -400,15 +401,34 @@ def _in_run(
     nodes = np.flatnonzero((forest.first >= low) & (forest.first + forest.size <= high))
     evidence = _as_bundles(forest, nodes, low, units, excess, ground)
     gains = evidence - ground.cost(forest.size[nodes])
-    inner: dict[int, list[Candidate]] = {}
-    total: dict[int, float] = {}
-    for root, block in _blocks(units, excess, low, forest, nodes, evidence, starts, ground):
-        inner[root] = _Choice(block, ground).candidates()
-        total[root] = sum(candidate.gain for candidate in inner[root])
-    large = np.flatnonzero(forest.size[nodes] > _BLOCK)
-    whole: set[int] = set()
-    below: set[int] = set()
-    for k in large.tolist():
+    inner = {
+        root: _Choice(block, ground).candidates()
+        for root, block in _blocks(units, excess, low, forest, nodes, evidence, starts, ground)
+    }
+    whole, tops = _better_whole(forest, nodes, gains, inner)
+    place = {int(node): k for k, node in enumerate(nodes)}
+    stack = tops
+    while stack:
+        node = stack.pop()
+        start = forest.first[node] - low
+        height = float(forest.heights[node])
+        if node in whole:
+            members, k = np.arange(start, start + forest.size[node]), place[node]
+            yield Candidate(members, float(evidence[k]), float(gains[k]), True, False), height
+        elif node in inner:
+            for chosen in inner[node]:
+                yield replace(chosen, members=chosen.members + start), height
+        else:
+            stack += [int(child) for child in forest.children[node] if child >= 0]
+
+
+def _better_whole(
+    forest: MergeForest, nodes: IntArray, gains: Array, inner: dict[int, list[Candidate]]
+) -> tuple[set[int], list[int]]:
+    """Return the subtrees above the blocks that gain more than what is inside, and the topmost."""
+    total = {root: sum(each.gain for each in chosen) for root, chosen in inner.items()}
+    whole, below = set(), set()
+    for k in np.flatnonzero(forest.size[nodes] > _BLOCK).tolist():
         node = int(nodes[k])
         children = [int(child) for child in forest.children[node] if child >= 0]
         below.update(children)
@@ -416,30 +436,7 @@ def _in_run(
         total[node] = max(float(gains[k]), parts)
         if gains[k] > parts:
             whole.add(node)
-    place = {int(node): k for k, node in enumerate(nodes)}
-    stack = [node for node in total if node not in below]
-    while stack:
-        node = stack.pop()
-        if node in whole:
-            first, size, k = forest.first[node] - low, forest.size[node], place[node]
-            members = np.arange(first, first + size)
-            yield (
-                Candidate(members, float(evidence[k]), float(gains[k]), True, False),
-                float(forest.heights[node]),
-            )
-        elif node in inner:
-            start = forest.first[node] - low
-            for chosen in inner[node]:
-                moved = Candidate(
-                    chosen.members + start,
-                    chosen.log_evidence,
-                    chosen.gain,
-                    chosen.bundle,
-                    chosen.shaped,
-                )
-                yield moved, float(forest.heights[node])
-        else:
-            stack += [int(child) for child in forest.children[node] if child >= 0]
+    return whole, [node for node in total if node not in below]
 
 
 def _blocks(
@@ -464,8 +461,8 @@ def _blocks(
 
     inside = np.flatnonzero(forest.size[nodes] <= _BLOCK)
     of_nodes = _grouped(block_of(forest.first[nodes[inside]]), len(roots))
-    of_pairs = block_of(starts[:, 0])
-    of_pairs = _grouped(np.where(of_pairs == block_of(starts[:, 1]), of_pairs, -1), len(roots))
+    home = block_of(starts[:, 0])
+    of_pairs = _grouped(np.where(home == block_of(starts[:, 1]), home, -1), len(roots))
     alone = forest.heights - forest.ends > _LEAST_GAP
     rounded = ground.rounded(units)
     for k, root in enumerate(roots.tolist()):
@@ -494,4 +491,4 @@ def _grouped(labels: IntArray, n_groups: int) -> list[IntArray]:
     """Return the indices with each label, in order; label -1 belongs nowhere."""
     order = np.argsort(labels, kind="stable")
     borders = np.searchsorted(labels[order], np.arange(n_groups + 1))
-    return [order[a:b] for a, b in zip(borders[:-1], borders[1:], strict=True)]
+    return [order[a:b] for a, b in pairwise(borders)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -41,7 +43,7 @@ class Namer:
         n = ground.background.n_directions
         half = sparse.coo_array((cosines**2, (i, j)), shape=(n, n)).tocsr()
         self._squares = sparse.csr_array(half + half.T)
-        self._totals = self._squares.sum(axis=1)
+        self._totals: Array = self._squares.sum(axis=1)
         self._ground, self._rng = ground, rng
 
     def component(
@@ -56,7 +58,7 @@ class Namer:
         if len(features) <= _MOST_COSINES:
             height = float(spanning_tree(units @ units.T)[1].min())
         order = np.argsort(features)
-        described = {
+        described: dict[str, Any] = {
             "log_evidence": candidate.log_evidence,
             "features": tuple(int(k) for k in features[order]),
             "height": height,
@@ -69,7 +71,7 @@ class Namer:
 
     def _name(
         self, candidate: Candidate, units: Array, signs: Array, along: float
-    ) -> dict[str, object]:
+    ) -> dict[str, Any]:
         """Return the fields of a component that say what it is."""
         n, n_positive = len(units), int((signs > 0).sum())
         together = n_positive in (0, n)
@@ -95,8 +97,8 @@ class Namer:
             "why": _why(n, result, ring),
         }
 
-    def _line(self, units: Array, n_positive: int) -> dict[str, object]:
-        """Name features near one line: two directions are laid over a digon, more share its ends."""
+    def _line(self, units: Array, n_positive: int) -> dict[str, Any]:
+        """Name features near a line: two are laid over a digon, more share its ends."""
         n = len(units)
         if n > 2:
             ends = (max(n_positive, n - n_positive), min(n_positive, n - n_positive))
@@ -108,7 +110,7 @@ class Namer:
         )
         return {"name": "digon", "kind": "shape", "rank": 1, "match": result.candidates[0]}
 
-    def _ring(self, units: Array, ring: RingTest) -> dict[str, object]:
+    def _ring(self, units: Array, ring: RingTest) -> dict[str, Any]:
         """Name a ring about the centroid: a polygon where its evidence carries the name."""
         centred = units - units.mean(axis=0)
         directions = centred / np.linalg.norm(centred, axis=1, keepdims=True)

@@ -76,7 +76,9 @@ def ring_test(units: Array, rng: np.random.Generator) -> RingTest:
     tour = float(_tours(plane[None])[0])
     # Rounding must not hide the permutations that turn a regular polygon into itself.
     as_short = int((_tours(coordinates) <= tour * (1 + 1e-9)).sum())
-    steps = np.linalg.norm(np.diff(centred[own_order], axis=0, append=centred[own_order[:1]]), axis=1)
+    steps = np.linalg.norm(
+        np.diff(centred[own_order], axis=0, append=centred[own_order[:1]]), axis=1
+    )
     turn = int(np.argmin(own_order))
     return RingTest(
         p_value=(1 + as_short) / (1 + _N_PERMUTATIONS),

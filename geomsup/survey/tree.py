@@ -77,6 +77,17 @@ def merge_forest(i: IntArray, j: IntArray, cosines: Array) -> MergeForest:
     names, ends = np.unique(np.concatenate([i, j]), return_inverse=True)
     n_leaves, shape = len(names), (len(names), len(names))
     # csgraph takes an explicit zero for a missing edge, so weights start from 1.
+    if not n_leaves:
+        none = np.empty(0, dtype=np.intp)
+        return MergeForest(
+            features=none,
+            signs=np.empty(0),
+            first=none,
+            size=none,
+            heights=np.empty(0),
+            ends=np.empty(0),
+            children=none.reshape(0, 2),
+        )
     graph = sparse.coo_array((2 - np.abs(cosines), (ends[: len(i)], ends[len(i) :])), shape=shape)
     spanning = minimum_spanning_tree(graph.tocsr()).tocoo()
     order = np.argsort(spanning.data, kind="stable")
@@ -147,7 +158,8 @@ def _layout(
     n_nodes = len(size)
     first, sign = [-1] * n_nodes, [1.0] * n_nodes
     sizes, end = size.tolist(), 0
-    turns = zip(range(n_nodes - 1, n_leaves - 1, -1), joined[::-1].tolist(), flips[::-1].tolist())
+    downwards = range(n_nodes - 1, n_leaves - 1, -1)
+    turns = zip(downwards, joined[::-1].tolist(), flips[::-1].tolist(), strict=True)
     for node, (a, b), flip in turns:
         if first[node] < 0:  # a root
             first[node], end = end, end + sizes[node]

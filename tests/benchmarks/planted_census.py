@@ -56,7 +56,9 @@ def structure(kind: str, noise: float, axes: Array, rng: np.random.Generator) ->
     elif kind.endswith("-ring"):
         size, radius = int(kind.removesuffix("-ring")), float(rng.uniform(0.5, 1.0))
         angles = 2 * np.pi * np.arange(size) / size
-        vertices = np.column_stack([np.ones(size), radius * np.cos(angles), radius * np.sin(angles)])
+        vertices = np.column_stack(
+            [np.ones(size), radius * np.cos(angles), radius * np.sin(angles)]
+        )
     else:
         vertices, radius = get_shape(kind).vertices, 1.0
     points = vertices @ axes[:, : vertices.shape[1]].T
@@ -135,9 +137,7 @@ class Tally:
         self.n_components = 0
         self.seconds = 0.0
 
-    def add(
-        self, found: tuple[Component, ...], truth: list[tuple[str, frozenset[int]]]
-    ) -> None:
+    def add(self, found: tuple[Component, ...], truth: list[tuple[str, frozenset[int]]]) -> None:
         """Compare the components of one matrix with what was planted."""
         home = {feature: k for k, (_, features) in enumerate(truth) for feature in features}
         self.planted.update(name for name, _ in truth)
