@@ -17,7 +17,7 @@ from scipy.special import betaincinv
 
 from geomsup.geometry.interference import MergeTree
 
-__all__ = ["candidate_sets", "neighbour_pairs"]
+__all__ = ["candidate_sets", "grown_sets", "neighbour_pairs", "shares_beyond_chance"]
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -58,9 +58,22 @@ def candidate_sets(cosines: Array, tree: MergeTree, dim: int) -> list[IntArray]:
     sets = {members.tobytes(): members for members in _nodes(tree)}
     starts = neighbour_pairs(cosines, dim)
     for first in range(0, len(starts), _BATCH):
-        for members in _grown(cosines, starts[first : first + _BATCH], dim):
+        for members in grown_sets(cosines, starts[first : first + _BATCH], dim):
             sets.setdefault(members.tobytes(), members)
     return sorted(sets.values(), key=lambda members: (len(members), members.tolist()))
+
+
+def shares_beyond_chance(n: int, dim: int, expected: float) -> Array:
+    """Return, for each rank from 0, the share of its squared norm that puts a direction in a span.
+
+    At least .7, and so much that of n independent directions ``expected`` have it.
+    """
+    shares = np.ones(_MAX_RANK + 1)
+    ranks = np.arange(1, min(_MAX_RANK, dim - 1) + 1)
+    # The share in a subspace of rank r is Beta(r/2, (m - r)/2).
+    chance = 1 - betaincinv((dim - ranks) / 2, ranks / 2, min(1.0, expected / n))
+    shares[ranks] = np.maximum(_IN_SPAN, chance)
+    return shares
 
 
 def neighbour_pairs(cosines: Array, dim: int) -> IntArray:
@@ -109,9 +122,17 @@ def _nodes(tree: MergeTree) -> Iterator[IntArray]:
         yield np.sort(node).astype(np.intp)
 
 
-def _grown(cosines: Array, starts: IntArray, dim: int) -> Iterator[IntArray]:
-    """Yield, for each start and each rank, all directions in the span grown from it."""
-    on_line = cosines[starts[:, 0], starts[:, 1]] ** 2 >= _IN_SPAN
+def grown_sets(
+    cosines: Array, starts: IntArray, dim: int, in_span: Array | None = None
+) -> Iterator[IntArray]:
+    """Yield, for each start and each rank, all directions in the span grown from it.
+
+    ``in_span[rank]`` is the share of its squared norm that makes a direction lie in a span, .7 by
+    default.  Where it is given, only those ranks come at which more directions follow from the
+    others than at any before: what a stranger's axis adds to a span is no more than the stranger.
+    """
+    shares_in = np.full(_MAX_RANK + 1, _IN_SPAN) if in_span is None else in_span
+    on_line = cosines[starts[:, 0], starts[:, 1]] ** 2 >= shares_in[1]
     yield from starts[on_line]
     # Two directions on one line span no plane.
     first, second = starts[~on_line].T
@@ -120,13 +141,16 @@ def _grown(cosines: Array, starts: IntArray, dim: int) -> Iterator[IntArray]:
     axes = [cosines[first]]
     shares = axes[0] ** 2
     pivot = second
+    following = np.zeros(len(first), dtype=np.intp)
     for rank in range(2, min(_MAX_RANK, int(dim * _RANK_SHARE)) + 1):
         length = np.sqrt(np.maximum(1 - shares[batch, pivot], 1e-12))
         reduced = cosines[pivot] - sum(axis[batch, pivot][:, None] * axis for axis in axes)
         axes.append(reduced / length[:, None])
         shares = shares + axes[-1] ** 2
-        inside = shares >= _IN_SPAN
+        inside = shares >= shares_in[rank]
         sizes = inside.sum(axis=1)
-        for k in np.flatnonzero((sizes > rank) & (sizes <= _MAX_SIZE)):
+        for k in np.flatnonzero((sizes > rank + following) & (sizes <= _MAX_SIZE)):
             yield np.flatnonzero(inside[k])
+        if in_span is not None:
+            following = np.maximum(following, sizes - rank)
         pivot = np.where(inside, -1.0, shares).argmax(axis=1)

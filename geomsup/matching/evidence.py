@@ -36,6 +36,7 @@ from geomsup.restoring import read_only
 
 __all__ = [
     "NOISE_GRID",
+    "bundle_log_ratio",
     "evenness_log_ratio",
     "generic_log_evidence",
     "gram_log_density",
@@ -145,6 +146,37 @@ def loosest_noise(dim: int) -> float:
     # ρκ + ν = √(κ² + ν²)  ⇔  κ = 2ρν / (1 - ρ²)
     kappa = 2 * rho * order / (1 - rho**2)
     return 1 / math.sqrt(kappa) if kappa > 0 else math.inf
+
+
+def bundle_log_ratio(n_vertices: Array, resultant: Array, dim: int, sigma: Array) -> Array:
+    """Return the log evidence of sets of directions near one that is unknown, over independent.
+
+    Parameters
+    ----------
+    n_vertices, resultant : ndarray of shape (n_sets,)
+        Number N of directions in each set, and length R of their sum.
+    dim : int
+    sigma : ndarray of shape (n_sigma,)
+        Noise scales in radians.
+
+    Returns
+    -------
+    ndarray of shape (n_sets, n_sigma)
+        log of C_m(κ)^N |S|^N / (C_m(κR) |S|), the integral of the von Mises–Fisher density over
+        its centre (Mardia & Jupp 2000, section 10.3).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ratio = bundle_log_ratio(np.array([2]), np.array([2.0]), 2, np.array([0.1]))
+    >>> round(float(np.exp(ratio[0, 0])), 2)  # 2π C(κ)² / C(2κ), nearly 2π √(κ/4π)
+    17.69
+    """
+    kappa = 1 / sigma**2
+    n, length = n_vertices[:, None], np.minimum(resultant, n_vertices)[:, None]
+    together = _log_peak_density(dim, np.maximum(kappa * length, 1e-3))
+    spread = n * _log_peak(dim, sigma) - kappa * (n - length)
+    return np.asarray(spread - together + (n - 1) * log_sphere(dim))
 
 
 def gram_log_density(log_det: float, n_vertices: int, dim: int) -> float:

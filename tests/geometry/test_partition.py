@@ -11,7 +11,7 @@ from planted import noisy, random_directions, random_orthogonal
 from scipy.linalg import subspace_angles
 
 from geomsup import classify_geometry, get_shape
-from geomsup.geometry.crowd import _grown, neighbour_pairs
+from geomsup.geometry.crowd import grown_sets, neighbour_pairs
 from geomsup.geometry.orthogonality import largest_overlap, orthogonal_within, pairs_log_evidence
 from geomsup.geometry.partition import _evenness, best_partition
 from geomsup.geometry.weighing import Weigher, log_prior, weighed_partition
@@ -209,7 +209,7 @@ def test_a_span_takes_in_what_lies_in_it(share: float, inside: bool) -> None:
     plane /= np.linalg.norm(plane, axis=0)
     third = np.sqrt(share) * plane[:, 2] + np.sqrt(1 - share) * turn[:, 5]
     units = np.column_stack([plane[:, :2], third, turn[:, 8:12]])
-    sets = [found.tolist() for found in _grown(units.T @ units, np.array([[0, 1]]), dim)]
+    sets = [found.tolist() for found in grown_sets(units.T @ units, np.array([[0, 1]]), dim)]
     assert ([0, 1, 2] in sets) == inside
 
 
@@ -245,7 +245,7 @@ def test_spans_grow_to_a_third_of_the_dimensions(name: str, least_dim: int) -> N
     cosines = vertices @ vertices.T
     start = np.array([[0, 1]])
     for dim in range(3, 14):
-        sizes = {len(found) for found in _grown(cosines, start, dim)}
+        sizes = {len(found) for found in grown_sets(cosines, start, dim)}
         assert (len(vertices) in sizes) == (dim >= least_dim)
 
 

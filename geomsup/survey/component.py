@@ -1,0 +1,72 @@
+"""One structure of a census, as its reader sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from geomsup.matching import ShapeMatch
+
+__all__ = ["About", "Component", "Kind"]
+
+Kind = Literal["shape", "bundle", "ring", "irregular"]
+About = Literal["origin", "centroid"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Component:
+    """Features that form one structure beyond chance.
+
+    Attributes
+    ----------
+    features : tuple of int
+        Ascending.
+    name : str
+        A shape of the catalogue, "bundle", "ring", "arc" or "irregular".
+    kind : {"shape", "bundle", "ring", "irregular"}
+    about : {"origin", "centroid"}
+        What a shape or a ring is centred on; "origin" for all others.
+    log_evidence : float
+        For these directions as one structure over those of the background, in nats, before what
+        the choice of just these features costs.
+    height : float
+        Least |cosine| at which they hang together.
+    leakage : float
+        Share of their interference with features outside, among the pairs that are significant:
+        Σcos² over those pairs, over Σcos² of all pairs that start inside, the diagonal included.
+    rank : int
+        Dimensions that the structure takes up; 1 for a bundle.
+    spread : float
+        Root mean square angle to the common direction, in radians.
+    multiplicities : tuple of int
+        How many features share each vertex, where the name is that of fewer vertices: (3, 2) for a
+        digon with three features at one end and two at the other.  Otherwise all 1.
+    match : ShapeMatch or None
+        The shape laid over the features.
+    p_value : float or None
+        Of a ring about its centroid, against permutations.
+    why : str
+        What an irregular component has, and why it is no shape.
+    """
+
+    features: tuple[int, ...]
+    name: str
+    kind: Kind
+    about: About
+    log_evidence: float
+    height: float
+    leakage: float
+    rank: int
+    spread: float
+    multiplicities: tuple[int, ...]
+    match: ShapeMatch | None = None
+    p_value: float | None = None
+    why: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the component as a JSON-ready dictionary."""
+        result = dict(self.__dict__)
+        result["features"] = list(self.features)
+        result["multiplicities"] = list(self.multiplicities)
+        result["match"] = None if self.match is None else self.match.to_dict()
+        return result

@@ -1,0 +1,494 @@
+"""The components of a census: structures among the significant pairs, each at its own scale.
+
+The pairs join features to a forest of merges on |cosine|.  What may be a structure is every subtree
+of it, and every set that a span grown from an obtuse pair takes in
+(:mod:`geomsup.geometry.crowd`), because a stray that leans on one vertex joins the tree before the
+others do.  Each is weighed against the background: as a bundle in closed form, as a shape of the
+catalogue or a set of low rank by the machinery of :mod:`geomsup.matching`.  From these the disjoint
+sets of greatest total evidence are taken, the choice of just these features charged to each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.geometry.crowd import grown_sets, shares_beyond_chance
+from geomsup.survey.bundles import node_bundles
+from geomsup.survey.component import Component
+from geomsup.survey.density import AngularGaussian
+from geomsup.survey.naming import Namer
+from geomsup.survey.tree import MergeForest, merge_forest
+from geomsup.survey.weighing import Candidate, Ground
+from geomsup.validation import positive_integer, random_generator
+
+__all__ = ["Rows", "components_of"]
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+Rows = Callable[[IntArray], Array]
+Edges = tuple[IntArray, IntArray, Array]
+
+# Numbers in memory at a time, 8 bytes each: a batch of rows; its cumulated sums take as many.
+_MOST_NUMBERS = 2**24
+# Up to so many features all cosines are looked at: shapes whose pairs are not significant by
+# themselves (a triangle in 16 dimensions) are found from what spans them.
+_DENSE = 8192
+# Otherwise spans are grown within subtrees of the forest up to this size.
+_BLOCK = 512
+# Larger sets are bundles or nothing: the catalogue has few shapes with more vertices.
+_MAX_SIZE = 64
+# Subtrees that stand alone over less than this range of |cosine| are weighed as bundles only.
+_LEAST_GAP = 0.02
+# Spans grown side by side; in all, so many, and so many numbers for each rank.
+_BATCH, _MAX_STARTS, _MAX_GROWN = 256, 2**15, 2**27
+# So many of all directions may lie in the span of strangers by chance.
+_IN_SPAN_BY_CHANCE = 0.02
+# A shape about the origin has a sum of squared length 0, or 1 where a vertex is missing or put on
+# top, and no two vertices so close; a noisy one keeps below 1 + N/2, half of what strangers have.
+_SUM_SHARE, _CLOSE = 0.5, 0.95
+# Members are left out one by one of sets up to this size.
+_MOST_PRUNED = 16
+# Axes of a set with less energy are noise.
+_LEAST_AXIS = 0.3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """Features that are looked at together.
+
+    ``nodes`` are subtrees of the forest inside, each with its members among the rows, its evidence
+    as a bundle and whether it stands alone long enough to be weighed as a shape; ``starts`` are
+    the obtuse pairs that spans are grown from, in the coordinates of ``rounded``, in which the
+    background leans on no axis.
+    """
+
+    units: Array
+    rounded: Array
+    excess: Array
+    nodes: list[tuple[IntArray, float, bool]]
+    starts: IntArray
+
+
+def components_of(
+    rows: Rows,
+    edges: Edges,
+    *,
+    n_features: int,
+    background: AngularGaussian | None = None,
+    seed: int | np.random.Generator | None = 0,
+) -> tuple[Component, ...]:
+    """Return the structures that the significant pairs of a matrix form.
+
+    Parameters
+    ----------
+    rows : callable
+        rows(indices) returns unit rows of shape (len(indices), m), float64.
+    edges : tuple of (i, j, cosine)
+        Arrays of shape (n_edges,): the pairs that are significant, i ≠ j, none of them twice.
+    n_features : int
+        Number of rows that the pairs were chosen from.
+    background : AngularGaussian or None
+        The law of directions without structure; None for uniform ones.
+    seed : int, Generator or None
+        For the permutations that rings are held against.
+
+    Returns
+    -------
+    tuple of Component
+        Greatest evidence first.
+
+    Notes
+    -----
+    Rows are fetched in batches of at most 2²⁴ numbers.  A connected component that has more rows
+    than that is taken apart at the |cosine| where its pieces are small enough.  Beyond 8192
+    features, shapes are looked for among obtuse pairs that are significant by themselves.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> units = rng.standard_normal((100, 64))
+    >>> units[:3] = units[3] + 0.05 * units[:3]
+    >>> units /= np.linalg.norm(units, axis=1, keepdims=True)
+    >>> i, j = np.triu_indices(4, 1)
+    >>> pairs = (i, j, (units[i] * units[j]).sum(axis=1))
+    >>> [(c.name, c.features) for c in components_of(lambda k: units[k], pairs, n_features=100)]
+    [('bundle', (0, 1, 2, 3))]
+    """
+    n_features = positive_integer("n_features", n_features)
+    i, j, cosines = edges
+    if not len(i) and n_features > _DENSE:
+        return ()
+    forest = merge_forest(i, j, cosines)
+    ground = Ground.of(rows(np.zeros(1, dtype=np.intp)).shape[1], n_features, background)
+    namer = Namer(ground, (i, j, cosines), random_generator(seed))
+    components: list[Component] = []
+    if n_features <= _DENSE:
+        units = rows(np.arange(n_features))
+        block = _everything(units, forest, ground)
+        for chosen in _Choice(block, ground).candidates():
+            components.append(
+                namer.component(chosen, chosen.members, units[chosen.members], np.nan)
+            )
+    else:
+        starts = _obtuse_within(forest, (i, j, cosines))
+        for low, high in _batches(forest, max(_MAX_SIZE, _MOST_NUMBERS // ground.background.dim)):
+            units = rows(forest.features[low:high])
+            for chosen, height in _in_run(units, low, forest, starts, ground):
+                inside = units[chosen.members]
+                features = forest.features[low + chosen.members]
+                components.append(namer.component(chosen, features, inside, height))
+    components.sort(key=lambda c: (-c.log_evidence, c.features))
+    return tuple(components)
+
+
+def _everything(units: Array, forest: MergeForest, ground: Ground) -> _Block:
+    """Return all features as one block, with the strongest obtuse pairs of all as starts."""
+    excess = ground.excess(units)
+    nodes = np.arange(len(forest.size))
+    evidence = _as_bundles(
+        forest, nodes, 0, units[forest.features], excess[forest.features], ground
+    )
+    members = [
+        forest.features[first : first + size]
+        for first, size in zip(forest.first, forest.size, strict=True)
+    ]
+    alone = forest.heights - forest.ends > _LEAST_GAP
+    rounded = ground.rounded(units)
+    return _Block(
+        units=units,
+        rounded=rounded,
+        excess=excess,
+        nodes=list(zip(members, evidence.tolist(), alone.tolist(), strict=True)),
+        starts=_most_obtuse(rounded, min(_MAX_STARTS, _MAX_GROWN // len(units))),
+    )
+
+
+def _most_obtuse(units: Array, most: int) -> IntArray:
+    """Return the most obtuse pairs, at most so many."""
+    pairs, cosines = np.empty((0, 2), dtype=np.intp), np.empty(0)
+    for start in range(0, len(units), _BLOCK):
+        own = units[start : start + _BLOCK] @ units[start:].T
+        i, j = np.nonzero(np.triu(own, 1) < 0)
+        pairs = np.concatenate([pairs, np.column_stack([i, j]) + start])
+        cosines = np.concatenate([cosines, own[i, j]])
+        kept = np.argsort(cosines, kind="stable")[:most]
+        pairs, cosines = pairs[kept], cosines[kept]
+    return pairs
+
+
+def _as_bundles(
+    forest: MergeForest, nodes: IntArray, start: int, units: Array, excess: Array, ground: Ground
+) -> Array:
+    """Return the log evidence of subtrees as bundles."""
+    lengths, mixed = node_bundles(forest, nodes, start, units)
+    sums = np.concatenate([[0.0], np.cumsum(excess)])
+    size = forest.size[nodes]
+    low = forest.first[nodes] - start
+    runs = np.column_stack([low, low + size]).ravel()
+    least = np.minimum.reduceat(np.append(excess, np.inf), runs)[::2] if len(nodes) else 0.0
+    return ground.bundles(size, lengths, mixed, sums[low + size] - sums[low] - least)
+
+
+class _Choice:
+    """Disjoint sets of a block with great total gain."""
+
+    def __init__(self, block: _Block, ground: Ground) -> None:
+        self._block, self._ground = block, ground
+        self._owner = np.full(len(block.units), -1)
+        self._taken: dict[int, Candidate] = {}
+        self._known: dict[int, tuple[Candidate, float]] = {}
+        dim = ground.background.dim
+        n_directions = ground.background.n_directions
+        self._in_span = shares_beyond_chance(n_directions, dim, _IN_SPAN_BY_CHANCE)
+        grown = _grown(block, dim, self._in_span)
+        self._sets = _candidates(block, grown)
+
+    def candidates(self) -> list[Candidate]:
+        """Choose among all sets, then with what else lies in their spans, then without strays."""
+        self._pass()
+        for changed in (self._extended, self._pruned):
+            others = [changed(candidate) for candidate in self._taken.values()]
+            self._sets += [(members, -np.inf, True) for members in others if members is not None]
+            self._pass()
+            self._split()
+        return list(self._taken.values())
+
+    def _pass(self) -> None:
+        """Take sets, smallest first, until none can take the place of those that it overlaps with.
+
+        On subtrees alone one round finds the antichain of greatest gain.  Sets that cross each
+        other may leave behind what an earlier round would have taken.
+        """
+        changed = True
+        order = sorted(range(len(self._sets)), key=lambda k: len(self._sets[k][0]))
+        while changed:
+            changed = False
+            for k in order:
+                if k not in self._taken and self._takes(k):
+                    changed = True
+
+    def _split(self) -> None:
+        """Replace each set by disjoint sets inside it where these have more gain together.
+
+        One at a time they could not take its place.
+        """
+        inside: dict[int, list[Candidate]] = {}
+        for k, (best, _) in self._known.items():
+            owners = self._owner[best.members]
+            within = owners[0] >= 0 and (owners == owners[0]).all()
+            if within and k not in self._taken and best.gain > 0:
+                inside.setdefault(int(owners[0]), []).append(best)
+        for whole, parts in inside.items():
+            disjoint: list[Candidate] = []
+            for part in sorted(parts, key=lambda part: -part.gain):
+                if not any(np.isin(part.members, other.members).any() for other in disjoint):
+                    disjoint.append(part)
+            if sum(part.gain for part in disjoint) > self._taken[whole].gain:
+                self._owner[self._taken.pop(whole).members] = -1
+        self._pass()
+
+    def _takes(self, k: int) -> bool:
+        """Take a set if its gain is greater than that of its rivals together."""
+        members = self._sets[k][0]
+        owners = self._owner[members]
+        rivals = [int(other) for other in np.unique(owners) if other >= 0]
+        needed = sum(self._taken[other].gain for other in rivals)
+        new = not rivals or self._saves_rank(members, rivals, int((owners < 0).sum()))
+        best = self._weighed(k, needed) if new else self._as_bundle(k)
+        if best.gain <= needed:
+            return False
+        for other in rivals:
+            self._owner[self._taken.pop(other).members] = -1
+        self._owner[members] = k
+        self._taken[k] = best
+        return True
+
+    def _saves_rank(self, members: IntArray, rivals: list[int], n_strangers: int) -> bool:
+        """Tell whether a set spans less than the sets inside it and the strangers beside them.
+
+        Otherwise it is no more than these together.  The rule is for sets about the origin: a
+        bundle counts as one axis, and a ring of bundles has more.
+        """
+        units = self._block.units
+        if not _is_balanced(units[members]):
+            return True
+        apart = sum(_rank(units[self._taken[other].members]) for other in rivals)
+        return _rank(units[members]) < apart + n_strangers
+
+    def _as_bundle(self, k: int) -> Candidate:
+        members, evidence, _ = self._sets[k]
+        gain = evidence - float(self._ground.cost(np.array(len(members))))
+        return Candidate(members, evidence, gain, bundle=True, shaped=False)
+
+    def _weighed(self, k: int, needed: float) -> Candidate:
+        """Return a set as a bundle or as a structure; below ``needed`` a bound will do."""
+        if k in self._known and self._known[k][1] <= needed:
+            return self._known[k][0]
+        best = self._as_bundle(k)
+        if self._sets[k][2]:
+            structure = self._structure(best.members, max(needed, best.gain, 0.0))
+            best = structure if structure.gain > best.gain else best
+        self._known[k] = best, needed if best.gain <= needed else -np.inf
+        return best
+
+    def _structure(self, members: IntArray, floor: float) -> Candidate:
+        block = self._block
+        return self._ground.structure(members, block.units[members], block.excess[members], floor)
+
+    def _extended(self, candidate: Candidate) -> IntArray | None:
+        """Return a set with all else that lies in its span, or None if nothing does."""
+        units, size = self._block.rounded, len(candidate.members)
+        _, singular, axes = np.linalg.svd(units[candidate.members], full_matrices=False)
+        rank = int(np.count_nonzero(singular**2 > _LEAST_AXIS))
+        if not 2 <= rank < min(size, len(self._in_span)):
+            return None
+        inside = ((units @ axes[:rank].T) ** 2).sum(axis=1) >= self._in_span[rank]
+        members = np.union1d(candidate.members, np.flatnonzero(inside))
+        return members if size < len(members) <= _MAX_SIZE else None
+
+    def _pruned(self, candidate: Candidate) -> IntArray | None:
+        """Leave out members, one by one, while the gain rises; None if it never does."""
+        best = candidate
+        while not (best.bundle or best.shaped) and 3 < len(best.members) <= _MOST_PRUNED:
+            fewer = [
+                self._structure(np.delete(best.members, k), best.gain)
+                for k in range(len(best.members))
+            ]
+            leader = max(fewer, key=lambda each: each.gain)
+            if leader.gain <= best.gain:
+                break
+            best = leader
+        return None if best is candidate else best.members
+
+
+def _candidates(block: _Block, grown: Iterable[IntArray]) -> list[tuple[IntArray, float, bool]]:
+    """Return the sets of a block, smallest first: members, bundle evidence, whether to weigh it."""
+    sets: dict[bytes, tuple[IntArray, float, bool]] = {}
+    for members, bundle, alone in block.nodes:
+        ordered = np.sort(members)
+        weighed = alone and 2 < len(members) <= _MAX_SIZE
+        sets[ordered.tobytes()] = (ordered, bundle, weighed)
+    for members in grown:
+        key = members.tobytes()
+        known = sets.get(key)
+        sets[key] = (members, known[1] if known else -np.inf, True)
+    return sorted(sets.values(), key=lambda item: (len(item[0]), item[0].tolist()))
+
+
+def _grown(block: _Block, dim: int, in_span: Array) -> Iterator[IntArray]:
+    """Yield what lies in spans grown from obtuse pairs and may have its centre at the origin."""
+    if not len(block.starts):
+        return
+    cosines = block.rounded @ block.rounded.T
+    for k in range(0, len(block.starts), _BATCH):
+        for members in grown_sets(cosines, block.starts[k : k + _BATCH], dim, in_span):
+            size = len(members)
+            if 2 < size <= _MAX_SIZE:
+                own = block.units[members]
+                apart = np.max(own @ own.T - np.eye(size)) < _CLOSE
+                if apart and _is_balanced(own):
+                    yield members.astype(np.intp)
+
+
+def _is_balanced(units: Array) -> bool:
+    """Tell whether a set may be a shape about the origin, by the sum of its directions."""
+    return float((units.sum(axis=0) ** 2).sum()) <= 1 + _SUM_SHARE * len(units)
+
+
+def _rank(units: Array) -> int:
+    """Return how many axes of a set stand out of noise."""
+    energies = np.linalg.svd(units, compute_uv=False) ** 2
+    return int(np.count_nonzero(energies > _LEAST_AXIS))
+
+
+def _batches(forest: MergeForest, most: int) -> Iterator[tuple[int, int]]:
+    """Yield runs of at most so many leaves that hold whole subtrees."""
+    pieces = forest.largest_within(most)
+    low = high = 0
+    for first, size in sorted(zip(forest.first[pieces], forest.size[pieces], strict=True)):
+        if first + size - low > most:
+            if high > low:
+                yield low, high
+            low = int(first)
+        high = int(first + size)
+    yield low, high
+
+
+def _obtuse_within(forest: MergeForest, edges: Edges) -> IntArray:
+    """Return the obtuse pairs as places of leaves, shape (n_pairs, 2), most obtuse first."""
+    i, j, cosines = edges
+    place = np.empty(int(forest.features.max()) + 1, dtype=np.intp)
+    place[forest.features] = np.arange(len(forest.features))
+    order = np.argsort(cosines, kind="stable")[: int((cosines < 0).sum())]
+    return np.column_stack([place[i[order]], place[j[order]]])
+
+
+def _in_run(
+    units: Array, low: int, forest: MergeForest, starts: IntArray, ground: Ground
+) -> Iterator[tuple[Candidate, float]]:
+    """Yield the sets chosen among a run of leaves, and the heights of the subtrees among them.
+
+    Within subtrees of up to 512 leaves all candidates compete; larger subtrees are bundles, which
+    take the place of what was chosen inside when their gain is greater.
+    """
+    excess = ground.excess(units)
+    high = low + len(units)
+    nodes = np.flatnonzero((forest.first >= low) & (forest.first + forest.size <= high))
+    evidence = _as_bundles(forest, nodes, low, units, excess, ground)
+    gains = evidence - ground.cost(forest.size[nodes])
+    inner = {
+        root: _Choice(block, ground).candidates()
+        for root, block in _blocks(units, excess, low, forest, nodes, evidence, starts, ground)
+    }
+    whole, tops = _better_whole(forest, nodes, gains, inner)
+    place = {int(node): k for k, node in enumerate(nodes)}
+    stack = tops
+    while stack:
+        node = stack.pop()
+        start = forest.first[node] - low
+        height = float(forest.heights[node])
+        if node in whole:
+            members, k = np.arange(start, start + forest.size[node]), place[node]
+            yield Candidate(members, float(evidence[k]), float(gains[k]), True, False), height
+        elif node in inner:
+            for chosen in inner[node]:
+                yield replace(chosen, members=chosen.members + start), height
+        else:
+            stack += [int(child) for child in forest.children[node] if child >= 0]
+
+
+def _better_whole(
+    forest: MergeForest, nodes: IntArray, gains: Array, inner: dict[int, list[Candidate]]
+) -> tuple[set[int], list[int]]:
+    """Return the subtrees above the blocks that gain more than what is inside, and the topmost."""
+    total = {root: sum(each.gain for each in chosen) for root, chosen in inner.items()}
+    whole, below = set(), set()
+    for k in np.flatnonzero(forest.size[nodes] > _BLOCK).tolist():
+        node = int(nodes[k])
+        children = [int(child) for child in forest.children[node] if child >= 0]
+        below.update(children)
+        parts = sum(total[child] for child in children)
+        total[node] = max(float(gains[k]), parts)
+        if gains[k] > parts:
+            whole.add(node)
+    return whole, [node for node in total if node not in below]
+
+
+def _blocks(
+    units: Array,
+    excess: Array,
+    low: int,
+    forest: MergeForest,
+    nodes: IntArray,
+    evidence: Array,
+    starts: IntArray,
+    ground: Ground,
+) -> Iterator[tuple[int, _Block]]:
+    """Yield the largest subtrees of at most 512 leaves in a run, by their number, as blocks."""
+    roots = np.intersect1d(forest.largest_within(_BLOCK), nodes)
+    roots = roots[np.argsort(forest.first[roots])]
+    begin = forest.first[roots]
+    end = begin + forest.size[roots]
+
+    def block_of(places: IntArray) -> IntArray:
+        block = np.maximum(np.searchsorted(begin, places, side="right") - 1, 0)
+        return np.where((places >= begin[block]) & (places < end[block]), block, -1)
+
+    inside = np.flatnonzero(forest.size[nodes] <= _BLOCK)
+    of_nodes = _grouped(block_of(forest.first[nodes[inside]]), len(roots))
+    home = block_of(starts[:, 0])
+    of_pairs = _grouped(np.where(home == block_of(starts[:, 1]), home, -1), len(roots))
+    alone = forest.heights - forest.ends > _LEAST_GAP
+    rounded = ground.rounded(units)
+    for k, root in enumerate(roots.tolist()):
+        first = int(begin[k])
+        run = slice(first - low, int(end[k]) - low)
+        own = inside[of_nodes[k]]
+        members = [
+            np.arange(forest.first[n] - first, forest.first[n] - first + forest.size[n])
+            for n in nodes[own]
+        ]
+        yield (
+            root,
+            _Block(
+                units=units[run],
+                rounded=rounded[run],
+                excess=excess[run],
+                nodes=list(
+                    zip(members, evidence[own].tolist(), alone[nodes[own]].tolist(), strict=True)
+                ),
+                starts=starts[of_pairs[k]] - first,
+            ),
+        )
+
+
+def _grouped(labels: IntArray, n_groups: int) -> list[IntArray]:
+    """Return the indices with each label, in order; label -1 belongs nowhere."""
+    order = np.argsort(labels, kind="stable")
+    borders = np.searchsorted(labels[order], np.arange(n_groups + 1))
+    return [order[a:b] for a, b in pairwise(borders)]

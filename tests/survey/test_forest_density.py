@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from planted import random_directions
+from scipy.integrate import quad
+
+from geomsup import GeomsupError
+from geomsup.survey.density import AngularGaussian
+
+
+def draws(mean: np.ndarray, covariance: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    rows = rng.multivariate_normal(mean, covariance, n)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("mean", [(0.0, 0.0, 0.0), (1.0, 0.5, 0.0), (0.0, 0.0, 3.0)])
+def test_the_density_is_the_integral_along_the_ray(mean: tuple[float, ...]) -> None:
+    rng = np.random.default_rng(0)
+    covariance = np.array([[2.0, 0.3, 0.0], [0.3, 1.0, 0.1], [0.0, 0.1, 0.4]])
+    law = AngularGaussian(mean, covariance)
+    precision = np.linalg.inv(covariance)
+    scale = np.sqrt((2 * np.pi) ** 3 * np.linalg.det(covariance))
+    for unit in random_directions(10, 3, rng).T:
+
+        def along(r: float, unit: np.ndarray = unit) -> float:
+            off = r * unit - np.array(mean)
+            return float(r**2 * np.exp(-0.5 * off @ precision @ off))
+
+        expected = np.log(quad(along, 0, 60, points=[1, 5])[0] / scale * 4 * np.pi)
+        assert law.log_ratio(unit[None])[0] == pytest.approx(expected, abs=0.08)
+
+
+@pytest.mark.parametrize("dim", [4, 30])
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_the_fitted_law_is_near_the_true_one(dim: int, shift: float) -> None:
+    # The mean log ratio of true to fitted densities is (parameters)/2n, and no less than 0.
+    rng = np.random.default_rng(1)
+    covariance = np.diag(1 / np.arange(1, dim + 1))
+    mean = shift * np.ones(dim)
+    n = 20_000
+    fitted = AngularGaussian.of(draws(mean, covariance, n, rng))
+    true = AngularGaussian(mean, covariance)
+    fresh = draws(mean, covariance, 20_000, rng)
+    gaps = true.log_ratio(fresh) - fitted.log_ratio(fresh)
+    assert gaps.mean() == pytest.approx(dim * (dim + 3) / 4 / n, abs=0.02)
+    assert true.log_ratio(fresh).mean() > 10 * gaps.mean()
+
+
+def test_only_dimensions_in_which_features_vary_count() -> None:
+    covariance = np.diag([1.0, 2.0, 0.0])
+    law = AngularGaussian(np.zeros(3), covariance)
+    flat = AngularGaussian(np.zeros(2), covariance[:2, :2])
+    assert law.dim == 2
+    units = random_directions(5, 2, np.random.default_rng(0)).T
+    embedded = np.column_stack([units, np.zeros(5)])
+    assert law.log_ratio(embedded) == pytest.approx(flat.log_ratio(units))
+
+
+def test_rounded_directions_lean_on_no_axis_and_stay_dependent() -> None:
+    rng = np.random.default_rng(2)
+    mean, covariance = np.array([1.0, 0, 0, 0]), np.diag([3.0, 1.0, 0.5, 0.1])
+    law = AngularGaussian(mean, covariance)
+    rows = rng.multivariate_normal(mean, covariance, 50_000)
+    rounded = law.rounded(rows)
+    assert rounded.T @ rounded / len(rows) == pytest.approx(np.eye(4) / 4, abs=0.02)
+    plane = rng.standard_normal((6, 2)) @ rng.standard_normal((2, 4))
+    assert np.linalg.svd(law.rounded(plane), compute_uv=False)[2:] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("mean", "covariance"), [([0.0], np.eye(2)), ([0.0, 0.0], np.zeros((2, 2))), (0.0, 1.0)]
+)
+def test_moments_that_fit_no_law_are_refused(mean: object, covariance: object) -> None:
+    with pytest.raises(GeomsupError):
+        AngularGaussian(mean, covariance)
