@@ -201,6 +201,26 @@ def test_rotating_the_hidden_space_changes_no_jump() -> None:
     assert one.spans() == ()
 
 
+def test_a_level_counts_the_square_of_a_short_norm() -> None:
+    # Orthogonal features have D = 1; what is shorter than the median of the last record counts less.
+    weights = np.tile(np.diag([1.0, 1.0, 0.5])[:, [0, 1, 2]], (5, 1, 1))
+    weights[0, 0, 0] = 2.0
+    timeline = geometry_timeline(np.arange(5), weights, name_every=0)
+    np.testing.assert_allclose(timeline.dimensionalities, 1.0)
+    np.testing.assert_allclose(timeline.levels, np.tile([1.0, 1.0, 0.25], (5, 1)))
+
+
+@pytest.mark.parametrize(("apart", "n_jumps"), [(0, 1), (2, 1), (4, 2), (12, 2)])
+def test_features_jump_together_within_a_hundredth_of_the_records(apart: int, n_jumps: int) -> None:
+    weights = np.tile(np.diag([1.0, 1.0, 0.0, 0.0])[:2], (_T, 1, 1))
+    # Two digons are completed one after the other.
+    weights[80:, 0, 2] = -1.0
+    weights[80 + apart :, 1, 3] = -1.0
+    timeline = geometry_timeline(np.arange(_T), weights, name_every=0)
+    assert len(timeline.jumps) == n_jumps
+    assert sorted(i for jump in timeline.jumps for i in jump.features) == [0, 1, 2, 3]
+
+
 def test_without_losses_there_are_no_drops() -> None:
     weights, _ = _learned_in_turn()
     timeline = geometry_timeline(np.arange(_T), weights, name_every=0)
