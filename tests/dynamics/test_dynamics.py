@@ -202,8 +202,8 @@ def test_rotating_the_hidden_space_changes_no_jump() -> None:
 
 
 def test_a_level_counts_the_square_of_a_short_norm() -> None:
-    # Orthogonal features have D = 1; what is shorter than the median of the last record counts less.
-    weights = np.tile(np.diag([1.0, 1.0, 0.5])[:, [0, 1, 2]], (5, 1, 1))
+    # Orthogonal features have D = 1; what is shorter than the median at the end counts less.
+    weights = np.tile(np.diag([1.0, 1.0, 0.5]), (5, 1, 1))
     weights[0, 0, 0] = 2.0
     timeline = geometry_timeline(np.arange(5), weights, name_every=0)
     np.testing.assert_allclose(timeline.dimensionalities, 1.0)

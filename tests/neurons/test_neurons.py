@@ -396,6 +396,27 @@ def test_one_side_of_an_absolute_value_is_said() -> None:
     )
 
 
+@pytest.mark.parametrize(("gain", "computed"), [(0.45, ()), (0.55, (0,))])
+def test_a_gain_of_one_half_computes(gain: float, computed: tuple[int, ...]) -> None:
+    assert neuron_report([[1.0]], [[gain]]).computed_features == computed
+    # Several neurons add up to it.
+    parts = neuron_report(np.ones((3, 1)), np.full((3, 1), gain / 3))
+    assert parts.computed_features == computed
+    assert parts.features == (computed,) * 3
+
+
+@pytest.mark.parametrize(("share", "kind"), [(0.22, "unused"), (0.28, "monosemantic")])
+def test_a_quarter_of_the_largest_gain_takes_part(share: float, kind: str) -> None:
+    report = neuron_report(np.ones((2, 1)), [[1.0], [share]])
+    assert report.kinds == ("monosemantic", kind)
+    assert (report.least_kept, report.most_omitted) == (
+        (1.0, share) if kind == "unused" else (share, 0.0)
+    )
+    # So does a quarter of it hold a neuron down.
+    (code,) = neuron_report([[1.0, -share], [1.0, 1.0]], np.ones((2, 2))).codes
+    assert code.words == ("++", "0+" if kind == "unused" else "-+")
+
+
 def test_lines_are_not_crossed_by_rounding() -> None:
     for a in np.random.default_rng(0).lognormal(sigma=3.0, size=200):
         assert neuron_report([[a]], [[0.5 / a]]).computed_features == (0,)
