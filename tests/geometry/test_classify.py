@@ -223,7 +223,8 @@ def test_a_name_is_carried_by_more_than_half_of_the_probability() -> None:
     # Two figures come near: the pentagon that it was, and what it has become by then.
     rng = np.random.default_rng(0)
     steps = rng.standard_normal((2, 5))
-    named, not_named = [], []
+    named: list[float] = []
+    not_named: list[float] = []
     for sigma in np.linspace(0.1, 0.7, 61):
         W = moved(get_shape("pentagon").vertices.T, sigma * steps)
         for component in classify_geometry(W, interference_threshold=0.0).components:
