@@ -7,8 +7,10 @@ import pytest
 from planted import planted
 from strategies import Array
 
-from geomsup.matching import match_directions
+from geomsup.matching import Background, match_directions
 from geomsup.matching.evidence import NOISE_GRID, evenness_log_ratio, marginalise
+from geomsup.matching.fitting import Setting
+from geomsup.matching.spaces import with_prior
 
 
 def polygon(n: int, sigma: float) -> Array:
@@ -39,3 +41,12 @@ def test_a_polygon_is_expected_before_a_vacant_one(n: int, ratio: float) -> None
     (vacant,) = (name for name in shares if name.startswith("vacant"))
     (whole,) = shares.keys() - {vacant}
     assert shares[whole] / shares[vacant] == pytest.approx(ratio, rel=1e-6)
+
+
+@pytest.mark.parametrize("filled", [True, False])
+def test_the_spaces_share_one_prior(filled: bool) -> None:
+    spaces = [Setting(dim, 0.0, 1.0) for dim in (2, 3, 4, 7)]
+    background = Background(dim=7, largest=7 if filled else 100, n_directions=9, rank=7)
+    shares = np.exp([space.log_ratio for space in with_prior(spaces, background)])
+    # Half is on the space that the directions fill, if they fill one.
+    assert shares == pytest.approx([1 / 6] * 3 + [1 / 2] if filled else [1 / 4] * 4)

@@ -32,7 +32,7 @@ from geomsup.sphere import (
     thomson_optimum,
 )
 from geomsup.sphere import rebuild as table_maker
-from geomsup.sphere.exact import annotated
+from geomsup.sphere.exact import annotated, exact_form, precise_energy
 from geomsup.sphere.kernels import Kernel
 from geomsup.sphere.newton import hessian, tangent_bases
 
@@ -530,6 +530,13 @@ def test_exact_forms(row: BestKnown) -> None:
     names = {"sqrt": math.sqrt, "log": math.log, "sin": math.sin, "pi": math.pi}
     value = eval(row.exact_form, {"sum": sum, "range": range, "__builtins__": {}, **names})
     assert row.energy == pytest.approx(value, rel=1e-12)
+
+
+def test_an_energy_that_is_not_the_formula_has_none() -> None:
+    vertices = get_shape("octahedron").vertices
+    value = precise_energy(vertices, 1.0)
+    assert exact_form(vertices, 1.0, value) == "12/sqrt(2) + 3/2"
+    assert exact_form(vertices, 1.0, value * (1.0 + 1e-11)) == ""
 
 
 @pytest.mark.parametrize("row", [r for r in all_best_known() if r.status == "proven"], ids=_label)
