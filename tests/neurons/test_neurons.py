@@ -383,6 +383,17 @@ def test_neither_nor_nor_xnor_is_an_and() -> None:
     assert and_report(W, -np.ones((2, 2)), [1, 1]).computed_features == ()
 
 
+@pytest.mark.parametrize(("size", "computed"), [(0.45, ()), (0.55, (0,))])
+@pytest.mark.parametrize("baseline", [0.0, 0.3])
+def test_a_baseline_neither_makes_nor_unmakes_an_and(
+    size: float, computed: tuple[int, ...], baseline: float
+) -> None:
+    # size · min(x₀, x₁) above an answer that is always there.
+    V = size * np.array([[1.0, 1.0], [-1.0, -1.0]])
+    report = and_report([[1.0, 0.0], [1.0, -1.0]], V, [baseline, baseline])
+    assert report.computed_features == computed
+
+
 def test_a_neuron_that_tells_the_two_outputs_of_a_pair_apart_takes_part() -> None:
     report = and_report([[1, 1]], [[2, -2]], [-2, 0])
     assert report.kinds == ("monosemantic",) or report.computed_features == ()
