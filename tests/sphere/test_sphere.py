@@ -154,6 +154,17 @@ def test_the_hessian_agrees_with_differences_of_gradients(power: float) -> None:
     assert hessian(x, kernel, bases) @ v.T.ravel() == pytest.approx(along, rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.parametrize("power", [0.0, 1.0, 3.5])
+def test_the_force_is_twice_the_virial_of_a_point(power: float) -> None:
+    x = np.random.default_rng(0).normal(size=(9, 3))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    kernel = Kernel(power, 9)
+    t = (x @ x.T)[~np.eye(9, dtype=bool)]
+    slope = (power or 1.0) * (2.0 - 2.0 * t) ** (-power / 2.0 - 1.0)
+    expected = 2.0 * np.sum(slope * (1.0 - t)) / 9
+    assert kernel.force(kernel.energy_and_gradient(x)[0]) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("name", _measures())
 def test_torch_in_torch_out(name: str) -> None:
     torch = pytest.importorskip("torch")
