@@ -241,6 +241,18 @@ def test_siblings_are_alike_and_not_the_same(cosine: float, power: float, splits
     assert tree.split(0).tolist() == [splits]
 
 
+def test_two_alike_of_three_are_no_family() -> None:
+    # Mean cosine .8 / 3, below chance; with the third one between the two it is above.
+    D = np.zeros((24, 3))
+    D[:2, :2] = [[1.0, 0.8], [0.0, 0.6]]
+    D[2, 2] = 1.0
+    for lean, splits in ((0.0, False), (1.0, True)):
+        children = D.copy()
+        children[:2, 2] = lean * np.array([1.0, 0.5])
+        parent = _dictionary(children.sum(axis=1, keepdims=True))
+        assert splitting_tree([parent, _dictionary(children)]).split(0).tolist() == [splits]
+
+
 def test_planted_clusters_split_more_than_by_chance() -> None:
     _, tree = _planted_tree(0, (0.5, 0.25, 0.25))
     by_chance = tree.by_chance(1, n_draws=200)

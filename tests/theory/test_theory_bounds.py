@@ -90,3 +90,23 @@ def test_the_rounding_of_the_gram_matrix_comes_near_its_bound() -> None:
         assert off <= result.error_bound
         largest = max(largest, off / result.error_bound)
     assert largest > 0.1
+
+
+def test_a_kink_that_the_gram_matrix_does_not_fix_is_in_the_bound() -> None:
+    # A short column beside a long one at right angles: what WᵀW loses moves the place at which the
+    # first output opens, and with it the gradient, much more than the output itself.
+    step, ratios = Fraction(1, 2**120), []
+    for seed in range(4):
+        short = 0.01 * (1.0 + np.random.default_rng(seed).uniform(size=2))
+        W = np.column_stack([short, 1e10 * np.array([short[1], -short[0]])])
+        b, p, importance = [-0.5 * float(short @ short), 0.0], [0.7, 0.7], [1.0, 0.0]
+        result = expected_loss(W, b, p, importance, tol=1e-3)
+        for k in range(4):
+            ends = []
+            for sign in (1, -1):
+                moved = [[Fraction(value) for value in row] for row in W.tolist()]
+                moved[k // 2][k % 2] += sign * step
+                ends.append(exact_losses(moved, b, p, importance)[0])
+            true = float((ends[0] - ends[1]) / (2 * step))
+            ratios.append(abs(true - float(result.grad_W.ravel()[k])) / result.gradient_bound)
+    assert 1e-3 < max(ratios) <= 1.0

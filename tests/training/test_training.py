@@ -581,6 +581,20 @@ def test_evaluation_agrees_with_plain_sampling(
     assert errors[0] < 0.02 * losses[0]
 
 
+@pytest.mark.parametrize("correlation", ["independent", "correlated", "anticorrelated"])
+@pytest.mark.parametrize("uniform", [0.0, 0.5, 1.0])
+def test_what_is_never_there_is_there_for_no_uniform_number(
+    correlation: str, uniform: float
+) -> None:
+    size = None if correlation == "independent" else 2
+    made = make_distribution(
+        np.array([[0.0, 0.0]]), correlation=correlation, set_size=size, upper=1.0
+    )
+    samples = torch.full((1, 2, 3), torch.nan)
+    made.apply(torch.full((1, made.n_rows, 3), uniform), samples)
+    assert not samples.any()
+
+
 @pytest.mark.parametrize("p", [0.02, 0.3])
 def test_the_standard_error_of_a_loss_is_the_spread_of_its_estimates(p: float) -> None:
     W = np.array([[[1.0, -1.0, 0.5], [0.0, 0.3, 1.0]]])
