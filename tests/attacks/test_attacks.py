@@ -12,6 +12,7 @@ from strategies import seeds
 from geomsup.attacks import (
     Attack,
     attack_bound,
+    changed,
     gradient_attack,
     linear_attack,
     universal_attack,
@@ -157,6 +158,17 @@ def test_ascent_finds_the_worst_of_a_dense_grid() -> None:
     worst = ((answers - x) ** 2).sum(axis=1).max()
     found = gradient_attack(W, b, x, 0.1, start=linear_attack(W, b, x, 0.1), n_steps=200)
     assert found.losses[0] == pytest.approx(worst, rel=1e-5)
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 5, 50])
+def test_an_ascent_crosses_the_whole_ball(n_steps: int) -> None:
+    # The answer is too large by .2 and grows with δ: uphill is the same way everywhere.  Steps of
+    # 2.5 budgets in all lead from the far end to the other.
+    model = [[1.0]], [0.2], [[1.0]], 0.1
+    lowest = changed([[1.0]], [0.2], [[1.0]], [-0.1])
+    attack = gradient_attack(*model, start=lowest, n_steps=n_steps)
+    assert attack.perturbations == pytest.approx(0.1)
+    assert attack.losses == pytest.approx(0.3**2)
 
 
 def test_what_a_random_start_finds_depends_on_the_seed_alone() -> None:

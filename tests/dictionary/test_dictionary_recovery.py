@@ -223,6 +223,36 @@ def test_duplicates_and_weak_children_are_no_split() -> None:
     assert not splitting_tree([parent, weak]).split(0).any()
 
 
+@pytest.mark.parametrize(
+    ("cosine", "power", "splits"),
+    [
+        (0.88, 0.12, True),
+        (0.92, 0.12, False),  # the same direction twice
+        (0.88, 0.08, False),  # too weak to count
+        (0.5, 0.12, True),
+        (0.3, 0.12, False),  # nearer than .46 are one in a hundred in 24 dimensions
+    ],
+)
+def test_siblings_are_alike_and_not_the_same(cosine: float, power: float, splits: bool) -> None:
+    D = np.zeros((24, 2))
+    D[:2] = [[1.0, cosine], [0.0, np.sqrt(1 - cosine**2)]]
+    parent = _dictionary(D.sum(axis=1, keepdims=True))
+    tree = splitting_tree([parent, _dictionary(D, power=np.array([1.0, power]))])
+    assert tree.split(0).tolist() == [splits]
+
+
+def test_two_alike_of_three_are_no_family() -> None:
+    # Mean cosine .8 / 3, below chance; with the third one between the two it is above.
+    D = np.zeros((24, 3))
+    D[:2, :2] = [[1.0, 0.8], [0.0, 0.6]]
+    D[2, 2] = 1.0
+    for lean, splits in ((0.0, False), (1.0, True)):
+        children = D.copy()
+        children[:2, 2] = lean * np.array([1.0, 0.5])
+        parent = _dictionary(children.sum(axis=1, keepdims=True))
+        assert splitting_tree([parent, _dictionary(children)]).split(0).tolist() == [splits]
+
+
 def test_planted_clusters_split_more_than_by_chance() -> None:
     _, tree = _planted_tree(0, (0.5, 0.25, 0.25))
     by_chance = tree.by_chance(1, n_draws=200)

@@ -91,6 +91,13 @@ def test_two_jumps_in_a_row_are_not_also_one() -> None:
     assert [(before, after) for _, _, before, after in _changes(curve)] == [(0.2, 0.5), (0.5, 0.9)]
 
 
+@pytest.mark.parametrize(("length", "n_changes"), [(8, 0), (11, 0), (14, 2), (40, 2)])
+def test_a_level_lasts_a_sixteenth_of_the_curve(length: int, n_changes: int) -> None:
+    curve = np.full(_T, 0.2)
+    curve[90 : 90 + length] = 0.7
+    assert len(_changes(curve)) == n_changes
+
+
 def _off_its_line(piece: FloatArray) -> float:
     design = np.stack([np.ones(len(piece)), np.arange(len(piece))], axis=1)
     line = design @ np.linalg.lstsq(design, piece)[0]
@@ -154,6 +161,26 @@ def test_a_spike_is_no_drop_and_hides_none() -> None:
         assert steep_falls(curve, least=0.02) == [(139, 140)]
 
 
+@pytest.mark.parametrize(("width", "n_falls"), [(1, 0), (4, 0), (30, 1)])
+def test_the_way_back_from_what_is_short_is_no_drop(width: int, n_falls: int) -> None:
+    # What the curve was is the median of a twentieth of it.
+    curve = np.exp(-0.1 * np.arange(_T) / _T)
+    curve[100 : 100 + width] *= 1.5
+    found = steep_falls(curve, least=0.02)
+    assert found == [(99 + width, 100 + width)] * n_falls
+
+
+def test_a_single_jump_has_the_share_of_the_drops_for_its_chance() -> None:
+    # Of all ways to turn the records round, those in which the jump still lies in the drop.
+    weights = np.zeros((_T, 1, 2))
+    weights[:, 0, 0] = 1.0
+    weights[100:, 0, 1] = -1.0
+    loss = np.where(np.arange(_T) < 100, 0.3, 0.1)
+    both = geometry_timeline(np.arange(_T), weights, loss, name_every=0).coincidence
+    assert both.share == 1.0
+    assert both.p_value == both.expected == pytest.approx(2 / _T)
+
+
 def _learned_in_turn() -> tuple[FloatArray, FloatArray]:
     """Two digons become a pentagon at record 90; the loss falls then, and at the beginning."""
     square = np.zeros((2, 5))
@@ -199,6 +226,26 @@ def test_rotating_the_hidden_space_changes_no_jump() -> None:
     assert [jump.features for jump in one.jumps] == [jump.features for jump in other.jumps]
     assert set(one.names) == {""}
     assert one.spans() == ()
+
+
+def test_a_level_counts_the_square_of_a_short_norm() -> None:
+    # Orthogonal features have D = 1; what is shorter than the median at the end counts less.
+    weights = np.tile(np.diag([1.0, 1.0, 0.5]), (5, 1, 1))
+    weights[0, 0, 0] = 2.0
+    timeline = geometry_timeline(np.arange(5), weights, name_every=0)
+    np.testing.assert_allclose(timeline.dimensionalities, 1.0)
+    np.testing.assert_allclose(timeline.levels, np.tile([1.0, 1.0, 0.25], (5, 1)))
+
+
+@pytest.mark.parametrize(("apart", "n_jumps"), [(0, 1), (2, 1), (4, 2), (12, 2)])
+def test_features_jump_together_within_a_hundredth_of_the_records(apart: int, n_jumps: int) -> None:
+    weights = np.tile(np.diag([1.0, 1.0, 0.0, 0.0])[:2], (_T, 1, 1))
+    # Two digons are completed one after the other.
+    weights[80:, 0, 2] = -1.0
+    weights[80 + apart :, 1, 3] = -1.0
+    timeline = geometry_timeline(np.arange(_T), weights, name_every=0)
+    assert len(timeline.jumps) == n_jumps
+    assert sorted(i for jump in timeline.jumps for i in jump.features) == [0, 1, 2, 3]
 
 
 def test_without_losses_there_are_no_drops() -> None:

@@ -224,6 +224,44 @@ def test_a_mixture_names_what_its_experts_hold() -> None:
     assert evaluated(mixture, task, 0).loss > 0.0
 
 
+@pytest.mark.parametrize(("norm", "held"), [(0.45, False), (0.55, True)])
+def test_an_expert_holds_what_is_longer_than_one_half(norm: float, held: bool) -> None:
+    # Of an expert whose largest norm is below one too.
+    for largest in (0.8, 1.0):
+        mixture = Mixture(
+            weights=np.diag([largest, norm])[None],
+            biases=np.zeros((1, 2)),
+            router=np.zeros((1, 2)),
+            gate="weighted",
+            load=np.ones(1),
+        )
+        assert mixture.holds.tolist() == [[True, held]]
+
+
+def test_the_loss_and_the_load_of_a_mixture_are_those_of_its_inputs() -> None:
+    # The experts answer a feature each; what both are there for is lost in part.
+    p, task = 0.2, ToyModelConfig(n_features=2, n_hidden=1, n_instances=1, feature_probability=0.2)
+    mixture = Mixture(
+        weights=np.array([[[1.0, 0.0]], [[0.0, 1.0]]]),
+        biases=np.zeros((2, 2)),
+        router=np.array([[3.0, 0.0], [0.0, 1.0]]),
+        gate="straight-through",
+        load=np.full(2, np.nan),
+    )
+    found = [evaluated(mixture, task, seed) for seed in range(40)]
+    losses = np.array([one.loss for one in found])
+    # The chosen one has 3 x₀ > x₁; of the other feature x² is lost: E x₁² 1(x₁ < 3 x₀), and
+    # E x₀² 1(3 x₀ < x₁), for two features that are there.
+    exact = p**2 * ((1 / 3 - 1 / 12) + 1 / 324)
+    error = losses.std(ddof=1)
+    assert abs(losses.mean() - exact) < 4 * error / np.sqrt(40)
+    assert error == pytest.approx(np.mean([one.loss_error for one in found]), rel=0.4)
+    # Of inputs with something in them: x₀ alone, or both and 3 x₀ > x₁, whose chance is 5/6.
+    load = (p * (1 - p) + p**2 * 5 / 6) / (1 - (1 - p) ** 2)
+    for one in found[:3]:
+        assert one.load == pytest.approx([load, 1 - load], abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

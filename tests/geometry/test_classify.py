@@ -20,6 +20,7 @@ from planted import (
     false_discovery_rate,
     is_right,
     mixed_rank_accuracy,
+    moved,
     planted,
     planted_sum,
     random_directions,
@@ -200,6 +201,31 @@ def test_a_single_feature_that_leans_on_others_is_no_monosemantic() -> None:
     W = np.vstack([np.cos(angles), np.sin(angles)])
     report = classify_geometry(W, interference_threshold=0.99)
     assert names_of(report) == ["irregular", "irregular"]
+
+
+@pytest.mark.parametrize(("leakage", "name"), [(0.36, "monosemantic"), (0.4, "irregular")])
+def test_a_single_feature_may_lean_so_far(leakage: float, name: str) -> None:
+    # Of two features each shares cos² / (1 + cos²) of its interference.
+    cosine = np.sqrt(leakage / (1 - leakage))
+    W = np.array([[1.0, cosine], [0.0, np.sqrt(1 - cosine**2)]])
+    report = classify_geometry(W, interference_threshold=0.99)
+    assert [c.leakage for c in report.components] == pytest.approx([leakage, leakage])
+    assert names_of(report) == [name, name]
+
+
+def test_a_name_is_carried_by_more_than_half_of_the_probability() -> None:
+    # Two figures come near: the pentagon that it was, and what it has become by then.
+    rng = np.random.default_rng(0)
+    steps = rng.standard_normal((2, 5))
+    named: list[float] = []
+    not_named: list[float] = []
+    for sigma in np.linspace(0.1, 0.7, 61):
+        W = moved(get_shape("pentagon").vertices.T, sigma * steps)
+        for component in classify_geometry(W, interference_threshold=0.0).components:
+            probability = component.candidates[0].probability
+            (not_named if component.match is None else named).append(probability)
+    assert max(not_named) <= 0.5 < min(named)
+    assert min(named) - max(not_named) < 0.2
 
 
 def test_crowded_digons_are_not_a_cross_polytope() -> None:

@@ -217,6 +217,18 @@ def test_coherence_of_more_columns_than_a_tile_holds(first: int, second: int) ->
     assert 0.4 < coherence_of_units(np.delete(units, second, axis=1)) < 0.75
 
 
+@pytest.mark.parametrize(("size", "rank"), [(5e-7, 1), (2e-6, 2)])
+def test_less_than_a_millionth_of_the_largest_is_no_rank(size: float, rank: int) -> None:
+    W = (
+        random_orthogonal(2, np.random.default_rng(0))
+        @ np.diag([1.0, size])
+        @ [[1, 0, 0], [0, 1, 0]]
+    )
+    summary = gram_summary(W)
+    assert (summary.rank, summary.rank_tolerance) == (rank, 1e-6)
+    assert leverage_scores(W).sum() == pytest.approx(rank, abs=1e-8)
+
+
 def test_zero_matrix() -> None:
     W = np.zeros((2, 3))
     assert feature_dimensionality(W).tolist() == [0, 0, 0]

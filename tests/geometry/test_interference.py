@@ -168,6 +168,13 @@ def test_a_threefold_jump_makes_one_direction_of_neighbours(factor: float) -> No
     assert groups[1] == (0 if factor > 3 else 1)
 
 
+@pytest.mark.parametrize(("gap", "n_groups"), [(0.06, 2), (0.14, 2), (0.16, 3), (0.3, 3)])
+def test_no_jump_makes_one_direction_of_what_is_far_apart(gap: float, n_groups: int) -> None:
+    # The third direction is far beyond three times the gap.
+    angles = np.cumsum([0.0, gap, 1.0])
+    assert parallel_groups(np.vstack([np.cos(angles), np.sin(angles)])).max() + 1 == n_groups
+
+
 @pytest.mark.parametrize(("factor", "n_kept"), [(30, 10), (200, 10), (290, 10), (310, 1), (1e6, 1)])
 def test_a_single_feature_drops_the_others_beyond_an_abyss(factor: float, n_kept: int) -> None:
     norms = np.append(np.linspace(0.9, 1.0, 9), factor)

@@ -15,6 +15,8 @@ from strategies import Array
 from geomsup import GeomsupError, classify_geometry, get_shape, list_shapes, match_shape
 from geomsup.matching.alignment import Cloud, Template, align
 from geomsup.matching.candidates import candidate_set
+from geomsup.matching.evidence import NOISE_GRID, loosest_noise, marginalise
+from geomsup.matching.fitting import Setting, lay
 from geomsup.matching.match import _noise, match_directions
 from geomsup.shapes import Shape
 
@@ -89,6 +91,18 @@ def test_lower_bound_is_a_lower_bound(n_vertices: int) -> None:
             if shape.family is None:
                 fit = align(cloud, Template(shape.vertices, symmetry_order=shape.symmetry_order))
                 assert fit[0].residual >= bound - 1e-9
+
+
+@pytest.mark.parametrize(("name", "dim"), [("cube", 3), ("square antiprism", 5), ("16-cell", 4)])
+@pytest.mark.parametrize("sigma", [0.02, 0.15])
+def test_no_evidence_is_above_its_ceiling(name: str, dim: int, sigma: float) -> None:
+    cloud = Cloud(planted(name, dim, sigma, np.random.default_rng(0)).T)
+    contenders = candidate_set(8, dim)
+    settings = (Setting(dim, 0.0, loosest_noise(dim)),)
+    ceilings = contenders.ceilings(cloud, NOISE_GRID, settings)
+    for prepared, ceiling in zip(contenders.shapes, ceilings, strict=True):
+        fit = lay(prepared, cloud, NOISE_GRID, settings)
+        assert marginalise(fit.log_evidence) <= ceiling
 
 
 def test_runner_up_is_always_kept() -> None:

@@ -383,6 +383,17 @@ def test_neither_nor_nor_xnor_is_an_and() -> None:
     assert and_report(W, -np.ones((2, 2)), [1, 1]).computed_features == ()
 
 
+@pytest.mark.parametrize(("size", "computed"), [(0.45, ()), (0.55, (0,))])
+@pytest.mark.parametrize("baseline", [0.0, 0.3])
+def test_a_baseline_neither_makes_nor_unmakes_an_and(
+    size: float, computed: tuple[int, ...], baseline: float
+) -> None:
+    # size · min(x₀, x₁) above an answer that is always there.
+    V = size * np.array([[1.0, 1.0], [-1.0, -1.0]])
+    report = and_report([[1.0, 0.0], [1.0, -1.0]], V, [baseline, baseline])
+    assert report.computed_features == computed
+
+
 def test_a_neuron_that_tells_the_two_outputs_of_a_pair_apart_takes_part() -> None:
     report = and_report([[1, 1]], [[2, -2]], [-2, 0])
     assert report.kinds == ("monosemantic",) or report.computed_features == ()
@@ -394,6 +405,27 @@ def test_one_side_of_an_absolute_value_is_said() -> None:
     assert str(report).startswith(
         "1 of 2 features computed, 1 more on one side only, by 3 neurons: 3 monosemantic"
     )
+
+
+@pytest.mark.parametrize(("gain", "computed"), [(0.45, ()), (0.55, (0,))])
+def test_a_gain_of_one_half_computes(gain: float, computed: tuple[int, ...]) -> None:
+    assert neuron_report([[1.0]], [[gain]]).computed_features == computed
+    # Several neurons add up to it.
+    parts = neuron_report(np.ones((3, 1)), np.full((3, 1), gain / 3))
+    assert parts.computed_features == computed
+    assert parts.features == (computed,) * 3
+
+
+@pytest.mark.parametrize(("share", "kind"), [(0.22, "unused"), (0.28, "monosemantic")])
+def test_a_quarter_of_the_largest_gain_takes_part(share: float, kind: str) -> None:
+    report = neuron_report(np.ones((2, 1)), [[1.0], [share]])
+    assert report.kinds == ("monosemantic", kind)
+    assert (report.least_kept, report.most_omitted) == (
+        (1.0, share) if kind == "unused" else (share, 0.0)
+    )
+    # So does a quarter of it hold a neuron down.
+    (code,) = neuron_report([[1.0, -share], [1.0, 1.0]], np.ones((2, 2))).codes
+    assert code.words == ("++", "0+" if kind == "unused" else "-+")
 
 
 def test_lines_are_not_crossed_by_rounding() -> None:

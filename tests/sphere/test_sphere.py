@@ -32,7 +32,7 @@ from geomsup.sphere import (
     thomson_optimum,
 )
 from geomsup.sphere import rebuild as table_maker
-from geomsup.sphere.exact import annotated
+from geomsup.sphere.exact import annotated, exact_form, precise_energy
 from geomsup.sphere.kernels import Kernel
 from geomsup.sphere.newton import hessian, tangent_bases
 
@@ -152,6 +152,17 @@ def test_the_hessian_agrees_with_differences_of_gradients(power: float) -> None:
     change = (gradient(1e-5) - gradient(-1e-5)) / 2e-5
     along = np.einsum("nkd,nd->kn", bases, change).ravel()
     assert hessian(x, kernel, bases) @ v.T.ravel() == pytest.approx(along, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 3.5])
+def test_the_force_is_twice_the_virial_of_a_point(power: float) -> None:
+    x = np.random.default_rng(0).normal(size=(9, 3))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    kernel = Kernel(power, 9)
+    t = (x @ x.T)[~np.eye(9, dtype=bool)]
+    slope = (power or 1.0) * (2.0 - 2.0 * t) ** (-power / 2.0 - 1.0)
+    expected = 2.0 * np.sum(slope * (1.0 - t)) / 9
+    assert kernel.force(kernel.energy_and_gradient(x)[0]) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", _measures())
@@ -530,6 +541,13 @@ def test_exact_forms(row: BestKnown) -> None:
     names = {"sqrt": math.sqrt, "log": math.log, "sin": math.sin, "pi": math.pi}
     value = eval(row.exact_form, {"sum": sum, "range": range, "__builtins__": {}, **names})
     assert row.energy == pytest.approx(value, rel=1e-12)
+
+
+def test_an_energy_that_is_not_the_formula_has_none() -> None:
+    vertices = get_shape("octahedron").vertices
+    value = precise_energy(vertices, 1.0)
+    assert exact_form(vertices, 1.0, value) == "12/sqrt(2) + 3/2"
+    assert exact_form(vertices, 1.0, value * (1.0 + 1e-11)) == ""
 
 
 @pytest.mark.parametrize("row", [r for r in all_best_known() if r.status == "proven"], ids=_label)

@@ -215,6 +215,15 @@ def test_free_modes_are_those_of_a_family() -> None:
     assert compare_to_optima(get_shape("square antiprism").vertices).free_modes == 0
 
 
+@pytest.mark.filterwarnings("ignore::geomsup.GeomsupWarning")
+@pytest.mark.parametrize(("n", "dim"), [(2, 3), (3, 5), (4, 4), (3, 3)])
+def test_a_simplex_has_no_free_modes_in_a_larger_space_either(n: int, dim: int) -> None:
+    # Turns of the space that leave all points where they are move nothing.
+    name = {2: "digon", 3: "triangle", 4: "tetrahedron"}[n]
+    points = np.pad(get_shape(name).vertices, ((0, 0), (0, dim - n + 1)))
+    assert compare_to_optima(points).free_modes == 0
+
+
 def test_ties_are_reported_as_ties() -> None:
     # Ten points in R⁴ with the harmonic energy: the rectified 5-cell and two pentagons are equal.
     petersen, pentagons = get_shape("rectified 5-cell"), get_shape("pentagon ⊕ pentagon")

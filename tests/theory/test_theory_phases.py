@@ -27,7 +27,7 @@ from geomsup.theory import (
     sparse_limit,
     symmetric_optimum,
 )
-from geomsup.theory.diagram import arrangement
+from geomsup.theory.diagram import PhaseDiagram, arrangement
 
 # -------------------------------------------------------------------------------- closed forms
 
@@ -258,6 +258,24 @@ def test_the_exact_diagram_agrees_with_independent_searches() -> None:
         assert diagram.loss[i, j] == pytest.approx(best.loss, rel=1e-7)
     ax = plot_phase_diagram(diagram, ax=Figure().add_subplot())
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(diagram.phases)  # type: ignore[union-attr]
+
+
+def test_a_boundary_is_seen_from_the_corner_too() -> None:
+    phase = np.zeros((4, 5), dtype=np.intp)
+    phase[0, 0] = 1
+    diagram = PhaseDiagram(
+        n_features=2,
+        n_hidden=1,
+        feature_probability=np.linspace(0.1, 0.4, 4),
+        relative_importance=np.linspace(0.1, 0.5, 5),
+        phases=("1", "2"),
+        phase=phase,
+        loss=np.zeros((4, 5)),
+        unit_norm=True,
+        W=np.zeros((4, 5, 1, 2)),
+        b=np.zeros((4, 5, 2)),
+    )
+    assert np.argwhere(diagram.on_boundary).tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
 
 
 def test_arrangements_have_names() -> None:

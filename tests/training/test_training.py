@@ -577,6 +577,35 @@ def test_evaluation_agrees_with_plain_sampling(
     assert errors[0] < 0.02 * losses[0]
 
 
+@pytest.mark.parametrize("correlation", ["independent", "correlated", "anticorrelated"])
+@pytest.mark.parametrize("uniform", [0.0, 0.5, 1.0])
+def test_what_is_never_there_is_there_for_no_uniform_number(
+    correlation: str, uniform: float
+) -> None:
+    size = None if correlation == "independent" else 2
+    made = make_distribution(
+        np.array([[0.0, 0.0]]), correlation=correlation, set_size=size, upper=1.0
+    )
+    samples = torch.full((1, 2, 3), torch.nan)
+    made.apply(torch.full((1, made.n_rows, 3), uniform), samples)
+    assert not samples.any()
+
+
+@pytest.mark.parametrize("p", [0.02, 0.3])
+def test_the_standard_error_of_a_loss_is_the_spread_of_its_estimates(p: float) -> None:
+    W = np.array([[[1.0, -1.0, 0.5], [0.0, 0.3, 1.0]]])
+    config = ToyModelConfig(n_features=3, n_instances=1, feature_probability=p)
+    losses, errors = np.transpose(
+        [
+            evaluation.evaluate(config, W, W, np.full((1, 3), 0.1), seed, n_samples=1)
+            for seed in range(150)
+        ],
+        (1, 0, 2),
+    )
+    # The spread of so many is known to 6 %.
+    assert losses.std(ddof=1) == pytest.approx(errors.mean(), rel=0.2)
+
+
 def test_five_features_in_two_dimensions_reach_the_pentagon() -> None:
     # .0089035937 is the exact loss of the optimal pentagon at p = .05 (docs: theory of the toy
     # model, section 4); two digons and a dropped feature stay at .0177053.

@@ -920,6 +920,14 @@ def test_every_kind_of_saved_tensor_is_read(make: Callable[[Any], Any], tmp_path
     assert np.array_equal(as_weights(tmp_path / "w.pt"), W)
 
 
+def test_complex_views_are_read_as_torch_reads_them(tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    tensor = torch.complex(torch.from_numpy(W), torch.from_numpy(2 * W))
+    for view in (tensor, tensor.conj(), tensor.T.conj(), torch.stack([tensor, tensor]).conj()[1]):
+        torch.save({"W": view}, path)
+        assert np.array_equal(load_arrays(path)["W"], view.resolve_conj().numpy())
+
+
 def test_torch_files_are_read_without_torch(tmp_path: Path) -> None:
     path = tmp_path / "w.pt"
     torch.save({"W": torch.from_numpy(W).bfloat16()}, path)
