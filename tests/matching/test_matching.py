@@ -16,7 +16,7 @@ from geomsup import GeomsupError, classify_geometry, get_shape, list_shapes, mat
 from geomsup.matching.alignment import Cloud, Template, align
 from geomsup.matching.candidates import candidate_set
 from geomsup.matching.evidence import NOISE_GRID, loosest_noise, marginalise
-from geomsup.matching.fitting import Setting, lay
+from geomsup.matching.fitting import Setting, fit_shape
 from geomsup.matching.match import _noise, match_directions
 from geomsup.shapes import Shape
 
@@ -101,7 +101,7 @@ def test_no_evidence_is_above_its_ceiling(name: str, dim: int, sigma: float) -> 
     settings = (Setting(dim, 0.0, loosest_noise(dim)),)
     ceilings = contenders.ceilings(cloud, NOISE_GRID, settings)
     for prepared, ceiling in zip(contenders.shapes, ceilings, strict=True):
-        fit = lay(prepared, cloud, NOISE_GRID, settings)
+        fit = fit_shape(prepared, cloud, NOISE_GRID, settings)
         assert marginalise(fit.log_evidence) <= ceiling
 
 
