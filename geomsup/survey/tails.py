@@ -39,6 +39,8 @@ _FIRST_P = 1e-2
 _LAST_T, _NEARLY_ONE = 0.995, 18.0
 # Rows, and pairs, that are worked on at once.
 _ROWS, _PAIRS = 1024, 2**16
+# Rows that are asked where the tails end, and what stands for log p beyond.
+_PILOT_ROWS, _LEAST_LOG_P = 64, -1e5
 _HALVINGS = 50
 
 
@@ -87,8 +89,8 @@ class RowTails:
         def fill(start: int) -> None:
             stop = min(start + _ROWS, n_rows)
             for k, place in enumerate(places):
-                values[:, start:stop, k] = both_sides(start, stop, float(np.tanh(place)))
-                values[:, start:stop, k] -= table._far(place)
+                log_p = both_sides(start, stop, float(np.tanh(place)))
+                values[:, start:stop, k] = np.maximum(log_p, _LEAST_LOG_P) - table._far(place)
 
         with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
             deque(pool.map(fill, range(0, n_rows, _ROWS)), maxlen=0)
@@ -228,6 +230,10 @@ def matched_tails(
         return null.log_tails(rows.units(start, stop), t)
 
     low, high = (_first_t(null.dim), _LAST_T) if between is None else between
+    # Where the background leaves dimensions out, tails may end before t = 1, and so must the nodes.
+    some = rows.units(0, min(rows.n, _PILOT_ROWS))
+    while low < 0.8 * high and np.isneginf(null.log_tails(some, high)).any():
+        high = float(np.tanh(0.9 * np.arctanh(high)))
     return RowTails.of(both_sides, rows.n, null.dim, low=low, high=high, n_nodes=n_nodes)
 
 

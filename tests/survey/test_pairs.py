@@ -138,6 +138,21 @@ def test_a_matched_table_has_the_larger_of_both_ends(dim: int, rng: np.random.Ge
     assert error.max() < 0.4
 
 
+def test_a_background_without_all_dimensions_has_tables_too(rng: np.random.Generator) -> None:
+    # Fewer rows than dimensions: nothing is opposite to them, and tails end before t = 1.
+    null = MatchedNull.of(rng.normal(size=(30, 40)) + 0.3, feature_axis=0)
+    rows = Directions(null.draw(30, 1))
+    tails = matched_tails(null, rows)
+    i, j = np.triu_indices(30, 1)
+    for cosine in (0.3, 0.6, -0.6, -0.97):
+        log_p = tails.log_p(i, j, np.full(i.size, cosine))
+        assert np.isfinite(log_p).all()
+        assert (log_p <= 0).all()
+    sides = [null.log_tail(rows.exact(k), 0.6, 1) for k in (i, j)]
+    got = tails.log_p(i, j, np.full(i.size, 0.6))
+    np.testing.assert_allclose(got, np.maximum(*sides), atol=0.3)
+
+
 def test_thresholds_of_rows_have_the_probability_asked_for(rng: np.random.Generator) -> None:
     null = anisotropic(30, rng)
     rows = Directions(null.draw(50, 4))
