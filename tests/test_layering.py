@@ -114,7 +114,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What a large matrix holds beyond chance.
     "survey.tree": set(),
     "survey.rings": set(),
-    "survey.component": {"matching"},
+    "survey.component": {"matching", "restoring"},
     "survey.bundles": {"matching.evidence", "survey.tree"},
     "survey.density": {"errors", "matching.evidence"},
     "survey.weighing": {
@@ -189,6 +189,7 @@ _SURVEY = [
     "tails",
     "pairs",
     "background",
+    "structures",
     "significant",
     "resuming",
     "record",
@@ -206,7 +207,8 @@ _COUNTED = {
     "geometry.gram",
     "geometry.report_tables",
 }
-MAY_IMPORT.update(_floors("survey", _SURVEY, _COUNTED))
+_FORMED = {"survey.component", "survey.density", "survey.forest"}
+MAY_IMPORT.update(_floors("survey", _SURVEY, _COUNTED | _FORMED))
 MAY_IMPORT["survey"] = {f"survey.{name}" for name in _SURVEY}
 ANALYSIS = set(MAY_IMPORT)
 MAY_IMPORT["geometry.classify"] = set(ANALYSIS)

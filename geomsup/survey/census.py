@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,15 @@ from geomsup.errors import GeomsupError
 from geomsup.geometry.gram import welch_bound
 from geomsup.progress import bar
 from geomsup.survey.background import Background, background_of
+from geomsup.survey.density import AngularGaussian
 from geomsup.survey.pairs import N_BINS, Scan, scan
 from geomsup.survey.partners import partners_of
-from geomsup.survey.record import Census, compared
+from geomsup.survey.record import Census, Comparison, compared
 from geomsup.survey.resuming import Parts, parts_in
 from geomsup.survey.significant import LOOSEST, Significant, significant_pairs
 from geomsup.survey.source import Rows, mask_of, matrix_of
 from geomsup.survey.spectrum import filling_of
+from geomsup.survey.structures import counts_by_name, law_of, renumbered, structures_of
 from geomsup.validation import brief, number_within, positive_integer, seed_number, whole_number
 
 __all__ = ["census"]
@@ -50,6 +54,7 @@ def census(
     fold_norms: bool = False,
     labels: Sequence[str] | str | os.PathLike[str] | None = None,
     mask: object = None,
+    components: bool = True,
     partner: object = None,
     partner_axis: int | None = None,
     max_pairs: int = 2_000_000,
@@ -86,6 +91,8 @@ def census(
     mask : array of bool or str, optional
         True for each feature that takes part, or a regular expression that finds the labels of
         those that do not.
+    components : bool, default True
+        Whether to look for the structures that the pairs form, in the matrix and in each draw.
     partner : optional
         A second matrix of the same features, as the weights out of neurons whose weights in are W:
         pairs that are far out in both are counted against permuted features.
@@ -144,12 +151,13 @@ def census(
     }
     rows = Rows(W, feature_axis=feature_axis, mask=mask_of(mask, n_given, names), **preparation)
     background = background_of(null, rows, feature_axis=feature_axis, n_draws=n_draws, seed=seed)
-    settings = {**preparation, "seed": seed, "max_pairs": max_pairs}
+    settings = {**preparation, "seed": seed, "max_pairs": max_pairs, "components": bool(components)}
     parts = parts_in(folder, rows, {**settings, "null": background.signature, "q": q})
     scans = _Scans(rows, background, parts, max_pairs, seed, progress)
     found = scans.of_matrix()
     significant = significant_pairs(found, rows, background, q=q)
     draws = scans.of_draws(n_draws, _threshold(significant, q))
+    structures = scans.structures(significant, draws) if components else {}
     both, partner_pairs = partners_of(
         rows,
         partner,
@@ -164,6 +172,7 @@ def census(
         **_of_draws(draws, found, significant),
         null=background.name,
         q=q,
+        **structures,
         partner=both,
         partner_pairs=partner_pairs,
         labels=names,
@@ -207,6 +216,29 @@ class _Scans:
                 scans.append(Scan.of_tensors(tensors))
                 advance(number + 1)
         return scans
+
+    def structures(self, significant: Significant, draws: list[Scan]) -> dict[str, Any]:
+        """The fields of a census about structures."""
+        law = law_of(self.rows, self.background)
+        found = structures_of(self.rows, significant.pairs, law, seed=self.seed)
+        counts = []
+        with bar(len(draws), "structures by chance", "draw", self.progress) as advance:
+            for number, draw in enumerate(draws):
+                make = partial(self._structured, number, draw, law)
+                tensors = self.parts.get(f"structures-{number}", make)
+                counts.append(json.loads(tensors["counts"].tobytes()))
+                advance(number + 1)
+        return {
+            "components": renumbered(found, self.rows.features),
+            "structures": _by_name(counts_by_name(found), counts),
+        }
+
+    def _structured(
+        self, number: int, draw: Scan, law: AngularGaussian | None
+    ) -> dict[str, NDArray[Any]]:
+        drawn = self.background.draw(number)
+        counts = counts_by_name(structures_of(drawn, draw.pairs, law, seed=number))
+        return {"counts": np.frombuffer(json.dumps(counts).encode(), dtype=np.uint8)}
 
     def _drawn(self, number: int, log_p: float) -> dict[str, NDArray[Any]]:
         drawn = self.background.draw(number)
@@ -271,6 +303,15 @@ def _of_draws(draws: list[Scan], found: Scan, significant: Significant) -> dict[
             [_measures(draw, *draw.levels.sum(axis=1).tolist()) for draw in draws],
         ),
     }
+
+
+def _by_name(found: dict[str, int], draws: list[dict[str, int]]) -> tuple[Comparison, ...]:
+    """Counts of structures beside those of draws, the most numerous first."""
+    names = sorted(
+        {*found, *chain.from_iterable(draws)}, key=lambda name: (-found.get(name, 0), name)
+    )
+    of_all = [{name: counts.get(name, 0) for name in names} for counts in (found, *draws)]
+    return compared(of_all[0], of_all[1:])
 
 
 def _measures(found: Scan, n_above: int, n_below: int) -> dict[str, float]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from geomsup.matching import ShapeMatch
+from geomsup.restoring import Plain
 
 __all__ = ["About", "Component", "Kind"]
 
@@ -14,7 +15,7 @@ About = Literal["origin", "centroid"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Component:
+class Component(Plain):
     """Features that form one structure beyond chance.
 
     Attributes
@@ -62,11 +63,3 @@ class Component:
     match: ShapeMatch | None = None
     p_value: float | None = None
     why: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the component as a JSON-ready dictionary."""
-        result = dict(self.__dict__)
-        result["features"] = list(self.features)
-        result["multiplicities"] = list(self.multiplicities)
-        result["match"] = None if self.match is None else self.match.to_dict()
-        return result

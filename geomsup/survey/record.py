@@ -15,6 +15,7 @@ from geomsup.errors import GeomsupError, shorten
 from geomsup.geometry.report_tables import Table
 from geomsup.restoring import restored
 from geomsup.storage import read_tensors, write_tensors
+from geomsup.survey.component import Component
 from geomsup.survey.spectrum import Filling
 
 __all__ = ["Census", "Comparison", "compared"]
@@ -24,6 +25,8 @@ IntArray = NDArray[np.intp]
 
 # Pairs of each sign at the foot of a printed census.
 _N_EXAMPLES = 3
+# Kinds of structures that are printed, and features of one that are named.
+_N_KINDS, _N_MEMBERS = 12, 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +127,10 @@ class Census:
         and by interpolation.
     comparisons : tuple of Comparison
         Every count and mean beside the background's.
-    components : tuple
-        Structures that the pairs form.
+    components : tuple of Component
+        Structures that the pairs form, greatest evidence first.
+    structures : tuple of Comparison
+        How many there are of each name, beside those that draws of the background show.
     partner : tuple of Comparison
         Pairs that are far out in two matrices at once, against permuted features.
     partner_pairs : ndarray of shape (n, 4)
@@ -165,7 +170,8 @@ class Census:
     q_values: FloatArray
     is_exact: bool
     comparisons: tuple[Comparison, ...]
-    components: tuple[Any, ...] = ()
+    components: tuple[Component, ...] = ()
+    structures: tuple[Comparison, ...] = ()
     partner: tuple[Comparison, ...] = ()
     partner_pairs: FloatArray
     labels: tuple[str, ...] | None = None
@@ -178,10 +184,11 @@ class Census:
 
     def __getitem__(self, name: str) -> Comparison:
         """One of the comparisons, by its name."""
-        for one in (*self.comparisons, *self.partner):
+        everything = (*self.comparisons, *self.structures, *self.partner)
+        for one in everything:
             if one.name == name:
                 return one
-        names = ", ".join(one.name for one in (*self.comparisons, *self.partner))
+        names = ", ".join(one.name for one in everything)
         raise GeomsupError(f"expected one of {names}; got {shorten(name)}")
 
     def label(self, feature: int) -> str:
@@ -279,14 +286,19 @@ class Census:
             "is_exact": self.is_exact,
             "comparisons": [one.to_dict() for one in self.comparisons],
             "partner": [one.to_dict() for one in self.partner],
+            "structures": [one.to_dict() for one in self.structures],
             "components": [one.to_dict() for one in self.components],
             "settings": dict(self.settings),
         }
 
     def __str__(self) -> str:
-        lines = [*_headline(self), "", *_comparisons(self, self.comparisons, f"{self.null} null")]
+        lines = [*_headline(self), "", *_comparisons(self.comparisons, f"{self.null} null")]
+        if self.structures:
+            lines += ["", *_comparisons(self.structures[:_N_KINDS], f"{self.null} null")]
+            rest = self.structures[_N_KINDS:]
+            lines += [f"and {len(rest)} kinds that are rarer"] if rest else []
         if self.partner:
-            lines += ["", *_comparisons(self, self.partner, "permuted")]
+            lines += ["", *_comparisons(self.partner, "permuted")]
         return "\n".join([*lines, *_examples(self)])
 
     __repr__ = __str__
@@ -326,7 +338,7 @@ def _spread(values: FloatArray) -> str:
     return f"{middle:.3g} ({low:.3g} to {high:.3g})"
 
 
-def _comparisons(found: Census, listed: Sequence[Comparison], null: str) -> list[str]:
+def _comparisons(listed: Sequence[Comparison], null: str) -> list[str]:
     rows = [["", "found", null, "by chance"]]
     for one in listed:
         share = one.share_by_chance
@@ -368,4 +380,15 @@ def _examples(found: Census) -> list[str]:
                 for k in order
             )
             lines.append(f"{title}: {pairs}")
+    lines += [_described(found, one) for one in found.components[:_N_EXAMPLES]]
     return ["", *lines] if lines else []
+
+
+def _described(found: Census, one: Component) -> str:
+    inside = [found.label(feature) for feature in one.features[:_N_MEMBERS]]
+    rest = len(one.features) - len(inside)
+    return (
+        f"{one.name} of {len(one.features)}: {', '.join(inside)}"
+        + (f" and {rest} more" if rest else "")
+        + f" ({one.log_evidence:.0f} nats)"
+    )
