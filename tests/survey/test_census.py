@@ -262,3 +262,23 @@ def test_an_interrupted_census_goes_on(
     assert census(rows, n_draws=3, q=0.2, **options).q == 0.2
     census(rows + 0.1, n_draws=3, **options)
     assert len(done) == 1 + 4 + 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_share_of_false_pairs(kind: str) -> None:
+    """Digons planted at several noises: of all pairs believed, at most 5 % are others."""
+    false = believed = near = 0
+    for seed in range(10):
+        rng = np.random.default_rng([seed, 7, KINDS.index(kind)])
+        rows = background(kind, 500, 32, rng)
+        norms = np.linalg.norm(rows[:60], axis=1, keepdims=True)
+        noise = np.repeat([0.1, 0.2, 0.3], 20)[:, None] * norms
+        rows[300:360] = -rows[:60] + noise * rng.normal(size=(60, 32)) / np.sqrt(32)
+        found = census(rows, feature_axis=0, n_draws=0)
+        planted = found.j - found.i == 300
+        believed += planted.size
+        false += int((~planted).sum())
+        near += int((planted & (found.i < 20)).sum())
+    assert false <= 0.05 * believed
+    assert near >= 0.9 * 200
