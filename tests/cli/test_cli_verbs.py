@@ -378,3 +378,16 @@ def test_the_library_takes_progress_too(call: str) -> None:
         calls[call](False)
     with pytest.raises(GeomsupError, match="progress must be True, False or None"):
         calls[call]("yes")
+
+
+@pytest.mark.parametrize("words", ["--key weights --instance {k}", "--key weights[{k}]"])
+def test_a_matrix_of_a_stack_is_verified_with_its_own_biases(
+    words: str, tmp_path: Path, capsys: Capture
+) -> None:
+    # A single feature answers rightly without a bias, and wrongly with one.
+    path = tmp_path / "stack.npz"
+    np.savez(path, weights=np.ones((2, 1, 1)), b=np.array([[0.3], [0.0]]))
+    for k, verdict in enumerate(["not critical", "local minimum"]):
+        options = [*words.format(k=k).split(), "--p", "0.1", "--starts", "1", "--json"]
+        assert main(["verify", str(path), *options]) == 0
+        assert json.loads(capsys.readouterr().out)["verdict"] == verdict

@@ -91,6 +91,23 @@ def test_a_weak_axis_is_noise(cosine: float, rank: int) -> None:
     assert Weigher(units, NOISE_GRID).rank(np.array([0, 1])) == rank
 
 
+@pytest.mark.parametrize(("cosine", "rank"), [(0.9, 2), (0.995, 2), (0.999, 1)])
+def test_a_thousandth_of_the_strongest_axis_is_no_span(cosine: float, rank: int) -> None:
+    # The two axes of two directions have energies 1 ± cos.
+    units = np.eye(3)
+    units[:2, 1] = cosine, np.sqrt(1 - cosine**2)
+    option = weighed_partition(
+        Weigher(units, NOISE_GRID),
+        (np.array([0, 1]), np.array([2])),
+        threshold=0.5,
+        leakage=0.0,
+        log_prior=0.0,
+        overlapping=True,
+    )
+    assert option is not None
+    assert option.total_rank == rank + 1
+
+
 @pytest.mark.parametrize(("n", "counts"), [(20, True), (24, True), (27, False), (40, False)])
 def test_most_of_all_directions_are_the_background(n: int, counts: bool) -> None:
     # All in three dimensions of eight, that is a low rank, without a shape.
