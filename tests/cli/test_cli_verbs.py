@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import re
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure
 from geomsup import progress
 from geomsup.cli import main
 from geomsup.cli.app import VERBS, verb_parser
+from geomsup.cli.arguments import above_zero, at_least
 from geomsup.training import ToyModelConfig, train
 from geomsup.weights.formats import READERS
 
@@ -391,3 +393,17 @@ def test_a_matrix_of_a_stack_is_verified_with_its_own_biases(
         options = [*words.format(k=k).split(), "--p", "0.1", "--starts", "1", "--json"]
         assert main(["verify", str(path), *options]) == 0
         assert json.loads(capsys.readouterr().out)["verdict"] == verdict
+
+
+def test_bounds_of_numbers_are_where_the_message_says() -> None:
+    assert at_least(2)("2") == 2
+    assert above_zero("1e-9") == 1e-9
+    for kind, word in ((at_least(2), "1"), (above_zero, "0"), (above_zero, "inf")):
+        with pytest.raises(argparse.ArgumentTypeError, match="expected a"):
+            kind(word)
+
+
+def test_a_diagram_of_nothing_is_a_mistake(capsys: Capture) -> None:
+    for words in ("phases --features 2", "phases digon --features 2 --hidden 1"):
+        assert main(words.split()) == 2
+        assert "give either shapes to compare or --hidden M" in capsys.readouterr().err
