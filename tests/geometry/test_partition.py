@@ -11,7 +11,8 @@ from planted import noisy, random_directions, random_orthogonal
 from scipy.linalg import subspace_angles
 
 from geomsup import classify_geometry, get_shape
-from geomsup.geometry.crowd import _grown, neighbour_pairs
+from geomsup.geometry.crowd import _grown, candidate_sets, neighbour_pairs
+from geomsup.geometry.interference import MergeTree
 from geomsup.geometry.orthogonality import largest_overlap, orthogonal_within, pairs_log_evidence
 from geomsup.geometry.partition import _evenness, best_partition
 from geomsup.geometry.weighing import Weigher, log_prior, weighed_partition
@@ -228,6 +229,20 @@ def test_a_span_takes_in_what_lies_in_it(share: float, inside: bool) -> None:
     units = np.column_stack([plane[:, :2], third, turn[:, 8:12]])
     sets = [found.tolist() for found in _grown(units.T @ units, np.array([[0, 1]]), dim)]
     assert ([0, 1, 2] in sets) == inside
+
+
+@pytest.mark.parametrize(("next_height", "stands"), [(0.59, False), (0.57, True), (0.3, True)])
+def test_a_component_stands_alone_over_a_fiftieth_of_the_cosine(
+    next_height: float, stands: bool
+) -> None:
+    # In three dimensions no span is grown.
+    tree = MergeTree(
+        n_vertices=4,
+        heights=np.array([0.7, 0.6, next_height]),
+        edges=np.array([[0, 1], [1, 2], [2, 3]]),
+    )
+    sets = [found.tolist() for found in candidate_sets(np.eye(4), tree, 3)]
+    assert sets == [[0, 1], *([[0, 1, 2]] if stands else []), [0, 1, 2, 3]]
 
 
 def test_starts_are_pairs_of_whom_chance_has_three() -> None:
