@@ -222,6 +222,13 @@ def test_other_exponents_have_other_optima() -> None:
     assert compare_to_optima(bipyramid, s=20).verdict == "not the optimum"
 
 
+def test_what_lies_above_a_negative_energy_is_in_excess() -> None:
+    cube = get_shape("cube").vertices
+    row = compare_to_optima(cube, s="log")
+    assert row.best_energy < 0 < row.excess
+    assert row.excess == pytest.approx((energy(cube, "log") - row.best_energy) / -row.best_energy)
+
+
 def test_free_modes_are_those_of_a_family() -> None:
     assert compare_to_optima(get_shape("icosahedron").vertices).free_modes == 0
     assert compare_to_optima(get_shape("4-simplex").vertices).free_modes == 0
