@@ -1,0 +1,343 @@
+"""One row by the recursion over corners; the twin of :mod:`geomsup.theory.few_features`.
+
+The tree of corners is walked depth first.  A branch from which the kink cannot be reached is a
+polynomial, or zero, and is not entered; a node needs no higher power than the features above it
+can still raise.  At the node behind the first f features a table holds S_q for q up to f + 2 with
+each of these factors in front: 1, x_j of every feature j ≥ f, and those times x_own once the own
+feature is among them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.theory.compiled.jit import kernel
+from geomsup.theory.compiled.moments import linear_moments, moments_of_many, residual_of
+from geomsup.theory.compiled.sparse import sparse_row
+
+__all__ = ["few_features_row"]
+
+FloatArray = NDArray[np.float64]
+
+_EPS = float(np.finfo(np.float64).eps)
+# A weight so much smaller than its row's largest is lost in rounding; its inverse would overflow.
+_NEGLIGIBLE = 1e-30
+# Rounded operations behind one step of the recursion, and behind one moment; generous.
+_STEP_OPERATIONS = 8.0
+_MOMENT_OPERATIONS = 40.0
+# Below so many active features on average, inputs with at most two of them are the bulk.
+_RARE = 0.05
+# With a residual E d² below this share of E x², it is −s that little is left of.
+_NEARLY_RIGHT = 0.25
+
+
+@kernel
+def few_features_row(
+    a: FloatArray, b: float, own: int, p: FloatArray, bounds: bool, grad_a: FloatArray
+) -> tuple[float, float, float, float]:
+    """Loss, gradient in b, and the bounds on the rounding of both; `a` falls in magnitude.
+
+    Adds to `grad_a`.
+    """
+    n = len(a)
+    x, xz, own_x = np.empty(n), np.empty(n), np.empty(n)
+    residual = residual_of(a, own)
+    if p.sum() < _RARE:
+        loss, grad_b, rounding, slope = sparse_row(a, b, own, p, grad_a)
+        chance, z, z2, size = moments_of_many(residual, -b, own, p, x, xz, own_x)
+        n_counts = 4
+    else:
+        loss = grad_b = rounding = slope = 0.0
+        chance, z, z2, size = linear_moments(residual, -b, own, p, x, xz, own_x)
+        n_counts = 1
+    own_x2 = own_x[own]
+    mirrored = z2 < _NEARLY_RIGHT * own_x2
+    sign = -1.0 if mirrored else 1.0
+    # Powers of up to n + 2 stay in range when the largest number of a row is one.
+    scale = max(abs(b), abs(a[0]))
+    scale = scale if scale > 0.0 else 1.0
+    top, errors = _integrated(sign * a / scale, sign * b / scale, own, p, n_counts, bounds)
+    last = n_counts - 1
+    relu, relu2 = scale * top[0, 0, last, 1], 2.0 * scale * scale * top[0, 0, last, 2]
+    own_open, own_relu = top[1 + own, 0, last, 0], scale * top[1 + own, 0, last, 1]
+    loss += (z2 if mirrored else own_x2) - 2.0 * own_relu + sign * relu2
+    grad_b += 2.0 * relu + 2.0 * (own_open - z if mirrored else -own_open)
+    steepest = 0.0
+    for j in range(n):
+        x_relu, own_x_open = scale * top[1 + j, 0, last, 1], top[1 + j, 1, last, 0]
+        grad_a[j] += 2.0 * x_relu + 2.0 * (own_x_open - xz[j] if mirrored else -own_x_open)
+        error = scale * errors[1 + j, 0, last, 1] + errors[1 + j, 1, last, 0]
+        steepest = max(steepest, error + 4.0 * (x_relu + own_x_open))
+    if not bounds:
+        return loss, grad_b, 0.0, 0.0
+    added = relu2 + 2.0 * own_relu + (z2 if mirrored else own_x2)
+    rounding += _EPS * (
+        ((n + 8.0) * size if mirrored else 4.0 * own_x2)
+        + 4.0 * added
+        + 2.0 * scale * scale * errors[0, 0, last, 2]
+        + 2.0 * scale * errors[1 + own, 0, last, 1]
+    )
+    error = scale * errors[0, 0, last, 1] + errors[1 + own, 0, last, 0]
+    steepest = max(steepest, error + 4.0 * (relu + own_open))
+    if mirrored:
+        steepest += (n + 8.0) * chance * (abs(b) + np.abs(a).sum() + 1.0)
+    return loss, grad_b, rounding, slope + 2.0 * _EPS * steepest
+
+
+@kernel
+def _integrated(
+    a: FloatArray, b: float, own: int, p: FloatArray, n_counts: int, bounds: bool
+) -> tuple[FloatArray, FloatArray]:
+    """S_q of all features, (1 + n, 2, n_counts, n + 3), and their rounding in epsilons.
+
+    The first axis is the factor 1 or x_j, the second the factor 1 or x_own, the third how many of
+    the features seen are active: 0, 1, 2 or more, or one entry for any number of them.
+    """
+    n = len(a)
+    a = np.where(np.abs(a) < _NEGLIGIBLE, 0.0, a)
+    drift = (n + 2.0) * (abs(b) + np.abs(a).sum())  # rounding of a corner, in epsilons
+    low, high = np.zeros(n + 1), np.zeros(n + 1)
+    for f in range(n - 1, -1, -1):
+        low[f] = low[f + 1] + min(a[f], 0.0)
+        high[f] = high[f + 1] + max(a[f], 0.0)
+    moments = _all_moments(a, own, p, n_counts)
+    # For every depth, the nodes without and with the weight of the feature above.
+    values = np.empty((n + 1, 2, 1 + n, 2, n_counts, n + 3))
+    errors = np.zeros((n + 1, 2, 1 + n, 2, n_counts, n + 3) if bounds else (1, 1, 1 + n, 2, 4, 3))
+    corner, side = np.full(n + 1, b), np.zeros(n + 1, dtype=np.intp)
+    entered = np.zeros(n + 1, dtype=np.intp)  # how many of a node's children
+    f = 0
+    while f >= 0:
+        if entered[f] == 0:
+            c, s = corner[f], side[f]
+            if c + low[f] >= 0.0 and (f < n or c > 0.0):
+                _open(c + low[f], moments[f], own, f, values[f, s])
+                if bounds:
+                    _open_errors(values[f, s], own, f, drift, errors[f, s])
+                f -= 1
+                continue
+            if f == n or c + high[f] <= 0.0:
+                values[f, s] = 0.0
+                if bounds:
+                    errors[f, s] = 0.0
+                f -= 1
+                continue
+        if entered[f] < (2 if a[f] != 0.0 else 1):
+            corner[f + 1] = corner[f] + a[f] * entered[f]
+            side[f + 1] = entered[f]
+            entered[f] += 1
+            entered[f + 1] = 0
+            f += 1
+            continue
+        children, parent = values[f + 1], values[f, side[f]]
+        inverse = 1.0 / a[f] if a[f] != 0.0 else 0.0
+        if bounds:
+            # The same linear map with every sign made positive carries the bound on the rounding.
+            bound = errors[f + 1]
+            for s in range(2):
+                _add(bound[s], values[f + 1, s], own, f + 1)
+            _node(bound, errors[f, side[f]], f, abs(inverse), 1.0, p[f], own)
+        _node(children, parent, f, inverse, -1.0, p[f], own)
+        f -= 1
+    return values[0, 0], errors[0, 0]
+
+
+@kernel
+def _add(bound: FloatArray, values: FloatArray, own: int, f: int) -> None:
+    """The rounding of one more step, for each factor in the table of depth f."""
+    n_counts = values.shape[2]
+    for slot in range(values.shape[0]):
+        if slot == 0 or slot > f:
+            for o in range(2 if slot > 0 and own >= f else 1):
+                for k in range(n_counts):
+                    for q in range(f + 3 - o - (1 if slot > 0 else 0)):
+                        bound[slot, o, k, q] += _STEP_OPERATIONS * abs(values[slot, o, k, q])
+
+
+@kernel
+def _node(
+    children: FloatArray,
+    out: FloatArray,
+    f: int,
+    inverse: float,
+    sign: float,
+    p: float,
+    own: int,
+) -> None:
+    """Integrate feature f between a node's two children."""
+    near, far = children[0], children[1]
+    n = near.shape[0] - 1
+    _mean(near[0, 0], far[0, 0], inverse, sign, p, f + 3, out[0, 0])
+    _first(near[0, 0], far[0, 0], inverse, sign, p, f + 2, out[1 + f, 0])
+    for j in range(f + 1, n):
+        _mean(near[1 + j, 0], far[1 + j, 0], inverse, sign, p, f + 2, out[1 + j, 0])
+        if own == f:
+            _first(near[1 + j, 0], far[1 + j, 0], inverse, sign, p, f + 1, out[1 + j, 1])
+        elif own > f:
+            _mean(near[1 + j, 1], far[1 + j, 1], inverse, sign, p, f + 1, out[1 + j, 1])
+    if own == f:
+        _second(near[0, 0], far[0, 0], inverse, sign, p, f + 1, out[1 + f, 1])
+    elif own > f:
+        _first(near[1 + own, 0], far[1 + own, 0], inverse, sign, p, f + 1, out[1 + f, 1])
+
+
+@kernel
+def _mean(
+    near: FloatArray,
+    far: FloatArray,
+    inverse: float,
+    sign: float,
+    p: float,
+    n_powers: int,
+    out: FloatArray,
+) -> None:
+    """(1 − p) S_q(c) + p ∫ S_q(c + a u) du: the divided difference, or S_q where there is no a."""
+    last = near.shape[0] - 1
+    for k in range(last + 1):
+        for q in range(n_powers):
+            out[k, q] = (1.0 - p) * near[k, q]
+    for k in range(last + 1):
+        into = min(k + 1, last)
+        for q in range(n_powers):
+            if inverse == 0.0:
+                out[into, q] += p * near[k, q]
+            else:
+                out[into, q] += p * ((far[k, q + 1] + sign * near[k, q + 1]) * inverse)
+
+
+@kernel
+def _first(
+    near: FloatArray,
+    far: FloatArray,
+    inverse: float,
+    sign: float,
+    p: float,
+    n_powers: int,
+    out: FloatArray,
+) -> None:
+    """p ∫ u S_q(c + a u) du, by parts."""
+    last = near.shape[0] - 1
+    out[:, :] = 0.0
+    for k in range(last + 1):
+        into = min(k + 1, last)
+        for q in range(n_powers):
+            if inverse == 0.0:
+                out[into, q] += p * (0.5 * near[k, q])
+            else:
+                mean = (far[k, q + 2] + sign * near[k, q + 2]) * inverse
+                out[into, q] += p * (inverse * (far[k, q + 1] + sign * mean))
+
+
+@kernel
+def _second(
+    near: FloatArray,
+    far: FloatArray,
+    inverse: float,
+    sign: float,
+    p: float,
+    n_powers: int,
+    out: FloatArray,
+) -> None:
+    """p ∫ u² S_q(c + a u) du, by parts twice."""
+    last = near.shape[0] - 1
+    out[:, :] = 0.0
+    for k in range(last + 1):
+        into = min(k + 1, last)
+        for q in range(n_powers):
+            if inverse == 0.0:
+                out[into, q] += p * (near[k, q] / 3.0)
+            else:
+                mean = (far[k, q + 3] + sign * near[k, q + 3]) * inverse
+                first = inverse * (far[k, q + 2] + sign * mean)
+                out[into, q] += p * (inverse * (far[k, q + 1] + 2.0 * sign * first))
+
+
+@kernel
+def _all_moments(a: FloatArray, own: int, p: FloatArray, n_counts: int) -> FloatArray:
+    """E[factors · Z^r / r!] of the features from f on, for every f, with Z = Σ |a_j| z_j.
+
+    z is x where the weight is positive and 1 − x where it is negative, so Z ≥ 0 and every term of
+    every sum is positive.
+    """
+    n = len(a)
+    moments = np.empty((n + 1, 1 + n, 2, n_counts, n + 3))
+    moments[n, 0, 0] = 0.0
+    moments[n, 0, 0, 0, 0] = 1.0
+    # A feature that is absent, and one that is present with the factor 1, x or x².
+    never, absent, plain, once, twice = np.zeros((5, n + 3))
+    for f in range(n - 1, -1, -1):
+        scale, flip = 1.0, a[f] < 0.0
+        for r in range(f + 3):
+            absent[r] = scale * (1.0 - p[f]) if flip or r == 0 else 0.0
+            plain[r] = scale * p[f] / (r + 1.0)
+            once[r] = plain[r] / (r + 2.0) * (1.0 if flip else r + 1.0)
+            twice[r] = 2.0 * once[r] / (r + 3.0) if flip else scale * p[f] / (r + 3.0)
+            scale *= abs(a[f]) / (r + 1.0)
+        old, new = moments[f + 1], moments[f]
+        _extended(old[0, 0], absent, plain, f + 3, new[0, 0])
+        _extended(old[0, 0], never, once, f + 2, new[1 + f, 0])
+        for j in range(f + 1, n):
+            _extended(old[1 + j, 0], absent, plain, f + 2, new[1 + j, 0])
+            if own == f:
+                _extended(old[1 + j, 0], never, once, f + 1, new[1 + j, 1])
+            elif own > f:
+                _extended(old[1 + j, 1], absent, plain, f + 1, new[1 + j, 1])
+        if own == f:
+            _extended(old[0, 0], never, twice, f + 1, new[1 + f, 1])
+        elif own > f:
+            _extended(old[1 + own, 0], never, once, f + 1, new[1 + f, 1])
+    return moments
+
+
+@kernel
+def _extended(
+    old: FloatArray, absent: FloatArray, present: FloatArray, n_powers: int, out: FloatArray
+) -> None:
+    """Products of power series, by the number of active features."""
+    last = old.shape[0] - 1
+    out[:, :] = 0.0
+    for k in range(last + 1):
+        into = min(k + 1, last)
+        for s in range(n_powers):
+            for r in range(n_powers - s):
+                out[into, s + r] += present[s] * old[k, r]
+            if absent[s] != 0.0:
+                for r in range(n_powers - s):
+                    out[k, s + r] += absent[s] * old[k, r]
+
+
+@kernel
+def _open(low: float, moments: FloatArray, own: int, f: int, out: FloatArray) -> None:
+    """A node with s ≥ low ≥ 0: (low + Z)^q / q! = Σ_r low^{q−r}/(q−r)! · Z^r/r!."""
+    n_powers = f + 3
+    powers = np.empty(n_powers)
+    powers[0] = 1.0
+    for q in range(1, n_powers):
+        powers[q] = powers[q - 1] * low / q
+    for slot in range(out.shape[0]):
+        if slot == 0 or slot > f:
+            for o in range(2 if slot > 0 and own >= f else 1):
+                used = n_powers - o - (1 if slot > 0 else 0)
+                for k in range(out.shape[2]):
+                    total = out[slot, o, k]
+                    total[:used] = 0.0
+                    for r in range(used):
+                        factor = moments[slot, o, k, r]
+                        if factor != 0.0:
+                            for q in range(used - r):
+                                total[r + q] += powers[q] * factor
+
+
+@kernel
+def _open_errors(values: FloatArray, own: int, f: int, drift: float, out: FloatArray) -> None:
+    """Bounds on the rounding of such a node."""
+    for slot in range(out.shape[0]):
+        if slot == 0 or slot > f:
+            for o in range(2 if slot > 0 and own >= f else 1):
+                for k in range(out.shape[2]):
+                    below = 0.0
+                    for q in range(f + 3 - o - (1 if slot > 0 else 0)):
+                        value = values[slot, o, k, q]
+                        out[slot, o, k, q] = _MOMENT_OPERATIONS * value + drift * below
+                        below = value

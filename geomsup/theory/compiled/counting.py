@@ -1,0 +1,127 @@
+"""Sums over inputs by the number of their active features; the twin of :mod:`..counts`.
+
+A feature is absent with a real factor c, the same in every lane, and present with complex factors
+y, one for each lane.  A state holds Σ Π over the inputs with exactly one, exactly two and more
+features present; with none there is only the product of the c, kept apart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.theory.compiled.jit import LANES, kernel
+
+__all__ = ["STATE", "many_present", "many_without_each"]
+
+FloatArray = NDArray[np.float64]
+
+# One, two and more features present, each with real and imaginary parts.
+STATE = 6 * LANES
+_TWO, _MORE = 2 * LANES, 4 * LANES
+
+
+@kernel
+def many_present(
+    absent: FloatArray, present: FloatArray, n: int, skip: int, width: int, state: FloatArray
+) -> None:
+    """The state of the first `n` features but `skip`."""
+    state[:] = 0.0
+    none = 1.0
+    for j in range(n):
+        if j != skip:
+            none = _with_one_more(none, absent[j], present[j], width, state)
+
+
+@kernel
+def _with_one_more(none: float, c: float, y: FloatArray, width: int, state: FloatArray) -> float:
+    for k in range(width):
+        re, im = y[k], y[LANES + k]
+        one_re, one_im = state[k], state[LANES + k]
+        two_re, two_im = state[_TWO + k], state[_TWO + LANES + k]
+        more_re, more_im = state[_MORE + k], state[_MORE + LANES + k]
+        many_re, many_im = more_re + two_re, more_im + two_im
+        state[_MORE + k] = c * more_re + (re * many_re - im * many_im)
+        state[_MORE + LANES + k] = c * more_im + (re * many_im + im * many_re)
+        state[_TWO + k] = c * two_re + (re * one_re - im * one_im)
+        state[_TWO + LANES + k] = c * two_im + (re * one_im + im * one_re)
+        state[k] = c * one_re + re * none
+        state[LANES + k] = c * one_im + im * none
+    return c * none
+
+
+@kernel
+def many_without_each(
+    absent: FloatArray,
+    present: FloatArray,
+    n: int,
+    skip: int,
+    width: int,
+    state: FloatArray,
+    others: FloatArray,
+) -> None:
+    """As :func:`many_present`; and into `others[j]`, over the features but `skip` and `j`.
+
+    A row of `others` holds the sums with more than one feature present, and with exactly one.  The
+    features before j and those after it are joined, so nothing is divided.
+    """
+    none_after = np.empty(n)
+    none = 1.0
+    last = others[n - 1]
+    last[:] = 0.0
+    for j in range(n - 1, -1, -1):
+        none_after[j] = none
+        if j > 0:
+            if j != skip:
+                _one_more_after(none, absent[j], present[j], width, others[j], others[j - 1])
+                none *= absent[j]
+            else:
+                before = others[j - 1]
+                before[:] = others[j]
+    state[:] = 0.0
+    none = 1.0
+    for j in range(n):
+        if j != skip:
+            _join(none, state, none_after[j], width, others[j])
+            none = _with_one_more(none, absent[j], present[j], width, state)
+
+
+@kernel
+def _one_more_after(
+    none: float, c: float, y: FloatArray, width: int, after: FloatArray, wider: FloatArray
+) -> None:
+    """From the sums with more than one and exactly one of some features to those of one more."""
+    for k in range(width):
+        re, im = y[k], y[LANES + k]
+        more_re, more_im = after[k], after[LANES + k]
+        one_re, one_im = after[_TWO + k], after[_TWO + LANES + k]
+        some_re, some_im = more_re + one_re, more_im + one_im
+        wider[k] = c * more_re + (re * some_re - im * some_im)
+        wider[LANES + k] = c * more_im + (re * some_im + im * some_re)
+        wider[_TWO + k] = c * one_re + re * none
+        wider[_TWO + LANES + k] = c * one_im + im * none
+
+
+@kernel
+def _join(none: float, state: FloatArray, none_after: float, width: int, after: FloatArray) -> None:
+    """Two groups of features as one; the result takes the place of `after`."""
+    for k in range(width):
+        one_re, one_im = state[k], state[LANES + k]
+        many_re = state[_TWO + k] + state[_MORE + k]
+        many_im = state[_TWO + LANES + k] + state[_MORE + LANES + k]
+        more_re, more_im = after[k], after[LANES + k]
+        other_re, other_im = after[_TWO + k], after[_TWO + LANES + k]
+        some_re, some_im = more_re + other_re, more_im + other_im
+        all_re = some_re + none_after
+        after[k] = (
+            (many_re * all_re - many_im * some_im)
+            + (one_re * some_re - one_im * some_im)
+            + none * more_re
+        )
+        after[LANES + k] = (
+            (many_re * some_im + many_im * all_re)
+            + (one_re * some_im + one_im * some_re)
+            + none * more_im
+        )
+        after[_TWO + k] = none * other_re + none_after * one_re
+        after[_TWO + LANES + k] = none * other_im + none_after * one_im

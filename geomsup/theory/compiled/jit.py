@@ -1,0 +1,29 @@
+"""How the kernels are compiled.
+
+numba compiles a function when it is first called.  Division by zero gives inf or nan, as in NumPy;
+nothing is reassociated, so a bound on rounding holds as it is written, and a product and the sum
+that it enters may be rounded once instead of twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+__all__ = ["LANES", "kernel"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+# So many terms of a series go through each step side by side, for the processor's wide registers.
+# A complex number of every lane stands as LANES real parts and then LANES imaginary ones.
+LANES = 32
+
+OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
+
+
+def kernel(function: _Function) -> _Function:
+    """Compile a function for the kernels that call it."""
+    compiled: _Function = numba.njit(**OPTIONS)(function)
+    return compiled
