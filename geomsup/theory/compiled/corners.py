@@ -103,56 +103,47 @@ def _integrated(
         high[f] = high[f + 1] + max(a[f], 0.0)
     moments = _all_moments(a, own, p, n_counts)
     # For every depth, the nodes without and with the weight of the feature above.
-    values = np.empty((n + 1, 2, 1 + n, 2, n_counts, n + 3))
-    errors = np.zeros((n + 1, 2, 1 + n, 2, n_counts, n + 3) if bounds else (1, 1, 1 + n, 2, 4, 3))
+    values = np.zeros((n + 1, 2, 1 + n, 2, n_counts, n + 3))
+    errors = np.zeros(values.shape if bounds else (1, 1, 1 + n, 2, n_counts, 3))
     corner, side = np.full(n + 1, b), np.zeros(n + 1, dtype=np.intp)
     entered = np.zeros(n + 1, dtype=np.intp)  # how many of a node's children
     f = 0
     while f >= 0:
-        if entered[f] == 0:
-            c, s = corner[f], side[f]
-            if c + low[f] >= 0.0 and (f < n or c > 0.0):
-                _open(c + low[f], moments[f], own, f, values[f, s])
-                if bounds:
-                    _open_errors(values[f, s], own, f, drift, errors[f, s])
-                f -= 1
-                continue
-            if f == n or c + high[f] <= 0.0:
-                values[f, s] = 0.0
-                if bounds:
-                    errors[f, s] = 0.0
-                f -= 1
-                continue
-        if entered[f] < (2 if a[f] != 0.0 else 1):
+        below, above = corner[f] + low[f], corner[f] + high[f]
+        is_open = below >= 0.0 and (f < n or below > 0.0)
+        if is_open or above <= 0.0:
+            if is_open:
+                _open(below, moments[f], own, f, values[f, side[f]])
+            else:
+                _close(f, values[f, side[f]])
+            if bounds:
+                _rounded(values[f, side[f]], own, f, _MOMENT_OPERATIONS, drift, errors[f, side[f]])
+            f -= 1
+        elif entered[f] < (2 if a[f] != 0.0 else 1):
             corner[f + 1] = corner[f] + a[f] * entered[f]
             side[f + 1] = entered[f]
             entered[f] += 1
-            entered[f + 1] = 0
             f += 1
-            continue
-        children, parent = values[f + 1], values[f, side[f]]
-        inverse = 1.0 / a[f] if a[f] != 0.0 else 0.0
-        if bounds:
-            # The same linear map with every sign made positive carries the bound on the rounding.
-            bound = errors[f + 1]
-            for s in range(2):
-                _add(bound[s], values[f + 1, s], own, f + 1)
-            _node(bound, errors[f, side[f]], f, abs(inverse), 1.0, p[f], own)
-        _node(children, parent, f, inverse, -1.0, p[f], own)
-        f -= 1
+            entered[f] = 0
+        else:
+            inverse = 1.0 / a[f] if a[f] != 0.0 else 0.0
+            for table in range(2 if bounds else 1):
+                # The same linear map with every sign made positive carries the bounds.
+                levels = values if table == 0 else errors
+                sign = -1.0 if table == 0 else 1.0
+                inverse = inverse if table == 0 else abs(inverse)
+                _node(levels[f + 1], levels[f, side[f]], f, inverse, sign, p[f], own)
+            if bounds:
+                _rounded(values[f, side[f]], own, f, 0.0, 0.0, errors[f, side[f]])
+            f -= 1
     return values[0, 0], errors[0, 0]
 
 
 @kernel
-def _add(bound: FloatArray, values: FloatArray, own: int, f: int) -> None:
-    """The rounding of one more step, for each factor in the table of depth f."""
-    n_counts = values.shape[2]
-    for slot in range(values.shape[0]):
-        if slot == 0 or slot > f:
-            for o in range(2 if slot > 0 and own >= f else 1):
-                for k in range(n_counts):
-                    for q in range(f + 3 - o - (1 if slot > 0 else 0)):
-                        bound[slot, o, k, q] += _STEP_OPERATIONS * abs(values[slot, o, k, q])
+def _close(f: int, out: FloatArray) -> None:
+    """A node with s ≤ 0."""
+    out[0] = 0.0
+    out[1 + f :] = 0.0
 
 
 @kernel
@@ -167,19 +158,26 @@ def _node(
 ) -> None:
     """Integrate feature f between a node's two children."""
     near, far = children[0], children[1]
-    n = near.shape[0] - 1
-    _mean(near[0, 0], far[0, 0], inverse, sign, p, f + 3, out[0, 0])
-    _first(near[0, 0], far[0, 0], inverse, sign, p, f + 2, out[1 + f, 0])
-    for j in range(f + 1, n):
-        _mean(near[1 + j, 0], far[1 + j, 0], inverse, sign, p, f + 2, out[1 + j, 0])
-        if own == f:
-            _first(near[1 + j, 0], far[1 + j, 0], inverse, sign, p, f + 1, out[1 + j, 1])
-        elif own > f:
-            _mean(near[1 + j, 1], far[1 + j, 1], inverse, sign, p, f + 1, out[1 + j, 1])
+    n_slots, last = near.shape[0], near.shape[2] - 1
+    most = min(n_slots - 2 - f, last)  # more features were not seen yet
+    for slot in range(n_slots):
+        if slot > 0 and slot < f + 2:
+            continue
+        least = min(1 if slot > 0 else 0, last)
+        n_powers = f + 3 if slot == 0 else f + 2
+        for o in range(2 if slot > 0 and own > f else 1):
+            _mean(
+                near[slot, o], far[slot, o], inverse, sign, p, n_powers - o, least, most,
+                out[slot, o],
+            )
+        into, o = (1 + f, 0) if slot == 0 else (slot, 1) if own == f else (1 + f, 1)
+        if slot == 0 or own == f or own == slot - 1:
+            _first(
+                near[slot, 0], far[slot, 0], inverse, sign, p, n_powers - 1, least, most,
+                out[into, o],
+            )
     if own == f:
-        _second(near[0, 0], far[0, 0], inverse, sign, p, f + 1, out[1 + f, 1])
-    elif own > f:
-        _first(near[1 + own, 0], far[1 + own, 0], inverse, sign, p, f + 1, out[1 + f, 1])
+        _second(near[0, 0], far[0, 0], inverse, sign, p, f + 1, most, out[1 + f, 1])
 
 
 @kernel
@@ -190,14 +188,16 @@ def _mean(
     sign: float,
     p: float,
     n_powers: int,
+    least: int,
+    most: int,
     out: FloatArray,
 ) -> None:
     """(1 − p) S_q(c) + p ∫ S_q(c + a u) du: the divided difference, or S_q where there is no a."""
     last = near.shape[0] - 1
-    for k in range(last + 1):
+    for k in range(least, min(most + 1, last) + 1):
         for q in range(n_powers):
-            out[k, q] = (1.0 - p) * near[k, q]
-    for k in range(last + 1):
+            out[k, q] = (1.0 - p) * near[k, q] if k <= most else 0.0
+    for k in range(least, most + 1):
         into = min(k + 1, last)
         for q in range(n_powers):
             if inverse == 0.0:
@@ -214,12 +214,14 @@ def _first(
     sign: float,
     p: float,
     n_powers: int,
+    least: int,
+    most: int,
     out: FloatArray,
 ) -> None:
     """p ∫ u S_q(c + a u) du, by parts."""
     last = near.shape[0] - 1
-    out[:, :] = 0.0
-    for k in range(last + 1):
+    out[:, :n_powers] = 0.0
+    for k in range(least, most + 1):
         into = min(k + 1, last)
         for q in range(n_powers):
             if inverse == 0.0:
@@ -237,12 +239,13 @@ def _second(
     sign: float,
     p: float,
     n_powers: int,
+    most: int,
     out: FloatArray,
 ) -> None:
     """p ∫ u² S_q(c + a u) du, by parts twice."""
     last = near.shape[0] - 1
-    out[:, :] = 0.0
-    for k in range(last + 1):
+    out[:, :n_powers] = 0.0
+    for k in range(most + 1):
         into = min(k + 1, last)
         for q in range(n_powers):
             if inverse == 0.0:
@@ -261,8 +264,7 @@ def _all_moments(a: FloatArray, own: int, p: FloatArray, n_counts: int) -> Float
     every sum is positive.
     """
     n = len(a)
-    moments = np.empty((n + 1, 1 + n, 2, n_counts, n + 3))
-    moments[n, 0, 0] = 0.0
+    moments = np.zeros((n + 1, 1 + n, 2, n_counts, n + 3))
     moments[n, 0, 0, 0, 0] = 1.0
     # A feature that is absent, and one that is present with the factor 1, x or x².
     never, absent, plain, once, twice = np.zeros((5, n + 3))
@@ -275,29 +277,33 @@ def _all_moments(a: FloatArray, own: int, p: FloatArray, n_counts: int) -> Float
             twice[r] = 2.0 * once[r] / (r + 3.0) if flip else scale * p[f] / (r + 3.0)
             scale *= abs(a[f]) / (r + 1.0)
         old, new = moments[f + 1], moments[f]
-        _extended(old[0, 0], absent, plain, f + 3, new[0, 0])
-        _extended(old[0, 0], never, once, f + 2, new[1 + f, 0])
-        for j in range(f + 1, n):
-            _extended(old[1 + j, 0], absent, plain, f + 2, new[1 + j, 0])
-            if own == f:
-                _extended(old[1 + j, 0], never, once, f + 1, new[1 + j, 1])
-            elif own > f:
-                _extended(old[1 + j, 1], absent, plain, f + 1, new[1 + j, 1])
+        most = min(n - 1 - f, n_counts - 1)
+        for slot in range(n + 1):
+            if slot > 0 and slot < f + 2:
+                continue
+            n_powers = f + 3 if slot == 0 else f + 2
+            for o in range(2 if slot > 0 and own > f else 1):
+                _extended(old[slot, o], absent, plain, n_powers - o, most, new[slot, o])
+            into, o = (1 + f, 0) if slot == 0 else (slot, 1) if own == f else (1 + f, 1)
+            if slot == 0 or own == f or own == slot - 1:
+                _extended(old[slot, 0], never, once, n_powers - 1, most, new[into, o])
         if own == f:
-            _extended(old[0, 0], never, twice, f + 1, new[1 + f, 1])
-        elif own > f:
-            _extended(old[1 + own, 0], never, once, f + 1, new[1 + f, 1])
+            _extended(old[0, 0], never, twice, f + 1, most, new[1 + f, 1])
     return moments
 
 
 @kernel
 def _extended(
-    old: FloatArray, absent: FloatArray, present: FloatArray, n_powers: int, out: FloatArray
+    old: FloatArray,
+    absent: FloatArray,
+    present: FloatArray,
+    n_powers: int,
+    most: int,
+    out: FloatArray,
 ) -> None:
-    """Products of power series, by the number of active features."""
+    """Products of power series, by the number of active features; `out` is zero before."""
     last = old.shape[0] - 1
-    out[:, :] = 0.0
-    for k in range(last + 1):
+    for k in range(most + 1):
         into = min(k + 1, last)
         for s in range(n_powers):
             for r in range(n_powers - s):
@@ -330,14 +336,23 @@ def _open(low: float, moments: FloatArray, own: int, f: int, out: FloatArray) ->
 
 
 @kernel
-def _open_errors(values: FloatArray, own: int, f: int, drift: float, out: FloatArray) -> None:
-    """Bounds on the rounding of such a node."""
-    for slot in range(out.shape[0]):
+def _rounded(
+    values: FloatArray, own: int, f: int, operations: float, drift: float, errors: FloatArray
+) -> None:
+    """Bounds on the rounding of a node and of the step that reads it.
+
+    A node that was integrated has its children's already; one that the kink cannot reach has
+    `operations` of its own, and a corner that is known to `drift`.
+    """
+    for slot in range(values.shape[0]):
         if slot == 0 or slot > f:
             for o in range(2 if slot > 0 and own >= f else 1):
-                for k in range(out.shape[2]):
+                for k in range(values.shape[2]):
                     below = 0.0
                     for q in range(f + 3 - o - (1 if slot > 0 else 0)):
                         value = values[slot, o, k, q]
-                        out[slot, o, k, q] = _MOMENT_OPERATIONS * value + drift * below
+                        before = errors[slot, o, k, q] if operations == 0.0 else 0.0
+                        errors[slot, o, k, q] = (
+                            before + (operations + _STEP_OPERATIONS) * abs(value) + drift * below
+                        )
                         below = value
