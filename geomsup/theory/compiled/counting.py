@@ -1,7 +1,7 @@
 """Sums over inputs by the number of their active features; the twin of :mod:`..counts`.
 
-A feature is absent with a real factor c, the same in every lane, and present with complex factors
-y, one for each lane.  A state holds Σ Π over the inputs with exactly one, exactly two and more
+A feature is absent with the factor 1 − p, the same in every lane, and present with p times a complex
+factor y, one for each lane.  A state holds Σ Π over the inputs with exactly one, exactly two and more
 features present; with none there is only the product of the c, kept apart.
 """
 
@@ -23,20 +23,21 @@ _TWO, _MORE = 2 * LANES, 4 * LANES
 
 @kernel
 def many_present(
-    absent: FloatArray, present: FloatArray, n: int, skip: int, width: int, state: FloatArray
+    p: FloatArray, present: FloatArray, n: int, skip: int, width: int, state: FloatArray
 ) -> None:
     """The state of the first `n` features but `skip`."""
     state[:] = 0.0
     none = 1.0
     for j in range(n):
         if j != skip:
-            none = _with_one_more(none, absent[j], present[j], width, state)
+            none = _with_one_more(none, p[j], present[j], width, state)
 
 
 @kernel
-def _with_one_more(none: float, c: float, y: FloatArray, width: int, state: FloatArray) -> float:
+def _with_one_more(none: float, p: float, y: FloatArray, width: int, state: FloatArray) -> float:
+    c = 1.0 - p
     for k in range(width):
-        re, im = y[k], y[LANES + k]
+        re, im = p * y[k], p * y[LANES + k]
         one_re, one_im = state[k], state[LANES + k]
         two_re, two_im = state[_TWO + k], state[_TWO + LANES + k]
         more_re, more_im = state[_MORE + k], state[_MORE + LANES + k]
@@ -52,7 +53,7 @@ def _with_one_more(none: float, c: float, y: FloatArray, width: int, state: Floa
 
 @kernel
 def many_without_each(
-    absent: FloatArray,
+    p: FloatArray,
     present: FloatArray,
     n: int,
     skip: int,
@@ -73,8 +74,8 @@ def many_without_each(
         none_after[j] = none
         if j > 0:
             if j != skip:
-                _one_more_after(none, absent[j], present[j], width, others[j], others[j - 1])
-                none *= absent[j]
+                _one_more_after(none, p[j], present[j], width, others[j], others[j - 1])
+                none *= 1.0 - p[j]
             else:
                 before = others[j - 1]
                 before[:] = others[j]
@@ -83,16 +84,17 @@ def many_without_each(
     for j in range(n):
         if j != skip:
             _join(none, state, none_after[j], width, others[j])
-            none = _with_one_more(none, absent[j], present[j], width, state)
+            none = _with_one_more(none, p[j], present[j], width, state)
 
 
 @kernel
 def _one_more_after(
-    none: float, c: float, y: FloatArray, width: int, after: FloatArray, wider: FloatArray
+    none: float, p: float, y: FloatArray, width: int, after: FloatArray, wider: FloatArray
 ) -> None:
     """From the sums with more than one and exactly one of some features to those of one more."""
+    c = 1.0 - p
     for k in range(width):
-        re, im = y[k], y[LANES + k]
+        re, im = p * y[k], p * y[LANES + k]
         more_re, more_im = after[k], after[LANES + k]
         one_re, one_im = after[_TWO + k], after[_TWO + LANES + k]
         some_re, some_im = more_re + one_re, more_im + one_im

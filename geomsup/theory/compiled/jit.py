@@ -18,7 +18,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # So many terms of a series go through each step side by side, for the processor's wide registers.
 # A complex number of every lane stands as LANES real parts and then LANES imaginary ones.
-LANES = 32
+LANES = 64
 
 OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
 

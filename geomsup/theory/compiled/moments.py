@@ -72,16 +72,15 @@ def moments_of_many(
     for j in range(n):
         unit = max(unit, abs(w[j]))
     unit = unit if unit > 0.0 else 1.0
-    absent = 1.0 - p
     # The first lane is for z, the second for the sizes of its terms.
     present = np.zeros((n, 2 * LANES))
     for j in range(n):
-        present[j, 0] = present[j, 1] = p[j]
-        present[j, LANES] = p[j] * (0.5 * _TINY * w[j] / unit)
+        present[j, 0] = present[j, 1] = 1.0
+        present[j, LANES] = 0.5 * _TINY * w[j] / unit
         present[j, LANES + 1] = abs(present[j, LANES])
     whole = np.empty(STATE)
     others = np.empty((n, 4 * LANES))
-    many_without_each(absent, present, n, -1, 2, whole, others)
+    many_without_each(p, present, n, -1, 2, whole, others)
     step = unit / _TINY
     chance = whole[_MORE]
     z = b * chance + step * whole[_MORE + LANES]
@@ -97,7 +96,7 @@ def moments_of_many(
         size += abs(w[j]) * (0.5 * p[j] * mean + abs(w[j]) * (rest * besides[0]))
     own_x[own] = p[own] / 3.0 * others[own, 0]
     # Besides feature j and the own one, one more is enough.
-    many_without_each(absent, present, n, own, 1, whole, others)
+    many_without_each(p, present, n, own, 1, whole, others)
     for j in range(n):
         if j != own:
             own_x[j] = 0.25 * p[j] * p[own] * (others[j, 0] + others[j, _TWO])

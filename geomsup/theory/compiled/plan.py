@@ -66,17 +66,19 @@ def half_period(
 @kernel
 def _log_moments(a: FloatArray, p: FloatArray, theta: float) -> tuple[float, float]:
     """log E e^{θ a·x} and log E e^{−θ a·x}; inf where the exponent would overflow."""
-    up = down = 0.0
+    up = down = 1.0
     for j in range(len(a)):
         z = abs(a[j]) * theta
         if z > 700.0:
             return np.inf, np.inf
-        grown = np.expm1(z) / z if z > 1e-9 else 1.0
-        shrunk = -np.expm1(-z) / z if z > 1e-9 else 1.0
-        more, less = np.log1p(p[j] * (grown - 1.0)), np.log1p(p[j] * (shrunk - 1.0))
-        up += more if a[j] > 0.0 else less
-        down += less if a[j] > 0.0 else more
-    return up, down
+        grown = shrunk = 1.0  # (e^z − 1)/z and (1 − e^{−z})/z
+        if z > 1e-9:
+            rise = np.expm1(z)
+            grown, shrunk = rise / z, rise / (z * (1.0 + rise))
+        more, less = 1.0 + p[j] * (grown - 1.0), 1.0 + p[j] * (shrunk - 1.0)
+        up *= more if a[j] > 0.0 else less
+        down *= less if a[j] > 0.0 else more
+    return np.log(up), np.log(down)
 
 
 @kernel
@@ -85,7 +87,6 @@ def tail_bounds(
 ) -> None:
     """Into `tails` and `slopes`: what the terms after each of LENGTHS leave out."""
     n = len(a)
-    absent = 1.0 - p
     present = np.zeros((n, 2 * LANES))
     state = np.empty(STATE)
     own_p, own_step = p[own], max(abs(a[own]) * np.pi / H, 1e-300)
@@ -94,8 +95,8 @@ def tail_bounds(
         for j in range(n):
             row, inverse = present[j], 2.0 / max(abs(a[j]) * np.pi / H, 1e-300)
             for i in range(width):
-                row[i] = p[j] * min(1.0, inverse / (2.0 * LENGTHS[start + i] + 1.0))
-        many_present(absent, present, n, own, width, state)
+                row[i] = min(1.0, inverse / (2.0 * LENGTHS[start + i] + 1.0))
+        many_present(p, present, n, own, width, state)
         for i in range(width):
             k = 2.0 * LENGTHS[start + i] + 1.0
             z = own_step * k

@@ -1,8 +1,8 @@
 """One row by its Fourier series; the twin of :mod:`geomsup.theory.series`.
 
-Terms go through in blocks of LANES.  In every block the waves e^{iz} are taken anew from a sine
-and a cosine and turned on by a pattern that is computed once, so their rounding does not grow
-along the series.
+Terms go through in blocks of LANES.  A block's waves e^{iz} are its first one, turned on by a
+pattern that is computed once; the first one comes from the block before and every few blocks from a
+sine and a cosine, so that rounding does not grow along the series.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ _ODD = np.array(
         for k in (1, 2, 3)
     ]
 )
+# After so many blocks the first wave of a block is taken from a sine and a cosine again.
+_RENEWED = 8
 # Sums over the terms, each with a place for every lane.
 _RHO2, _RHO1, _OWN_RHO0, _OWN_RHO1, _OWN_OPEN, _N_SUMS = range(6)
 
@@ -100,104 +102,141 @@ def _add_terms(
     step = np.empty(n + 1)  # of every feature, and of the constant
     step[:n] = a * (np.pi / H)
     step[n] = b * (np.pi / H)
-    turns = np.empty((n + 1, 2 * LANES))
+    turns, anchors = np.empty((n + 1, 2 * LANES)), np.empty((n + 1, 4))
     for j in range(n + 1):
         _fill_turns(step[j], turns[j])
-    absent, k = 1.0 - p, np.empty(LANES)
-    waves, present = np.empty((n + 1, 2 * LANES)), np.empty((n, 2 * LANES))
+    k, inverse = np.empty((2, LANES))
+    waves, sigma = np.empty((n + 1, 2 * LANES)), np.empty((n, 2 * LANES))
     kappa = np.empty((n, 2 * LANES))
-    own_kappa2, nothing = np.zeros((2, 2 * LANES))
-    state, others = np.empty(STATE), np.empty((n, 4 * LANES))
+    own_kappa2, state, others = np.empty(2 * LANES), np.empty(STATE), np.empty((n, 4 * LANES))
     for start in range(0, n_terms, LANES):
         width = min(LANES, n_terms - start)
         for i in range(width):
             k[i] = 2.0 * (start + i) + 1.0
+            inverse[i] = 1.0 / k[i]
         with_gradient = start < n_gradient_terms
         for j in range(n + 1):
-            _fill_waves(step[j], k[0], turns[j], width, waves[j])
+            _turn(step[j], k[0], start % (_RENEWED * LANES) == 0, anchors[j])
+            _times(turns[j], anchors[j, 0], anchors[j, 1], 0, width, waves[j])
         for j in range(n):
-            _by_parts(step[j], k, waves[j], 0, width, nothing, present[j])
-            if with_gradient or j == own:
-                _by_parts(step[j], k, waves[j], 1, width, present[j], kappa[j])
-            if j != own:
-                present[j] *= p[j]
+            _fill_factors(step[j], k, inverse, waves[j], width, sigma[j], kappa[j])
         if with_gradient:
-            _by_parts(step[own], k, waves[own], 2, width, kappa[own], own_kappa2)
-            many_without_each(absent, present, n, own, width, state, others)
+            _fill_kappa2(step[own], k, inverse, waves[own], width, kappa[own], own_kappa2)
+            many_without_each(p, sigma, n, own, width, state, others)
         else:
             own_kappa2[:] = 0.0
-            many_present(absent, present, n, own, width, state)
-        _add_row(k, waves[n], p[own], present[own], kappa[own], own_kappa2, state, width, sums)
+            many_present(p, sigma, n, own, width, state)
+        shift, own_sigma = waves[n], sigma[own]
+        _add_row(inverse, shift, p[own], own_sigma, kappa[own], own_kappa2, state, width, sums)
         if with_gradient:
             for j in range(n):
                 if j != own:
                     _add_feature(
-                        k, waves[n], p[own], present[own], kappa[own], kappa[j], others[j],
-                        width, each[j],
+                        inverse, shift, p[own], own_sigma, kappa[own], kappa[j], others[j], width,
+                        each[j],
                     )
 
 
 @kernel
 def _fill_turns(step: float, turns: FloatArray) -> None:
-    """e^{2i step l} for every lane l, by doubling: a complex product is cheaper than a sine."""
+    """e^{2i step l} for every lane l, by doubling: a product is cheaper than a sine.
+
+    Squares of squares would double each other's rounding, so every fourth power is taken anew.
+    """
     turns[0], turns[LANES] = 1.0, 0.0
-    done = 1
+    re = im = 0.0
+    done, doublings = 1, 0
     while done < LANES:
-        re, im = np.cos(2.0 * step * done), np.sin(2.0 * step * done)
-        for i in range(done):
-            turns[done + i] = turns[i] * re - turns[LANES + i] * im
-            turns[LANES + done + i] = turns[i] * im + turns[LANES + i] * re
+        if doublings % 3 == 0:
+            re, im = np.cos(2.0 * step * done), np.sin(2.0 * step * done)
+        else:
+            re, im = (re - im) * (re + im), 2.0 * re * im
+        _times(turns, re, im, done, done, turns)
         done *= 2
+        doublings += 1
 
 
 @kernel
-def _fill_waves(
-    step: float, first: float, turns: FloatArray, width: int, waves: FloatArray
+def _turn(step: float, first: float, anew: bool, anchor: FloatArray) -> None:
+    """e^{i step k} of a block's first k, from that of the block before where it is not `anew`."""
+    if anew:
+        anchor[0], anchor[1] = np.cos(step * first), np.sin(step * first)
+        anchor[2], anchor[3] = np.cos(2.0 * LANES * step), np.sin(2.0 * LANES * step)
+    else:
+        re, im = anchor[0], anchor[1]
+        anchor[0] = re * anchor[2] - im * anchor[3]
+        anchor[1] = re * anchor[3] + im * anchor[2]
+
+
+@kernel
+def _times(
+    waves: FloatArray, re: float, im: float, at: int, width: int, out: FloatArray
 ) -> None:
-    """e^{i step k} for the odd k of a block."""
-    re, im = np.cos(step * first), np.sin(step * first)
+    """The first lanes of `waves`, turned by re + i im, into those of `out` from `at` on."""
     for i in range(width):
-        waves[i] = turns[i] * re - turns[LANES + i] * im
-        waves[LANES + i] = turns[i] * im + turns[LANES + i] * re
+        out[at + i] = waves[i] * re - waves[LANES + i] * im
+        out[LANES + at + i] = waves[i] * im + waves[LANES + i] * re
 
 
 @kernel
-def _by_parts(
+def _fill_factors(
     step: float,
     k: FloatArray,
+    inverse_k: FloatArray,
     wave: FloatArray,
-    power: int,
     width: int,
-    lower: FloatArray,
+    sigma: FloatArray,
+    kappa: FloatArray,
+) -> None:
+    """σ = (e^{iz} − 1)/(iz), the mean of e^{izu}, and κ = (e^{iz} − σ)/(iz), that of u e^{izu}."""
+    inverse_step = 1.0 / step
+    for i in range(width):
+        inverse = inverse_step * inverse_k[i]
+        re, im = wave[LANES + i] * inverse, (1.0 - wave[i]) * inverse
+        sigma[i], sigma[LANES + i] = re, im
+        kappa[i] = (wave[LANES + i] - im) * inverse
+        kappa[LANES + i] = (re - wave[i]) * inverse
+    _fill_small(step, k, width, 0, sigma)
+    _fill_small(step, k, width, 1, kappa)
+
+
+@kernel
+def _fill_kappa2(
+    step: float,
+    k: FloatArray,
+    inverse_k: FloatArray,
+    wave: FloatArray,
+    width: int,
+    kappa: FloatArray,
     out: FloatArray,
 ) -> None:
-    """∫₀¹ u^power e^{izu} du = (e^{iz} − power · lower)/(iz), `lower` being that of one power less.
+    """κ₂ = (e^{iz} − 2κ)/(iz), the mean of u² e^{izu}."""
+    inverse_step = 1.0 / step
+    for i in range(width):
+        inverse = inverse_step * inverse_k[i]
+        out[i] = (wave[LANES + i] - 2.0 * kappa[LANES + i]) * inverse
+        out[LANES + i] = (2.0 * kappa[i] - wave[i]) * inverse
+    _fill_small(step, k, width, 2, out)
 
-    For the power 0 it is (e^{iz} − 1)/(iz).
-    """
-    near = 0
-    while near < width and abs(step * k[near]) < _SMALL:
-        near += 1
-    for i in range(near):
+
+@kernel
+def _fill_small(step: float, k: FloatArray, width: int, power: int, out: FloatArray) -> None:
+    """The mean of u^power e^{izu} by its power series, in the first lanes, where z is small."""
+    n_small = 0
+    while n_small < width and abs(step * k[n_small]) < _SMALL:
+        n_small += 1
+    for i in range(n_small):
         z = step * k[i]
-        z2 = z * z
         even, odd = 0.0, 0.0
         for m in range(_ORDER - 1, -1, -1):
-            even = _EVEN[power, m] + z2 * even
-            odd = _ODD[power, m] + z2 * odd
+            even = _EVEN[power, m] + z * z * even
+            odd = _ODD[power, m] + z * z * odd
         out[i], out[LANES + i] = even, z * odd
-    constant = 1.0 if power == 0 else 0.0
-    factor = float(power)
-    for i in range(near, width):
-        inverse = 1.0 / (step * k[i])
-        re = wave[i] - constant - factor * lower[i]
-        im = wave[LANES + i] - factor * lower[LANES + i]
-        out[i], out[LANES + i] = im * inverse, -re * inverse
 
 
 @kernel
 def _add_row(
-    k: FloatArray,
+    inverse_k: FloatArray,
     shift: FloatArray,
     own_p: float,
     sigma: FloatArray,
@@ -217,7 +256,7 @@ def _add_row(
         with_im = own_p * (more_im + state[_TWO + LANES + i])
         re = (1.0 - own_p) * more_re + sigma[i] * with_re - sigma[LANES + i] * with_im
         im = (1.0 - own_p) * more_im + sigma[i] * with_im + sigma[LANES + i] * with_re
-        inverse = 1.0 / k[i]
+        inverse = inverse_k[i]
         turned = shift[i] * re - shift[LANES + i] * im
         rho2[i] += (shift[i] * im + shift[LANES + i] * re) * inverse * inverse * inverse
         rho1[i] += turned * inverse * inverse
@@ -230,7 +269,7 @@ def _add_row(
 
 @kernel
 def _add_feature(
-    k: FloatArray,
+    inverse_k: FloatArray,
     shift: FloatArray,
     own_p: float,
     own_sigma: FloatArray,
@@ -244,7 +283,7 @@ def _add_feature(
     for i in range(width):
         more_re, more_im = others[i], others[LANES + i]
         some_re, some_im = more_re + others[_TWO + i], more_im + others[_TWO + LANES + i]
-        inverse = 1.0 / k[i]
+        inverse = inverse_k[i]
         turned_re = shift[i] * kappa[i] - shift[LANES + i] * kappa[LANES + i]
         turned_im = shift[i] * kappa[LANES + i] + shift[LANES + i] * kappa[i]
         both_re = turned_re * some_re - turned_im * some_im
