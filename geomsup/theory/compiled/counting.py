@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.theory.compiled.jit import LANES, kernel
+from geomsup.theory.compiled.jit import LANES, inlined, kernel
 
 __all__ = ["STATE", "many_present", "many_without_each"]
 
@@ -26,18 +26,21 @@ def many_present(
     p: FloatArray, present: FloatArray, n: int, skip: int, width: int, state: FloatArray
 ) -> None:
     """The state of the first `n` features but `skip`."""
-    state[:] = 0.0
+    for k in range(STATE):
+        state[k] = 0.0
     none = 1.0
     for j in range(n):
         if j != skip:
-            none = _with_one_more(none, p[j], present[j], width, state)
+            none = _with_one_more(none, p[j], present, j, width, state)
 
 
-@kernel
-def _with_one_more(none: float, p: float, y: FloatArray, width: int, state: FloatArray) -> float:
+@inlined
+def _with_one_more(
+    none: float, p: float, y: FloatArray, j: int, width: int, state: FloatArray
+) -> float:
     c = 1.0 - p
     for k in range(width):
-        re, im = p * y[k], p * y[LANES + k]
+        re, im = p * y[j, k], p * y[j, LANES + k]
         one_re, one_im = state[k], state[LANES + k]
         two_re, two_im = state[_TWO + k], state[_TWO + LANES + k]
         more_re, more_im = state[_MORE + k], state[_MORE + LANES + k]
@@ -68,62 +71,65 @@ def many_without_each(
     """
     none_after = np.empty(n)
     none = 1.0
-    last = others[n - 1]
-    last[:] = 0.0
+    for k in range(4 * LANES):
+        others[n - 1, k] = 0.0
     for j in range(n - 1, -1, -1):
         none_after[j] = none
         if j > 0:
             if j != skip:
-                _one_more_after(none, p[j], present[j], width, others[j], others[j - 1])
+                _one_more_after(none, p[j], present, j, width, others)
                 none *= 1.0 - p[j]
             else:
-                before = others[j - 1]
-                before[:] = others[j]
-    state[:] = 0.0
+                for k in range(4 * LANES):
+                    others[j - 1, k] = others[j, k]
+    for k in range(STATE):
+        state[k] = 0.0
     none = 1.0
     for j in range(n):
         if j != skip:
-            _join(none, state, none_after[j], width, others[j])
-            none = _with_one_more(none, p[j], present[j], width, state)
+            _join(none, state, none_after[j], width, others, j)
+            none = _with_one_more(none, p[j], present, j, width, state)
 
 
-@kernel
+@inlined
 def _one_more_after(
-    none: float, p: float, y: FloatArray, width: int, after: FloatArray, wider: FloatArray
+    none: float, p: float, y: FloatArray, j: int, width: int, others: FloatArray
 ) -> None:
-    """From the sums with more than one and exactly one of some features to those of one more."""
+    """From the sums with more than one and exactly one of the features after j to those from j on."""
     c = 1.0 - p
     for k in range(width):
-        re, im = p * y[k], p * y[LANES + k]
-        more_re, more_im = after[k], after[LANES + k]
-        one_re, one_im = after[_TWO + k], after[_TWO + LANES + k]
+        re, im = p * y[j, k], p * y[j, LANES + k]
+        more_re, more_im = others[j, k], others[j, LANES + k]
+        one_re, one_im = others[j, _TWO + k], others[j, _TWO + LANES + k]
         some_re, some_im = more_re + one_re, more_im + one_im
-        wider[k] = c * more_re + (re * some_re - im * some_im)
-        wider[LANES + k] = c * more_im + (re * some_im + im * some_re)
-        wider[_TWO + k] = c * one_re + re * none
-        wider[_TWO + LANES + k] = c * one_im + im * none
+        others[j - 1, k] = c * more_re + (re * some_re - im * some_im)
+        others[j - 1, LANES + k] = c * more_im + (re * some_im + im * some_re)
+        others[j - 1, _TWO + k] = c * one_re + re * none
+        others[j - 1, _TWO + LANES + k] = c * one_im + im * none
 
 
-@kernel
-def _join(none: float, state: FloatArray, none_after: float, width: int, after: FloatArray) -> None:
-    """Two groups of features as one; the result takes the place of `after`."""
+@inlined
+def _join(
+    none: float, state: FloatArray, none_after: float, width: int, others: FloatArray, j: int
+) -> None:
+    """Two groups of features as one; the result takes the place of the second."""
     for k in range(width):
         one_re, one_im = state[k], state[LANES + k]
         many_re = state[_TWO + k] + state[_MORE + k]
         many_im = state[_TWO + LANES + k] + state[_MORE + LANES + k]
-        more_re, more_im = after[k], after[LANES + k]
-        other_re, other_im = after[_TWO + k], after[_TWO + LANES + k]
+        more_re, more_im = others[j, k], others[j, LANES + k]
+        other_re, other_im = others[j, _TWO + k], others[j, _TWO + LANES + k]
         some_re, some_im = more_re + other_re, more_im + other_im
         all_re = some_re + none_after
-        after[k] = (
+        others[j, k] = (
             (many_re * all_re - many_im * some_im)
             + (one_re * some_re - one_im * some_im)
             + none * more_re
         )
-        after[LANES + k] = (
+        others[j, LANES + k] = (
             (many_re * some_im + many_im * all_re)
             + (one_re * some_im + one_im * some_re)
             + none * more_im
         )
-        after[_TWO + k] = none * other_re + none_after * one_re
-        after[_TWO + LANES + k] = none * other_im + none_after * one_im
+        others[j, _TWO + k] = none * other_re + none_after * one_re
+        others[j, _TWO + LANES + k] = none * other_im + none_after * one_im

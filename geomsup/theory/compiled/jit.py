@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numba
 
-__all__ = ["LANES", "kernel"]
+__all__ = ["LANES", "OPTIONS", "inlined", "kernel"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -26,4 +26,10 @@ OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
 def kernel(function: _Function) -> _Function:
     """Compile a function for the kernels that call it."""
     compiled: _Function = numba.njit(**OPTIONS)(function)
+    return compiled
+
+
+def inlined(function: _Function) -> _Function:
+    """As :func:`kernel`, for a loop so short that a call would cost as much."""
+    compiled: _Function = numba.njit(forceinline=True, **OPTIONS)(function)
     return compiled

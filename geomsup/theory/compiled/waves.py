@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.theory.compiled.counting import STATE, many_present, many_without_each
-from geomsup.theory.compiled.jit import LANES, kernel
+from geomsup.theory.compiled.jit import LANES, inlined, kernel
 from geomsup.theory.compiled.moments import moments_of_many
 
 __all__ = ["series_row"]
@@ -104,11 +104,11 @@ def _add_terms(
     step[n] = b * (np.pi / H)
     turns, anchors = np.empty((n + 1, 2 * LANES)), np.empty((n + 1, 4))
     for j in range(n + 1):
-        _fill_turns(step[j], turns[j])
+        _fill_turns(step[j], turns, j)
     k, inverse = np.empty((2, LANES))
     waves, sigma = np.empty((n + 1, 2 * LANES)), np.empty((n, 2 * LANES))
     kappa = np.empty((n, 2 * LANES))
-    own_kappa2, state, others = np.empty(2 * LANES), np.empty(STATE), np.empty((n, 4 * LANES))
+    own_kappa2, state, others = np.empty((1, 2 * LANES)), np.empty(STATE), np.empty((n, 4 * LANES))
     for start in range(0, n_terms, LANES):
         width = min(LANES, n_terms - start)
         for i in range(width):
@@ -116,34 +116,33 @@ def _add_terms(
             inverse[i] = 1.0 / k[i]
         with_gradient = start < n_gradient_terms
         for j in range(n + 1):
-            _turn(step[j], k[0], start % (_RENEWED * LANES) == 0, anchors[j])
-            _times(turns[j], anchors[j, 0], anchors[j, 1], 0, width, waves[j])
+            _turn(step[j], k[0], start % (_RENEWED * LANES) == 0, anchors, j)
+            _times(turns, anchors[j, 0], anchors[j, 1], j, 0, width, waves)
         for j in range(n):
-            _fill_factors(step[j], k, inverse, waves[j], width, sigma[j], kappa[j])
+            _fill_factors(step[j], k, inverse, waves, j, width, sigma, kappa)
         if with_gradient:
-            _fill_kappa2(step[own], k, inverse, waves[own], width, kappa[own], own_kappa2)
+            _fill_kappa2(step[own], k, inverse, waves, own, width, kappa, own_kappa2)
             many_without_each(p, sigma, n, own, width, state, others)
         else:
             own_kappa2[:] = 0.0
             many_present(p, sigma, n, own, width, state)
-        shift, own_sigma = waves[n], sigma[own]
-        _add_row(inverse, shift, p[own], own_sigma, kappa[own], own_kappa2, state, width, sums)
+        shift, own_sigma, own_kappa = waves[n], sigma[own], kappa[own]
+        _add_row(inverse, shift, p[own], own_sigma, own_kappa, own_kappa2[0], state, width, sums)
         if with_gradient:
             for j in range(n):
                 if j != own:
                     _add_feature(
-                        inverse, shift, p[own], own_sigma, kappa[own], kappa[j], others[j], width,
-                        each[j],
+                        inverse, shift, p[own], own_sigma, own_kappa, kappa, others, j, width, each
                     )
 
 
 @kernel
-def _fill_turns(step: float, turns: FloatArray) -> None:
+def _fill_turns(step: float, turns: FloatArray, j: int) -> None:
     """e^{2i step l} for every lane l, by doubling: a product is cheaper than a sine.
 
     Squares of squares would double each other's rounding, so every fourth power is taken anew.
     """
-    turns[0], turns[LANES] = 1.0, 0.0
+    turns[j, 0], turns[j, LANES] = 1.0, 0.0
     re = im = 0.0
     done, doublings = 1, 0
     while done < LANES:
@@ -151,39 +150,40 @@ def _fill_turns(step: float, turns: FloatArray) -> None:
             re, im = np.cos(2.0 * step * done), np.sin(2.0 * step * done)
         else:
             re, im = (re - im) * (re + im), 2.0 * re * im
-        _times(turns, re, im, done, done, turns)
+        _times(turns, re, im, j, done, done, turns)
         done *= 2
         doublings += 1
 
 
-@kernel
-def _turn(step: float, first: float, anew: bool, anchor: FloatArray) -> None:
+@inlined
+def _turn(step: float, first: float, anew: bool, anchors: FloatArray, j: int) -> None:
     """e^{i step k} of a block's first k, from that of the block before where it is not `anew`."""
     if anew:
-        anchor[0], anchor[1] = np.cos(step * first), np.sin(step * first)
-        anchor[2], anchor[3] = np.cos(2.0 * LANES * step), np.sin(2.0 * LANES * step)
+        anchors[j, 0], anchors[j, 1] = np.cos(step * first), np.sin(step * first)
+        anchors[j, 2], anchors[j, 3] = np.cos(2.0 * LANES * step), np.sin(2.0 * LANES * step)
     else:
-        re, im = anchor[0], anchor[1]
-        anchor[0] = re * anchor[2] - im * anchor[3]
-        anchor[1] = re * anchor[3] + im * anchor[2]
+        re, im = anchors[j, 0], anchors[j, 1]
+        anchors[j, 0] = re * anchors[j, 2] - im * anchors[j, 3]
+        anchors[j, 1] = re * anchors[j, 3] + im * anchors[j, 2]
 
 
-@kernel
+@inlined
 def _times(
-    waves: FloatArray, re: float, im: float, at: int, width: int, out: FloatArray
+    waves: FloatArray, re: float, im: float, j: int, at: int, width: int, out: FloatArray
 ) -> None:
     """The first lanes of `waves`, turned by re + i im, into those of `out` from `at` on."""
     for i in range(width):
-        out[at + i] = waves[i] * re - waves[LANES + i] * im
-        out[LANES + at + i] = waves[i] * im + waves[LANES + i] * re
+        out[j, at + i] = waves[j, i] * re - waves[j, LANES + i] * im
+        out[j, LANES + at + i] = waves[j, i] * im + waves[j, LANES + i] * re
 
 
-@kernel
+@inlined
 def _fill_factors(
     step: float,
     k: FloatArray,
     inverse_k: FloatArray,
-    wave: FloatArray,
+    waves: FloatArray,
+    j: int,
     width: int,
     sigma: FloatArray,
     kappa: FloatArray,
@@ -192,12 +192,12 @@ def _fill_factors(
     inverse_step = 1.0 / step
     for i in range(width):
         inverse = inverse_step * inverse_k[i]
-        re, im = wave[LANES + i] * inverse, (1.0 - wave[i]) * inverse
-        sigma[i], sigma[LANES + i] = re, im
-        kappa[i] = (wave[LANES + i] - im) * inverse
-        kappa[LANES + i] = (re - wave[i]) * inverse
-    _fill_small(step, k, width, 0, sigma)
-    _fill_small(step, k, width, 1, kappa)
+        re, im = waves[j, LANES + i] * inverse, (1.0 - waves[j, i]) * inverse
+        sigma[j, i], sigma[j, LANES + i] = re, im
+        kappa[j, i] = (waves[j, LANES + i] - im) * inverse
+        kappa[j, LANES + i] = (re - waves[j, i]) * inverse
+    _fill_small(step, k, width, 0, sigma, j)
+    _fill_small(step, k, width, 1, kappa, j)
 
 
 @kernel
@@ -205,7 +205,8 @@ def _fill_kappa2(
     step: float,
     k: FloatArray,
     inverse_k: FloatArray,
-    wave: FloatArray,
+    waves: FloatArray,
+    j: int,
     width: int,
     kappa: FloatArray,
     out: FloatArray,
@@ -214,13 +215,13 @@ def _fill_kappa2(
     inverse_step = 1.0 / step
     for i in range(width):
         inverse = inverse_step * inverse_k[i]
-        out[i] = (wave[LANES + i] - 2.0 * kappa[LANES + i]) * inverse
-        out[LANES + i] = (2.0 * kappa[i] - wave[i]) * inverse
-    _fill_small(step, k, width, 2, out)
+        out[0, i] = (waves[j, LANES + i] - 2.0 * kappa[j, LANES + i]) * inverse
+        out[0, LANES + i] = (2.0 * kappa[j, i] - waves[j, i]) * inverse
+    _fill_small(step, k, width, 2, out, 0)
 
 
 @kernel
-def _fill_small(step: float, k: FloatArray, width: int, power: int, out: FloatArray) -> None:
+def _fill_small(step: float, k: FloatArray, width: int, power: int, out: FloatArray, j: int) -> None:
     """The mean of u^power e^{izu} by its power series, in the first lanes, where z is small."""
     n_small = 0
     while n_small < width and abs(step * k[n_small]) < _SMALL:
@@ -231,7 +232,7 @@ def _fill_small(step: float, k: FloatArray, width: int, power: int, out: FloatAr
         for m in range(_ORDER - 1, -1, -1):
             even = _EVEN[power, m] + z * z * even
             odd = _ODD[power, m] + z * z * odd
-        out[i], out[LANES + i] = even, z * odd
+        out[j, i], out[j, LANES + i] = even, z * odd
 
 
 @kernel
@@ -267,7 +268,7 @@ def _add_row(
         own_open[i] += (kappa2[i] * own_im + kappa2[LANES + i] * own_re) * inverse
 
 
-@kernel
+@inlined
 def _add_feature(
     inverse_k: FloatArray,
     shift: FloatArray,
@@ -276,19 +277,20 @@ def _add_feature(
     own_kappa: FloatArray,
     kappa: FloatArray,
     others: FloatArray,
+    j: int,
     width: int,
     each: FloatArray,
 ) -> None:
     """φ with x_j in front, and with x_j x_own, without the factors p_j and p_own."""
     for i in range(width):
-        more_re, more_im = others[i], others[LANES + i]
-        some_re, some_im = more_re + others[_TWO + i], more_im + others[_TWO + LANES + i]
+        more_re, more_im = others[j, i], others[j, LANES + i]
+        some_re, some_im = more_re + others[j, _TWO + i], more_im + others[j, _TWO + LANES + i]
         inverse = inverse_k[i]
-        turned_re = shift[i] * kappa[i] - shift[LANES + i] * kappa[LANES + i]
-        turned_im = shift[i] * kappa[LANES + i] + shift[LANES + i] * kappa[i]
+        turned_re = shift[i] * kappa[j, i] - shift[LANES + i] * kappa[j, LANES + i]
+        turned_im = shift[i] * kappa[j, LANES + i] + shift[LANES + i] * kappa[j, i]
         both_re = turned_re * some_re - turned_im * some_im
         both_im = turned_re * some_im + turned_im * some_re
         alone = turned_re * more_re - turned_im * more_im
         with_own = own_sigma[i] * both_re - own_sigma[LANES + i] * both_im
-        each[i] += ((1.0 - own_p) * alone + own_p * with_own) * inverse * inverse
-        each[LANES + i] += (own_kappa[i] * both_im + own_kappa[LANES + i] * both_re) * inverse
+        each[j, i] += ((1.0 - own_p) * alone + own_p * with_own) * inverse * inverse
+        each[j, LANES + i] += (own_kappa[i] * both_im + own_kappa[LANES + i] * both_re) * inverse
