@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.theory.compiled.jit import kernel
+from geomsup.theory.compiled.jit import kernel, part, size_of
 from geomsup.theory.compiled.moments import linear_moments, moments_of_many, residual_of
 from geomsup.theory.compiled.sparse import sparse_row
 
@@ -43,7 +43,7 @@ def few_features_row(
     n = len(a)
     x, xz, own_x = np.empty(n), np.empty(n), np.empty(n)
     residual = residual_of(a, own)
-    if p.sum() < _RARE:
+    if size_of(p) < _RARE:
         loss, grad_b, rounding, slope = sparse_row(a, b, own, p, grad_a)
         chance, z, z2, size = moments_of_many(residual, -b, own, p, x, xz, own_x)
         n_counts = 4
@@ -57,7 +57,11 @@ def few_features_row(
     # Powers of up to n + 2 stay in range when the largest number of a row is one.
     scale = max(abs(b), abs(a[0]))
     scale = scale if scale > 0.0 else 1.0
-    top, errors = _integrated(sign * a / scale, sign * b / scale, own, p, n_counts, bounds)
+    scaled = np.zeros(n)
+    for j in range(n):
+        if abs(a[j]) >= _NEGLIGIBLE * scale:
+            scaled[j] = sign * a[j] / scale
+    top, errors = _integrated(scaled, sign * b / scale, own, p, n_counts, bounds)
     last = n_counts - 1
     relu, relu2 = scale * top[0, 0, last, 1], 2.0 * scale * scale * top[0, 0, last, 2]
     own_open, own_relu = top[1 + own, 0, last, 0], scale * top[1 + own, 0, last, 1]
@@ -81,11 +85,11 @@ def few_features_row(
     error = scale * errors[0, 0, last, 1] + errors[1 + own, 0, last, 0]
     steepest = max(steepest, error + 4.0 * (relu + own_open))
     if mirrored:
-        steepest += (n + 8.0) * chance * (abs(b) + np.abs(a).sum() + 1.0)
+        steepest += (n + 8.0) * chance * (abs(b) + size_of(a) + 1.0)
     return loss, grad_b, rounding, slope + 2.0 * _EPS * steepest
 
 
-@kernel
+@part
 def _integrated(
     a: FloatArray, b: float, own: int, p: FloatArray, n_counts: int, bounds: bool
 ) -> tuple[FloatArray, FloatArray]:
@@ -95,8 +99,7 @@ def _integrated(
     the features seen are active: 0, 1, 2 or more, or one entry for any number of them.
     """
     n = len(a)
-    a = np.where(np.abs(a) < _NEGLIGIBLE, 0.0, a)
-    drift = (n + 2.0) * (abs(b) + np.abs(a).sum())  # rounding of a corner, in epsilons
+    drift = (n + 2.0) * (abs(b) + size_of(a))  # rounding of a corner, in epsilons
     low, high = np.zeros(n + 1), np.zeros(n + 1)
     for f in range(n - 1, -1, -1):
         low[f] = low[f + 1] + min(a[f], 0.0)
@@ -105,7 +108,8 @@ def _integrated(
     # For every depth, the nodes without and with the weight of the feature above.
     values = np.zeros((n + 1, 2, 1 + n, 2, n_counts, n + 3))
     errors = np.zeros(values.shape if bounds else (1, 1, 1 + n, 2, n_counts, 3))
-    corner, side = np.full(n + 1, b), np.zeros(n + 1, dtype=np.intp)
+    corner, side = np.zeros(n + 1), np.zeros(n + 1, dtype=np.intp)
+    corner[0] = b
     entered = np.zeros(n + 1, dtype=np.intp)  # how many of a node's children
     f = 0
     while f >= 0:
@@ -220,7 +224,9 @@ def _first(
 ) -> None:
     """p ∫ u S_q(c + a u) du, by parts."""
     last = near.shape[0] - 1
-    out[:, :n_powers] = 0.0
+    for k in range(last + 1):
+        for q in range(n_powers):
+            out[k, q] = 0.0
     for k in range(least, most + 1):
         into = min(k + 1, last)
         for q in range(n_powers):
@@ -244,7 +250,9 @@ def _second(
 ) -> None:
     """p ∫ u² S_q(c + a u) du, by parts twice."""
     last = near.shape[0] - 1
-    out[:, :n_powers] = 0.0
+    for k in range(last + 1):
+        for q in range(n_powers):
+            out[k, q] = 0.0
     for k in range(most + 1):
         into = min(k + 1, last)
         for q in range(n_powers):

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["LANES", "OPTIONS", "inlined", "kernel"]
+__all__ = ["LANES", "OPTIONS", "inlined", "kernel", "part", "size_of"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -33,3 +35,21 @@ def inlined(function: _Function) -> _Function:
     """As :func:`kernel`, for a loop so short that a call would cost as much."""
     compiled: _Function = numba.njit(forceinline=True, **OPTIONS)(function)
     return compiled
+
+
+def part(function: _Function) -> _Function:
+    """As :func:`kernel`, for a part of one caller, compiled as if it were written there.
+
+    numba optimises everything below each kernel anew: fewer storeys take less time to compile.
+    """
+    compiled: _Function = numba.njit(inline="always", **OPTIONS)(function)
+    return compiled
+
+
+@kernel
+def size_of(values: NDArray[np.float64]) -> float:
+    """Σ |values|; a loop of our own takes a tenth of the time to compile."""
+    size = 0.0
+    for value in values:
+        size += abs(value)
+    return size

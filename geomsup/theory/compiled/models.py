@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.theory.compiled.corners import few_features_row
-from geomsup.theory.compiled.jit import kernel
+from geomsup.theory.compiled.jit import kernel, part
 from geomsup.theory.compiled.moments import open_row
 from geomsup.theory.compiled.plan import LENGTHS, N_USABLE, half_period, shortest, tail_bounds
 from geomsup.theory.compiled.sparse import sparse_row
@@ -36,7 +36,7 @@ _MOST_FOR_RECURSION, _CORNER = 12, 8
 _LOSS, _GRAD_B, _ROUNDING, _SLOPE, _TRUNCATION, _N_RESULTS = range(6)
 
 
-@kernel
+@part
 def all_rows(
     a: FloatArray,
     b: FloatArray,
@@ -62,7 +62,7 @@ def all_rows(
             start = stop
 
 
-@kernel
+@part
 def _model(
     a: FloatArray,
     b: FloatArray,
@@ -79,7 +79,7 @@ def _model(
     weights, chances = np.empty((n_rows, n)), np.empty((n_rows, n))
     order, slopes = np.empty((n_rows, n), dtype=np.intp), np.zeros((n_rows, n))
     n_kept, place = np.empty(n_rows, dtype=np.intp), np.empty(n_rows, dtype=np.intp)
-    is_many = np.zeros(n_rows, dtype=np.bool_)
+    is_many, some_many = np.zeros(n_rows, dtype=np.bool_), False
     for r in range(n_rows):
         k = n_kept[r] = _sort(a[r], p[r], own[r], order[r], weights[r])
         for i in range(k):
@@ -89,7 +89,8 @@ def _model(
         is_many[r] = not _quick(
             weights[r, :k], b[r], place[r], chances[r, :k], bounds, slopes[r, :k], results[r]
         )
-    if is_many.any():
+        some_many = some_many or is_many[r]
+    if some_many:
         _series(
             weights, b, place, chances, n_kept, importance, tol, bounds, is_many, slopes, results
         )
@@ -120,7 +121,7 @@ def _sort(a: FloatArray, p: FloatArray, own: int, order: IndexArray, weights: Fl
     return n_kept
 
 
-@kernel
+@part
 def _quick(
     a: FloatArray,
     b: float,
@@ -136,7 +137,7 @@ def _quick(
         low += min(weight, 0.0)
         high += max(weight, 0.0)
     if not np.isfinite(high - low):
-        results[:] = np.nan
+        results[_LOSS] = results[_GRAD_B] = np.nan
     elif low >= 0.0:
         _store(open_row(a, b, own, p, grad_a), results)
     elif high <= 0.0:
@@ -157,7 +158,7 @@ def _store(terms: tuple[float, float, float, float], results: FloatArray) -> Non
     results[_SLOPE] += terms[3]
 
 
-@kernel
+@part
 def _series(
     a: FloatArray,
     b: FloatArray,
@@ -178,12 +179,13 @@ def _series(
             k = n_kept[r]
             _store(sparse_row(a[r, :k], b[r], own[r], p[r, :k], grad_a[r, :k]), results[r])
     # What inputs with at most two active features lose is a lower bound, as all of it is positive.
-    least = (importance * results[:, _LOSS]).sum()
-    share = 1.0 / max(importance[is_many].sum(), 1e-300)
-    known = upper = 0.0
+    known = upper = least = weight = 0.0
     for r in range(n_rows):
+        least += importance[r] * results[r, _LOSS]
         if is_many[r]:
+            weight += importance[r]
             upper += importance[r] * p[r, own[r]] / 3.0
+    share = 1.0 / max(weight, 1e-300)
     usual = max(least, _ROUGH * upper)
     plans = np.empty((n_rows, 2, len(LENGTHS)))
     beyond, H = np.zeros((n_rows, 2)), np.empty(n_rows)
@@ -195,14 +197,22 @@ def _series(
         if is_many[r] and k <= _MOST_FOR_RECURSION:
             if _is_long(plans[r], k, 0.8 * tol * usual * share, _slack(tol) * p[r, own[r]]):
                 is_many[r] = False
-                grad_a[r], results[r] = 0.0, 0.0
+                for i in range(k):
+                    grad_a[r, i] = 0.0
+                for i in range(_N_RESULTS):
+                    results[r, i] = 0.0
                 _store(few_features_row(*row, bounds, grad_a[r, :k]), results[r])
         if not is_many[r]:
             known += importance[r] * results[r, _LOSS]
-    goal, size = _roughly(
-        a, b, own, p, n_kept, importance, is_many, H, plans, beyond, known, upper, results
+    allowed = 0.72 * _ROUGH * (known + upper) * share
+    rough, error, rounded = _roughly(
+        a, b, own, p, n_kept, importance, allowed, is_many, H, plans, beyond, results
     )
-    size, goal = max(size, least), max(goal, tol)
+    size = max(least, known + rough - error)
+    if size <= 0.0:
+        size = 0.1 * error
+    # A term whose share is lost in rounding is not worth summing.
+    goal = max(tol, rounded / size if size > 0.0 else 0.0)
     for r in range(n_rows):
         if is_many[r]:
             k, own_p = n_kept[r], p[r, own[r]]
@@ -249,7 +259,7 @@ def _is_long(bounds: FloatArray, n: int, allowed: float, slope: float) -> bool:
     return LENGTHS[max(i, j)] * n > _CORNER * 2**n
 
 
-@kernel
+@part
 def _roughly(
     a: FloatArray,
     b: FloatArray,
@@ -257,25 +267,22 @@ def _roughly(
     p: FloatArray,
     n_kept: IndexArray,
     importance: FloatArray,
+    allowed: float,
     is_many: NDArray[np.bool_],
     H: FloatArray,
     plans: FloatArray,
     beyond: FloatArray,
-    known: float,
-    upper: float,
     results: FloatArray,
-) -> tuple[float, float]:
-    """The relative rounding of the loss, and its size: less than it, but not by much."""
-    size, error, rounded = known, 0.0, 0.0
-    weight = importance[is_many].sum()
+) -> tuple[float, float, float]:
+    """Of the rows `is_many` together: their loss, and the truncation and rounding in it."""
+    rough = error = rounded = 0.0
     for r in range(len(b)):
         if is_many[r] and importance[r] > 0.0:
             k = n_kept[r]
-            i = shortest(plans[r, 0], 0.72 * _ROUGH * (known + upper) / weight)
-            unused = np.empty(k)
-            terms = series_row(a[r, :k], b[r], own[r], p[r, :k], H[r], LENGTHS[i], 0, unused)
-            size += importance[r] * (results[r, _LOSS] + terms[0])
+            i = shortest(plans[r, 0], allowed)
+            row = a[r, :k], b[r], own[r], p[r, :k]
+            terms = series_row(*row, H[r], LENGTHS[i], 0, np.empty(k))
+            rough += importance[r] * (results[r, _LOSS] + terms[0])
             error += importance[r] * (beyond[r, 0] + plans[r, 0, i])
             rounded += importance[r] * (results[r, _ROUNDING] + terms[2])
-    size = max(size - error, 0.1 * error)
-    return rounded / size if size > 0.0 else 0.0, size
+    return rough, error, rounded

@@ -26,8 +26,9 @@ _TWO, _MORE = 2 * LANES, 4 * LANES
 @kernel
 def residual_of(a: FloatArray, own: int) -> FloatArray:
     """Weights of d = x_own − s, whose constant is −b."""
-    weights = -a
-    weights[own] += 1.0
+    weights = np.empty(len(a))
+    for j in range(len(a)):
+        weights[j] = (1.0 if j == own else 0.0) - a[j]
     return weights
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.theory.compiled.counting import STATE, many_present, many_without_each
-from geomsup.theory.compiled.jit import LANES, inlined, kernel
+from geomsup.theory.compiled.jit import LANES, inlined, kernel, part, size_of
 from geomsup.theory.compiled.moments import moments_of_many
 
 __all__ = ["series_row"]
@@ -58,34 +58,41 @@ def series_row(
     gradient too.  Adds to `grad_a`.
     """
     n = len(a)
-    sums, each = np.zeros((_N_SUMS, LANES)), np.zeros((n, 2 * LANES))
-    _add_terms(a, b, own, p, H, n_terms, n_gradient_terms, sums, each)
+    lanes, each = np.zeros((_N_SUMS, LANES)), np.zeros((n, 2 * LANES))
+    _add_terms(a, b, own, p, H, n_terms, n_gradient_terms, lanes, each)
+    sums = np.zeros(_N_SUMS)
+    for i in range(_N_SUMS):
+        for lane in lanes[i]:
+            sums[i] += lane
     scale2, scale1, scale0 = -8.0 * H * H / np.pi**3, -4.0 * H / np.pi**2, 4.0 / np.pi
     x, xz, own_x = np.empty(n), np.empty(n), np.empty(n)
     chance, z, z2, size = moments_of_many(a, b, own, p, x, xz, own_x)
     own_x_relu = 0.0
     # relu² = (s² + Hs + ρ₂)/2, relu = (s + H/2 + ρ₁)/2 and 1(s>0) = (1 + ρ₀)/2.
     for j in range(n):
-        of_x, of_both = each[j, :LANES].sum(), each[j, LANES:].sum()
+        of_x = of_both = 0.0
+        for i in range(LANES):
+            of_x += each[j, i]
+            of_both += each[j, LANES + i]
         x_rho1 = scale1 * p[j] * of_x
         own_x_rho0 = scale0 * p[own] * p[j] * of_both
         if j == own:
-            x_rho1 = scale1 * sums[_OWN_RHO1].sum()
-            own_x_rho0 = scale0 * sums[_OWN_OPEN].sum()
+            x_rho1 = scale1 * sums[_OWN_RHO1]
+            own_x_rho0 = scale0 * sums[_OWN_OPEN]
             own_x_relu = 0.5 * (xz[j] + 0.5 * H * x[j] + x_rho1)
         grad_a[j] += xz[j] + 0.5 * H * x[j] + x_rho1 - own_x[j] - own_x_rho0
-    relu2 = 0.5 * (z2 + H * z + scale2 * sums[_RHO2].sum())
-    relu = 0.5 * (z + 0.5 * H * chance + scale1 * sums[_RHO1].sum())
-    grad_b = 2.0 * relu - x[own] - scale0 * sums[_OWN_RHO0].sum()
+    relu2 = 0.5 * (z2 + H * z + scale2 * sums[_RHO2])
+    relu = 0.5 * (z + 0.5 * H * chance + scale1 * sums[_RHO1])
+    grad_b = 2.0 * relu - x[own] - scale0 * sums[_OWN_RHO0]
     # Each phase takes n + log K products; Σ k⁻³ and Σ k⁻² are below 1.1 and 1.3, and Σ k⁻¹ over
     # fewer than 2¹⁵ terms below 7.
     of_loss = 0.3 * H * H * chance + 2.0 * H * x[own] + 0.5 * size + own_x[own]
-    of_slope = 4.0 * (H + abs(b) + np.abs(a).sum()) * chance + 16.0 * x[own]
+    of_slope = 4.0 * (H + abs(b) + size_of(a)) * chance + 16.0 * x[own]
     error = (n + 24.0) * _EPS
     return own_x[own] - 2.0 * own_x_relu + relu2, grad_b, error * of_loss, error * of_slope
 
 
-@kernel
+@part
 def _add_terms(
     a: FloatArray,
     b: float,
@@ -100,7 +107,8 @@ def _add_terms(
     """All blocks of terms."""
     n = len(a)
     step = np.empty(n + 1)  # of every feature, and of the constant
-    step[:n] = a * (np.pi / H)
+    for j in range(n):
+        step[j] = a[j] * (np.pi / H)
     step[n] = b * (np.pi / H)
     turns, anchors = np.empty((n + 1, 2 * LANES)), np.empty((n + 1, 4))
     for j in range(n + 1):
@@ -124,7 +132,8 @@ def _add_terms(
             _fill_kappa2(step[own], k, inverse, waves, own, width, kappa, own_kappa2)
             many_without_each(p, sigma, n, own, width, state, others)
         else:
-            own_kappa2[:] = 0.0
+            for i in range(2 * LANES):
+                own_kappa2[0, i] = 0.0
             many_present(p, sigma, n, own, width, state)
         shift, own_sigma, own_kappa = waves[n], sigma[own], kappa[own]
         _add_row(inverse, shift, p[own], own_sigma, own_kappa, own_kappa2[0], state, width, sums)
