@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from geomsup.theory.moments import RowTerms
 
-__all__ = ["compiled_rows", "serves"]
+__all__ = ["compiled_models", "compiled_rows", "serves"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -56,14 +56,47 @@ def compiled_rows(
 
     The rows of a model follow each other, their `own` rising.
     """
+    terms, _, _ = _computed(np.empty((0, 0, 0)), a, b, own, p, importance, tol, bounds)
+    return terms
+
+
+def compiled_models(
+    W: FloatArray, b: FloatArray, p: FloatArray, importance: FloatArray, tol: float, *, bounds: bool
+) -> tuple[RowTerms, FloatArray, FloatArray]:
+    """All rows of a batch of models, the gradients in W, and the bounds on loss and gradient.
+
+    The rows' derivatives in their weights carry their importance.  Shapes as in
+    :func:`geomsup.theory.loss.batch_losses`; `p` and `importance` may differ from model to model.
+    The bounds, (n_models, 2), are of the rounding of the loss and of the gradient; without `bounds`
+    they are zero.
+    """
+    n = b.shape[1]
+    rows = np.empty((b.size, n))
+    weighted = np.broadcast_to(importance, b.shape).reshape(-1)
+    return _computed(
+        W, rows, b.reshape(-1), np.arange(b.size) % n, np.atleast_2d(p), weighted, tol, bounds
+    )
+
+
+def _computed(
+    W: FloatArray,
+    a: FloatArray,
+    b: FloatArray,
+    own: IndexArray,
+    p: FloatArray,
+    importance: FloatArray,
+    tol: float,
+    bounds: bool,
+) -> tuple[RowTerms, FloatArray, FloatArray]:
     from geomsup.theory.compiled.entry import entry
 
-    grad_a, results = np.empty(a.shape), np.zeros((len(b), 5))
-    # Copies, because kernels are compiled for arrays that can be written.
-    floats = [np.array(x, dtype=np.float64, order="C") for x in (a, b, p, importance)]
-    entry()(*floats, np.array(own, dtype=np.intp), tol, bounds, grad_a, results)
+    results, errors = np.zeros((len(b), 5)), np.zeros((len(W), 2))
+    # Copies, because kernels are compiled for contiguous arrays that can be written.
+    W, a, b, own, p, importance = (np.array(x, order="C") for x in (W, a, b, own, p, importance))
+    grad_a, grad_W = np.empty_like(a), np.empty_like(W)
+    entry()(W, a, b, own, p, importance, tol, bounds, grad_a, results, grad_W, errors)
     loss, grad_b, rounding, slope, truncation = results.T
-    return RowTerms(
+    terms = RowTerms(
         loss=loss,
         grad_a=grad_a,
         grad_b=grad_b,
@@ -71,3 +104,4 @@ def compiled_rows(
         rounding=rounding,
         slope=slope,
     )
+    return terms, grad_W, errors

@@ -16,7 +16,7 @@ import numba
 
 from geomsup.progress import is_interactive
 from geomsup.theory.compiled.jit import OPTIONS
-from geomsup.theory.compiled.models import all_rows
+from geomsup.theory.compiled.models import all_models
 
 __all__ = ["entry"]
 
@@ -24,15 +24,16 @@ _Entry = Callable[..., None]
 
 # Compiling takes ten seconds or more; what takes less was found on disk.
 _SILENT_SECONDS = 2.0
+_VECTOR, _MATRIX, _STACK = (numba.types.Array(numba.float64, k, "C") for k in (1, 2, 3))
 _SIGNATURE = numba.void(
-    *(numba.float64[:, ::1], numba.float64[::1], numba.float64[:, ::1], numba.float64[::1]),
-    *(numba.intp[::1], numba.float64, numba.boolean, numba.float64[:, ::1], numba.float64[:, ::1]),
+    *(_STACK, _MATRIX, _VECTOR, numba.intp[::1], _MATRIX, _VECTOR),
+    *(numba.float64, numba.boolean, _MATRIX, _MATRIX, _STACK, _MATRIX),
 )
 
 
 @cache
 def entry() -> _Entry:
-    """:func:`geomsup.theory.compiled.models.all_rows`, compiled or found; said so if it takes time.
+    """:func:`geomsup.theory.compiled.models.all_models`, compiled or found; said so if it takes time.
     """
     function = _closed_over(_state_of_the_sources())
     started = time.perf_counter()
@@ -56,14 +57,14 @@ def _closed_over(sources: str) -> _Entry:
     disk is still good; but what a function is closed over belongs to its name there.
     """
 
-    def rows(
-        a: Any, b: Any, p: Any, importance: Any, own: Any, tol: Any, bounds: Any, grad_a: Any,
-        results: Any,
+    def models(
+        W: Any, a: Any, b: Any, own: Any, p: Any, importance: Any, tol: Any, bounds: Any,
+        grad_a: Any, results: Any, grad_W: Any, errors: Any,
     ) -> None:
         sources  # noqa: B018
-        all_rows(a, b, p, importance, own, tol, bounds, grad_a, results)
+        all_models(W, a, b, own, p, importance, tol, bounds, grad_a, results, grad_W, errors)
 
-    return rows
+    return models
 
 
 def _state_of_the_sources() -> str:

@@ -14,13 +14,30 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LANES", "OPTIONS", "inlined", "kernel", "part", "size_of"]
+__all__ = [
+    "GRAD_B",
+    "LANES",
+    "LOSS",
+    "N_RESULTS",
+    "OPTIONS",
+    "ROUNDING",
+    "SLOPE",
+    "TRUNCATION",
+    "inlined",
+    "kernel",
+    "part",
+    "size_of",
+]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 # So many terms of a series go through each step side by side, for the processor's wide registers.
 # A complex number of every lane stands as LANES real parts and then LANES imaginary ones.
 LANES = 64
+
+# What a row is left with: its loss, the derivative in b, and bounds on the rounding of the loss, on
+# all errors of the gradient, and on the truncation of the loss.
+LOSS, GRAD_B, ROUNDING, SLOPE, TRUNCATION, N_RESULTS = range(6)
 
 OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
 

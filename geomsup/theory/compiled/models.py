@@ -10,15 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.theory.compiled.corners import few_features_row
-from geomsup.theory.compiled.jit import kernel, part
+from geomsup.theory.compiled.jit import (
+    GRAD_B,
+    LOSS,
+    N_RESULTS,
+    ROUNDING,
+    SLOPE,
+    TRUNCATION,
+    kernel,
+    part,
+)
 from geomsup.theory.compiled.moments import open_row
 from geomsup.theory.compiled.plan import LENGTHS, N_USABLE, half_period, shortest, tail_bounds
 from geomsup.theory.compiled.sparse import sparse_row
 from geomsup.theory.compiled.waves import series_row
+from geomsup.theory.compiled.weights import error_bounds, fill_gradient, fill_gram
 from geomsup.theory.few_features import MOST_FEATURES
 from geomsup.theory.series_plan import GRADIENT_SLACK
 
-__all__ = ["all_rows"]
+__all__ = ["all_models"]
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.intp]
@@ -32,34 +42,52 @@ _MOST_GRADIENT = int(np.searchsorted(LENGTHS, 1 << 13))
 # Up to so many weights the recursion may take over; a corner costs as much as so many factors of
 # the series (measured, at 9 to 12 weights).
 _MOST_FOR_RECURSION, _CORNER = 12, 8
-# What a row is left with: its loss, the derivative in b, and bounds on their rounding.
-_LOSS, _GRAD_B, _ROUNDING, _SLOPE, _TRUNCATION, _N_RESULTS = range(6)
 
 
 @part
-def all_rows(
+def all_models(
+    W: FloatArray,
     a: FloatArray,
     b: FloatArray,
+    own: IndexArray,
     p: FloatArray,
     importance: FloatArray,
-    own: IndexArray,
     tol: float,
     bounds: bool,
     grad_a: FloatArray,
     results: FloatArray,
+    grad_W: FloatArray,
+    errors: FloatArray,
 ) -> None:
-    """Fill `grad_a` and `results` (five numbers for each row) model by model.
+    """Fill `grad_a` and `results` for every row, and `grad_W` and `errors` for every model.
 
-    The rows of a model follow each other, their `own` rising.
+    The rows of a model follow each other, their `own` rising.  `W` may be empty: then the rows `a`
+    are given and nothing is asked of the models; else `a` is filled too.  `p` has one row for
+    each row of `a`, for each model or for all of them.
     """
+    n_rows, n_models, n_p = len(b), len(W), len(p)
     start = 0
-    for stop in range(1, len(b) + 1):
-        if stop == len(b) or own[stop] <= own[stop - 1]:
-            _model(
-                a[start:stop], b[start:stop], own[start:stop], p[start:stop],
-                importance[start:stop], tol, bounds, grad_a[start:stop], results[start:stop],
-            )
-            start = stop
+    for stop in range(1, n_rows + 1):
+        if stop < n_rows and own[stop] > own[stop - 1]:
+            continue
+        r, i = slice(start, stop), start * n_models // n_rows
+        if n_models > 0:
+            fill_gram(W[i], a[r])
+        _model(
+            a[r], b[r], own[r], p[start * n_p // n_rows : -(-stop * n_p // n_rows)], importance[r],
+            tol, bounds, grad_a[r], results[r],
+        )
+        if n_models > 0:
+            for k in range(start, stop):
+                for j in range(a.shape[1]):
+                    grad_a[k, j] *= importance[k]
+            fill_gradient(W[i], grad_a[r], grad_W[i])
+            if bounds:
+                own_p = p[start * n_p // n_rows]
+                errors[i, 0], errors[i, 1] = error_bounds(
+                    W[i], b[r], own_p, a[r], grad_a[r], importance[r], results[r]
+                )
+        start = stop
 
 
 @part
@@ -81,9 +109,10 @@ def _model(
     n_kept, place = np.empty(n_rows, dtype=np.intp), np.empty(n_rows, dtype=np.intp)
     is_many, some_many = np.zeros(n_rows, dtype=np.bool_), False
     for r in range(n_rows):
-        k = n_kept[r] = _sort(a[r], p[r], own[r], order[r], weights[r])
+        own_p = p[r * len(p) // n_rows]
+        k = n_kept[r] = _sort(a[r], own_p, own[r], order[r], weights[r])
         for i in range(k):
-            chances[r, i] = p[r, order[r, i]]
+            chances[r, i] = own_p[order[r, i]]
             if order[r, i] == own[r]:
                 place[r] = i
         is_many[r] = not _quick(
@@ -97,7 +126,7 @@ def _model(
     for r in range(n_rows):
         # What has no weight is independent of s and d: E x_j f = (p_j / 2) E f.
         for j in range(n):
-            grad_a[r, j] = 0.5 * p[r, j] * results[r, _GRAD_B]
+            grad_a[r, j] = 0.5 * p[r * len(p) // n_rows, j] * results[r, GRAD_B]
         for i in range(n_kept[r]):
             grad_a[r, order[r, i]] = slopes[r, i]
 
@@ -137,11 +166,11 @@ def _quick(
         low += min(weight, 0.0)
         high += max(weight, 0.0)
     if not np.isfinite(high - low):
-        results[_LOSS] = results[_GRAD_B] = np.nan
+        results[LOSS] = results[GRAD_B] = np.nan
     elif low >= 0.0:
         _store(open_row(a, b, own, p, grad_a), results)
     elif high <= 0.0:
-        results[_LOSS] = p[own] / 3.0
+        results[LOSS] = p[own] / 3.0
     elif len(a) <= MOST_FEATURES:
         _store(few_features_row(a, b, own, p, bounds, grad_a), results)
     else:
@@ -152,10 +181,10 @@ def _quick(
 @kernel
 def _store(terms: tuple[float, float, float, float], results: FloatArray) -> None:
     """Add a share of a row's loss to what the row has."""
-    results[_LOSS] += terms[0]
-    results[_GRAD_B] += terms[1]
-    results[_ROUNDING] += terms[2]
-    results[_SLOPE] += terms[3]
+    results[LOSS] += terms[0]
+    results[GRAD_B] += terms[1]
+    results[ROUNDING] += terms[2]
+    results[SLOPE] += terms[3]
 
 
 @part
@@ -181,7 +210,7 @@ def _series(
     # What inputs with at most two active features lose is a lower bound, as all of it is positive.
     known = upper = least = weight = 0.0
     for r in range(n_rows):
-        least += importance[r] * results[r, _LOSS]
+        least += importance[r] * results[r, LOSS]
         if is_many[r]:
             weight += importance[r]
             upper += importance[r] * p[r, own[r]] / 3.0
@@ -199,11 +228,11 @@ def _series(
                 is_many[r] = False
                 for i in range(k):
                     grad_a[r, i] = 0.0
-                for i in range(_N_RESULTS):
+                for i in range(N_RESULTS):
                     results[r, i] = 0.0
                 _store(few_features_row(*row, bounds, grad_a[r, :k]), results[r])
         if not is_many[r]:
-            known += importance[r] * results[r, _LOSS]
+            known += importance[r] * results[r, LOSS]
     allowed = 0.72 * _ROUGH * (known + upper) * share
     rough, error, rounded = _roughly(
         a, b, own, p, n_kept, importance, allowed, is_many, H, plans, beyond, results
@@ -220,8 +249,8 @@ def _series(
             j = max(shortest(plans[r, 0], 0.72 * goal * size * share), i)
             row = a[r, :k], b[r], own[r], p[r, :k]
             _store(series_row(*row, H[r], LENGTHS[j], LENGTHS[i], grad_a[r, :k]), results[r])
-            results[r, _TRUNCATION] = beyond[r, 0] + plans[r, 0, j]
-            results[r, _SLOPE] += beyond[r, 1] + plans[r, 1, i]
+            results[r, TRUNCATION] = beyond[r, 0] + plans[r, 0, j]
+            results[r, SLOPE] += beyond[r, 1] + plans[r, 1, i]
 
 
 @kernel
@@ -282,7 +311,7 @@ def _roughly(
             i = shortest(plans[r, 0], allowed)
             row = a[r, :k], b[r], own[r], p[r, :k]
             terms = series_row(*row, H[r], LENGTHS[i], 0, np.empty(k))
-            rough += importance[r] * (results[r, _LOSS] + terms[0])
+            rough += importance[r] * (results[r, LOSS] + terms[0])
             error += importance[r] * (beyond[r, 0] + plans[r, 0, i])
-            rounded += importance[r] * (results[r, _ROUNDING] + terms[2])
+            rounded += importance[r] * (results[r, ROUNDING] + terms[2])
     return rough, error, rounded
