@@ -92,9 +92,9 @@ def _computed(
 
     results, errors = np.zeros((len(b), 5)), np.zeros((len(W), 2))
     # Copies, because kernels are compiled for contiguous arrays that can be written.
-    W, a, b, own, p, importance = (np.array(x, order="C") for x in (W, a, b, own, p, importance))
-    grad_a, grad_W = np.empty_like(a), np.empty_like(W)
-    entry()(W, a, b, own, p, importance, tol, bounds, grad_a, results, grad_W, errors)
+    given = [np.array(x, order="C") for x in (W, a, b, own, p, importance)]
+    grad_a, grad_W = np.empty(a.shape), np.empty(W.shape)
+    entry()(*given, tol, bounds, grad_a, results, grad_W, errors)
     loss, grad_b, rounding, slope, truncation = results.T
     terms = RowTerms(
         loss=loss,

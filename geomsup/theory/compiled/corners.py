@@ -100,10 +100,7 @@ def _integrated(
     """
     n = len(a)
     drift = (n + 2.0) * (abs(b) + size_of(a))  # rounding of a corner, in epsilons
-    low, high = np.zeros(n + 1), np.zeros(n + 1)
-    for f in range(n - 1, -1, -1):
-        low[f] = low[f + 1] + min(a[f], 0.0)
-        high[f] = high[f + 1] + max(a[f], 0.0)
+    low, high = _reaches(a)
     moments = _all_moments(a, own, p, n_counts)
     # For every depth, the nodes without and with the weight of the feature above.
     values = np.zeros((n + 1, 2, 1 + n, 2, n_counts, n + 3))
@@ -130,17 +127,57 @@ def _integrated(
             f += 1
             entered[f] = 0
         else:
-            inverse = 1.0 / a[f] if a[f] != 0.0 else 0.0
+            inverse = _inverse(a[f])
             for table in range(2 if bounds else 1):
                 # The same linear map with every sign made positive carries the bounds.
-                levels = values if table == 0 else errors
-                sign = -1.0 if table == 0 else 1.0
-                inverse = inverse if table == 0 else abs(inverse)
+                levels, sign = (values, -1.0) if table == 0 else (errors, 1.0)
                 _node(levels[f + 1], levels[f, side[f]], f, inverse, sign, p[f], own)
+                inverse = abs(inverse)
             if bounds:
                 _rounded(values[f, side[f]], own, f, 0.0, 0.0, errors[f, side[f]])
             f -= 1
     return values[0, 0], errors[0, 0]
+
+
+@kernel
+def _inverse(weight: float) -> float:
+    """Zero where there is no weight."""
+    return 1.0 / weight if weight != 0.0 else 0.0
+
+
+@kernel
+def _reaches(a: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The least and the most that the features from each one on can add."""
+    n = len(a)
+    low, high = np.zeros(n + 1), np.zeros(n + 1)
+    for f in range(n - 1, -1, -1):
+        low[f] = low[f + 1] + min(a[f], 0.0)
+        high[f] = high[f + 1] + max(a[f], 0.0)
+    return low, high
+
+
+@kernel
+def _holds(slot: int, f: int) -> bool:
+    """Whether a table of depth f has an entry for the factor 1 or x_j in this slot."""
+    return slot == 0 or slot > f
+
+
+@kernel
+def _n_own(slot: int, own: int, f: int) -> int:
+    """In how many ways: once, or also times x_own; x_own alone stands in its own slot."""
+    return 2 if slot > 0 and own >= f else 1
+
+
+@kernel
+def _once(slot: int, own: int, f: int) -> tuple[int, int]:
+    """Where x_f times a slot of depth f + 1 goes, slot and way; a slot below zero is nowhere."""
+    if slot == 0:
+        return 1 + f, 0
+    if own == f:
+        return slot, 1
+    if slot == 1 + own:
+        return 1 + f, 1
+    return -1, 0
 
 
 @kernel
@@ -165,21 +202,34 @@ def _node(
     n_slots, last = near.shape[0], near.shape[2] - 1
     most = min(n_slots - 2 - f, last)  # more features were not seen yet
     for slot in range(n_slots):
-        if slot > 0 and slot < f + 2:
-            continue
-        least = min(1 if slot > 0 else 0, last)
-        n_powers = f + 3 if slot == 0 else f + 2
-        for o in range(2 if slot > 0 and own > f else 1):
-            _mean(
-                near[slot, o], far[slot, o], inverse, sign, p, n_powers - o, least, most,
-                out[slot, o],
-            )
-        into, o = (1 + f, 0) if slot == 0 else (slot, 1) if own == f else (1 + f, 1)
-        if slot == 0 or own == f or own == slot - 1:
-            _first(
-                near[slot, 0], far[slot, 0], inverse, sign, p, n_powers - 1, least, most,
-                out[into, o],
-            )
+        if _holds(slot, f + 1):
+            least = min(1 if slot > 0 else 0, last)
+            n_powers = f + 3 if slot == 0 else f + 2
+            for o in range(_n_own(slot, own, f + 1)):
+                _mean(
+                    near[slot, o],
+                    far[slot, o],
+                    inverse,
+                    sign,
+                    p,
+                    n_powers - o,
+                    least,
+                    most,
+                    out[slot, o],
+                )
+            into, o = _once(slot, own, f)
+            if into >= 0:
+                _first(
+                    near[slot, 0],
+                    far[slot, 0],
+                    inverse,
+                    sign,
+                    p,
+                    n_powers - 1,
+                    least,
+                    most,
+                    out[into, o],
+                )
     if own == f:
         _second(near[0, 0], far[0, 0], inverse, sign, p, f + 1, most, out[1 + f, 1])
 
@@ -274,30 +324,35 @@ def _all_moments(a: FloatArray, own: int, p: FloatArray, n_counts: int) -> Float
     n = len(a)
     moments = np.zeros((n + 1, 1 + n, 2, n_counts, n + 3))
     moments[n, 0, 0, 0, 0] = 1.0
-    # A feature that is absent, and one that is present with the factor 1, x or x².
-    never, absent, plain, once, twice = np.zeros((5, n + 3))
+    series = np.zeros((5, n + 3))
+    never, absent, plain, once, twice = series
     for f in range(n - 1, -1, -1):
-        scale, flip = 1.0, a[f] < 0.0
-        for r in range(f + 3):
-            absent[r] = scale * (1.0 - p[f]) if flip or r == 0 else 0.0
-            plain[r] = scale * p[f] / (r + 1.0)
-            once[r] = plain[r] / (r + 2.0) * (1.0 if flip else r + 1.0)
-            twice[r] = 2.0 * once[r] / (r + 3.0) if flip else scale * p[f] / (r + 3.0)
-            scale *= abs(a[f]) / (r + 1.0)
+        _fill_series(a[f], p[f], f + 3, series)
         old, new = moments[f + 1], moments[f]
         most = min(n - 1 - f, n_counts - 1)
         for slot in range(n + 1):
-            if slot > 0 and slot < f + 2:
-                continue
-            n_powers = f + 3 if slot == 0 else f + 2
-            for o in range(2 if slot > 0 and own > f else 1):
-                _extended(old[slot, o], absent, plain, n_powers - o, most, new[slot, o])
-            into, o = (1 + f, 0) if slot == 0 else (slot, 1) if own == f else (1 + f, 1)
-            if slot == 0 or own == f or own == slot - 1:
-                _extended(old[slot, 0], never, once, n_powers - 1, most, new[into, o])
+            if _holds(slot, f + 1):
+                n_powers = f + 3 if slot == 0 else f + 2
+                for o in range(_n_own(slot, own, f + 1)):
+                    _extended(old[slot, o], absent, plain, n_powers - o, most, new[slot, o])
+                into, o = _once(slot, own, f)
+                if into >= 0:
+                    _extended(old[slot, 0], never, once, n_powers - 1, most, new[into, o])
         if own == f:
             _extended(old[0, 0], never, twice, f + 1, most, new[1 + f, 1])
     return moments
+
+
+@kernel
+def _fill_series(weight: float, p: float, n_powers: int, series: FloatArray) -> None:
+    """E (|a| z)^r / r! of one feature: of none, absent, and present times 1, x and x²."""
+    scale, flip = 1.0, weight < 0.0
+    for r in range(n_powers):
+        series[1, r] = scale * (1.0 - p) if flip or r == 0 else 0.0
+        series[2, r] = scale * p / (r + 1.0)
+        series[3, r] = series[2, r] / (r + 2.0) * (1.0 if flip else r + 1.0)
+        series[4, r] = 2.0 * series[3, r] / (r + 3.0) if flip else scale * p / (r + 3.0)
+        scale *= abs(weight) / (r + 1.0)
 
 
 @kernel
@@ -330,8 +385,8 @@ def _open(low: float, moments: FloatArray, own: int, f: int, out: FloatArray) ->
     for q in range(1, n_powers):
         powers[q] = powers[q - 1] * low / q
     for slot in range(out.shape[0]):
-        if slot == 0 or slot > f:
-            for o in range(2 if slot > 0 and own >= f else 1):
+        if _holds(slot, f):
+            for o in range(_n_own(slot, own, f)):
                 used = n_powers - o - (1 if slot > 0 else 0)
                 for k in range(out.shape[2]):
                     total = out[slot, o, k]
@@ -353,8 +408,8 @@ def _rounded(
     `operations` of its own, and a corner that is known to `drift`.
     """
     for slot in range(values.shape[0]):
-        if slot == 0 or slot > f:
-            for o in range(2 if slot > 0 and own >= f else 1):
+        if _holds(slot, f):
+            for o in range(_n_own(slot, own, f)):
                 for k in range(values.shape[2]):
                     below = 0.0
                     for q in range(f + 3 - o - (1 if slot > 0 else 0)):

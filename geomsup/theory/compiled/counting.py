@@ -1,8 +1,8 @@
 """Sums over inputs by the number of their active features; the twin of :mod:`..counts`.
 
-A feature is absent with the factor 1 − p, the same in every lane, and present with p times a complex
-factor y, one for each lane.  A state holds Σ Π over the inputs with exactly one, exactly two and more
-features present; with none there is only the product of the c, kept apart.
+A feature is absent with the factor c = 1 − p, the same in every lane, and present with p times a
+complex factor y, one for each lane.  A state holds Σ Π over the inputs with exactly one, with
+exactly two and with more features present; with none it is the product of the c, kept apart.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def many_without_each(
 def _one_more_after(
     none: float, p: float, y: FloatArray, j: int, width: int, others: FloatArray
 ) -> None:
-    """From the sums with more than one and exactly one of the features after j to those from j on."""
+    """From the sums over the features after j to those over j and what is after it."""
     c = 1.0 - p
     for k in range(width):
         re, im = p * y[j, k], p * y[j, LANES + k]

@@ -33,8 +33,7 @@ _SIGNATURE = numba.void(
 
 @cache
 def entry() -> _Entry:
-    """:func:`geomsup.theory.compiled.models.all_models`, compiled or found; said so if it takes time.
-    """
+    """`all_models`, compiled now or found on disk; if it takes time, that is said."""
     function = _closed_over(_state_of_the_sources())
     started = time.perf_counter()
     waiting = threading.Timer(_SILENT_SECONDS, _announce)
@@ -58,8 +57,18 @@ def _closed_over(sources: str) -> _Entry:
     """
 
     def models(
-        W: Any, a: Any, b: Any, own: Any, p: Any, importance: Any, tol: Any, bounds: Any,
-        grad_a: Any, results: Any, grad_W: Any, errors: Any,
+        W: Any,
+        a: Any,
+        b: Any,
+        own: Any,
+        p: Any,
+        importance: Any,
+        tol: Any,
+        bounds: Any,
+        grad_a: Any,
+        results: Any,
+        grad_W: Any,
+        errors: Any,
     ) -> None:
         sources  # noqa: B018
         all_models(W, a, b, own, p, importance, tol, bounds, grad_a, results, grad_W, errors)

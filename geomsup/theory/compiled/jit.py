@@ -39,7 +39,7 @@ LANES = 64
 # all errors of the gradient, and on the truncation of the loss.
 LOSS, GRAD_B, ROUNDING, SLOPE, TRUNCATION, N_RESULTS = range(6)
 
-OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
 
 
 def kernel(function: _Function) -> _Function:

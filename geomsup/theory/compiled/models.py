@@ -13,7 +13,6 @@ from geomsup.theory.compiled.corners import few_features_row
 from geomsup.theory.compiled.jit import (
     GRAD_B,
     LOSS,
-    N_RESULTS,
     ROUNDING,
     SLOPE,
     TRUNCATION,
@@ -21,7 +20,7 @@ from geomsup.theory.compiled.jit import (
     part,
 )
 from geomsup.theory.compiled.moments import open_row
-from geomsup.theory.compiled.plan import LENGTHS, N_USABLE, half_period, shortest, tail_bounds
+from geomsup.theory.compiled.plan import LENGTHS, half_period, shortest, tail_bounds
 from geomsup.theory.compiled.sparse import sparse_row
 from geomsup.theory.compiled.waves import series_row
 from geomsup.theory.compiled.weights import error_bounds, fill_gradient, fill_gram
@@ -74,8 +73,15 @@ def all_models(
         if n_models > 0:
             fill_gram(W[i], a[r])
         _model(
-            a[r], b[r], own[r], p[start * n_p // n_rows : -(-stop * n_p // n_rows)], importance[r],
-            tol, bounds, grad_a[r], results[r],
+            a[r],
+            b[r],
+            own[r],
+            p[start * n_p // n_rows : -(-stop * n_p // n_rows)],
+            importance[r],
+            tol,
+            bounds,
+            grad_a[r],
+            results[r],
         )
         if n_models > 0:
             for k in range(start, stop):
@@ -187,6 +193,13 @@ def _store(terms: tuple[float, float, float, float], results: FloatArray) -> Non
     results[SLOPE] += terms[3]
 
 
+@kernel
+def _clear(values: FloatArray) -> None:
+    """Forget what was computed so far."""
+    for i in range(len(values)):
+        values[i] = 0.0
+
+
 @part
 def _series(
     a: FloatArray,
@@ -203,17 +216,15 @@ def _series(
 ) -> None:
     """The rows `is_many`: their series roughly, for the size of the loss, and then in earnest."""
     n_rows = len(b)
+    known = upper = least = weight = 0.0
     for r in range(n_rows):
         if is_many[r]:
             k = n_kept[r]
             _store(sparse_row(a[r, :k], b[r], own[r], p[r, :k], grad_a[r, :k]), results[r])
-    # What inputs with at most two active features lose is a lower bound, as all of it is positive.
-    known = upper = least = weight = 0.0
-    for r in range(n_rows):
-        least += importance[r] * results[r, LOSS]
-        if is_many[r]:
             weight += importance[r]
             upper += importance[r] * p[r, own[r]] / 3.0
+        # What inputs with at most two active features lose is a lower bound: a sum of squares.
+        least += importance[r] * results[r, LOSS]
     share = 1.0 / max(weight, 1e-300)
     usual = max(least, _ROUGH * upper)
     plans = np.empty((n_rows, 2, len(LENGTHS)))
@@ -223,13 +234,11 @@ def _series(
         row = a[r, :k], b[r], own[r], p[r, :k]
         if is_many[r]:
             H[r] = _planned(*row, 0.8 * tol * least * share, plans[r], beyond[r])
-        if is_many[r] and k <= _MOST_FOR_RECURSION:
-            if _is_long(plans[r], k, 0.8 * tol * usual * share, _slack(tol) * p[r, own[r]]):
+            enough = 0.8 * tol * usual * share, _slack(tol) * p[r, own[r]]
+            if k <= _MOST_FOR_RECURSION and _is_long(plans[r], k, *enough):
                 is_many[r] = False
-                for i in range(k):
-                    grad_a[r, i] = 0.0
-                for i in range(N_RESULTS):
-                    results[r, i] = 0.0
+                _clear(grad_a[r])
+                _clear(results[r])
                 _store(few_features_row(*row, bounds, grad_a[r, :k]), results[r])
         if not is_many[r]:
             known += importance[r] * results[r, LOSS]
@@ -285,7 +294,7 @@ def _is_long(bounds: FloatArray, n: int, allowed: float, slope: float) -> bool:
     i, j = shortest(bounds[1], slope), shortest(bounds[0], allowed)
     if i > _MOST_GRADIENT or bounds[0, j] > allowed:
         return True
-    return LENGTHS[max(i, j)] * n > _CORNER * 2**n
+    return bool(LENGTHS[max(i, j)] * n > _CORNER * 2**n)
 
 
 @part

@@ -31,53 +31,58 @@ def sparse_row(
 ) -> tuple[float, float, float, float]:
     """Loss, gradient in b, and the bounds on the rounding of both; adds to `grad_a`."""
     n = len(a)
-    nothing, certain = 1.0, 0
-    for j in range(n):
-        if p[j] < 1.0:
-            nothing *= 1.0 - p[j]
-        else:
-            certain += 1
+    nothing, certain = _all_absent(p)
     size = abs(b)
-    loss = error = slope = pull = 0.0
+    part, total = np.zeros(6), np.zeros(6)
     if b >= 0.0 and certain == 0:
-        loss = nothing * b * b
-        error, slope, pull = loss, nothing * size, -nothing * b
-    part = np.empty(6)
+        part[_LOSS], part[_PULL], part[_ERROR], part[_OPEN] = b * b, -b, b, 1.0
+        _add(part, nothing, size, 0.0, total)
     for i in range(n):
         odds, alone = _odds(p[i])
+        rest = (1.0 if i == own else 0.0) - a[i]
         if certain == alone:
-            rest = (1.0 if i == own else 0.0) - a[i]
-            part[:] = 0.0
             _edge(b, a[i], rest, 0.0, -b, i == own, 0.0, 1.0, part)
             chance = nothing * odds
-            loss += chance * part[_LOSS]
-            pull += chance * part[_PULL]
             grad_a[i] -= 2.0 * chance * part[_FIRST]
-            part_size = size + abs(rest)
-            error += chance * part[_ERROR] * part_size
-            slope += chance * part[_OPEN] * part_size
-            if i == own:
-                slope += chance * _kink(size, abs(a[i]), 1.0)
+            kink = _kink(size, abs(a[i]), 1.0) if i == own else 0.0
+            _add(part, chance, size + abs(rest), kink, total)
         for j in range(i + 1, n):
             odds2, alone2 = _odds(p[j])
             chance = nothing * odds * odds2
             if certain != alone + alone2 or chance == 0.0:
                 continue
-            rest = (1.0 if i == own else 0.0) - a[i]
             rest2 = (1.0 if j == own else 0.0) - a[j]
-            part[:] = 0.0
             _square(b, a[i], a[j], rest, rest2, i == own, j == own, part)
-            loss += chance * part[_LOSS]
-            pull += chance * part[_PULL]
             grad_a[i] -= 2.0 * chance * part[_FIRST]
             grad_a[j] -= 2.0 * chance * part[_SECOND]
-            part_size = size + abs(rest) + abs(rest2)
-            error += chance * part[_ERROR] * part_size
-            slope += chance * part[_OPEN] * part_size
-            if i == own or j == own:
-                slope += chance * _kink(size, max(abs(a[i]), abs(a[j])), 2.0)
-    rounding = _EPS * (2.0 * _OPERATIONS * error + (_OPERATIONS + n) * loss)
-    return loss, -2.0 * pull, rounding, 2.0 * _EPS * (_OPERATIONS + n) * slope
+            both = _kink(size, max(abs(a[i]), abs(a[j])), 2.0) if i == own or j == own else 0.0
+            _add(part, chance, size + abs(rest) + abs(rest2), both, total)
+    operations = _EPS * (_OPERATIONS + n)
+    rounding = 2.0 * _OPERATIONS * _EPS * total[_ERROR] + operations * total[_LOSS]
+    return total[_LOSS], -2.0 * total[_PULL], rounding, 2.0 * operations * total[_OPEN]
+
+
+@kernel
+def _add(part: FloatArray, chance: float, size: float, kink: float, total: FloatArray) -> None:
+    """Count what a set of features contributes, and forget it."""
+    total[_LOSS] += chance * part[_LOSS]
+    total[_PULL] += chance * part[_PULL]
+    total[_ERROR] += chance * (part[_ERROR] * size)
+    total[_OPEN] += chance * (part[_OPEN] * size + kink)
+    for i in range(len(part)):
+        part[i] = 0.0
+
+
+@kernel
+def _all_absent(p: FloatArray) -> tuple[float, int]:
+    """The chance that no feature is active but the certain ones, and how many those are."""
+    nothing, certain = 1.0, 0
+    for chance in p:
+        if chance < 1.0:
+            nothing *= 1.0 - chance
+        else:
+            certain += 1
+    return nothing, certain
 
 
 @kernel

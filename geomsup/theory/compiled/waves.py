@@ -230,7 +230,9 @@ def _fill_kappa2(
 
 
 @kernel
-def _fill_small(step: float, k: FloatArray, width: int, power: int, out: FloatArray, j: int) -> None:
+def _fill_small(
+    step: float, k: FloatArray, width: int, power: int, out: FloatArray, j: int
+) -> None:
     """The mean of u^power e^{izu} by its power series, in the first lanes, where z is small."""
     n_small = 0
     while n_small < width and abs(step * k[n_small]) < _SMALL:

@@ -1,5 +1,4 @@
-"""From weights to the rows of their Gram matrix and back; the twin of what `loss` does around rows.
-"""
+"""From weights to the rows of their Gram matrix and back; the twin of `loss`."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ from numpy.typing import NDArray
 
 from geomsup.theory.compiled.jit import LOSS, ROUNDING, SLOPE, kernel
 
-__all__ = ["error_bounds", "fill_gram", "fill_gradient"]
+__all__ = ["error_bounds", "fill_gradient", "fill_gram"]
 
 FloatArray = NDArray[np.float64]
 
