@@ -209,7 +209,7 @@ def test_the_next_process_finds_it_on_disk() -> None:
         "from geomsup.theory.compiled.entry import entry; print(*entry().stats.cache_hits.values())"
     )
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True) for _ in range(2)]
-    if not entry.entry().stats.cache_path:  # type: ignore[attr-defined]
+    if not entry.entry().stats.cache_path:
         pytest.skip("no folder to write to")
     assert runs[1].stdout.decode().strip() == "1"
 

@@ -72,9 +72,17 @@ def compiled_models(
     """
     n = b.shape[1]
     rows = np.empty((b.size, n))
-    weighted = np.broadcast_to(importance, b.shape).reshape(-1)
+    weighted = np.empty(b.shape)
+    weighted[:] = importance
     return _computed(
-        W, rows, b.reshape(-1), np.arange(b.size) % n, np.atleast_2d(p), weighted, tol, bounds
+        W,
+        rows,
+        b.reshape(-1),
+        np.arange(b.size) % n,
+        p.reshape(-1, n),
+        weighted.reshape(-1),
+        tol,
+        bounds,
     )
 
 
