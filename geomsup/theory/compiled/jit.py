@@ -40,17 +40,19 @@ LANES = 64
 LOSS, GRAD_B, ROUNDING, SLOPE, TRUNCATION, N_RESULTS = range(6)
 
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract"}}
+# Only kernels call kernels: nothing need be compiled for Python to call them.
+_INSIDE = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def kernel(function: _Function) -> _Function:
     """Compile a function for the kernels that call it."""
-    compiled: _Function = numba.njit(**OPTIONS)(function)
+    compiled: _Function = numba.njit(**_INSIDE)(function)
     return compiled
 
 
 def inlined(function: _Function) -> _Function:
     """As :func:`kernel`, for a loop so short that a call would cost as much."""
-    compiled: _Function = numba.njit(forceinline=True, **OPTIONS)(function)
+    compiled: _Function = numba.njit(forceinline=True, **_INSIDE)(function)
     return compiled
 
 
@@ -59,7 +61,7 @@ def part(function: _Function) -> _Function:
 
     numba optimises everything below each kernel anew: fewer storeys take less time to compile.
     """
-    compiled: _Function = numba.njit(inline="always", **OPTIONS)(function)
+    compiled: _Function = numba.njit(inline="always", **_INSIDE)(function)
     return compiled
 
 
