@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, ToleranceError, shorten
 from geomsup.restoring import Plain, read_only
+from geomsup.theory.compiled import compiled_models, serves
 from geomsup.theory.moments import RowTerms
 from geomsup.theory.rows import row_terms
 from geomsup.validation import number_within
@@ -261,6 +262,8 @@ class _Rows:
 def _rows_of(W: FloatArray, b: FloatArray, problem: Problem, tol: float, *, bounds: bool) -> _Rows:
     """Losses per feature, gradients, and the bounds on their errors, of a batch."""
     n_models, _, n = W.shape
+    if serves(n):
+        return _compiled_rows_of(W, b, problem, tol, bounds=bounds)
     gram = np.matmul(W.transpose(0, 2, 1), W)
     own = np.tile(np.arange(n), n_models)
     importance = np.broadcast_to(problem.importance, b.shape).reshape(-1)
@@ -278,6 +281,23 @@ def _rows_of(W: FloatArray, b: FloatArray, problem: Problem, tol: float, *, boun
         losses=losses.reshape(n_models, n),
         grad_W=grad_W,
         grad_b=(importance * terms.grad_b).reshape(n_models, n),
+        truncation=truncation,
+        error_bound=truncation + rounding,
+        gradient_bound=slope,
+    )
+
+
+def _compiled_rows_of(
+    W: FloatArray, b: FloatArray, problem: Problem, tol: float, *, bounds: bool
+) -> _Rows:
+    importance = problem.importance
+    terms, grad_W, errors = compiled_models(W, b, problem.p, importance, tol, bounds=bounds)
+    truncation = float((importance * terms.truncation).sum()) if bounds else 0.0
+    rounding, slope = errors[0].tolist() if bounds else (0.0, 0.0)
+    return _Rows(
+        losses=np.maximum(importance * terms.loss.reshape(b.shape), 0.0),
+        grad_W=grad_W,
+        grad_b=importance * terms.grad_b.reshape(b.shape),
         truncation=truncation,
         error_bound=truncation + rounding,
         gradient_bound=slope,

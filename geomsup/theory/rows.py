@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.theory.compiled import compiled_rows, serves
 from geomsup.theory.few_features import MOST_FEATURES, few_feature_terms
 from geomsup.theory.moments import RowTerms, open_terms
 from geomsup.theory.series import series_terms
@@ -60,6 +61,8 @@ def row_terms(
     bounds : bool
         Whether rounding is bounded wherever that costs time.
     """
+    if serves(a.shape[1]):
+        return compiled_rows(a, b, own, p, importance, tol, bounds=bounds)
     # Where p = 0 the feature is never there: its weight must not widen the range of s, nor come to
     # stand among the weights that are zero.
     a = np.where(p > 0.0, a, 0.0)

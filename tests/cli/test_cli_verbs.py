@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import json
 import re
@@ -15,11 +14,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from geomsup import get_shape, progress
+from geomsup import progress
 from geomsup.cli import main
 from geomsup.cli.app import VERBS, verb_parser
-from geomsup.cli.arguments import VerbParser
-from geomsup.cli.output import UsageError, answer, options_to_blame
 from geomsup.training import ToyModelConfig, train
 from geomsup.weights.formats import suffixes
 
@@ -385,46 +382,3 @@ def test_the_library_takes_progress_too(call: str) -> None:
         calls[call](False)
     with pytest.raises(GeomsupError, match="progress must be True, False or None"):
         calls[call]("yes")
-
-
-# ---------------------------------------------------------------------- a verb of one's own
-
-
-class _Echo:
-    """A verb as a module of ``geomsup.cli`` offers it: four names, as CONTRIBUTING says."""
-
-    SUMMARY = "say a number of features"
-    DESCRIPTION = "Say how many features a model has."
-    EXAMPLES = (("--features 5", "five"), ("--features 5 --json", "as JSON"))
-
-    def add_arguments(self, parser: VerbParser) -> None:
-        """Declare the options."""
-        parser.add_size(hidden_required=False)
-        parser.add_plot("nothing")
-
-    def run(self, args: argparse.Namespace) -> None:
-        """Call the library, and print."""
-        if args.n_hidden is not None:
-            raise UsageError("--hidden is not about features; drop it")
-        with options_to_blame():
-            shape = get_shape(f"{args.n_features}-gon")
-        answer(args, shape)
-
-
-def test_a_verb_is_a_module_and_a_name(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
-    monkeypatch.setitem(VERBS, "echo", _Echo())
-    assert main(["echo", "--features", "17"]) == 0
-    assert capsys.readouterr().out == f"{get_shape('17-gon')}\n"
-    assert main(["echo", "--features", "17", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["n_vertices"] == 17
-    # Wrong usage, errors of the library, pictures and help are the business of the door.
-    assert main(["echo", "--features", "17", "--hidden", "2"]) == 2
-    assert "geomsup echo: error: --hidden is not about" in capsys.readouterr().err
-    assert main(["echo", "--features", "1"]) == 2
-    assert "Traceback" not in capsys.readouterr().err
-    assert main(["echo", "--features", "17", "--plot", "x.txt"]) == 2
-    assert "expected a picture named" in capsys.readouterr().err
-    assert main(["echo", "--help"]) == 0
-    assert "geomsup echo --features 5 --json" in capsys.readouterr().out
-    assert main(["--help"]) == 0
-    assert "say a number of features" in capsys.readouterr().out

@@ -63,9 +63,13 @@ def test_tiles_do_not_change_the_edges(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(whole, np.where(np.abs(full) >= 0.3, full, 0), atol=1e-15)
 
 
-def test_sparse_merge_tree_agrees_above_its_floor(monkeypatch: pytest.MonkeyPatch) -> None:
-    units = random_directions(60, 4, np.random.default_rng(0))
+@pytest.mark.parametrize("dim", [4, 300])
+def test_sparse_merge_tree_agrees_above_its_floor(
+    dim: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units = random_directions(60, dim, np.random.default_rng(0))
     dense = merge_tree(units).heights
+    assert dim == 4 or (dense < 0.15).any()
     monkeypatch.setattr(interference, "_DENSE_LIMIT", 10)
     np.testing.assert_allclose(merge_tree(units).heights, dense[dense >= 0.1], atol=1e-12)
 

@@ -11,7 +11,8 @@ from planted import noisy, random_directions, random_orthogonal
 from scipy.linalg import subspace_angles
 
 from geomsup import classify_geometry, get_shape
-from geomsup.geometry.crowd import grown_sets, neighbour_pairs
+from geomsup.geometry.crowd import candidate_sets, grown_sets, neighbour_pairs
+from geomsup.geometry.interference import MergeTree
 from geomsup.geometry.orthogonality import largest_overlap, orthogonal_within, pairs_log_evidence
 from geomsup.geometry.partition import _evenness, best_partition
 from geomsup.geometry.weighing import Weigher, log_prior, weighed_partition
@@ -89,6 +90,23 @@ def test_a_weak_axis_is_noise(cosine: float, rank: int) -> None:
     # The weaker axis of two directions has energy 1 - |cos|.
     units = np.array([[1.0, cosine], [0.0, np.sqrt(1 - cosine**2)]])
     assert Weigher(units, NOISE_GRID).rank(np.array([0, 1])) == rank
+
+
+@pytest.mark.parametrize(("cosine", "rank"), [(0.9, 2), (0.995, 2), (0.999, 1)])
+def test_a_thousandth_of_the_strongest_axis_is_no_span(cosine: float, rank: int) -> None:
+    # The two axes of two directions have energies 1 ± cos.
+    units = np.eye(3)
+    units[:2, 1] = cosine, np.sqrt(1 - cosine**2)
+    option = weighed_partition(
+        Weigher(units, NOISE_GRID),
+        (np.array([0, 1]), np.array([2])),
+        threshold=0.5,
+        leakage=0.0,
+        log_prior=0.0,
+        overlapping=True,
+    )
+    assert option is not None
+    assert option.total_rank == rank + 1
 
 
 @pytest.mark.parametrize(("n", "counts"), [(20, True), (24, True), (27, False), (40, False)])
@@ -211,6 +229,20 @@ def test_a_span_takes_in_what_lies_in_it(share: float, inside: bool) -> None:
     units = np.column_stack([plane[:, :2], third, turn[:, 8:12]])
     sets = [found.tolist() for found in grown_sets(units.T @ units, np.array([[0, 1]]), dim)]
     assert ([0, 1, 2] in sets) == inside
+
+
+@pytest.mark.parametrize(("next_height", "stands"), [(0.59, False), (0.57, True), (0.3, True)])
+def test_a_component_stands_alone_over_a_fiftieth_of_the_cosine(
+    next_height: float, stands: bool
+) -> None:
+    # In three dimensions no span is grown.
+    tree = MergeTree(
+        n_vertices=4,
+        heights=np.array([0.7, 0.6, next_height]),
+        edges=np.array([[0, 1], [1, 2], [2, 3]]),
+    )
+    sets = [found.tolist() for found in candidate_sets(np.eye(4), tree, 3)]
+    assert sets == [[0, 1], *([[0, 1, 2]] if stands else []), [0, 1, 2, 3]]
 
 
 def test_starts_are_pairs_of_whom_chance_has_three() -> None:

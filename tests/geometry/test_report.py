@@ -132,6 +132,7 @@ def test_a_missing_entry_is_named(report: GeometryReport) -> None:
     [
         (lambda d: d.update(n_features=10**30), "its norms must have shape"),
         (lambda d: d.update(rank=-1), "cannot have rank -1"),
+        (lambda d: d.update(rank=min(d["n_features"], d["n_hidden"]) + 1), "cannot have rank"),
         (lambda d: d.update(rank=2.0), "rank of the report must be an integer, got 2.0"),
         (lambda d: d.update(n_hidden=True), "n_hidden of the report must be an integer, got True"),
         (lambda d: d["norms"].pop(), "its norms must have shape"),
@@ -211,6 +212,13 @@ def test_table_is_aligned(report: GeometryReport) -> None:
     for row in lines[head + 2 : head + 2 + len(report.components)]:
         assert all(k == 0 or k >= len(row) or row[k - 1] == " " for k in starts)
     assert max(len(line) for line in lines[head:-3]) <= 130
+
+
+def test_a_cell_has_one_number_where_all_are_alike() -> None:
+    lines = str(classify_geometry([[1.0, -2.0, 0, 0], [0, 0, 1.0, -1.0]])).splitlines()
+    first, second = (line for line in lines if line.startswith("digon"))
+    assert "1.000–2.000" in first
+    assert second.split()[5:7] == ["0.500", "1.000"]
 
 
 def test_html_escapes_and_lists_every_component(report: GeometryReport) -> None:

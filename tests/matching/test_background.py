@@ -18,7 +18,7 @@ from planted import (
 from shape_list import FIGURES
 
 from geomsup import classify_geometry, get_shape
-from geomsup.matching import background_of
+from geomsup.matching import Background, background_of, match_directions
 
 
 def test_independent_directions_are_hardly_ever_named() -> None:
@@ -98,6 +98,20 @@ def test_the_background_of_independent_directions_is_their_space() -> None:
     # Leaning on few axes: as unlike each other as in a handful of dimensions.
     uneven = rng.standard_normal((50, 400)) / np.arange(1, 51)[:, None]
     assert background_of(uneven / np.linalg.norm(uneven, axis=0)).dim < 10
+
+
+@pytest.mark.parametrize(("sigma", "named"), [(0.05, True), (0.24, False)])
+def test_in_a_subspace_of_their_own_directions_are_a_clean_shape_or_another(
+    sigma: float, named: bool
+) -> None:
+    # All noise is within three of twelve dimensions: noise that knows of these is none.
+    background = Background(dim=12, largest=12, n_directions=40, rank=12)
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        units = noisy(get_shape("icosahedron").vertices.T, sigma, rng)
+        inside = random_orthogonal(12, rng)[:, :3] @ units
+        result = match_directions(inside.T, background=background)
+        assert (result.irregular_probability < 0.5) == named
 
 
 def test_a_loose_name_says_so() -> None:

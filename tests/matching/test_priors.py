@@ -33,6 +33,22 @@ def test_irregular_is_expected_of_many_and_sometimes_of_few(
     assert irregular / (irregular + share) == pytest.approx(prior, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("n", "n_directions", "prior"),
+    [(2, 2, 0.7), (3, 3, 0.3), (2, 9, 0.2), (3, 9, 0.1), (5, 9, 0.3)],
+)
+def test_a_part_that_was_chosen_for_its_interference_is_hardly_irregular(
+    n: int, n_directions: int, prior: float
+) -> None:
+    points = polygon(n, 0.1) if n > 2 else planted("digon", 2, 0.1, np.random.default_rng(0)).T
+    background = Background(dim=2, largest=2, n_directions=n_directions, rank=2)
+    result = match_directions(points, background=background)
+    share = sum(match.probability / np.exp(match.log_evidence) for match in result.candidates)
+    even = float(marginalise(evenness_log_ratio(points, NOISE_GRID))) if n > 3 else 0.0
+    irregular = result.irregular_probability / (0.98 + 0.02 * np.exp(even) if n > 3 else 1.0)
+    assert irregular / (irregular + share) == pytest.approx(prior, abs=1e-6)
+
+
 @pytest.mark.parametrize(("n", "ratio"), [(5, 8.0 / 0.02), (7, 1.0 / 0.02)])
 def test_a_polygon_is_expected_before_a_vacant_one(n: int, ratio: float) -> None:
     # Trained models form pentagons: these are expected eight times as much.

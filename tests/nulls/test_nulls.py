@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import mpmath  # type: ignore[import-untyped]  # comes with torch, without stubs
@@ -57,6 +58,18 @@ def test_isotropic_tail_to_high_precision(dim: int, t: float) -> None:
         )
         got = float(IsotropicNull(dim).log_tail(t))
         assert got == pytest.approx(float(exact), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("exponent", [660, 700, 712, 725, 740, 760])
+def test_isotropic_tail_where_numbers_end(exponent: float) -> None:
+    # Between e^-708 and e^-745 float64 has ever fewer digits, and none beyond.
+    t = math.sqrt(-math.expm1(-exponent / 512))
+    with mpmath.workdps(40):
+        exact = mpmath.log(
+            mpmath.betainc(mpmath.mpf(512), mpmath.mpf(1) / 2, 0, 1 - mpmath.mpf(t) ** 2)
+            / mpmath.beta(mpmath.mpf(512), mpmath.mpf(1) / 2)
+        )
+    assert float(IsotropicNull(1025).log_tail(t)) == pytest.approx(float(exact), abs=1e-9)
 
 
 def test_isotropic_sides() -> None:

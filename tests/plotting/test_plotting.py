@@ -54,6 +54,7 @@ from geomsup.plotting import (
 )
 from geomsup.plotting.canvas import drawn_legend, plain_numbers
 from geomsup.plotting.labels import point_labels, spread
+from geomsup.plotting.packing import unit_layout
 from geomsup.plotting.wireframe import wireframe
 from geomsup.theory import FamilyLosses, phase_diagram
 
@@ -642,6 +643,22 @@ def test_levels_and_names_keep_apart(which: str, request: pytest.FixtureRequest)
     ax = plot_dimensionality(report)
     ax.set_title("added afterwards, which shrinks the axes")
     assert_apart(ax, "margin")
+
+
+def test_a_chain_goes_round_the_circle_in_unit_steps(trained: dict[str, Array]) -> None:
+    # A large component without a shape, whose vertices hang together one by one.
+    component = classify_geometry(trained["W"][3]).components[0]
+    n = component.n_vertices
+    assert component.match is None
+    assert set(component.multiplicities) == {1}
+    order = np.random.default_rng(0).permutation(n)
+    adjacency = np.zeros((n, n))
+    adjacency[order[1:], order[:-1]] = adjacency[order[:-1], order[1:]] = 1.0
+    places = unit_layout(component, adjacency, np.random.default_rng(0))
+    features = [component.vertices[k][0] for k in order]
+    along = places[[component.features.index(i) for i in features]]
+    steps = np.linalg.norm(np.diff(along, axis=0), axis=1)
+    np.testing.assert_allclose(steps, 1.0, atol=1e-9)
 
 
 def test_spread_moves_as_little_as_possible() -> None:

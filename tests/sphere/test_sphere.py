@@ -543,6 +543,16 @@ def test_exact_forms(row: BestKnown) -> None:
     assert row.energy == pytest.approx(value, rel=1e-12)
 
 
+@pytest.mark.parametrize("power", [0.0, 1.0, 2.5])
+@pytest.mark.parametrize("name", ["pentagon", "9-gon", "pentagonal bipyramid"])
+def test_polygons_have_a_formula(name: str, power: float) -> None:
+    vertices = get_shape(name).vertices
+    value = precise_energy(vertices, power)
+    text = exact_form(vertices, power, value)
+    names = {"sin": math.sin, "pi": math.pi, "sqrt": math.sqrt, "log": math.log}
+    assert eval(text, {**names, "range": range, "sum": sum}) == pytest.approx(value, rel=1e-13)
+
+
 def test_an_energy_that_is_not_the_formula_has_none() -> None:
     vertices = get_shape("octahedron").vertices
     value = precise_energy(vertices, 1.0)

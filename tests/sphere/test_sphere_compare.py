@@ -194,6 +194,19 @@ def test_a_component_is_compared_in_its_own_span() -> None:
     assert again.energy == pytest.approx(component.thomson.energy)
 
 
+def test_the_angle_to_the_optimum_is_a_root_mean_square() -> None:
+    points = get_shape("octahedron").vertices.copy()
+    points[0] = points[0] + 0.1 * points[2]
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    found = compare_to_optima(points)
+    assert found.aligned is not None
+    assert found.optimum_points is not None
+    chords = np.linalg.norm(found.aligned - found.optimum_points, axis=1)
+    angles = 2.0 * np.arcsin(chords / 2.0)
+    assert found.rms_angle == pytest.approx(np.sqrt(np.mean(angles**2)))
+    assert found.rms_angle > 1.05 * np.mean(angles)
+
+
 def test_other_exponents_have_other_optima() -> None:
     # Cohn and Kumar: the octahedron whatever the exponent.  Five points are a bipyramid over a
     # triangle for small s and over a square beyond s ≈ 15.05 (Schwartz 2016).
@@ -207,6 +220,13 @@ def test_other_exponents_have_other_optima() -> None:
     bipyramid = get_shape("triangular bipyramid").vertices
     assert compare_to_optima(bipyramid, s=10).verdict == "optimum"
     assert compare_to_optima(bipyramid, s=20).verdict == "not the optimum"
+
+
+def test_what_lies_above_a_negative_energy_is_in_excess() -> None:
+    cube = get_shape("cube").vertices
+    row = compare_to_optima(cube, s="log")
+    assert row.best_energy < 0 < row.excess
+    assert row.excess == pytest.approx((energy(cube, "log") - row.best_energy) / -row.best_energy)
 
 
 def test_free_modes_are_those_of_a_family() -> None:

@@ -135,14 +135,19 @@ def test_the_series_agrees_with_the_recursion_within_its_bound(seed: int) -> Non
 
 @pytest.mark.parametrize("orders", [0, 2, 5])
 @pytest.mark.parametrize("p", [0.003, 0.03, 0.3, 1.0])
-def test_the_gradient_of_the_series(p: float, orders: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("compiled", ["0", "1"])
+def test_the_gradient_of_the_series(
+    p: float, orders: int, compiled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The recursion is exact to rounding for more features than it is used for; it only gets slow.
+    monkeypatch.setenv("GEOMSUP_COMPILED", compiled)
     rng = np.random.default_rng([orders, int(1000 * p)])
     for n, m in ((9, 3), (11, 2)):
         W = rng.normal(size=(m, n)) * 10.0 ** rng.uniform(-orders, 0, size=n) / np.sqrt(m)
         b = 0.1 * rng.normal(size=n) - 0.05
         series = expected_loss(W, b, p)
         with monkeypatch.context() as patch:
+            patch.setenv("GEOMSUP_COMPILED", "0")
             patch.setattr(rows, "MOST_FEATURES", n)
             exact = expected_loss(W, b, p)
         assert exact.error_bound < 1e-12 * exact.loss

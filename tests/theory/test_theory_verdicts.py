@@ -27,6 +27,14 @@ def test_the_best_digon_is_a_minimum_however_rare(p: float) -> None:
     assert judged(0.9 * best.W, best.b, p).verdict == "not critical"
 
 
+def test_a_soft_mode_of_rare_features_is_not_flat() -> None:
+    # That of a triangle has p/8 of the curvature that its features could have.
+    best = symmetric_optimum("triangle", 3, 1e-9)
+    verdict = judged(best.W, best.b, 1e-9)
+    assert verdict.verdict == "local minimum"
+    assert verdict.zero_modes == verdict.expected_zero_modes == 1
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["digon", "triangle", "pentagon"])
 @pytest.mark.parametrize("p", [10.0**-k for k in range(1, 9)])

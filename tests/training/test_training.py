@@ -591,6 +591,21 @@ def test_what_is_never_there_is_there_for_no_uniform_number(
     assert not samples.any()
 
 
+@pytest.mark.parametrize("uniform", [0.0, 0.125, 0.25, 0.375, 0.5, 0.75, 1.0])
+def test_of_exclusive_features_no_two_are_there_on_the_border_either(uniform: float) -> None:
+    # A quarter of the numbers belongs to the first, the next one to the second.  A feature with a
+    # sign is -1 where its stretch begins.
+    made = make_distribution(
+        np.array([[0.25, 0.25]]), correlation="anticorrelated", set_size=2, signed=True, upper=1.0
+    )
+    samples = torch.full((1, 2, 1), torch.nan)
+    made.apply(torch.full((1, 1, 1), uniform), samples)
+    expected = [0.0, 0.0]
+    if uniform < 0.5:
+        expected[int(uniform // 0.25)] = 8.0 * (uniform % 0.25) - 1.0
+    assert samples.flatten().tolist() == expected
+
+
 @pytest.mark.parametrize("p", [0.02, 0.3])
 def test_the_standard_error_of_a_loss_is_the_spread_of_its_estimates(p: float) -> None:
     W = np.array([[[1.0, -1.0, 0.5], [0.0, 0.3, 1.0]]])

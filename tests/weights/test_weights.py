@@ -907,6 +907,7 @@ def test_tensors_without_plain_values_are_listed_but_not_read(
     [
         torch.nn.Parameter,
         lambda W: W.to(torch.float8_e5m2),
+        lambda W: W.bfloat16(),
         lambda W: (4 * W).to(torch.int16) / 4,
         lambda W: W.T.contiguous().T,
         lambda W: -torch.complex(W, W).conj().imag,
