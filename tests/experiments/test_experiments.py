@@ -321,7 +321,8 @@ def _of(hint: Any) -> Any:
     if get_origin(hint) is tuple:
         return tuple(_of(part) for part in get_args(hint) if part is not Ellipsis)
     if dataclasses.is_dataclass(hint):
-        return hint(**{name: _of(part) for name, part in get_type_hints(hint).items()})  # type: ignore[operator]  # a class
+        hints = get_type_hints(hint)
+        return hint(**{item.name: _of(hints[item.name]) for item in dataclasses.fields(hint)})  # type: ignore[operator]  # a class
     return hint()
 
 

@@ -36,8 +36,10 @@ def test_a_picture_takes_a_result_and_axes_and_returns_the_axes() -> None:
     given = Figure().add_subplot()
     assert _plot_losses(run, ax=given) is given
     assert given.lines[0].get_ydata().tolist() == [0.3, 0.2, 0.1]  # type: ignore[union-attr]  # an array
+    before = set(plt.get_fignums())
     own = _plot_losses(run)
-    assert [plt.figure(number) for number in plt.get_fignums()] == [own.figure]
+    new = set(plt.get_fignums()) - before
+    assert [plt.figure(number) for number in new] == [own.figure]
     with pytest.raises(GeomsupError, match=r"what geomsup\.training\.train\(…\) returned, got int"):
         _plot_losses(3)
     with pytest.raises(GeomsupError, match="ax must be matplotlib Axes, got Figure"):

@@ -146,7 +146,8 @@ def _unpacked(
         taken.add(key)
         return _array(key, np.dtype(get_args(get_args(hint)[1])[0]).kind, arrays)
     if dataclasses.is_dataclass(hint):
-        hints = get_type_hints(hint)
+        kinds = get_type_hints(hint)
+        hints = {field.name: kinds[field.name] for field in dataclasses.fields(hint)}
         if not isinstance(value, dict) or value.keys() - hints.keys():
             raise EarlierFormError(f"{key or 'the result'} has other fields than {hint}")
         parts = {
