@@ -38,6 +38,9 @@ __all__ = ["census"]
 FloatArray = NDArray[np.float64]
 
 _NEARLY_ONE, _FAR_OUT = 0.95, 0.3
+# Draws whose structures are looked for: each takes as long as the search in the matrix, up to half
+# a minute, and chance has few.
+_STRUCTURED = 5
 # Stands for a p-value of 0, which files cannot hold.
 _LEAST_LOG_P = -1e6
 
@@ -92,7 +95,8 @@ def census(
         True for each feature that takes part, or a regular expression that finds the labels of
         those that do not.
     components : bool, default True
-        Whether to look for the structures that the pairs form, in the matrix and in each draw.
+        Whether to look for the structures that the pairs form, in the matrix and in the first
+        five draws.
     partner : optional
         A second matrix of the same features, as the weights out of neurons whose weights in are W:
         pairs that are far out in both are counted against permuted features.
@@ -131,12 +135,14 @@ def census(
     >>> import numpy as np
     >>> from geomsup import census
     >>> W = np.random.default_rng(0).normal(size=(400, 32))
-    >>> W[1::2][:50] = -W[::2][:50]  # the first hundred are fifty antipodal pairs
+    >>> W[1::2][:5] = -W[::2][:5]  # the first ten are five antipodal pairs
     >>> found = census(W, feature_axis=0, null="isotropic", n_draws=2, progress=False)
     >>> found.n_above, found.n_below
-    (0, 50)
-    >>> found["antipodes (cos ≤ −.95)"].found, found["antipodes (cos ≤ −.95)"].null_mean
-    (50.0, 0.0)
+    (0, 5)
+    >>> found["digon"].found, found["digon"].null_mean
+    (5.0, 0.0)
+    >>> found.components[0].features
+    (0, 1)
     """
     seed = seed_number(seed)
     q = number_within("q", q, 0.0, 1.0)
@@ -222,6 +228,7 @@ class _Scans:
         law = law_of(self.rows, self.background)
         found = structures_of(self.rows, significant.pairs, law, seed=self.seed)
         counts = []
+        draws = draws[:_STRUCTURED]
         with bar(len(draws), "structures by chance", "draw", self.progress) as advance:
             for number, draw in enumerate(draws):
                 make = partial(self._structured, number, draw, law)

@@ -45,7 +45,7 @@ _MAX_SIZE = 64
 # Subtrees that stand alone over less than this range of |cosine| are weighed as bundles only.
 _LEAST_GAP = 0.02
 # Spans grown side by side; in all, so many, and so many numbers for each rank.
-_BATCH, _MAX_STARTS, _MAX_GROWN = 256, 2**15, 2**27
+_BATCH, _MAX_STARTS, _MAX_GROWN = 64, 2**15, 2**27
 # So many of all directions may lie in the span of strangers by chance.
 _IN_SPAN_BY_CHANCE = 0.02
 # A shape about the origin has a sum of squared length 0, or 1 where a vertex is missing or put on

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from geomsup.geometry.interference import spanning_tree
-from geomsup.matching import Background, Cloud, MatchResult, match_cloud
+from geomsup.matching import Background, Cloud, MatchResult, ShapeMatch, match_cloud
 from geomsup.survey.component import Component
 from geomsup.survey.rings import LEAST_RING, RingTest, ring_test
 from geomsup.survey.weighing import Candidate, Ground
@@ -21,9 +21,17 @@ IntArray = NDArray[np.intp]
 
 # The name goes to the shape that is likelier than all else together.
 _NAME_PROBABILITY = 0.5
+# … and lies so close, rms in radians.  Vertices that are displaced by .3 of the radius are at .29.
+# What is looser may be of low rank and near to nothing else in the catalogue: in a layer
+# of MiniLM eight neurons that keep to a plane were a "square antiprism" at .45 with probability
+# .86, and fourteen a Thomson optimum at .65 with .999.
+_LOOSEST = 0.35
 # A ring is one if so few permutations are as good, and if it closes: the largest step of its tour
 # is less than so many mean ones.
 _RING_LEVEL, _LARGEST_STEP = 0.01, 2.5
+# About a centroid that holds less of the squared norm everything in a plane is a ring: directions
+# lie on a circle.
+_LEAST_CENTRE = 0.2
 # A common direction with less of the squared norm than this makes no bundle.
 _LEAST_SHARE = 0.4
 # Larger sets are bundles, whose height the forest knows.
@@ -83,9 +91,10 @@ class Namer:
             Cloud(units), background=self._ground.background, noise=None, max_candidates=2
         )
         best = result.candidates[0] if result.candidates else None
-        if best is not None and best.probability > _NAME_PROBABILITY:
+        if best is not None and _carries(best):
             return {"name": best.shape, "kind": "shape", "rank": best.dim, "match": best}
-        ring = ring_test(units, self._rng) if n >= LEAST_RING else None
+        centred = float((units.mean(axis=0) ** 2).sum()) >= _LEAST_CENTRE
+        ring = ring_test(units, self._rng) if centred and n >= LEAST_RING else None
         if ring is not None and _closes(ring):
             return self._ring(units, ring)
         if together and along >= _LEAST_SHARE:
@@ -122,7 +131,7 @@ class Namer:
             Cloud(directions), background=background, noise=None, max_candidates=2
         ).candidates[0]
         fields = {"about": "centroid", "rank": 3, "p_value": ring.p_value}
-        if best.dim == 2 and best.probability > _NAME_PROBABILITY:
+        if best.dim == 2 and _carries(best):
             return {"name": best.shape, "kind": "shape", "match": best, **fields}
         return {"name": "ring", "kind": "ring", **fields}
 
@@ -137,6 +146,11 @@ def _axis(units: Array) -> tuple[Array, float, float]:
     return signs, float(mean**2), spread
 
 
+def _carries(match: ShapeMatch) -> bool:
+    """Tell whether a match is likely and close enough to give its name."""
+    return match.probability > _NAME_PROBABILITY and match.rms_angle <= _LOOSEST
+
+
 def _closes(ring: RingTest) -> bool:
     return ring.p_value <= _RING_LEVEL and ring.largest_step <= _LARGEST_STEP
 
@@ -146,6 +160,9 @@ def _why(n: int, result: MatchResult, ring: RingTest | None) -> str:
     if result.candidates:
         best = result.candidates[0]
         text += f"; the likeliest shape, {best.shape}, has probability {best.probability:.2f}"
+        if best.probability > _NAME_PROBABILITY:
+            text += f" but is {np.degrees(best.rms_angle):.0f}° away (rms; names end at "
+            text += f"{np.degrees(_LOOSEST):.0f}°)"
     if ring is not None:
         text += f"; no ring about the centroid (p {ring.p_value:.2g}, largest step "
         text += f"{ring.largest_step:.1f} mean ones)"

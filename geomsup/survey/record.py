@@ -130,7 +130,7 @@ class Census:
     components : tuple of Component
         Structures that the pairs form, greatest evidence first.
     structures : tuple of Comparison
-        How many there are of each name, beside those that draws of the background show.
+        How many there are of each name, beside those of up to five draws of the background.
     partner : tuple of Comparison
         Pairs that are far out in two matrices at once, against permuted features.
     partner_pairs : ndarray of shape (n, 4)

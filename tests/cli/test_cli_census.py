@@ -57,6 +57,7 @@ def test_as_json_with_parts_and_a_matrix_as_null(folder: Path, capsys: Capture) 
     assert {part.name for part in (folder / "p").iterdir()} == {
         "matrix.safetensors",
         "draw-0.safetensors",
+        "structures-0.safetensors",
     }
 
 

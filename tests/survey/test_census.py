@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from geomsup import Census, census
+from geomsup import Census, census, get_shape
 from geomsup.errors import GeomsupError
 from geomsup.nulls import IsotropicNull, MatchedNull
 from geomsup.survey.pairs import scan as module_scan
 from geomsup.survey.record import Comparison, compared
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
+# Most of what is tested here needs no structures, which take longer than all the rest.
+pairs_of = partial(census, components=False)
 
 
 def background(kind: str, n: int, dim: int, rng: np.random.Generator) -> Array:
@@ -36,7 +39,7 @@ def test_believed_pairs_are_those_of_benjamini_and_hochberg(rng: np.random.Gener
     rows = rng.normal(size=(300, 10))
     rows[150:200] = -rows[:50] + 0.35 * rng.normal(size=(50, 10))
     rows[200:240] = rows[:40] + 0.35 * rng.normal(size=(40, 10))
-    found = census(rows, feature_axis=0, null="isotropic", n_draws=0)
+    found = pairs_of(rows, feature_axis=0, null="isotropic", n_draws=0)
     units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     i, j = np.triu_indices(300, 1)
     cosines = (units @ units.T)[i, j]
@@ -54,8 +57,8 @@ def test_believed_pairs_are_those_of_benjamini_and_hochberg(rng: np.random.Gener
 
 def test_pairs_that_are_not_kept_are_counted(rng: np.random.Generator) -> None:
     rows = np.repeat(rng.normal(size=(20, 16)), 12, axis=0) + 0.2 * rng.normal(size=(240, 16))
-    whole = census(rows, feature_axis=0, null="isotropic", n_draws=0)
-    few = census(rows, feature_axis=0, null="isotropic", n_draws=0, max_pairs=100)
+    whole = pairs_of(rows, feature_axis=0, null="isotropic", n_draws=0)
+    few = pairs_of(rows, feature_axis=0, null="isotropic", n_draws=0, max_pairs=100)
     assert few.i.size <= 100 < whole.i.size
     assert few.n_above == pytest.approx(whole.n_above, rel=0.02)
     shared = min(few.i.size, 50)
@@ -68,7 +71,7 @@ def test_chance_alone_is_not_believed(kind: str) -> None:
     wrong = 0
     for seed in range(8):
         rows = background(kind, 200, 24, np.random.default_rng([seed, KINDS.index(kind)]))
-        found = census(rows, feature_axis=0, n_draws=0)
+        found = pairs_of(rows, feature_axis=0, n_draws=0)
         wrong += found.n_above + found.n_below > 0
     assert wrong <= stats.binom.ppf(1 - 1e-3, 8, 0.05)
 
@@ -76,7 +79,7 @@ def test_chance_alone_is_not_believed(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["anisotropic", "mixed norms"])
 def test_draws_are_like_a_matrix_without_structure(kind: str, rng: np.random.Generator) -> None:
     rows = background(kind, 300, 20, rng)
-    found = census(rows, feature_axis=0, n_draws=8)
+    found = pairs_of(rows, feature_axis=0, n_draws=8)
     for name in ("mean of max cos", "mean of max |cos|"):
         one = found[name]
         assert one.null_mean is not None
@@ -88,7 +91,7 @@ def test_draws_are_like_a_matrix_without_structure(kind: str, rng: np.random.Gen
 def test_planted_antipodes_are_found(null: str, rng: np.random.Generator) -> None:
     rows = background("anisotropic", 400, 32, rng)
     rows[200:230] = -rows[:30] + 0.05 * rng.normal(size=(30, 32))
-    found = census(rows, feature_axis=0, null=null, n_draws=20 if null == "shuffled" else 2)
+    found = pairs_of(rows, feature_axis=0, null=null, n_draws=20 if null == "shuffled" else 2)
     planted = {(k, 200 + k) for k in range(30)}
     seen = {*zip(found.i.tolist(), found.j.tolist(), strict=True)}
     assert planted <= seen
@@ -101,20 +104,20 @@ def test_planted_antipodes_are_found(null: str, rng: np.random.Generator) -> Non
 def test_a_matrix_as_the_null(rng: np.random.Generator) -> None:
     rows, other = rng.normal(size=(2, 300, 16))
     rows[100:160] = rows[:60]
-    found = census(rows, feature_axis=0, null=other)
+    found = pairs_of(rows, feature_axis=0, null=other)
     assert found.null == "given matrix"
     assert found.n_draws == 1
     assert 60 <= found.n_above < 75
     assert found["mean of max cos"].null_sd is None
     with pytest.raises(GeomsupError, match="dimensions"):
-        census(rows, feature_axis=0, null=other[:, :8])
+        pairs_of(rows, feature_axis=0, null=other[:, :8])
 
 
 def test_the_shuffled_null_keeps_the_axes_and_nothing_else(rng: np.random.Generator) -> None:
     # Heavy tails on each axis give large cosines, which a Gaussian of this covariance lacks.
     rows = rng.standard_t(2.5, size=(500, 30))
-    matched = census(rows, feature_axis=0, null="matched", n_draws=3)
-    shuffled = census(rows, feature_axis=0, null="shuffled", n_draws=3)
+    matched = pairs_of(rows, feature_axis=0, null="matched", n_draws=3)
+    shuffled = pairs_of(rows, feature_axis=0, null="shuffled", n_draws=3)
     assert matched.n_above + matched.n_below > 20
     assert shuffled.n_above + shuffled.n_below < 0.2 * (matched.n_above + matched.n_below)
 
@@ -126,7 +129,7 @@ def test_neurons_that_are_antipodal_in_both_matrices(rng: np.random.Generator) -
         rows[300:310] = rows[50:60] + 0.6 * rng.normal(size=(10, 128))
     # In one matrix alone, of no interest here.
     into[350:390] = -into[100:140]
-    found = census(into, feature_axis=0, partner=out_of.T, partner_axis=-1, n_draws=0)
+    found = pairs_of(into, feature_axis=0, partner=out_of.T, partner_axis=-1, n_draws=0)
     both = found["antipodal in both (cos ≤ −.3)"]
     assert both.null_mean is not None
     assert 40 <= both.found <= 41
@@ -143,7 +146,7 @@ def test_neurons_that_are_antipodal_in_both_matrices(rng: np.random.Generator) -
 
 def test_a_partner_has_the_same_features(rng: np.random.Generator) -> None:
     with pytest.raises(GeomsupError, match="partner_axis"):
-        census(
+        pairs_of(
             rng.normal(size=(50, 8)), feature_axis=0, partner=rng.normal(size=(8, 50)), n_draws=0
         )
 
@@ -161,7 +164,7 @@ def test_tables_labels_and_words(rng: np.random.Generator, tmp_path: Path) -> No
     text = str(found)
     assert "179 of 200 features in 16 dimensions (20 masked, 1 without a direction)" in text
     assert "f7 / f100 -1.000" in text
-    assert len(text.splitlines()) <= 24
+    assert len(text.splitlines()) <= 28
     pairs = found.to_dataframe()
     assert pairs.loc[0, "label"] == "f7"
     assert pairs.loc[0, "other_label"] == "f100"
@@ -169,7 +172,8 @@ def test_tables_labels_and_words(rng: np.random.Generator, tmp_path: Path) -> No
     features = found.to_dataframe("features")
     assert features.shape == (179, 8)
     assert features.set_index("label").loc["f100", "opposite"] == 7
-    assert found.to_dataframe("components").empty
+    assert found.to_dataframe("components")["features"].tolist() == [(7, 100)]
+    assert "digon of 2: f7, f100" in text
     json.dumps(found.to_dict(), allow_nan=False)
     with pytest.raises(GeomsupError, match="pairs"):
         found.table("rows")
@@ -177,10 +181,27 @@ def test_tables_labels_and_words(rng: np.random.Generator, tmp_path: Path) -> No
         found["digons"]
 
 
+def test_structures_stand_beside_those_of_draws(rng: np.random.Generator) -> None:
+    rows = rng.normal(size=(400, 32))
+    rows[3:8] *= 0.3
+    rows[3:8, :2] += 8.0 * get_shape("pentagon").vertices
+    rows[20:32] = 3.0 * rows[20] + rng.normal(size=(12, 32))
+    # A feature without a direction in front: components have the numbers of the matrix.
+    rows[0] = 0.0
+    found = census(rows, feature_axis=0, n_draws=2)
+    kinds = {one.name: one.features for one in found.components}
+    assert kinds == {"pentagon": tuple(range(3, 8)), "bundle": tuple(range(20, 32))}
+    assert {one.name: one.found for one in found.structures} == {"bundle": 1, "pentagon": 1}
+    assert found["pentagon"].null_mean == found["bundle"].null_mean == 0.0
+
+
 def test_a_saved_census_comes_back(rng: np.random.Generator, tmp_path: Path) -> None:
     rows = rng.normal(size=(120, 8))
     rows[60] = -rows[0]
+    rows[7:12] *= 0.1
+    rows[7:12, :2] += 8.0 * get_shape("pentagon").vertices
     found = census(rows, feature_axis=0, n_draws=2, labels=[f"f{k}" for k in range(120)])
+    assert found.components[0].match is not None
     again = Census.load(found.save(tmp_path / "census.safetensors"))
     assert str(again) == str(found)
     assert again.to_dict() == found.to_dict()
@@ -196,9 +217,9 @@ def test_a_saved_census_comes_back(rng: np.random.Generator, tmp_path: Path) -> 
 
 def test_the_same_seed_gives_the_same_census(rng: np.random.Generator) -> None:
     rows = rng.normal(size=(150, 8))
-    first, second = (census(rows, feature_axis=0, n_draws=2, seed=5) for _ in range(2))
+    first, second = (pairs_of(rows, feature_axis=0, n_draws=2, seed=5) for _ in range(2))
     assert first.to_dict() == second.to_dict()
-    assert census(rows, feature_axis=0, n_draws=2, seed=6).to_dict() != first.to_dict()
+    assert pairs_of(rows, feature_axis=0, n_draws=2, seed=6).to_dict() != first.to_dict()
 
 
 def test_comparisons() -> None:
@@ -228,7 +249,7 @@ def test_comparisons() -> None:
 )
 def test_bad_arguments(options: dict[str, Any], message: str) -> None:
     with pytest.raises(GeomsupError, match=message):
-        census(np.eye(4), **{"feature_axis": 0, **options})
+        pairs_of(np.eye(4), **{"feature_axis": 0, **options})
 
 
 def test_draws_of_a_null_have_its_moments() -> None:
@@ -275,7 +296,7 @@ def test_the_share_of_false_pairs(kind: str) -> None:
         norms = np.linalg.norm(rows[:60], axis=1, keepdims=True)
         noise = np.repeat([0.1, 0.2, 0.3], 20)[:, None] * norms
         rows[300:360] = -rows[:60] + noise * rng.normal(size=(60, 32)) / np.sqrt(32)
-        found = census(rows, feature_axis=0, n_draws=0)
+        found = pairs_of(rows, feature_axis=0, n_draws=0)
         planted = found.j - found.i == 300
         believed += planted.size
         false += int((~planted).sum())

@@ -249,3 +249,19 @@ def test_components_are_json() -> None:
     assert data["name"] == "triangle"
     assert data["features"] == [0, 1, 2]
     assert data["match"]["shape"] == "triangle"
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("rank", [2, 3])
+def test_features_that_only_keep_to_few_dimensions_have_no_name(rank: int, seed: int) -> None:
+    """Low rank is a structure; which shape of the catalogue is nearest is none by itself."""
+    rng = np.random.default_rng(seed)
+    units = rng.standard_normal((600, 200))
+    members = np.arange(9)
+    units[members, rank:] *= 0.02
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    components = found(units)
+    assert components
+    for component in components:
+        assert set(component.features) <= set(members.tolist())
+        assert component.kind == "irregular" or component.name in ("digon", "bundle")
