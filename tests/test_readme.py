@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from geomsup.cli import main
+from geomsup.cli.app import VERBS
 
 README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
@@ -84,21 +85,7 @@ def test_commands_run(
         if line.startswith("geomsup ")
     ]
     verbs = {words[0] for words in commands}
-    assert verbs == {
-        "demo",
-        "inspect",
-        "neurons",
-        "attack",
-        "dictionary",
-        "classify",
-        "train",
-        "shapes",
-        "verify",
-        "optimum",
-        "phases",
-        "thomson",
-        "reproduce",
-    }
+    assert verbs == set(VERBS)
     for words in commands:
         # The demo in its full length is what `make demo` is for.
         extra = ["--models", "1"] if words[0] == "demo" else []
