@@ -138,6 +138,12 @@ def _packed(value: Any, key: str, arrays: dict[str, NDArray[Any]]) -> Any:
     return value
 
 
+def _hints_of(kind: Any) -> dict[str, Any]:
+    """The fields of a dataclass and what they are declared to be; class variables are none."""
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
 def _unpacked(
     hint: Any, value: Any, key: str, arrays: dict[str, NDArray[Any]], taken: set[str]
 ) -> Any:
@@ -146,8 +152,7 @@ def _unpacked(
         taken.add(key)
         return _array(key, np.dtype(get_args(get_args(hint)[1])[0]).kind, arrays)
     if dataclasses.is_dataclass(hint):
-        kinds = get_type_hints(hint)
-        hints = {field.name: kinds[field.name] for field in dataclasses.fields(hint)}
+        hints = _hints_of(hint)
         if not isinstance(value, dict) or value.keys() - hints.keys():
             raise EarlierFormError(f"{key or 'the result'} has other fields than {hint}")
         parts = {
