@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 
 # Pictures are drawn into memory wherever the tests run.
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# A shell's background process starts with Ctrl-C ignored; the tests of it want what a terminal has.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run, and no clock: two workers on a busy machine stall at random.
 hypothesis.settings.register_profile("geomsup", derandomize=True, deadline=None, database=None)

@@ -171,7 +171,8 @@ def plot_counts(found: Census, *, ax: Axes | None = None) -> Axes:
     """
     _checked(found)
     axes: Axes = axes_for(ax)
-    compared = [one for one in (*found.comparisons, *found.partner) if one.is_count]
+    everything = (*found.comparisons, *found.structures, *found.partner)
+    compared = [one for one in everything if one.is_count]
     counts = [one for one in compared if one.found or one.null_mean]
     if not counts:
         note(axes, "nothing to count")
@@ -183,7 +184,7 @@ def plot_counts(found: Census, *, ax: Axes | None = None) -> Axes:
     axes.set_ylim(-0.6, len(counts) - 0.4)
     largest = max(one.found for one in counts)
     axes.set_xlim(-0.2, 8 * max(largest, axes.get_xlim()[1]) + 1)
-    axes.set_xlabel("number of pairs")
+    axes.set_xlabel("number of pairs, or of structures")
     axes.spines[["top", "right"]].set_visible(False)
     # Beside the title, where no number can be.
     axes.legend(frameon=False, fontsize=8, ncol=2, loc="lower right", bbox_to_anchor=(1, 1))
