@@ -140,7 +140,10 @@ class MatchedNull:
     For a unit direction :math:`u` and :math:`v \sim N(\mu, \Sigma)`, so that :math:`v/|v|` has an
     angular Gaussian law [1]_,
 
-    .. math:: \cos(u, v) > t \ge 0 \Leftrightarrow Q = v^\top (u u^\top - t^2 I) v > 0, \; x = u^\top v > 0.
+    .. math::
+
+        \cos(u, v) > t \ge 0 \Leftrightarrow
+        Q = v^\top (u u^\top - t^2 I) v > 0, \; x = u^\top v > 0.
 
     In the eigenbasis of :math:`\Sigma` (eigenvalues :math:`\lambda_k`, entries :math:`a_k` of
     :math:`u`), with :math:`d_k = 1/(1 + 2 s t^2 \lambda_k)`, the cumulant function of :math:`Q` is
