@@ -11,6 +11,7 @@ from geomsup.cli.output import (
     UsageError,
     add_picture,
     checked_picture,
+    checked_place,
     options_to_blame,
     print_json,
     say,
@@ -98,9 +99,7 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_argument(
         "--partner-axis", type=int, choices=(-1, 0), help="its --feature-axis, if it is another"
     )
-    parser.add_argument(
-        "--parts", dest="folder", metavar="FOLDER", help="keep what is done, to go on from there"
-    )
+    parser.add_argument("--parts", metavar="FOLDER", help="keep what is done, to go on from there")
     parser.add_argument("--out", metavar="FILE.safetensors", help="save the census")
     parser.add_argument("--csv", metavar="FILE.csv", help="write the pairs as a table")
     parser.add_seed()
@@ -113,15 +112,21 @@ def run(args: argparse.Namespace) -> int:
     from geomsup.storage import checked_target
 
     checked_picture(args.plot)
+    if args.csv is not None:
+        checked_place(Path(args.csv))
     if args.out is not None:
         checked_target(args.out)
     opened = _opened(args)
-    names = (
-        "n_draws q centre remove_components fold_norms labels mask partner partner_axis folder seed"
-    )
+    names = "n_draws q centre remove_components fold_norms labels mask partner partner_axis seed"
     options: dict[str, Any] = {name: getattr(args, name) for name in names.split()}
     with options_to_blame():
-        found = census(opened, feature_axis=opened.feature_axis, null=_null(args.null), **options)
+        found = census(
+            opened,
+            feature_axis=opened.feature_axis,
+            null=_null(args.null),
+            folder=args.parts,
+            **options,
+        )
     if args.json:
         print_json({"file": args.file, "matrix": opened.to_dict(), **found.to_dict()})
     else:

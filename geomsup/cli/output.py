@@ -139,8 +139,13 @@ def checked_picture(path: str | None) -> None:
         raise UsageError(
             f"expected a picture named *.png, *.pdf or *.svg, got {target.name!r}; rename it"
         )
+    checked_place(target, "a picture")
+
+
+def checked_place(target: Path, what: str = "a file") -> None:
+    """Refuse a name that no file can have, before any work goes into it."""
     if target.is_dir():
-        raise GeomsupError(f"{path!r} is a folder; name a picture in it")
+        raise GeomsupError(f"{str(target)!r} is a folder; name {what} in it")
     if not target.parent.is_dir():
         raise GeomsupError(f"the folder {str(target.parent)!r} does not exist; make it first")
 

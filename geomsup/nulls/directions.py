@@ -77,7 +77,7 @@ def _matched(target: FloatArray, wanted: FloatArray) -> tuple[FloatArray, FloatA
     """Mean and covariance of v for a mean and a (diagonal) covariance of v/|v|."""
     mean, covariance = target, wanted
     for _ in range(_MOST_STEPS):
-        got_mean, got = _moments_of_directions(mean, covariance)
+        got_mean, got, gain = _moments_of_directions(mean, covariance)
         off = max(
             np.abs(got - wanted).max() / max(wanted.max(), 1e-300),
             np.abs(got_mean - target).max() / max(np.abs(target).max(), wanted.max() ** 0.5),
@@ -87,7 +87,9 @@ def _matched(target: FloatArray, wanted: FloatArray) -> tuple[FloatArray, FloatA
         # In one dimension λ is multiplied by wanted/got; this way no variance becomes negative.
         change = _root(covariance) @ _root(got, -0.5)
         covariance = change @ wanted @ change.T
-        mean = mean + target - got_mean
+        # A mean along a short axis moves that of directions by far more than itself: whole steps
+        # swing, and end in a Gaussian without width.
+        mean = mean + np.linalg.solve(gain, target - got_mean)
         size = np.trace(covariance) + mean @ mean
         mean, covariance = mean / np.sqrt(size), covariance / size
     return mean, covariance
@@ -95,8 +97,8 @@ def _matched(target: FloatArray, wanted: FloatArray) -> tuple[FloatArray, FloatA
 
 def _moments_of_directions(
     mean: FloatArray, covariance: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Mean and covariance of v/|v|."""
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean and covariance of v/|v|, and the matrix that takes the mean of v to it."""
     variances, basis = np.linalg.eigh(covariance)
     variances = np.maximum(variances, 0.0)
     mean = basis.T @ mean
@@ -107,8 +109,13 @@ def _moments_of_directions(
     pulled = mean * d
     second = (pulled * weights[:, None]).T @ pulled
     second[np.diag_indices_from(second)] += weights @ (variances * d)
-    first = (weights / np.sqrt(np.pi * s[:, 0])) @ pulled
-    return basis @ first, basis @ (second - np.outer(first, first)) @ basis.T
+    gain = (weights / np.sqrt(np.pi * s[:, 0])) @ d
+    first = gain * mean
+    return (
+        basis @ first,
+        basis @ (second - np.outer(first, first)) @ basis.T,
+        (basis * gain) @ basis.T,
+    )
 
 
 def _root(matrix: FloatArray, power: float = 0.5) -> FloatArray:

@@ -36,6 +36,8 @@ FloatArray = NDArray[np.float64]
 
 # Pairs times dimensions that are worked on at once: 2 MB an array, which stays in a cache.
 _BLOCK = 2**18
+# A mean that is this near to the span of the variances, of the length of all, is in it.
+_NO_MEAN = 1e-6
 # Below it betainc loses digits to subnormal numbers.
 _TINY = 1e-290
 
@@ -274,6 +276,12 @@ class MatchedNull:
     def dim(self) -> int:
         """Number of dimensions m."""
         return int(self._mean.size)
+
+    @property
+    def rank(self) -> int:
+        """Number of dimensions that the directions take up, with that of the mean."""
+        beside = np.linalg.norm(self._mean[self._variances == 0]) > _NO_MEAN
+        return int(np.count_nonzero(self._variances)) + int(beside)
 
     def __repr__(self) -> str:
         share = float(self._mean @ self._mean)

@@ -205,7 +205,15 @@ def _draw_count(axes: Axes, place: int, one: Comparison, label: str | None) -> N
         )
         axes.plot([one.null_mean], [place], "|", color=INK, markersize=11)
     axes.plot([one.found], [place], "o", color=POSITIVE, markersize=6, label=label)
-    axes.text(1.25 * one.found + 0.15, place, f"{one.found:,.0f}", va="center", fontsize=8)
+    # Above the point: beside it lies what the background has.
+    axes.annotate(
+        f"{one.found:,.0f}",
+        (one.found, place),
+        xytext=(0, 6),
+        textcoords="offset points",
+        ha="center",
+        fontsize=8,
+    )
 
 
 def _merged(counts: FloatArray) -> FloatArray:

@@ -14,8 +14,9 @@ from geomsup.nulls import IsotropicNull, MatchedNull
 from geomsup.nulls.directions import fit_directions
 from geomsup.nulls.shuffled import ShuffledNull
 from geomsup.survey.pairs import N_BINS, Pairs, scan
-from geomsup.survey.source import Directions, Rows
+from geomsup.survey.source import Directions, Rows, about
 from geomsup.survey.tails import (
+    LAST_T,
     FixedTails,
     PooledTails,
     Tails,
@@ -84,6 +85,11 @@ class _Matched:
     name = "matched"
 
     def __init__(self, null: MatchedNull, rows: Directions, n_draws: int, seed: int) -> None:
+        if null.rank < 2:
+            raise GeomsupError(
+                "directions along one line are equal or opposite, whatever their law: a background "
+                "needs two dimensions, in what centring and removing components leave too"
+            )
         self._null, self._n, self._seed = null, rows.n, seed
         self.n_draws = n_draws
         self.signature = hashlib.sha256(
@@ -101,7 +107,9 @@ class _Matched:
         found = np.abs(matched_tails(self._null, pilot).thresholds(log_p))
         low, high = np.arctanh(found.min()), np.arctanh(found.max())
         margin = _MARGIN * (high - low) + 0.01
-        between = float(np.tanh(max(low - margin, 0.0))), float(np.tanh(high + margin))
+        # In few dimensions rows may reach their threshold only where the cosine is rounded to 1.
+        high = min(float(np.tanh(high + margin)), LAST_T)
+        between = min(float(np.tanh(max(low - margin, 0.0))), 0.9 * high), high
         return matched_tails(self._null, drawn, between=between, n_nodes=_NARROW_NODES)
 
     def exact(self, rows: Directions, pairs: Pairs) -> FloatArray:
@@ -159,7 +167,8 @@ def background_of(
                 lambda number: Directions(shuffled.draw(np.random.default_rng([seed, number]))),
                 max(n_draws, 1),
             )
-    given = null if isinstance(null, MatchedNull) else Rows(null, feature_axis=feature_axis)
+    with about(f"null must be one of {', '.join(KINDS)}, a MatchedNull or a matrix"):
+        given = null if isinstance(null, MatchedNull) else Rows(null, feature_axis=feature_axis)
     if given.dim != rows.dim:
         raise GeomsupError(
             f"a null that is a matrix needs the {rows.dim} dimensions of W, got {given.dim}; or "

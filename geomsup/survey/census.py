@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, warn_caller
 from geomsup.geometry.gram import welch_bound
 from geomsup.progress import bar
 from geomsup.survey.background import Background, background_of
@@ -162,6 +162,7 @@ def census(
     scans = _Scans(rows, background, parts, max_pairs, seed, progress)
     found = scans.of_matrix()
     significant = significant_pairs(found, rows, background, q=q)
+    _warn_of_none_kept(significant, max_pairs)
     draws = scans.of_draws(n_draws, _threshold(significant, q))
     structures = scans.structures(significant, draws) if components else {}
     both, partner_pairs = partners_of(
@@ -259,6 +260,17 @@ def _threshold(significant: Significant, q: float) -> float:
     if np.isfinite(significant.log_p):
         return significant.log_p
     return float(np.log(max(q, 1e-300) / significant.n_tests))
+
+
+def _warn_of_none_kept(significant: Significant, max_pairs: int) -> None:
+    """Pairs that are all as improbable are kept or dropped together."""
+    n_believed = significant.n_above + significant.n_below
+    if n_believed and not significant.pairs.i.size:
+        warn_caller(
+            f"none of {n_believed:,} pairs beyond chance is kept, because more than "
+            f"max_pairs={max_pairs} are the most improbable ones; mask copies of one feature, or "
+            "raise max_pairs"
+        )
 
 
 def _of_rows(rows: Rows) -> dict[str, Any]:

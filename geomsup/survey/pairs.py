@@ -345,10 +345,14 @@ def _sampled_histogram(rows: Directions, seed: int) -> FloatArray:
 
 
 def _cuts(histogram: FloatArray) -> tuple[float, float]:
-    """Edges of bins with the outer shares below and above."""
+    """Edges of bins with the outer shares below and above, and the bins at both ends in any case.
+
+    Otherwise many copies of one row would leave only those whose cosine is rounded to 1.
+    """
     edges = np.linspace(-1, 1, N_BINS + 1)
     n_pairs = histogram.sum()
     outer = max(_OUTER_SHARE * n_pairs, min(_LEAST_OUTER, n_pairs / 2))
-    low = edges[np.searchsorted(np.cumsum(histogram), outer)]
-    high = edges[N_BINS - np.searchsorted(np.cumsum(histogram[::-1]), outer)]
-    return float(low), float(high)
+    below = np.searchsorted(np.cumsum(histogram), outer)
+    above = N_BINS - np.searchsorted(np.cumsum(histogram[::-1]), outer)
+    above = min(max(above, 2), N_BINS - 1)
+    return float(edges[min(max(below, 1), above - 1)]), float(edges[above])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError
 from geomsup.survey.pairs import Pairs, scan
 from geomsup.survey.record import Comparison, compared
-from geomsup.survey.source import Rows, matrix_of
+from geomsup.survey.source import Rows, about, matrix_of
 from geomsup.survey.tails import FixedTails
 
 __all__ = ["partners_of"]
@@ -39,7 +39,8 @@ def partners_of(
     """Count such pairs, and list them with their two cosines, the farthest out first."""
     if partner is None:
         return (), np.zeros((0, 4))
-    n_given = len(matrix_of(partner, feature_axis))
+    with about("partner"):
+        n_given = len(matrix_of(partner, feature_axis))
     if n_given != rows.n_given:
         raise GeomsupError(
             f"a partner needs the same features: W has {rows.n_given}, the partner {n_given}; "
@@ -47,7 +48,8 @@ def partners_of(
         )
     mask = np.zeros(n_given, dtype=np.bool_)
     mask[rows.features] = True
-    other = Rows(partner, feature_axis=feature_axis, mask=mask, **preparation)
+    with about("partner"):
+        other = Rows(partner, feature_axis=feature_axis, mask=mask, **preparation)
     first, second = _far_out(rows), _far_out(other)
     listed = _in_both(first, second, rows.n_given)
     rng = np.random.default_rng([seed, 1])

@@ -42,7 +42,11 @@ class Parts:
             return make()
         path = self._folder / f"{name}.safetensors"
         if path.exists():
-            _, tensors, said = read_tensors(path, None, kind=_KIND)
+            try:
+                _, tensors, said = read_tensors(path, None, kind=_KIND)
+            except GeomsupError as error:
+                # It may be something else of the same name, so it is not written over.
+                raise GeomsupError(f"{error}; remove it, and this part is made again") from error
             if said.get("made_from") == self._made_from:
                 return tensors
         tensors = make()

@@ -73,7 +73,7 @@ def significant_pairs(found: Scan, rows: Rows, background: Background, *, q: flo
     numbers = pairs.i.size + np.cumsum(dropped.sum(axis=0))
     log_q_dropped = edges + log_tests - np.log(np.maximum(numbers, 1))
     least = np.minimum.accumulate(np.concatenate([log_q, log_q_dropped])[::-1])[::-1]
-    believed = least <= np.log(q)
+    believed = least <= (np.log(q) if q > 0 else -np.inf)
     kept = pairs.select(believed[: pairs.i.size])
     n_levels = int(believed[pairs.i.size :].sum())
     log_p = -np.inf if not kept.i.size else float(kept.log_p[-1])

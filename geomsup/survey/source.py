@@ -10,18 +10,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError, WeightsError
+from geomsup.errors import GeomsupError, MissingExtraError, WeightsError
 from geomsup.validation import brief, whole_number, yes_or_no
 from geomsup.weights.matrix import as_numbers
 from geomsup.weights.opened import OpenedWeights, open_weights
 
-__all__ = ["Directions", "Rows", "mask_of", "matrix_of"]
+__all__ = ["Directions", "Rows", "about", "mask_of", "matrix_of"]
 
 FloatArray = NDArray[np.float64]
 UnitArray = NDArray[np.float32]
@@ -68,7 +69,8 @@ class _Preparation:
 
     def __call__(self, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Rows prepared, and their norms; without a direction, rows and norm are 0."""
-        before = np.linalg.norm(rows, axis=1)
+        with np.errstate(over="ignore"):
+            before = np.linalg.norm(rows, axis=1)
         if self.fold_norms:
             rows = rows / np.where(before > 0, before, 1.0)[:, None]
             before = (before > 0).astype(np.float64)
@@ -76,8 +78,9 @@ class _Preparation:
             rows = rows - self.mean
         if self.components is not None:
             rows = rows - (rows @ self.components.T) @ self.components
-        norms = np.linalg.norm(rows, axis=1)
-        gone = (norms <= _NOTHING_LEFT * before) | (before == 0)
+        with np.errstate(over="ignore"):
+            norms = np.linalg.norm(rows, axis=1)
+        gone = np.isfinite(norms) & (norms <= _NOTHING_LEFT * before)
         rows[gone], norms[gone] = 0.0, 0.0
         return rows, norms
 
@@ -127,8 +130,9 @@ class Rows(Directions):
         kept = np.ones(self.n_given, dtype=np.bool_) if mask is None else mask
         self.features = np.flatnonzero(kept)
         self.n_masked = int(self.n_given - self.features.size)
-        self._prepare = _Preparation(fold_norms=yes_or_no("fold_norms", fold_norms))
+        self._prepare = _Preparation(fold_norms=False)
         _finite(self)
+        self._prepare = _Preparation(fold_norms=yes_or_no("fold_norms", fold_norms))
         self._choose(centre, whole_number("remove_components", remove_components, 0, self.dim - 1))
         self.norms, keep = self._norms()
         self.n_without = int((~keep).sum())
@@ -193,6 +197,18 @@ class Rows(Directions):
         return norms, norms > 0
 
 
+@contextmanager
+def about(which: str) -> Iterator[None]:
+    """Errors say which matrix it is that they find fault with, if it is not W."""
+    try:
+        yield
+    except MissingExtraError:
+        raise
+    except GeomsupError as error:
+        kind = WeightsError if isinstance(error, WeightsError) else GeomsupError
+        raise kind(f"{which}: {error}") from error
+
+
 def matrix_of(W: object, feature_axis: int | None) -> NDArray[Any]:
     """The matrix with a row for each feature, in its own type, mapped where it is in a file."""
     if feature_axis is not None:
@@ -251,7 +267,8 @@ def _unit(rows: FloatArray) -> FloatArray:
 
 def _finite(rows: Rows) -> None:
     for start, block in rows._prepared():
-        wrong = ~np.isfinite(block).all(axis=1)
+        with np.errstate(over="ignore"):
+            wrong = ~np.isfinite(np.linalg.norm(block, axis=1))
         if wrong.any():
             raise WeightsError(
                 "W: expected finite numbers whose squares float64 holds, got others in feature "

@@ -25,7 +25,15 @@ from threadpoolctl import threadpool_limits
 from geomsup.nulls import IsotropicNull, MatchedNull
 from geomsup.survey.source import Directions
 
-__all__ = ["FixedTails", "PooledTails", "RowTails", "Tails", "isotropic_tails", "matched_tails"]
+__all__ = [
+    "LAST_T",
+    "FixedTails",
+    "PooledTails",
+    "RowTails",
+    "Tails",
+    "isotropic_tails",
+    "matched_tails",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -36,11 +44,13 @@ _N_NODES = 16
 # Interpolated from this two-sided isotropic p-value on; anisotropic tails reach farther out.
 _FIRST_P = 1e-2
 # Nodes end here, and artanh t of a threshold there.
-_LAST_T, _NEARLY_ONE = 0.995, 18.0
+LAST_T, _NEARLY_ONE = 0.995, 18.0
 # Rows, and pairs, that are worked on at once.
 _ROWS, _PAIRS = 1024, 2**16
 # Rows that are asked where the tails end, and what stands for log p beyond.
-_PILOT_ROWS, _LEAST_LOG_P = 64, -1e5
+_PILOT_ROWS, _LEAST_LOG_P = 256, -1e5
+# A tail that falls so many times faster than a uniform one is about to end.
+_PLUNGE = 3.0
 _HALVINGS = 50
 
 
@@ -78,7 +88,7 @@ class RowTails:
         dim: int,
         *,
         low: float,
-        high: float = _LAST_T,
+        high: float = LAST_T,
         n_nodes: int = _N_NODES,
     ) -> RowTails:
         """Tabulate both_sides(start, stop, t), the log tails of some rows above t and below −t."""
@@ -229,12 +239,28 @@ def matched_tails(
     def both_sides(start: int, stop: int, t: float) -> tuple[FloatArray, FloatArray]:
         return null.log_tails(rows.units(start, stop), t)
 
-    low, high = (_first_t(null.dim), _LAST_T) if between is None else between
-    # Where the background leaves dimensions out, tails may end before t = 1, and so must the nodes.
+    low, high = (_first_t(null.rank), LAST_T) if between is None else between
+    high = _last_t(null, rows, low, high)
+    return RowTails.of(both_sides, rows.n, null.rank, low=low, high=high, n_nodes=n_nodes)
+
+
+def _last_t(null: MatchedNull, rows: Directions, low: float, high: float) -> float:
+    """Where the nodes end.
+
+    A background that keeps to a plane beside the origin, as any with fewer rows than dimensions,
+    has tails that end before t = 1.  Nodes where they plunge would be seen at all others.
+    """
     some = rows.units(0, min(rows.n, _PILOT_ROWS))
-    while low < 0.8 * high and np.isneginf(null.log_tails(some, high)).any():
-        high = float(np.tanh(0.9 * np.arctanh(high)))
-    return RowTails.of(both_sides, rows.n, null.dim, low=low, high=high, n_nodes=n_nodes)
+    while low < 0.8 * high:
+        place = np.arctanh(high)
+        lower = float(np.tanh(0.9 * place))
+        with np.errstate(invalid="ignore"):
+            fall = np.subtract(null.log_tails(some, lower), null.log_tails(some, high))
+        # d/d(artanh t) of ((m−1)/2) log(1 − t²) is −(m−1) t; of axes of little variance −(m−1)/t.
+        if (fall <= _PLUNGE * 0.1 * place * (null.rank - 1) / lower).all():
+            break
+        high = lower
+    return high
 
 
 def _first_t(dim: int) -> float:

@@ -287,6 +287,19 @@ def test_draws_have_the_moments_of_directions_that_are_no_gaussians(dim: int) ->
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(units.T), atol=0.005)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_fit_arrives_where_one_axis_is_short(seed: int) -> None:
+    # Few rows near a line: their mean along the short axis is not 0.
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(40, 2)) * [1.0, 0.05]
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    drawn = MatchedNull(*fit_directions(lambda: [units], 2)).draw(400_000, 1).astype(float)
+    np.testing.assert_allclose(drawn.mean(axis=0), units.mean(axis=0), atol=0.01)
+    np.testing.assert_allclose(
+        np.cov(drawn.T), np.cov(units.T, bias=True), atol=0.01 * np.cov(units.T).trace()
+    )
+
+
 def test_directions_in_a_plane_have_a_null_in_that_plane() -> None:
     rng = np.random.default_rng(4)
     rows = np.zeros((500, 5))

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from geomsup import Census, census, get_shape
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.nulls import IsotropicNull, MatchedNull
 from geomsup.survey.pairs import scan as module_scan
 from geomsup.survey.record import Comparison, compared
@@ -243,13 +243,72 @@ def test_comparisons() -> None:
         ({"labels": 3}, "labels"),
         ({"labels": "no/such/file"}, "labels"),
         ({"seed": -1}, "seed"),
-        ({"null": "gaussian"}, "gaussian"),
+        ({"null": "gaussian"}, "matched, isotropic, shuffled.*gaussian"),
+        ({"null": np.ones((1, 4))}, "null.*two or more features"),
+        ({"partner": np.full((4, 2), np.nan)}, "partner.*finite"),
         ({"feature_axis": None}, "feature_axis"),
     ],
 )
 def test_bad_arguments(options: dict[str, Any], message: str) -> None:
     with pytest.raises(GeomsupError, match=message):
         pairs_of(np.eye(4), **{"feature_axis": 0, **options})
+
+
+def test_copies_of_one_row_are_pairs_whatever_their_number(rng: np.random.Generator) -> None:
+    found = pairs_of(np.tile(rng.normal(size=8), (40, 1)), feature_axis=0, null="isotropic")
+    assert (found.n_above, found.n_below) == (780, 0)
+    # A row of ones has a cosine of .99999994 with itself in float32, which is in the last bin too.
+    found = pairs_of(np.ones((40, 8)), feature_axis=0, null="isotropic")
+    assert (found.n_above, found.n_below) == (780, 0)
+    signs = np.where(np.arange(40) < 20, 1.0, -1.0)
+    found = pairs_of(signs[:, None] * np.ones(8), feature_axis=0, null="isotropic")
+    assert (found.n_above, found.n_below) == (380, 400)
+
+
+def test_pairs_that_are_dropped_together_are_told_of(rng: np.random.Generator) -> None:
+    rows = rng.normal(size=(40, 8))
+    rows[20:24] = rows[:4]
+    with pytest.warns(GeomsupWarning, match="is kept.*max_pairs=1 "):
+        found = pairs_of(rows, feature_axis=0, null="isotropic", max_pairs=1)
+    assert found.n_above >= 4
+    assert found.i.size == 0
+
+
+@pytest.mark.parametrize("n_left", [0, 1])
+def test_what_lies_on_a_line_has_no_background(n_left: int, rng: np.random.Generator) -> None:
+    rows = rng.normal(size=(40, 4))
+    rows[:, n_left + 1 :] *= n_left
+    with pytest.raises(GeomsupError, match="one line"):
+        pairs_of(rows, feature_axis=0, remove_components=3 * n_left)
+
+
+@pytest.mark.parametrize("kind", ["copies in few dimensions", "fewer rows than dimensions"])
+def test_draws_where_tails_end_or_reach_one(kind: str, rng: np.random.Generator) -> None:
+    if kind == "copies in few dimensions":
+        rows = rng.integers(-3, 4, size=(100, 2)) + np.array([5.0, 0.0])
+    else:
+        rows = rng.normal(size=(74, 256))
+    found = census(rows, feature_axis=0, n_draws=6, components=False, progress=False)
+    for measure in found.comparisons[:2]:
+        assert measure.null_mean is not None
+        assert measure.null_mean <= 0.1 * measure.found
+
+
+def test_without_a_rate_of_false_ones_only_the_impossible_is_believed(
+    rng: np.random.Generator,
+) -> None:
+    rows = rng.normal(size=(40, 8))
+    rows[20:24] = -rows[:4]
+    assert pairs_of(rows, feature_axis=0, null="isotropic", q=0).n_below == 4
+
+
+def test_a_damaged_part_is_named_and_not_written_over(
+    rng: np.random.Generator, tmp_path: Path
+) -> None:
+    (tmp_path / "matrix.safetensors").write_bytes(b"mine")
+    with pytest.raises(GeomsupError, match=r"matrix\.safetensors.*remove it"):
+        pairs_of(rng.normal(size=(20, 4)), feature_axis=0, folder=tmp_path)
+    assert (tmp_path / "matrix.safetensors").read_bytes() == b"mine"
 
 
 def test_draws_of_a_null_have_its_moments() -> None:

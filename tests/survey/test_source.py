@@ -143,6 +143,8 @@ def test_bad_masks(mask: Any, message: str) -> None:
         (np.ones((3, 2)), {"feature_axis": None}, "feature_axis"),
         (np.ones(3), {"feature_axis": 0}, "matrix"),
         (np.full((3, 2), np.nan), {"feature_axis": 0}, "finite"),
+        (np.diag([1.0, 1.0, 1e200]), {"feature_axis": 0}, "finite.*feature 2"),
+        (np.diag([1.0, 1.0, 1e200]), {"feature_axis": 0, "fold_norms": True}, "finite"),
         (np.zeros((3, 2)), {"feature_axis": 0}, "direction"),
         (np.ones((3, 2)), {"feature_axis": 0, "remove_components": 2}, "remove_components"),
         (np.ones((3, 2)), {"feature_axis": 0, "centre": 1}, "centre"),
