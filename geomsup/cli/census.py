@@ -95,6 +95,11 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_argument(
         "--mask", metavar="PATTERN", help="leave out features whose label the pattern finds"
     )
+    parser.add_argument(
+        "--components",
+        action=argparse.BooleanOptionalAction,
+        help="look for the structures that pairs form (default: among up to 8,192 features)",
+    )
     parser.add_argument("--partner", metavar="FILE", help="a second matrix of the same features")
     parser.add_argument(
         "--partner-axis", type=int, choices=(-1, 0), help="its --feature-axis, if it is another"
@@ -117,7 +122,8 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         checked_target(args.out)
     opened = _opened(args)
-    names = "n_draws q centre remove_components fold_norms labels mask partner partner_axis seed"
+    names = "n_draws q centre remove_components fold_norms labels mask components seed"
+    names += " partner partner_axis"
     options: dict[str, Any] = {name: getattr(args, name) for name in names.split()}
     with options_to_blame():
         found = census(

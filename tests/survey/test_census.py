@@ -195,6 +195,19 @@ def test_structures_stand_beside_those_of_draws(rng: np.random.Generator) -> Non
     assert found["pentagon"].null_mean == found["bundle"].null_mean == 0.0
 
 
+def test_structures_of_large_matrices_are_asked_for(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = rng.normal(size=(100, 16))
+    rows[1] = -rows[0]
+    monkeypatch.setattr("geomsup.survey.census._FEW", 99)
+    assert census(rows, feature_axis=0, n_draws=0).components == ()
+    (digon,) = census(rows, feature_axis=0, n_draws=0, components=True).components
+    assert digon.features == (0, 1)
+    monkeypatch.setattr("geomsup.survey.census._FEW", 100)
+    assert len(census(rows, feature_axis=0, n_draws=0).components) == 1
+
+
 def test_a_saved_census_comes_back(rng: np.random.Generator, tmp_path: Path) -> None:
     rows = rng.normal(size=(120, 8))
     rows[60] = -rows[0]
