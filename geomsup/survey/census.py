@@ -99,7 +99,7 @@ def census(
     components : bool, optional
         Whether to look for the structures that the pairs form, in the matrix and in the first
         five draws.  None looks for them among up to 8,192 features.  With more it depends on the
-        pairs: 150,000 of them took ten seconds, the 866,000 of a word embedding more than eight
+        pairs: 150,000 of them took ten seconds, the million of a word embedding more than eight
         minutes.
     partner : optional
         A second matrix of the same features, as the weights out of neurons whose weights in are W:
