@@ -23,6 +23,7 @@ from geomsup.geometry.gram import welch_bound
 from geomsup.progress import bar
 from geomsup.survey.background import Background, background_of
 from geomsup.survey.density import AngularGaussian
+from geomsup.survey.forest import DENSE
 from geomsup.survey.pairs import N_BINS, Scan, scan
 from geomsup.survey.partners import partners_of
 from geomsup.survey.record import Census, Comparison, compared
@@ -38,8 +39,6 @@ __all__ = ["census"]
 FloatArray = NDArray[np.float64]
 
 _NEARLY_ONE, _FAR_OUT = 0.95, 0.3
-# Up to so many features structures are looked for unasked.
-_FEW = 8192
 # Draws whose structures are looked for: each takes as long as the search in the matrix, up to half
 # a minute, and chance has few.
 _STRUCTURED = 5
@@ -162,7 +161,7 @@ def census(
     rows = Rows(W, feature_axis=feature_axis, mask=mask_of(mask, n_given, names), **preparation)
     background = background_of(null, rows, feature_axis=feature_axis, n_draws=n_draws, seed=seed)
     if components is None:
-        components = rows.n <= _FEW
+        components = rows.n <= DENSE
     settings = {**preparation, "seed": seed, "max_pairs": max_pairs, "components": bool(components)}
     parts = parts_in(folder, rows, {**settings, "null": background.signature, "q": q})
     scans = _Scans(rows, background, parts, max_pairs, seed, progress)

@@ -26,7 +26,7 @@ from geomsup.survey.tree import MergeForest, merge_forest
 from geomsup.survey.weighing import Candidate, Ground
 from geomsup.validation import positive_integer, random_generator
 
-__all__ = ["Rows", "components_of"]
+__all__ = ["DENSE", "Rows", "components_of"]
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -37,7 +37,7 @@ Edges = tuple[IntArray, IntArray, Array]
 _MOST_NUMBERS = 2**24
 # Up to so many features all cosines are looked at: shapes whose pairs are not significant by
 # themselves (a triangle in 16 dimensions) are found from what spans them.
-_DENSE = 8192
+DENSE = 8192
 # Otherwise spans are grown within subtrees of the forest up to this size.
 _BLOCK = 512
 # Larger sets are bundles or nothing: the catalogue has few shapes with more vertices.
@@ -121,13 +121,13 @@ def components_of(
     """
     n_features = positive_integer("n_features", n_features)
     i, j, cosines = edges
-    if not len(i) and n_features > _DENSE:
+    if not len(i) and n_features > DENSE:
         return ()
     forest = merge_forest(i, j, cosines)
     ground = Ground.of(rows(np.zeros(1, dtype=np.intp)).shape[1], n_features, background)
     namer = Namer(ground, (i, j, cosines), random_generator(seed))
     components: list[Component] = []
-    if n_features <= _DENSE:
+    if n_features <= DENSE:
         units = rows(np.arange(n_features))
         block = _everything(units, forest, ground)
         for chosen in _Choice(block, ground).candidates():

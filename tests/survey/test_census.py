@@ -200,11 +200,11 @@ def test_structures_of_large_matrices_are_asked_for(
 ) -> None:
     rows = rng.normal(size=(100, 16))
     rows[1] = -rows[0]
-    monkeypatch.setattr("geomsup.survey.census._FEW", 99)
+    monkeypatch.setattr("geomsup.survey.census.DENSE", 99)
     assert census(rows, feature_axis=0, n_draws=0).components == ()
     (digon,) = census(rows, feature_axis=0, n_draws=0, components=True).components
     assert digon.features == (0, 1)
-    monkeypatch.setattr("geomsup.survey.census._FEW", 100)
+    monkeypatch.setattr("geomsup.survey.census.DENSE", 100)
     assert len(census(rows, feature_axis=0, n_draws=0).components) == 1
 
 

@@ -163,7 +163,7 @@ def test_structures_that_the_background_explains_are_none() -> None:
 
 @pytest.mark.parametrize("dense", [8192, 0])
 def test_small_and_large_matrices_go_two_ways(dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_DENSE", dense)
+    monkeypatch.setattr(module, "DENSE", dense)
     rng = np.random.default_rng(7)
     dim = 128
     names = ["digon", "pentagon", "triangle"]
@@ -175,7 +175,7 @@ def test_small_and_large_matrices_go_two_ways(dense: int, monkeypatch: pytest.Mo
 
 def test_a_giant_component_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     # Forty bundles that all lean on one direction: one connected component at |cosine| > .3.
-    monkeypatch.setattr(module, "_DENSE", 0)
+    monkeypatch.setattr(module, "DENSE", 0)
     monkeypatch.setattr(module, "_BLOCK", 32)
     rng = np.random.default_rng(8)
     dim = 128
@@ -194,7 +194,7 @@ def test_a_giant_component_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_rows_are_fetched_in_bounded_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_DENSE", 0)
+    monkeypatch.setattr(module, "DENSE", 0)
     monkeypatch.setattr(module, "_MOST_NUMBERS", 64 * 70)
     rng = np.random.default_rng(9)
     blocks = [bundle(6, 0.2, 64, rng) for _ in range(50)]
