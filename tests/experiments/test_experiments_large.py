@@ -36,15 +36,20 @@ def _stack(relu_counts: list[int], top: bool = True) -> stack.Result:
     importance = 0.7 ** np.arange(8.0)
     weights = np.zeros((2, 4, 2, 8))
     weights[0, :, [0, 1], [0, 1] if top else [0, 5]] = 1.0
+    biases = np.where(weights.any(axis=2), 0.0, 0.5 * p[:, None])
     for k, count in enumerate(relu_counts):
-        weights[1, k, 0, :count] = 1.0
+        # The first has a direction of its own, or the last one.
+        weights[1, k, 0, 1:count] = 1.0
+        weights[1, k, 0, 0 if top else count - 1] = 0.0
+        weights[1, k, 1, 0 if top else count - 1] = 1.0
+        weights[1, k, 0, 0] += not top
     pca = stack.linear_loss(p, importance, 2)
     return stack.Result(
         feature_probabilities=p,
         importance=importance,
         weights=weights,
-        biases=np.zeros((2, 4, 8)),
-        losses=np.array([pca if top else 1.1 * pca, 0.5 * pca]),
+        biases=biases,
+        losses=np.array([np.full(4, np.nan), 0.5 * pca]),
         loss_errors=np.zeros((2, 4)),
     )
 
@@ -52,7 +57,24 @@ def _stack(relu_counts: list[int], top: bool = True) -> stack.Result:
 def test_demonstrations_hold_and_fail() -> None:
     assert stack.check([_stack([2, 3, 5, 7])]).verdict == "pass"
     wrong = stack.check([_stack([2, 6, 3, 2], top=False)])
-    assert [claim.holds for claim in wrong.claims] == [False, False, False]
+    assert [claim.holds for claim in wrong.claims] == [False, False, False, False]
+
+
+def test_linear_losses_need_no_sample(rng: np.random.Generator) -> None:
+    p, importance = np.array([0.3, 0.8]), np.array([1.0, 0.6, 0.2])
+    W, b = rng.normal(size=(2, 2, 3)), rng.normal(size=(2, 3))
+    exact = stack.linear_losses(W, b, p, importance)
+    for k in range(2):
+        x = (rng.random((400_000, 3)) < p[k]) * rng.random((400_000, 3))
+        sampled = ((x - x @ W[k].T @ W[k] - b[k]) ** 2) @ importance
+        error = sampled.std() / np.sqrt(len(sampled))
+        assert abs(exact[k] - sampled.mean()) < 5 * error
+
+
+def test_order_of_superposition_is_that_of_dedicated_before_shared() -> None:
+    mixed = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, -1.0], [0.0, 0.0, 1.0, 0.0]])
+    assert stack.in_order(mixed) == 3 / 4  # 0 before 1 and 3, 2 before 3
+    assert np.isnan(stack.in_order(np.eye(3)))
 
 
 def _notes(name: str, isolated: int, represented: int) -> notes_large.Result:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from geomsup.experiments.frame import Claim, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import at_each, span
+from geomsup.theory.moments import open_terms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +29,9 @@ FloatArray = NDArray[np.float64]
 _STORED = 0.5
 # The linear model "keeps the top m": its loss is within so much of the best linear one.
 _REACHED = 0.02
+# A stored feature shares its direction when others use so much of it, and the less important share
+# first when this is the share of (dedicated, shared) pairs in which the dedicated matters more.
+_SHARED, _IN_ORDER = 0.1, 0.9
 _SPARSE, _DENSE = 0.03, 0.3
 MODELS = ("linear", "relu")
 
@@ -54,7 +58,7 @@ class Result:
     importance: FloatArray  # (n_features,)
     weights: FloatArray  # (2, n_p, n_hidden, n_features); linear, then ReLU
     biases: FloatArray  # (2, n_p, n_features)
-    losses: FloatArray  # (2, n_p), on the trainer's fresh sample
+    losses: FloatArray  # (2, n_p), on the trainer's fresh sample; linear ones have exact ones too
     loss_errors: FloatArray  # (2, n_p)
 
 
@@ -95,6 +99,23 @@ def linear_loss(p: FloatArray, importance: FloatArray, n_hidden: int) -> FloatAr
     return np.asarray(dropped * (p / 3.0 - p**2 / 4.0))
 
 
+def linear_losses(
+    weights: FloatArray, biases: FloatArray, p: FloatArray, importance: FloatArray
+) -> FloatArray:
+    """Expected losses of linear models x̂ = WᵀWx + b, each at its own probability.
+
+    For weights of shape (n_p, n_hidden, n_features).  The residual is linear in x, so two moments
+    of the data make the loss, without a sample and its error.
+    """
+    n = weights.shape[-1]
+    return np.array(
+        [
+            open_terms(W.T @ W, b, np.arange(n), np.full((n, n), each)).loss @ importance
+            for W, b, each in zip(weights, biases, p, strict=True)
+        ]
+    )
+
+
 def stored(weights: FloatArray) -> NDArray[np.bool_]:
     """Which features are stored, for weights of shape (…, n_hidden, n_features)."""
     return np.asarray((weights**2).sum(axis=-2) > _STORED)
@@ -107,6 +128,24 @@ def superposition(weights: FloatArray) -> FloatArray:
     return np.asarray((along**2).sum(axis=-1) - (weights**2).sum(axis=-2))
 
 
+def in_order(weights: FloatArray) -> float:
+    """In how many pairs of a dedicated and a shared feature the dedicated one comes first.
+
+    ½ where features are as mixed as by chance, NaN where all stored features are of one kind.
+
+    Examples
+    --------
+    >>> in_order(np.array([[1.0, 0.0, 0.0], [0.0, 1.0, -1.0]]))
+    1.0
+    """
+    kept = stored(weights)
+    shared = np.flatnonzero(kept & (superposition(weights) > _SHARED))
+    dedicated = np.flatnonzero(kept & (superposition(weights) <= _SHARED))
+    if not (shared.size and dedicated.size):
+        return float("nan")
+    return float((dedicated[:, None] < shared).mean())
+
+
 def check(results: Sequence[Result]) -> Outcome:
     """Compare the linear models with PCA, and count what the ReLU models store."""
     p = results[0].feature_probabilities
@@ -114,8 +153,13 @@ def check(results: Sequence[Result]) -> Outcome:
     top = np.arange(results[0].weights.shape[3]) < m
     linear = np.array([stored(one.weights[0]) for one in results])  # (seed, p, feature)
     relu = np.array([stored(one.weights[1]).sum(axis=-1) for one in results])
-    ratios = np.array([one.losses[0] / linear_loss(p, one.importance, m) for one in results])
-    gains = np.array([one.losses[1] / one.losses[0] for one in results])
+    lost = np.array([linear_losses(r.weights[0], r.biases[0], p, r.importance) for r in results])
+    ratios = lost / np.array([linear_loss(p, one.importance, m) for one in results])
+    gains = np.array([one.losses[1] for one in results]) / lost
+    order = np.array([[in_order(W) for W in one.weights[1]] for one in results])
+    mixed = ~np.isnan(order)
+    both = mixed.any(axis=0)
+    shares = at_each([span(column, ".0%") for column in order.T[both]], p[both], at="at ")
     keeps = (linear == top).all(axis=-1) & (ratios <= 1.0 + _REACHED)
     sparse, dense = p <= _SPARSE, p >= _DENSE
     counts = at_each([span(column, "d") for column in relu.T], p, at="at ")
@@ -140,6 +184,12 @@ def check(results: Sequence[Result]) -> Outcome:
                 f"is {span(gains[:, sparse].ravel(), '.2f')} times that of the linear model",
                 by_seed=tuple((relu[:, sparse] > m).all(axis=1)),
             ),
+            Claim(
+                says="the less important features are the first in superposition",
+                found="pairs in which a feature with a direction of its own matters more than one "
+                f"that shares, where there are both: {shares or 'none'}",
+                by_seed=tuple(order[mixed] >= _IN_ORDER),
+            ),
         ),
         numbers={
             "feature_probability": p,
@@ -147,6 +197,7 @@ def check(results: Sequence[Result]) -> Outcome:
             "stored_linear": linear.sum(axis=-1),
             "loss_linear_over_pca": ratios,
             "loss_relu_over_linear": gains,
+            "in_order": order,
         },
     )
 
