@@ -22,7 +22,7 @@ from geomsup.compiling import can_compile
 __all__ = ["Assignment", "assign"]
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+IntArray = NDArray[np.intp]
 
 
 class Assignment(NamedTuple):
@@ -61,40 +61,42 @@ def assign(rows: IntArray, columns: IntArray, values: FloatArray, n_columns: int
     array([1, 0])
     """
     starts = np.searchsorted(rows, np.arange(rows[-1] + 2))
-    return Assignment(*_search()(starts, columns, values, n_columns))
+    u, v = np.maximum.reduceat(values, starts[:-1]), np.zeros(n_columns)
+    column_of, row_of = np.full(u.size, -1), np.full(n_columns, -1)
+    # Whoever comes first takes its best column.
+    best = np.flatnonzero(values == u[rows])
+    best = best[np.unique(rows[best], return_index=True)[1]]
+    taken, first = np.unique(columns[best], return_index=True)
+    column_of[first], row_of[taken] = taken, first
+    _search()(starts, columns, values, u, v, column_of, row_of)
+    return Assignment(column_of, u, v)
 
 
 @cache
 def _compiled() -> Callable[..., Any]:
     import numba
 
-    return numba.njit(  # type: ignore[no-any-return]  # of a library without types
-        cache=True
-    )(_assigned)
+    compiled: Callable[..., Any] = numba.njit(cache=True)(_assign_rest)
+    return compiled
 
 
 def _search() -> Callable[..., Any]:
-    return _compiled() if can_compile() else _assigned
+    return _compiled() if can_compile() else _assign_rest
 
 
-def _assigned(
-    starts: IntArray, columns: IntArray, values: FloatArray, n_columns: int
-) -> tuple[IntArray, FloatArray, FloatArray]:
-    n = starts.size - 1
-    u, v = np.zeros(n), np.zeros(n_columns)
-    column_of, row_of = np.full(n, -1), np.full(n_columns, -1)
-    distance, before = np.full(n_columns, np.inf), np.full(n_columns, -1)
-    is_done = np.zeros(n_columns, np.bool_)
-    # Whoever comes first takes its best column.
-    for i in range(n):
-        best = starts[i]
-        for edge in range(starts[i] + 1, starts[i + 1]):
-            if values[edge] > values[best]:
-                best = edge
-        u[i] = values[best]
-        if row_of[columns[best]] < 0:
-            column_of[i], row_of[columns[best]] = columns[best], i
-    for start in range(n):
+def _assign_rest(
+    starts: IntArray,
+    columns: IntArray,
+    values: FloatArray,
+    u: FloatArray,
+    v: FloatArray,
+    column_of: IntArray,
+    row_of: IntArray,
+) -> None:
+    """Assign the rows that have no column, in place."""
+    distance, before = np.full(v.size, np.inf), np.full(v.size, -1)
+    is_done = np.zeros(v.size, np.bool_)
+    for start in range(u.size):
         if column_of[start] >= 0:
             continue
         # A pop tells numba what the lists hold.
@@ -134,4 +136,3 @@ def _assigned(
                 break
         for other in reached:
             distance[other], before[other], is_done[other] = np.inf, -1, False
-    return column_of, u, v

@@ -1,8 +1,8 @@
-"""The best one-to-one matching of two dictionaries, and a proof that none is better.
+r"""The best one-to-one matching of two dictionaries, and a proof that none is better.
 
-For prices :math:`u_i` of rows and :math:`v_j \\ge 0` of columns, and any matching :math:`m` of all
-rows, :math:`\\sum_i c_{i m(i)} \\le \\sum_i u_i + \\sum_j v_j` where :math:`u_i + v_j \\ge c_{ij}` for
-all pairs.  The best matching along candidates has prices with equality.  Pairs that are no
+For prices :math:`u_i` of rows and :math:`v_j \ge 0` of columns, and any matching :math:`m` of all
+rows, :math:`\sum_i c_{i m(i)} \le \sum_i u_i + \sum_j v_j` where :math:`u_i + v_j \ge c_{ij}`
+for all pairs.  The best matching along candidates has prices with equality.  Pairs that are no
 candidates may be worth more than they cost; how much more, one pass over all of them says.  That
 bounds what any matching could gain, and those pairs become candidates (column generation), until
 nothing is left to gain.
@@ -19,12 +19,12 @@ from geomsup.comparison.assignment import assign
 from geomsup.comparison.neighbours import cosines_of, neighbours, overpaid
 from geomsup.survey.source import Directions, IntArray
 
-__all__ = ["EXACT", "Matched", "match_directions"]
+__all__ = ["Matched", "match_directions"]
 
 FloatArray = NDArray[np.float64]
 
 # Of the mean cosine; what is left is rounding.
-EXACT = 1e-10
+_EXACT = 1e-10
 
 
 class Matched(NamedTuple):
@@ -52,7 +52,7 @@ class Matched(NamedTuple):
 
 
 def match_directions(
-    a: Directions, b: Directions, *, signed: bool, tolerance: float = EXACT
+    a: Directions, b: Directions, *, signed: bool, tolerance: float = _EXACT
 ) -> Matched:
     """Match all of the smaller dictionary with different ones of the larger.
 
@@ -75,9 +75,7 @@ def match_directions(
     near = neighbours(a, b, signed=signed)
     # The diagonal makes sure that all rows can be assigned.
     own = np.arange(a.n)
-    edges = np.unique(
-        np.concatenate([near.rows * b.n + near.columns, own * b.n + own]).astype(np.int64)
-    )
+    edges = np.unique(np.concatenate([near.rows * b.n + near.columns, own * b.n + own]))
     values = cosines_of(a, b, *np.divmod(edges, b.n), signed=signed)
     while True:
         found = assign(*np.divmod(edges, b.n), values, b.n)

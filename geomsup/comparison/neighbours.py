@@ -1,4 +1,4 @@
-"""All cosines between two dictionaries in tiles: who is nearest to whom, and who is dearer than paid.
+"""All cosines between two dictionaries in tiles: the nearest, and those above their prices.
 
 Cosines are computed in float32, a strip of one dictionary against blocks of the other, and never
 kept; those that something hangs on are computed again in float64.
@@ -106,10 +106,12 @@ def cosines_of(
 
     def some(part: slice) -> FloatArray:
         which, place = np.unique(rows[part], return_inverse=True)
-        return np.einsum("ij,ij->i", a.exact(which)[place], b.exact(columns[part]))
+        products: FloatArray = np.einsum("ij,ij->i", a.exact(which)[place], b.exact(columns[part]))
+        return products
 
-    found = np.clip(np.concatenate(list(in_threads(some, tasks))), -1.0, 1.0)
-    return found if signed else np.abs(found)
+    # Without pairs there is nothing to join.
+    found = np.clip(np.concatenate([*in_threads(some, tasks), np.zeros(0)]), -1.0, 1.0)
+    return np.asarray(found if signed else np.abs(found))
 
 
 def overpaid(
@@ -174,7 +176,8 @@ def _near(a: Directions, b: Directions, signed: bool, first: int, last: int) -> 
     found, values = np.concatenate(columns, axis=1), np.concatenate(cosines, axis=1)
     if found.shape[1] > _ROW_CANDIDATES:
         top = np.argpartition(values, -_ROW_CANDIDATES, axis=1)[:, -_ROW_CANDIDATES:]
-        found, values = (np.take_along_axis(one, top, axis=1) for one in (found, values))
+        found = np.take_along_axis(found, top, axis=1)
+        values = np.take_along_axis(values, top, axis=1)
     return _Strip(first, found, values, np.concatenate(nearest), np.concatenate(largest))
 
 
