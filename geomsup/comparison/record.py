@@ -246,8 +246,8 @@ class DictionaryComparison:
         lines = [
             f"{', '.join(sizes)}, {self.dim:,} dimensions, "
             + ("cosines with their signs" if self.signed else "sizes of cosines"),
-            f"{self.cosines.size:,} pairs matched; no matching has a mean cosine larger by more "
-            f"than a share of {self.gap:.0e}",
+            f"{self.cosines.size:,} pairs, matched with the greatest mean cosine there is "
+            f"(relative gap {self.gap:.0e})",
             "",
             *comparison_lines(measures, null, is_corrected=True),
             "",
