@@ -78,8 +78,7 @@ def add_arguments(parser: VerbParser) -> None:
     )
     parser.add_argument(
         "--unsigned",
-        dest="signed",
-        action="store_false",
+        action="store_true",
         help="opposite directions are near to each other",
     )
     parser.add_argument(
@@ -113,10 +112,10 @@ def run(args: argparse.Namespace) -> int:
     one = opened(args.file, args.key, args.layer, args.feature_axis)
     axis = args.feature_axis if args.other_axis is None else args.other_axis
     other = opened(args.other, args.other_key, args.other_layer, axis)
-    names = "n_draws null signed threshold split_threshold labels other_labels seed"
+    names = "n_draws null threshold split_threshold labels other_labels seed"
     options: dict[str, Any] = {name: getattr(args, name) for name in names.split()}
     with options_to_blame():
-        found = compare_dictionaries(one, other, **options)
+        found = compare_dictionaries(one, other, signed=not args.unsigned, **options)
     if args.json:
         files = {
             "file": args.file,

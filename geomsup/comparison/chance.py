@@ -76,5 +76,5 @@ def _with_moments(units: UnitArray, mean: FloatArray, covariance: FloatArray) ->
         change = (root_of(own, -0.5) @ wanted).astype(np.float32)
         units = (units - own_mean.astype(np.float32)) @ change + mean.astype(np.float32)
         norms = np.linalg.norm(units, axis=1, keepdims=True)
-        units = units / np.where(norms > 0, norms, 1)
+        units /= np.where(norms > 0, norms, 1)
     return Directions(units)

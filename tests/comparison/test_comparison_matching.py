@@ -126,7 +126,7 @@ def test_what_costs_less_than_it_is_worth_is_seen(signed: bool) -> None:
     a, b = _problem("uniform", 700, 2500, 8, 1)
     cosines = a.exact(np.arange(a.n)) @ b.exact(np.arange(b.n)).T
     cosines = cosines if signed else np.abs(cosines)
-    prices_b = np.random.default_rng(2).random(b.n)
+    prices_b = np.random.default_rng(2).random((b.n,))
     prices_a = (cosines - prices_b).max(axis=1)
     dearest = (cosines - prices_b).argmax(axis=1)
     prices_a[[3, 600]] -= [1e-9, 1e-4]
