@@ -10,13 +10,11 @@ from geomsup.cli.arguments import VerbParser, at_least
 from geomsup.cli.output import (
     UsageError,
     add_picture,
-    checked_picture,
-    checked_place,
     options_to_blame,
     print_json,
     say,
 )
-from geomsup.cli.sources import opened, saved_tables
+from geomsup.cli.sources import add_targets, checked_targets, opened, saved_tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,8 +102,7 @@ def add_arguments(parser: VerbParser) -> None:
         "--partner-axis", type=int, choices=(-1, 0), help="its --feature-axis, if it is another"
     )
     parser.add_argument("--parts", metavar="FOLDER", help="keep what is done, to go on from there")
-    parser.add_argument("--out", metavar="FILE.safetensors", help="save the census")
-    parser.add_argument("--csv", metavar="FILE.csv", help="write the pairs as a table")
+    add_targets(parser, "census", "pairs")
     parser.add_seed()
     parser.add_plot("the cosines over those of the null, and the counts")
 
@@ -113,13 +110,8 @@ def add_arguments(parser: VerbParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Take the census."""
     from geomsup import census
-    from geomsup.storage import checked_target
 
-    checked_picture(args.plot)
-    if args.csv is not None:
-        checked_place(Path(args.csv))
-    if args.out is not None:
-        checked_target(args.out)
+    checked_targets(args)
     matrix = opened(args.file, args.key, args.layer, args.feature_axis)
     names = "n_draws q centre remove_components fold_norms labels mask components seed"
     names += " partner partner_axis"

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geomsup.cli.arguments import VerbParser, at_least
 from geomsup.cli.output import (
     add_picture,
-    checked_picture,
-    checked_place,
     figure_of,
     options_to_blame,
     print_json,
     say,
 )
-from geomsup.cli.sources import opened, saved_tables
+from geomsup.cli.sources import add_targets, checked_targets, opened, saved_tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,8 +90,7 @@ def add_arguments(parser: VerbParser) -> None:
     )
     parser.add_argument("--labels", metavar="FILE", help="names of the features, one on each line")
     parser.add_argument("--other-labels", metavar="FILE", help="the same, of OTHER")
-    parser.add_argument("--out", metavar="FILE.safetensors", help="save the comparison")
-    parser.add_argument("--csv", metavar="FILE.csv", help="write the matched pairs as a table")
+    add_targets(parser, "comparison", "matches")
     parser.add_seed()
     parser.add_plot("the matched cosines over those of the null")
 
@@ -102,13 +98,8 @@ def add_arguments(parser: VerbParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compare."""
     from geomsup import compare_dictionaries
-    from geomsup.storage import checked_target
 
-    checked_picture(args.plot)
-    if args.csv is not None:
-        checked_place(Path(args.csv))
-    if args.out is not None:
-        checked_target(args.out)
+    checked_targets(args)
     one = opened(args.file, args.key, args.layer, args.feature_axis)
     axis = args.feature_axis if args.other_axis is None else args.other_axis
     other = opened(args.other, args.other_key, args.other_layer, axis)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.cli.output import UsageError, say
+from geomsup.cli.arguments import VerbParser
+from geomsup.cli.output import UsageError, checked_picture, checked_place, say
 from geomsup.errors import GeomsupError
 from geomsup.weights import as_weights, list_arrays
 from geomsup.weights.entries import weight_candidates
@@ -26,7 +27,17 @@ if TYPE_CHECKING:
     from geomsup.training import TrainedModel, TrainingRun
     from geomsup.weights.opened import OpenedWeights
 
-__all__ = ["is_run", "load_matrix", "load_run", "model_of", "opened", "saved_tables", "stack_in"]
+__all__ = [
+    "add_targets",
+    "checked_targets",
+    "is_run",
+    "load_matrix",
+    "load_run",
+    "model_of",
+    "opened",
+    "saved_tables",
+    "stack_in",
+]
 
 
 def is_run(path: str) -> bool:
@@ -107,6 +118,23 @@ def opened(path: str, key: str | None, layer: int | None, axis: int | None) -> O
     except UnknownLayoutError as error:
         # Of a file that can be read, other words get at the matrix.
         raise (GeomsupError if Path(path).is_dir() else UsageError)(str(error)) from error
+
+
+def add_targets(parser: VerbParser, result: str, rows: str) -> None:
+    """Declare --out and --csv."""
+    parser.add_argument("--out", metavar="FILE.safetensors", help=f"save the {result}")
+    parser.add_argument("--csv", metavar="FILE.csv", help=f"write the {rows} as a table")
+
+
+def checked_targets(args: argparse.Namespace) -> None:
+    """Refuse what --plot, --csv and --out cannot write, before any work goes into it."""
+    from geomsup.storage import checked_target
+
+    checked_picture(args.plot)
+    if args.csv is not None:
+        checked_place(Path(args.csv))
+    if args.out is not None:
+        checked_target(args.out)
 
 
 def saved_tables(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, shorten
 from geomsup.geometry.report_tables import Table
-from geomsup.survey.record import Comparison, comparison_lines, read_record, write_record
+from geomsup.survey.record import Comparison, Record, comparison_lines
 
 __all__ = ["N_BINS", "DictionaryComparison", "Split", "parents_of_several"]
 
@@ -58,7 +56,7 @@ def parents_of_several(nearest: IntArray, cosines: FloatArray, threshold: float)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class DictionaryComparison:
+class DictionaryComparison(Record):
     """What two dictionaries have in common, beside what chance gives.
 
     Features are meant by their number in their matrix throughout.
@@ -118,11 +116,6 @@ class DictionaryComparison:
     labels_a: tuple[str, ...] | None = None
     labels_b: tuple[str, ...] | None = None
     settings: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        for value in vars(self).values():
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
 
     def __getitem__(self, name: str) -> Comparison:
         """One of the scores, by its name."""
@@ -197,21 +190,8 @@ class DictionaryComparison:
             return Table(columns=columns, rows=splits)
         raise GeomsupError(f"rows must be one of matches, splits, got {shorten(rows)}")
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write all of it to one .safetensors file, replacing the file in one move."""
-        said = {**self.to_dict(), "labels_a": self.labels_a, "labels_b": self.labels_b}
-        return write_record(self, path, said)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> DictionaryComparison:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        GeomsupError
-            If the file is missing, damaged, or holds something else.
-        """
-        return read_record(cls, path)
+    def _said(self) -> dict[str, Any]:
+        return {**self.to_dict(), "labels_a": self.labels_a, "labels_b": self.labels_b}
 
     def to_dict(self) -> dict[str, Any]:
         """What is printed, with all splits, ready for JSON; `save` keeps the rest."""

@@ -19,7 +19,7 @@ __all__ = ["plot_dictionary_comparison"]
 # Bins of the record (.01 wide) in one bar.
 _MERGED = 2
 # Share of the height that the legend leaves.
-_BELOW_LEGEND = 0.8
+_BELOW_LEGEND = 0.75
 
 
 def plot_dictionary_comparison(found: DictionaryComparison, *, ax: Axes | None = None) -> Axes:
@@ -73,10 +73,10 @@ def plot_dictionary_comparison(found: DictionaryComparison, *, ax: Axes | None =
         axes.stairs(drawn.mean(axis=0), edges, color=GHOST, linewidth=1.2)
     axes.stairs(counts, edges, color=POSITIVE, linewidth=1.6, label="matched pairs")
     mean = next(one for one in found.scores if one.name.endswith("of the matching"))
-    axes.axvline(mean.found, ymax=_BELOW_LEGEND, color=POSITIVE, linewidth=1.0)
+    axes.axvline(mean.found, ymax=_BELOW_LEGEND, color=POSITIVE, linewidth=1.0, label="their mean")
     if mean.null_mean is not None:
-        axes.axvline(mean.null_mean, ymax=_BELOW_LEGEND, color=INK, linestyle="--", linewidth=1.0)
-    axes.axvline(found.threshold, ymax=_BELOW_LEGEND, color=INK, linestyle=":", linewidth=1.0)
+        _dashed(axes, mean.null_mean, "--", "mean of the null")
+    _dashed(axes, found.threshold, ":", "shared from here")
     axes.set_xlim(-1.0 if found.signed and found.cosines.min() < -0.1 else -0.1, 1.02)
     axes.set_ylim(0, axes.get_ylim()[1] / _BELOW_LEGEND)
     axes.set_xlabel("cosine of matched pairs" if found.signed else "|cosine| of matched pairs")
@@ -84,3 +84,7 @@ def plot_dictionary_comparison(found: DictionaryComparison, *, ax: Axes | None =
     axes.legend(frameon=False, fontsize=8, loc="upper left")
     axes.spines[["top", "right"]].set_visible(False)
     return axes
+
+
+def _dashed(axes: Axes, cosine: float, style: str, label: str) -> None:
+    axes.axvline(cosine, ymax=_BELOW_LEGEND, color=INK, linestyle=style, linewidth=1.0, label=label)

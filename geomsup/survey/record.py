@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,9 @@ from geomsup.survey.spectrum import Filling
 __all__ = [
     "Census",
     "Comparison",
+    "Record",
     "compared",
     "comparison_lines",
-    "read_record",
-    "write_record",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -36,8 +35,6 @@ _N_EXAMPLES = 3
 _N_KINDS, _N_MEMBERS = 12, 6
 # Where chance is so near to 1 the way from there to 1 is rounding.
 _NO_ROOM = 1.0 - 1e-9
-
-_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,27 +96,45 @@ def compared(
     return tuple(result)
 
 
-def write_record(record: object, path: str | os.PathLike[str], said: Mapping[str, Any]) -> Path:
-    """Write the arrays of a dataclass, and its other fields, to one .safetensors file."""
-    tensors = {
-        name: value.astype(np.int64) if value.dtype == np.intp else value
-        for name, value in vars(record).items()
-        if isinstance(value, np.ndarray)
-    }
-    return write_tensors(path, tensors, said, kind=type(record).__name__)
+class Record:
+    """A frozen dataclass of arrays and plain values that goes into one file and comes back."""
 
+    def __post_init__(self) -> None:
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
 
-def read_record(cls: type[_R], path: str | os.PathLike[str]) -> _R:
-    """The dataclass that `write_record` wrote."""
-    source, tensors, said = read_tensors(path, None, kind=cls.__name__)
-    try:
-        return restored(cls, {**said, **tensors}, f"the {cls.__name__}")
-    except GeomsupError as error:
-        raise GeomsupError(f"{source} holds no usable {cls.__name__}: {error}") from error
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write all of it to one .safetensors file, replacing the file in one move."""
+        tensors = {
+            name: value.astype(np.int64) if value.dtype == np.intp else value
+            for name, value in vars(self).items()
+            if isinstance(value, np.ndarray)
+        }
+        return write_tensors(path, tensors, self._said(), kind=type(self).__name__)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        GeomsupError
+            If the file is missing, damaged, or holds something else.
+        """
+        source, tensors, said = read_tensors(path, None, kind=cls.__name__)
+        try:
+            return restored(cls, {**said, **tensors}, f"the {cls.__name__}")
+        except GeomsupError as error:
+            raise GeomsupError(f"{source} holds no usable {cls.__name__}: {error}") from error
+
+    def _said(self) -> dict[str, Any]:
+        """All fields that are no arrays, ready for JSON."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Census:
+class Census(Record):
     """What the features of a matrix hold beyond chance.
 
     Features are meant by their number in the matrix throughout.
@@ -214,11 +229,6 @@ class Census:
     labels: tuple[str, ...] | None = None
     settings: Mapping[str, Any]
 
-    def __post_init__(self) -> None:
-        for value in vars(self).values():
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
-
     def __getitem__(self, name: str) -> Comparison:
         """One of the comparisons, by its name."""
         everything = (*self.comparisons, *self.structures, *self.partner)
@@ -279,21 +289,8 @@ class Census:
             rows = [(*row, *(self.label(k) for k in row[: len(named)])) for row in rows]
         return Table(columns=columns, rows=rows)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write all of it to one .safetensors file, replacing the file in one move."""
-        said = {**self.to_dict(), "labels": self.labels, "cuts": self.cuts}
-        return write_record(self, path, said)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Census:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        GeomsupError
-            If the file is missing, damaged, or holds something else.
-        """
-        return read_record(cls, path)
+    def _said(self) -> dict[str, Any]:
+        return {**self.to_dict(), "labels": self.labels, "cuts": self.cuts}
 
     def to_dict(self) -> dict[str, Any]:
         """What is printed, with all components, ready for JSON; `save` keeps the rest."""

@@ -97,7 +97,7 @@ def test_the_best_matching_of_200_problems() -> None:
         n_a, n_b = (int(2 * 1000 ** rng.random()) for _ in range(2))
         if seed % 2:
             n_b = n_a
-        if seed < 2 * len(KINDS):
+        if seed < len(KINDS):
             n_a = n_b = 2000
         a, b = _problem(KINDS[seed % len(KINDS)], n_a, n_b, int(2 ** rng.uniform(1, 7)), seed)
         _checked(a, b, signed=bool(seed % 3))
