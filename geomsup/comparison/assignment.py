@@ -4,7 +4,7 @@ Rows are assigned one after the other, each along the shortest path of a Dijkstr
 costs (Jonker and Volgenant's way without their auctions, whose bids become arbitrarily small among
 near-duplicates: SciPy's sparse solver, which makes them, took 4 s for 300 directions in a plane and
 did not end for 1,500).  The loop is compiled by numba where it is installed, and is Python where it
-is not: a hundred times slower, and the same to the last bit.
+is not: thirty times slower, and the same to the last bit.
 """
 
 from __future__ import annotations

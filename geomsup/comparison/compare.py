@@ -101,7 +101,7 @@ def compare_dictionaries(
 
     The matching is the best of all, not only along candidates: see
     :mod:`geomsup.comparison.matching` for the proof.  Its loop is compiled with the extra
-    ``fast``; without it, it takes a hundred times longer.  A direction can be matched with one that
+    ``fast``; without it, it takes thirty times longer.  A direction can be matched with one that
     is not near at all, as all must be.  Copies of one direction within a dictionary are matched in
     any order.
 
