@@ -16,6 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from geomsup.comparison.compare import compare_dictionaries
+    from geomsup.comparison.record import DictionaryComparison
     from geomsup.errors import GeomsupError, GeomsupWarning
     from geomsup.geometry.classify import classify_geometry
     from geomsup.geometry.gram import (
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Census",
     "ComponentReport",
+    "DictionaryComparison",
     "GeometryReport",
     "GeomsupError",
     "GeomsupWarning",
@@ -44,6 +47,7 @@ __all__ = [
     "__version__",
     "census",
     "classify_geometry",
+    "compare_dictionaries",
     "feature_dimensionality",
     "get_shape",
     "gram_matrix",
@@ -59,6 +63,8 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "comparison.compare": ["compare_dictionaries"],
+    "comparison.record": ["DictionaryComparison"],
     "geometry.classify": ["classify_geometry"],
     "errors": ["GeomsupError", "GeomsupWarning"],
     "geometry.gram": [

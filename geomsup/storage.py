@@ -40,10 +40,18 @@ _WORDS = {
     "AutoencoderCheckpoint": "checkpoint of a training of autoencoders",
     "Census": "census",
     "CensusPart": "part of a census",
+    "DictionaryComparison": "comparison of dictionaries",
 }
 # What must come back exactly as it was written.  Weights of a run may be edited by hand, for a
 # planted model or an experiment; what has been checked of them is their shape.
-_SUMMED = ("Checkpoint", "AutoencoderCheckpoint", "Autoencoders", "Census", "CensusPart")
+_SUMMED = (
+    "Checkpoint",
+    "AutoencoderCheckpoint",
+    "Autoencoders",
+    "Census",
+    "CensusPart",
+    "DictionaryComparison",
+)
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "I64": "<i8", "U8": "|u1", "BOOL": "|b1",
 }  # fmt: skip

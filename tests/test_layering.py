@@ -102,6 +102,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "progress": {"errors"},
     "restoring": {"errors"},
     "storage": {"errors"},
+    "compiling": set(),
     **_floors("weights", _WEIGHTS, {"errors"}),
     "weights": {f"weights.{name}" for name in _WEIGHTS},
     # A matrix is measured, and its features are compared with each other …
@@ -210,6 +211,21 @@ _COUNTED = {
 _FORMED = {"survey.component", "survey.density", "survey.forest"}
 MAY_IMPORT.update(_floors("survey", _SURVEY, _COUNTED | _FORMED))
 MAY_IMPORT["survey"] = {f"survey.{name}" for name in _SURVEY}
+# Two such matrices are put beside each other.
+_COMPARING = ["assignment", "neighbours", "matching", "chance", "record", "compare"]
+_BESIDE = {
+    "compiling",
+    "errors",
+    "progress",
+    "nulls",
+    "geometry.report_tables",
+    "survey.background",
+    "survey.pairs",
+    "survey.record",
+    "survey.source",
+}
+MAY_IMPORT.update(_floors("comparison", _COMPARING, _BESIDE))
+MAY_IMPORT["comparison"] = {f"comparison.{name}" for name in _COMPARING}
 ANALYSIS = set(MAY_IMPORT)
 MAY_IMPORT["geometry.classify"] = set(ANALYSIS)
 # Change points are found in curves, whatever they are; the timeline of a training names geometry.
@@ -252,6 +268,7 @@ MAY_IMPORT["experts"] = {
 }
 # Theory names the optima that it finds, so it stands behind the classifier.
 MAY_IMPORT["theory"] = {
+    "compiling",
     "errors",
     "progress",
     "weights",
@@ -278,6 +295,7 @@ MAY_IMPORT["plotting"] = {
     "theory",
     "dynamics",
     "attacks",
+    "comparison.record",
     "dictionary",
     "neurons",
     "survey",

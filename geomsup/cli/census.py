@@ -10,19 +10,16 @@ from geomsup.cli.arguments import VerbParser, at_least
 from geomsup.cli.output import (
     UsageError,
     add_picture,
-    checked_picture,
-    checked_place,
     options_to_blame,
     print_json,
     say,
 )
-from geomsup.errors import GeomsupError
+from geomsup.cli.sources import add_targets, checked_targets, opened, saved_tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from geomsup import Census
-    from geomsup.weights.opened import OpenedWeights
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -105,8 +102,7 @@ def add_arguments(parser: VerbParser) -> None:
         "--partner-axis", type=int, choices=(-1, 0), help="its --feature-axis, if it is another"
     )
     parser.add_argument("--parts", metavar="FOLDER", help="keep what is done, to go on from there")
-    parser.add_argument("--out", metavar="FILE.safetensors", help="save the census")
-    parser.add_argument("--csv", metavar="FILE.csv", help="write the pairs as a table")
+    add_targets(parser, "census", "pairs")
     parser.add_seed()
     parser.add_plot("the cosines over those of the null, and the counts")
 
@@ -114,45 +110,27 @@ def add_arguments(parser: VerbParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Take the census."""
     from geomsup import census
-    from geomsup.storage import checked_target
 
-    checked_picture(args.plot)
-    if args.csv is not None:
-        checked_place(Path(args.csv))
-    if args.out is not None:
-        checked_target(args.out)
-    opened = _opened(args)
+    checked_targets(args)
+    matrix = opened(args.file, args.key, args.layer, args.feature_axis)
     names = "n_draws q centre remove_components fold_norms labels mask components seed"
     names += " partner partner_axis"
     options: dict[str, Any] = {name: getattr(args, name) for name in names.split()}
     with options_to_blame():
         found = census(
-            opened,
-            feature_axis=opened.feature_axis,
+            matrix,
+            feature_axis=matrix.feature_axis,
             null=_null(args.null),
             folder=args.parts,
             **options,
         )
     if args.json:
-        print_json({"file": args.file, "matrix": opened.to_dict(), **found.to_dict()})
+        print_json({"file": args.file, "matrix": matrix.to_dict(), **found.to_dict()})
     else:
-        say(f"{opened}\n\n{found}")
-    _write(args, found)
+        say(f"{matrix}\n\n{found}")
+    saved_tables(args, found, "census", "pairs")
     add_picture(args, lambda: _drawn(found))
     return 0
-
-
-def _opened(args: argparse.Namespace) -> OpenedWeights:
-    from geomsup.weights.layout_files import UnknownLayoutError
-    from geomsup.weights.opened import open_weights
-
-    try:
-        return open_weights(
-            args.file, key=args.key, layer=args.layer, feature_axis=args.feature_axis
-        )
-    except UnknownLayoutError as error:
-        # Of a file that can be read, other words get at the matrix.
-        raise (GeomsupError if Path(args.file).is_dir() else UsageError)(str(error)) from error
 
 
 def _null(word: str) -> str:
@@ -161,20 +139,6 @@ def _null(word: str) -> str:
     if word not in KINDS and not Path(word).exists():
         raise UsageError(f"--null must be one of {', '.join(KINDS)}, or a file; got {word!r}")
     return word
-
-
-def _write(args: argparse.Namespace, found: Census) -> None:
-    said = []
-    if args.out is not None:
-        said.append(f"census: {found.save(args.out)}")
-    if args.csv is not None:
-        try:
-            found.table("pairs").to_csv(args.csv)
-        except GeomsupError as error:
-            raise GeomsupError(f"the results are complete, but {error}") from error
-        said.append(f"pairs: {args.csv}")
-    if said and not args.json:
-        say("\n" + "\n".join(said))
 
 
 def _drawn(found: Census) -> Figure:

@@ -1,4 +1,4 @@
-"""What a weight file offers to a verb: one matrix, a stack of matrices, or a training run.
+"""What a weight file offers to a verb, and where results go: a matrix, a stack, a training run.
 
 A file of several models is no error on the command line: whoever has just typed ``geomsup train``
 wants to see all of them.
@@ -6,6 +6,7 @@ wants to see all of them.
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +15,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.cli.output import UsageError
+from geomsup.cli.arguments import VerbParser
+from geomsup.cli.output import UsageError, checked_picture, checked_place, say
 from geomsup.errors import GeomsupError
 from geomsup.weights import as_weights, list_arrays
 from geomsup.weights.entries import weight_candidates
 from geomsup.weights.files import UnsettledError
 
 if TYPE_CHECKING:
+    from geomsup import Census, DictionaryComparison
     from geomsup.training import TrainedModel, TrainingRun
+    from geomsup.weights.opened import OpenedWeights
 
-__all__ = ["is_run", "load_matrix", "load_run", "model_of", "stack_in"]
+__all__ = [
+    "add_targets",
+    "checked_targets",
+    "is_run",
+    "load_matrix",
+    "load_run",
+    "model_of",
+    "opened",
+    "saved_tables",
+    "stack_in",
+]
 
 
 def is_run(path: str) -> bool:
@@ -92,6 +106,52 @@ def load_matrix(
         return read(path, feature_axis=feature_axis, key=key)
     except UnsettledError as error:
         raise UsageError(str(error)) from error
+
+
+def opened(path: str, key: str | None, layer: int | None, axis: int | None) -> OpenedWeights:
+    """The matrix of a published dictionary or model, or of any weight file."""
+    from geomsup.weights.layout_files import UnknownLayoutError
+    from geomsup.weights.opened import open_weights
+
+    try:
+        return open_weights(path, key=key, layer=layer, feature_axis=axis)
+    except UnknownLayoutError as error:
+        # Of a file that can be read, other words get at the matrix.
+        raise (GeomsupError if Path(path).is_dir() else UsageError)(str(error)) from error
+
+
+def add_targets(parser: VerbParser, result: str, rows: str) -> None:
+    """Declare --out and --csv."""
+    parser.add_argument("--out", metavar="FILE.safetensors", help=f"save the {result}")
+    parser.add_argument("--csv", metavar="FILE.csv", help=f"write the {rows} as a table")
+
+
+def checked_targets(args: argparse.Namespace) -> None:
+    """Refuse what --plot, --csv and --out cannot write, before any work goes into it."""
+    from geomsup.storage import checked_target
+
+    checked_picture(args.plot)
+    if args.csv is not None:
+        checked_place(Path(args.csv))
+    if args.out is not None:
+        checked_target(args.out)
+
+
+def saved_tables(
+    args: argparse.Namespace, found: Census | DictionaryComparison, name: str, rows: str
+) -> None:
+    """Write what --out and --csv ask for: the result, and a table of it."""
+    said = []
+    if args.out is not None:
+        said.append(f"{name}: {found.save(args.out)}")
+    if args.csv is not None:
+        try:
+            found.table(rows).to_csv(args.csv)
+        except GeomsupError as error:
+            raise GeomsupError(f"the results are complete, but {error}") from error
+        said.append(f"{rows}: {args.csv}")
+    if said and not args.json:
+        say("\n" + "\n".join(said))
 
 
 def _check_instance(instance: int, count: int, where: str) -> None:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fit_directions"]
+__all__ = ["fit_directions", "moments_of", "root_of"]
 
 FloatArray = NDArray[np.float64]
 Blocks = Callable[[], Iterable[NDArray[np.floating]]]
@@ -59,18 +59,24 @@ def fit_directions(blocks: Blocks, dim: int) -> tuple[FloatArray, FloatArray]:
     >>> (9 * covariance / covariance[0, 0]).diagonal().round(0)
     array([9., 1., 1.])
     """
-    n, target, second = 0, np.zeros(dim), np.zeros((dim, dim))
-    for block in blocks():
-        rows = np.asarray(block, dtype=np.float64)
-        n += len(rows)
-        target += rows.sum(axis=0)
-        second += rows.T @ rows
-    target /= n
-    variances, basis = np.linalg.eigh(second / n - np.outer(target, target))
+    target, wanted = moments_of(blocks, dim)
+    variances, basis = np.linalg.eigh(wanted)
     variances[variances < _NO_VARIANCE * variances[-1]] = 0.0
     target = basis.T @ target
     mean, covariance = _matched(target, np.diag(variances))
     return basis @ mean, basis @ covariance @ basis.T
+
+
+def moments_of(blocks: Blocks, dim: int) -> tuple[FloatArray, FloatArray]:
+    """Mean and covariance of rows that come in blocks."""
+    n, mean, second = 0, np.zeros(dim), np.zeros((dim, dim))
+    for block in blocks():
+        rows = np.asarray(block, dtype=np.float64)
+        n += len(rows)
+        mean += rows.sum(axis=0)
+        second += rows.T @ rows
+    mean /= n
+    return mean, second / n - np.outer(mean, mean)
 
 
 def _matched(target: FloatArray, wanted: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -85,7 +91,7 @@ def _matched(target: FloatArray, wanted: FloatArray) -> tuple[FloatArray, FloatA
         if off < _CLOSE_ENOUGH:
             break
         # In one dimension λ is multiplied by wanted/got; this way no variance becomes negative.
-        change = _root(covariance) @ _root(got, -0.5)
+        change = root_of(covariance) @ root_of(got, -0.5)
         covariance = change @ wanted @ change.T
         # A mean along a short axis moves that of directions by far more than itself: whole steps
         # swing, and end in a Gaussian without width.
@@ -118,7 +124,7 @@ def _moments_of_directions(
     )
 
 
-def _root(matrix: FloatArray, power: float = 0.5) -> FloatArray:
+def root_of(matrix: FloatArray, power: float = 0.5) -> FloatArray:
     """A power of a symmetric matrix on its range."""
     values, basis = np.linalg.eigh(matrix)
     kept = values > _NO_VARIANCE / 10 * values[-1]

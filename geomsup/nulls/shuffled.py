@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.nulls.directions import moments_of
 from geomsup.validation import random_generator
 
 __all__ = ["ShuffledNull"]
@@ -42,14 +43,8 @@ class ShuffledNull:
     """
 
     def __init__(self, blocks: Blocks, dim: int) -> None:
-        n, mean, second = 0, np.zeros(dim), np.zeros((dim, dim))
-        for block in blocks():
-            rows = np.asarray(block, dtype=np.float64)
-            n += len(rows)
-            mean += rows.sum(axis=0)
-            second += rows.T @ rows
-        self._mean = mean / n
-        axes = np.linalg.eigh(second / n - np.outer(self._mean, self._mean))[1]
+        self._mean, covariance = moments_of(blocks, dim)
+        axes = np.linalg.eigh(covariance)[1]
         self._axes = axes.astype(np.float32)
         shift = (self._mean @ axes).astype(np.float32)
         # A row for each axis, so that a permutation runs through memory once.

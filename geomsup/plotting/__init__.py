@@ -21,6 +21,7 @@ from geomsup.plotting.census import (
     plot_counts,
     plot_neighbours,
 )
+from geomsup.plotting.comparison import plot_dictionary_comparison
 from geomsup.plotting.dictionaries import plot_matched_cosines, plot_splitting_tree
 from geomsup.plotting.dimensionality import plot_dimensionality
 from geomsup.plotting.directions import plot_directions
@@ -42,6 +43,7 @@ __all__ = [
     "plot_cosine_histogram",
     "plot_cosines",
     "plot_counts",
+    "plot_dictionary_comparison",
     "plot_dimensionality",
     "plot_directions",
     "plot_excess_energy",

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError, warn_caller
+from geomsup.errors import warn_caller
 from geomsup.geometry.gram import welch_bound
 from geomsup.progress import bar
 from geomsup.survey.background import Background, background_of
@@ -29,10 +28,10 @@ from geomsup.survey.partners import partners_of
 from geomsup.survey.record import Census, Comparison, compared
 from geomsup.survey.resuming import Parts, parts_in
 from geomsup.survey.significant import LOOSEST, Significant, significant_pairs
-from geomsup.survey.source import Rows, mask_of, matrix_of
+from geomsup.survey.source import Rows, labels_of, mask_of, matrix_of
 from geomsup.survey.spectrum import filling_of
 from geomsup.survey.structures import counts_by_name, law_of, renumbered, structures_of
-from geomsup.validation import brief, number_within, positive_integer, seed_number, whole_number
+from geomsup.validation import number_within, positive_integer, seed_number, whole_number
 
 __all__ = ["census"]
 
@@ -152,7 +151,7 @@ def census(
     n_draws = whole_number("n_draws", n_draws, 0)
     max_pairs = positive_integer("max_pairs", max_pairs)
     n_given = len(matrix_of(W, feature_axis))
-    names = _labels(labels, n_given)
+    names = labels_of(labels, n_given)
     preparation: dict[str, Any] = {
         "centre": centre,
         "remove_components": remove_components,
@@ -352,22 +351,3 @@ def _measures(found: Scan, n_above: int, n_below: int) -> dict[str, float]:
         "mean of max |cos|": float(largest.mean()),
         "coherence": float(largest.max()),
     }
-
-
-def _labels(labels: object, n_features: int) -> tuple[str, ...] | None:
-    if labels is None:
-        return None
-    if isinstance(labels, (str, os.PathLike)):
-        try:
-            names = Path(labels).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise GeomsupError(f"labels cannot be read from {brief(labels)}: {error}") from error
-    elif isinstance(labels, Sequence) and all(isinstance(name, str) for name in labels):
-        names = list(labels)
-    else:
-        raise GeomsupError(
-            f"labels must be a list of str or the path of a file, got {brief(labels)}"
-        )
-    if len(names) != n_features:
-        raise GeomsupError(f"expected {n_features} labels, one for each feature, got {len(names)}")
-    return tuple(names)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,9 @@ from geomsup.progress import bar
 from geomsup.survey.source import Directions, IntArray, UnitArray
 from geomsup.survey.tails import Tails
 
-__all__ = ["N_BINS", "Pairs", "Scan", "level_edge", "scan"]
+__all__ = ["N_BINS", "Pairs", "Scan", "in_threads", "level_edge", "scan"]
+
+_T = TypeVar("_T")
 
 FloatArray = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -161,7 +164,7 @@ def scan(
     state = _State(rows.n, tails, log_p, max_pairs, cuts)
     tasks = list(_tasks(rows.n))
     with bar(len(tasks), doing, "tile", progress) as advance:
-        for done, found in enumerate(_in_threads(rows, tasks, state), 1):
+        for done, found in enumerate(in_threads(partial(_look, rows, state), tasks), 1):
             state.add(found)
             advance(done)
     state.prune(final=True)
@@ -263,16 +266,14 @@ def _tasks(n: int) -> Iterator[tuple[int, int, int]]:
             yield first, start, min(start + _TASK, n)
 
 
-def _in_threads(
-    rows: Directions, tasks: list[tuple[int, int, int]], state: _State
-) -> Iterator[_Found]:
-    """The results in the order of the tasks, few of them waiting at a time."""
+def in_threads(work: Callable[..., _T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[_T]:
+    """What becomes of each task, in their order, few of them waiting at a time."""
     n_threads = min(os.cpu_count() or 1, len(tasks))
     # The threads are these; a library with threads of its own would wait for them.
     with threadpool_limits(1), ThreadPoolExecutor(n_threads) as pool:
-        waiting: deque[Future[_Found]] = deque()
+        waiting: deque[Future[_T]] = deque()
         for task in tasks:
-            waiting.append(pool.submit(_look, rows, state, *task))
+            waiting.append(pool.submit(work, *task))
             if len(waiting) > 2 * n_threads:
                 yield waiting.popleft().result()
         while waiting:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,13 @@ from geomsup.storage import read_tensors, write_tensors
 from geomsup.survey.component import Component
 from geomsup.survey.spectrum import Filling
 
-__all__ = ["Census", "Comparison", "compared"]
+__all__ = [
+    "Census",
+    "Comparison",
+    "Record",
+    "compared",
+    "comparison_lines",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -27,6 +33,8 @@ IntArray = NDArray[np.intp]
 _N_EXAMPLES = 3
 # Kinds of structures that are printed, and features of one that are named.
 _N_KINDS, _N_MEMBERS = 12, 6
+# Where chance is so near to 1 the way from there to 1 is rounding.
+_NO_ROOM = 1.0 - 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +65,13 @@ class Comparison:
             return None
         return min(1.0, self.null_mean / self.found)
 
+    @property
+    def corrected(self) -> float | None:
+        """How much of the way from chance to 1 a cosine or a share has come: 0 is chance."""
+        if self.is_count or self.null_mean is None or self.null_mean > _NO_ROOM:
+            return None
+        return (self.found - self.null_mean) / (1.0 - self.null_mean)
+
     def to_dict(self) -> dict[str, Any]:
         """The fields, ready for JSON."""
         return asdict(self)
@@ -81,8 +96,45 @@ def compared(
     return tuple(result)
 
 
+class Record:
+    """A frozen dataclass of arrays and plain values that goes into one file and comes back."""
+
+    def __post_init__(self) -> None:
+        for value in vars(self).values():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write all of it to one .safetensors file, replacing the file in one move."""
+        tensors = {
+            name: value.astype(np.int64) if value.dtype == np.intp else value
+            for name, value in vars(self).items()
+            if isinstance(value, np.ndarray)
+        }
+        return write_tensors(path, tensors, self._said(), kind=type(self).__name__)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        GeomsupError
+            If the file is missing, damaged, or holds something else.
+        """
+        source, tensors, said = read_tensors(path, None, kind=cls.__name__)
+        try:
+            return restored(cls, {**said, **tensors}, f"the {cls.__name__}")
+        except GeomsupError as error:
+            raise GeomsupError(f"{source} holds no usable {cls.__name__}: {error}") from error
+
+    def _said(self) -> dict[str, Any]:
+        """All fields that are no arrays, ready for JSON."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Census:
+class Census(Record):
     """What the features of a matrix hold beyond chance.
 
     Features are meant by their number in the matrix throughout.
@@ -177,11 +229,6 @@ class Census:
     labels: tuple[str, ...] | None = None
     settings: Mapping[str, Any]
 
-    def __post_init__(self) -> None:
-        for value in vars(self).values():
-            if isinstance(value, np.ndarray):
-                value.setflags(write=False)
-
     def __getitem__(self, name: str) -> Comparison:
         """One of the comparisons, by its name."""
         everything = (*self.comparisons, *self.structures, *self.partner)
@@ -242,30 +289,8 @@ class Census:
             rows = [(*row, *(self.label(k) for k in row[: len(named)])) for row in rows]
         return Table(columns=columns, rows=rows)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write all of it to one .safetensors file, replacing the file in one move."""
-        tensors = {
-            name: value.astype(np.int64) if value.dtype == np.intp else value
-            for name, value in vars(self).items()
-            if isinstance(value, np.ndarray)
-        }
-        said = {**self.to_dict(), "labels": self.labels, "cuts": self.cuts}
-        return write_tensors(path, tensors, said, kind="Census")
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Census:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        GeomsupError
-            If the file is missing, damaged, or holds something else.
-        """
-        source, tensors, said = read_tensors(path, None, kind="Census")
-        try:
-            return restored(cls, {**said, **tensors}, "the census")
-        except GeomsupError as error:
-            raise GeomsupError(f"{source} holds no usable census: {error}") from error
+    def _said(self) -> dict[str, Any]:
+        return {**self.to_dict(), "labels": self.labels, "cuts": self.cuts}
 
     def to_dict(self) -> dict[str, Any]:
         """What is printed, with all components, ready for JSON; `save` keeps the rest."""
@@ -292,13 +317,13 @@ class Census:
         }
 
     def __str__(self) -> str:
-        lines = [*_headline(self), "", *_comparisons(self.comparisons, f"{self.null} null")]
+        lines = [*_headline(self), "", *comparison_lines(self.comparisons, f"{self.null} null")]
         if self.structures:
-            lines += ["", *_comparisons(self.structures[:_N_KINDS], f"{self.null} null")]
+            lines += ["", *comparison_lines(self.structures[:_N_KINDS], f"{self.null} null")]
             rest = self.structures[_N_KINDS:]
             lines += [f"and {len(rest)} kinds that are rarer"] if rest else []
         if self.partner:
-            lines += ["", *_comparisons(self.partner, "permuted")]
+            lines += ["", *comparison_lines(self.partner, "permuted")]
         return "\n".join([*lines, *_examples(self)])
 
     __repr__ = __str__
@@ -338,10 +363,15 @@ def _spread(values: FloatArray) -> str:
     return f"{middle:.3g} ({low:.3g} to {high:.3g})"
 
 
-def _comparisons(listed: Sequence[Comparison], null: str) -> list[str]:
-    rows = [["", "found", null, "by chance"]]
+def comparison_lines(
+    listed: Sequence[Comparison], null: str, *, is_corrected: bool = False
+) -> list[str]:
+    """A table of numbers beside those of the background, and what chance explains of counts.
+
+    The last column can have the `corrected` numbers instead.
+    """
+    rows = [["", "found", null, "corrected" if is_corrected else "by chance"]]
     for one in listed:
-        share = one.share_by_chance
         mean = "–" if one.null_mean is None else _number(one.null_mean, one.is_count)
         spread = "" if one.null_sd is None else f" ± {_number(one.null_sd, one.is_count)}"
         rows.append(
@@ -349,7 +379,7 @@ def _comparisons(listed: Sequence[Comparison], null: str) -> list[str]:
                 one.name,
                 _number(one.found, one.is_count),
                 mean + spread,
-                "" if share is None else f"{100 * share:.{0 if share > 0.1 else 1}f} %",
+                _signed(one.corrected) if is_corrected else _percent(one.share_by_chance),
             ]
         )
     widths = [max(len(row[k]) for row in rows) for k in range(4)]
@@ -360,6 +390,14 @@ def _comparisons(listed: Sequence[Comparison], null: str) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def _signed(value: float | None) -> str:
+    return "" if value is None else f"{value:+.4f}"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.{0 if share > 0.1 else 1}f} %"
 
 
 def _number(value: float, is_count: bool) -> str:

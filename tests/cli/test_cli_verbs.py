@@ -32,6 +32,7 @@ _NEEDS = {
     "dictionary": "--restarts 1 --steps 10 --penalty 0.1",
     "attack": "--samples 20",
     "census": "--feature-axis 0 --draws 1",
+    "compare": "--feature-axis 0 --draws 1",
     "train": "--steps 2 --batch-size 4 --instances 2",
 }
 _PICTURE_OF = {**_NEEDS, "classify": "", "neurons": ""}
@@ -45,7 +46,9 @@ def _with(option: str) -> list[str]:
     return [name for name in VERBS if _takes(name, option)]
 
 
-_OF_FILES = [name for name in VERBS if _PARSERS[name].format_usage().rstrip().endswith("FILE")]
+_OF_FILES = [
+    name for name in VERBS if re.search(r" FILE( OTHER)?\s*$", _PARSERS[name].format_usage())
+]
 _DRAWING = _with("--plot")
 
 
@@ -68,12 +71,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def _words(name: str, file: str, more: str = "") -> list[str]:
-    own = [file] if name in _OF_FILES else []
+    own = [file] * ((name in _OF_FILES) + _takes(name, " OTHER"))
     return [name, *own, *shlex.split(f"{_NEEDS.get(name, '')} {more}")]
 
 
 def _run_of(name: str, files: dict[str, str]) -> str:
-    return files[{"neurons": "relu", "census": "matrix"}.get(name, "linear")]
+    return files[{"neurons": "relu", "census": "matrix", "compare": "matrix"}.get(name, "linear")]
 
 
 def _last_line(capsys: Capture) -> str:
@@ -107,9 +110,9 @@ def _file_help(name: str) -> str:
 
 def test_the_verbs_are_all_here() -> None:
     """The lists that the tests below go by are not empty by an accident of their making."""
-    known = {"census", "classify", "neurons", "attack", "dictionary", "inspect", "verify"}
-    assert set(_OF_FILES) == known
-    assert len(_DRAWING) == 7
+    known = {"census", "classify", "compare", "neurons", "attack", "dictionary", "inspect"}
+    assert set(_OF_FILES) == {*known, "verify"}
+    assert len(_DRAWING) == 8
     assert len(_with("--seed")) >= 5
 
 

@@ -13,6 +13,7 @@ import pytest
 from exact_loss import exact_losses
 from numpy.typing import NDArray
 
+from geomsup import compiling
 from geomsup.theory import ExpectedLoss, compiled, expected_loss, verify_optimum
 from geomsup.theory.loss import Problem, batch_losses
 from geomsup.theory.rows import row_terms
@@ -197,7 +198,7 @@ def test_importing_the_theory_does_not_load_numba() -> None:
 
 
 def test_without_numba_numpy_computes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "_has_numba", lambda: False)
+    monkeypatch.setattr(compiling, "_has_numba", lambda: False)
     assert not compiled.serves(5)
 
 

@@ -10,13 +10,10 @@ extra ``fast``), or with the environment variable ``GEOMSUP_COMPILED=0``, NumPy 
 
 from __future__ import annotations
 
-import os
-from functools import cache
-from importlib.util import find_spec
-
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.compiling import can_compile
 from geomsup.theory.moments import RowTerms
 
 __all__ = ["compiled_models", "compiled_rows", "serves"]
@@ -30,16 +27,7 @@ _MOST_FEATURES = 64
 
 def serves(n_features: int) -> bool:
     """Whether rows of so many features are computed here."""
-    return (
-        n_features <= _MOST_FEATURES
-        and os.environ.get("GEOMSUP_COMPILED", "1") != "0"
-        and _has_numba()
-    )
-
-
-@cache
-def _has_numba() -> bool:
-    return find_spec("numba") is not None
+    return n_features <= _MOST_FEATURES and can_compile()
 
 
 def compiled_rows(
