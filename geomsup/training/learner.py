@@ -57,9 +57,7 @@ class ToyLearner(Learner):
             **config.model_options(),
             device=device,
         )
-        model.set_parameters(
-            *map(torch.from_numpy, initial_parameters(config, seeds, numbers))
-        )
+        model.set_parameters(*map(torch.from_numpy, initial_parameters(config, seeds, numbers)))
         self.blocks = {"theta": (model.theta, model.gradient)}
         self._sampler = make_sampler(
             config.probabilities[self.instances],
