@@ -9,6 +9,7 @@ are slower than one.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -101,7 +102,7 @@ def completed(
     count = min(int(side_by_side or 1), len(calls))
     # Started afresh, because a process that has used torch's threads must not be forked.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_await_no_signal) as pool:
+    with ProcessPoolExecutor(count, mp_context=context, initializer=_begin_worker) as pool:
         # No more than are at work: what waits in a pool's queue cannot be called off.
         yield from _submitted(function, calls, pool, count)
 
@@ -197,9 +198,18 @@ def _in_one_thread(function: Callable[..., T], *arguments: Any) -> T:
             signal.signal(signal.SIGINT, _note_signal)
 
 
-def _await_no_signal() -> None:
-    """Let Ctrl-C end the work of a pool's process, and be silent where it has none."""
+def _begin_worker() -> None:
+    """Let Ctrl-C end the work of a pool's process in silence, and the end of its parent end it."""
     signal.signal(signal.SIGINT, _note_signal)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    """A pool's process would wait for ever for a parent that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
 
 
 def _note_signal(_number: int, _frame: Any) -> None:

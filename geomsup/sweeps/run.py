@@ -240,9 +240,9 @@ def _checked(tasks: Iterable[Task]) -> list[Task]:
             raise GeomsupError(f"tasks must be a sequence of Task, got {shorten(task)} among them")
         if first.setdefault(task.id, number) != number:
             raise GeomsupError(
-                f"tasks {first[task.id]} and {number} are the same and would give the same result; "
-                "repetitions with other random numbers differ in their `repetition`, as "
-                "grid(…, seeds=8) makes them"
+                f"tasks {first[task.id]} and {number} are the same, as where a grid has "
+                "a value twice; repetitions with other random numbers differ in their "
+                "`repetition`, as grid(…, seeds=8) makes them"
             )
     return chosen
 

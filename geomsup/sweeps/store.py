@@ -15,13 +15,12 @@ import hashlib
 import json
 import os
 import uuid
-import warnings
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from geomsup.errors import GeomsupError, GeomsupWarning, counted, first_line, shorten
+from geomsup.errors import GeomsupError, counted, first_line, shorten, warn_caller
 from geomsup.storage import remove_orphans
 from geomsup.sweeps.results import FORMAT, Result, file_name, read_results, write_results
 from geomsup.sweeps.task import Task
@@ -31,7 +30,7 @@ __all__ = ["Store"]
 # Files of which the results stay in memory, because they are asked for one after the other.
 _OPEN_FILES = 4
 # At a folder in which files are put into one another.
-_LOOKS = 5
+_LOOKS = 20
 
 
 class Store:
@@ -247,37 +246,54 @@ class Store:
         return asked
 
     def _files(self) -> list[tuple[Path, dict[str, bool]]]:
-        """Every whole file, with the ids in it and whether they failed."""
-        found, damaged = [], []
-        for path in sorted(self._results.glob("[0-9a-f][0-9a-f]/*.safetensors")):
-            try:
-                version = _version(path)
-                if path not in self._read or self._read[path][0] != version:
-                    held = self._opened(path)
-                    self._read[path] = version, {name: one.failed for name, one in held.items()}
-                found.append((path, self._read[path][1]))
-            except FileNotFoundError:  # somebody has put it into another
-                continue
-            except GeomsupError as error:
-                if path.exists():
-                    damaged.append((path, error))
-        self._warn([one for one in damaged if one[0] not in self._damaged])
-        return found
+        """Every whole file, with the ids in it and whether they failed.
+
+        Folders are listed one after the other, and meanwhile somebody may put a file of the last
+        into one in the first: so it is looked again until nothing is new.
+        """
+        found: dict[Path, dict[str, bool]] = {}
+        damaged: dict[Path, GeomsupError] = {}
+        looked: set[Path] = set()
+        for _ in range(_LOOKS):
+            listed = set(self._results.glob("[0-9a-f][0-9a-f]/*.safetensors"))
+            if listed <= looked:
+                break
+            for path in listed - looked:
+                try:
+                    found[path] = self._held(path)
+                except FileNotFoundError:  # in another by now
+                    continue
+                except GeomsupError as error:
+                    damaged[path] = error
+                looked.add(path)
+        self._warn([(path, error) for path, error in damaged.items() if path.exists()])
+        return sorted((path, held) for path, held in found.items() if path in listed)
+
+    def _held(self, path: Path) -> dict[str, bool]:
+        """The ids in a file, and whether they failed; read once, unless it is written anew."""
+        version = _version(path)
+        if path not in self._read or self._read[path][0] != version:
+            held = self._opened(path)
+            self._read[path] = version, {name: one.failed for name, one in held.items()}
+        return self._read[path][1]
 
     def _warn(self, damaged: Sequence[tuple[Path, GeomsupError]]) -> None:
+        fresh = [error for path, error in damaged if path not in self._damaged]
         self._damaged |= {path for path, _ in damaged}
-        if damaged:
-            warnings.warn(
-                f"{counted(len(damaged), 'file')} of the store cannot be read, and the results in "
-                f"it count as absent ({first_line(damaged[0][1])}); remove what is not wanted",
-                GeomsupWarning,
-                stacklevel=4,
+        if fresh:
+            warn_caller(
+                f"{counted(len(fresh), 'file')} of the store cannot be read, and what is in it "
+                f"counts as absent ({first_line(fresh[0])}); remove what is not wanted"
             )
 
     def _opened(self, path: Path) -> dict[str, Result]:
         version = _version(path)
         if path not in self._open or self._open[path][0] != version:
-            held = {result.task.id: result for result in read_results(path)}
+            try:
+                held = {result.task.id: result for result in read_results(path)}
+            except GeomsupError:
+                _version(path)  # it may have vanished meanwhile
+                raise
             while len(self._open) >= _OPEN_FILES:
                 self._open.pop(next(iter(self._open)))
             self._open[path] = version, held

@@ -67,7 +67,7 @@ class Work:
     share: Callable[[Config], float] = lambda _config: 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Task:
     """One thing to compute.
 
@@ -108,12 +108,14 @@ class Task:
     id: str = field(init=False, compare=False, repr=False)
     text: str = field(init=False, compare=False, repr=False)
 
-    def __post_init__(self) -> None:
-        name = _named(self.function)
+    def __init__(
+        self, function: str | Callable[..., Any], config: object, repetition: int = 0
+    ) -> None:
+        name = _named(function)
         work = work_of(name)
-        config = work.check(plain_json(_as_mapping(self.config), "config"))
-        number = whole_number("repetition", self.repetition, 0)
-        self._put(function=name, config=config, text=canonical(config), repetition=number)
+        given = work.check(plain_json(_as_mapping(config), "config"))
+        number = whole_number("repetition", repetition, 0)
+        self._put(function=name, config=given, text=canonical(given), repetition=number)
 
     @property
     def seed(self) -> int:
