@@ -283,7 +283,7 @@ class Store:
         if fresh:
             warn_caller(
                 f"{counted(len(fresh), 'file')} of the store cannot be read, and what is in it "
-                f"counts as absent ({first_line(fresh[0])}); remove what is not wanted"
+                f"counts as absent ({fresh[0]}); remove what is not wanted"
             )
 
     def _opened(self, path: Path) -> dict[str, Result]:

@@ -22,9 +22,11 @@ from geomsup.validation import numbers
 
 __all__ = ["TRAIN", "values_of"]
 
-# Feature values in a step of a full batch: 64 models of five features with the default batch size.
-# One thread takes 28 ms for each of these over 500 steps, as in a batch twice as large.
-_FULL = 64 * 5 * 1024
+# Models of a full batch, and feature values in a step of it: 64 models of five features with the
+# default batch size. One thread takes 28 ms for each of these over 500 steps, as in a batch twice
+# as large. Of smaller ones no more, because a third of that time is the evaluation.
+_MODELS = 64
+_VALUES = _MODELS * 5 * 1024
 
 
 def _check(config: Config) -> Config:
@@ -57,8 +59,9 @@ def _alike(config: Config) -> Any:
 
 
 def _share(config: Config) -> float:
-    values = config["n_instances"] * config["n_features"]
-    return float(values * max(config["batch_size"], config["n_hidden"]) / _FULL)
+    n_models = config["n_instances"]
+    values = n_models * config["n_features"] * max(config["batch_size"], config["n_hidden"])
+    return max(n_models / _MODELS, values / _VALUES)
 
 
 def _together(configs: Sequence[Config], seeds: Sequence[int]) -> list[dict[str, Any]]:
