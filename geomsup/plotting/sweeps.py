@@ -59,8 +59,7 @@ def plot_sweep(results: Any, x: str, y: str, *, ax: Axes | None = None) -> Axes:
     color = PALETTE[0]
     axes.plot(*points.T, "o", color=color, alpha=0.45, markersize=4, mew=0, gid="tasks")
     if len(at) < len(points):
-        label = f"median of {len(points)} tasks"
-        axes.plot(at, medians, "-", color=color, lw=1.5, gid="medians", label=label)
+        axes.plot(at, medians, "-", color=color, lw=1.5, gid="medians", label="median")
         axes.legend(frameon=False)
     for column, set_scale in ((points[:, 0], axes.set_xscale), (points[:, 1], axes.set_yscale)):
         if column.min() > 0 and np.log10(column.max() / column.min()) > _DECADES:

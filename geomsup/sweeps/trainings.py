@@ -61,7 +61,7 @@ def _alike(config: Config) -> Any:
 def _share(config: Config) -> float:
     n_models = config["n_instances"]
     values = n_models * config["n_features"] * max(config["batch_size"], config["n_hidden"])
-    return max(n_models / _MODELS, values / _VALUES)
+    return float(max(n_models / _MODELS, values / _VALUES))
 
 
 def _together(configs: Sequence[Config], seeds: Sequence[int]) -> list[dict[str, Any]]:
