@@ -28,6 +28,9 @@ _SLOW: Work = ("sweep_functions:slowly", {"x": 0.5, "seconds": 0.04}, 60)
 _TRAININGS: Work = ("train", {"n_steps": 60, "batch_size": 64}, 160)
 
 
+_KILLS = 5
+
+
 def _start(folder: Path, work: Work, n_jobs: int) -> subprocess.Popen[str]:
     function, config, seeds = work
     script = folder / "script.py"
@@ -67,41 +70,48 @@ def _gone(group: int) -> bool:
     return False
 
 
-def _survives(folder: Path, work: Work, n_kills: int, longest: float) -> None:
-    """Kill a sweep so many times, each at a random moment, then let it end."""
+def _survives(folder: Path, work: Work, n_rounds: int, longest: float) -> None:
+    """Kill a sweep five times, each at a random moment, then let it end; in so many rounds."""
     tasks, random_ = _tasks(work), random.Random(7)
-    expected = sweep(tasks, store=folder / "expected").store.compact()
-    store, n_hit = folder / "store", 0
-    kept: dict[Path, bytes] = {}
-    for number in range(n_kills):
-        process = _start(folder, work, n_jobs=1 + number % 2)
-        if number == 0:
-            _wait_for(store / "sweep.json", process)
-        time.sleep(random_.uniform(0.0, longest))
-        n_hit += process.poll() is None
-        process.kill()
-        process.communicate()
-        assert _gone(process.pid)  # the workers as well
-        now = _files(store) if store.exists() else {}
-        assert kept.items() <= now.items()
-        kept = now
-    done = sweep(tasks, store=store, progress=False)
-    assert kept.items() <= _files(store).items()
-    target = done.store.compact()
+    expected = sweep(tasks, store=folder / "expected", progress=False).store.compact()
     assert expected is not None
-    assert target is not None
-    assert target.read_bytes() == expected.read_bytes()
-    assert n_hit > n_kills // 2
-    assert not list(store.rglob("*.part"))
+    n_hit = 0
+    for number in range(n_rounds):
+        place = folder / str(number)
+        place.mkdir()
+        kept: dict[Path, bytes] = {}
+        for kill in range(_KILLS):
+            process = _start(place, work, n_jobs=1 + (number + kill) % 2)
+            _wait_for(place / "store" / "sweep.json", process)
+            time.sleep(random_.uniform(0.0, longest))
+            n_hit += process.poll() is None
+            process.kill()
+            process.communicate()
+            assert _gone(process.pid)  # the workers as well
+            now = _files(place / "store")
+            assert kept.items() <= now.items()
+            kept = now
+        done = sweep(tasks, store=place / "store", progress=False)
+        assert kept.items() <= _files(place / "store").items()
+        target = done.store.compact()
+        assert target is not None
+        assert target.read_bytes() == expected.read_bytes()
+        assert not list(place.rglob("*.part"))
+    assert n_hit > n_rounds * _KILLS // 2
 
 
 def test_a_sweep_survives_being_killed(tmp_path: Path) -> None:
-    _survives(tmp_path, _SLOW, 5, 2.0)
+    _survives(tmp_path, _SLOW, 1, 1.5)
 
 
 @pytest.mark.slow
-def test_a_hundred_kills_of_trainings(tmp_path: Path) -> None:
-    _survives(tmp_path, _TRAININGS, 100, 6.0)
+def test_a_hundred_kills(tmp_path: Path) -> None:
+    _survives(tmp_path, _SLOW, 20, 1.5)
+
+
+@pytest.mark.slow
+def test_kills_of_trainings(tmp_path: Path) -> None:
+    _survives(tmp_path, _TRAININGS, 4, 3.0)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
