@@ -163,7 +163,8 @@ def _result(future: Any) -> Any:
 def _lost(error: BaseException) -> GeomsupError:
     return GeomsupError(
         f"a worker was lost ({type(error).__name__}: {first_line(error)}): it was killed, ran out "
-        "of memory, or could not begin; what is finished is kept, and the same call goes on there"
+        "of memory, or could not begin (a script needs `if __name__ == '__main__':`); what is "
+        "finished is kept, and the same call goes on from there"
     )
 
 

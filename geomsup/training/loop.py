@@ -186,10 +186,13 @@ def train_together(
     ]
     each_seed, numbers = zip(*of_each, strict=True)
     cpu = torch.device("cpu")
-    with plain_arithmetic(), session(merged.n_steps, "training", False) as call:
-        learner = ToyLearner(merged, each_seed, cpu, range(len(of_each)), numbers)
-        fit = Fit(learner)
-        fit.complete(call)
+    with plain_arithmetic():
+        with session(merged.n_steps, "training", False) as call:
+            learner = ToyLearner(merged, each_seed, cpu, range(len(of_each)), numbers)
+            fit = Fit(learner)
+            fit.complete(call)
+            if call.must_stop():  # asked for in the last step
+                raise KeyboardInterrupt
         whole = _finished(fit, learner, _SHARED_SAMPLE, cpu)
     parts, start = [], 0
     for config, seed in zip(configs, seeds, strict=True):

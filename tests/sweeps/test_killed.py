@@ -114,9 +114,14 @@ def test_kills_of_trainings(tmp_path: Path) -> None:
     _survives(tmp_path, _TRAININGS, 4, 3.0)
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_an_interrupt_ends_it_and_keeps_what_is_done(n_jobs: int, tmp_path: Path) -> None:
-    process = _start(tmp_path, _SLOW, n_jobs)
+@pytest.mark.parametrize(
+    ("work", "n_jobs"),
+    [(_SLOW, 1), (_SLOW, 2), pytest.param(_TRAININGS, 2, marks=pytest.mark.slow)],
+)
+def test_an_interrupt_ends_it_and_keeps_what_is_done(
+    work: Work, n_jobs: int, tmp_path: Path
+) -> None:
+    process = _start(tmp_path, work, n_jobs)
     store = tmp_path / "store"
     while not list(store.glob("results/*/*.safetensors")) and process.poll() is None:
         time.sleep(0.01)
@@ -125,5 +130,5 @@ def test_an_interrupt_ends_it_and_keeps_what_is_done(n_jobs: int, tmp_path: Path
     assert process.returncode in (-signal.SIGINT, 130, 1)
     assert said.rstrip().endswith("KeyboardInterrupt")
     assert said.count("Traceback") == 1  # the script's own; workers say nothing
-    assert 0 < len(Store(store)) < 60
-    assert len(sweep(_tasks(_SLOW), store=store).results) == 60
+    assert 0 < len(Store(store)) < work[2]
+    assert len(sweep(_tasks(work), store=store).results) == work[2]
