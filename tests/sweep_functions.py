@@ -50,6 +50,11 @@ def nonsense(config: Config, seed: int) -> Any:
     return wrong[config["kind"]]
 
 
+def nan(config: Config, seed: int) -> dict[str, Any]:
+    """A result like another."""
+    return {"loss": float("nan")}
+
+
 def die_once(config: Config, seed: int) -> dict[str, Any]:
     """Kill the own process, the first time that anybody gets here with this mark."""
     mark = config.get("mark")

@@ -83,6 +83,8 @@ def run(args: argparse.Namespace) -> int | None:
         if folder is None:
             raise UsageError(f"{word} needs a folder, as in geomsup sweep {word} {_FOLDER}")
         return looks[word](args, _store(folder))
+    if args.x is not None or args.y is not None:
+        raise UsageError(f"--x and --y are words of geomsup sweep plot {_FOLDER}; leave them out")
     if folder is not None:
         raise UsageError(f"one file describes the grid, got {word} and {folder}; see --out")
     return _swept(args, word)

@@ -22,6 +22,7 @@ from geomsup.errors import (
     warn_caller,
 )
 from geomsup.progress import bar
+from geomsup.restoring import plain
 from geomsup.sweeps.execution import completed, n_workers
 from geomsup.sweeps.packing import packed
 from geomsup.sweeps.results import Result
@@ -81,8 +82,8 @@ class Sweep:
         return pd.DataFrame(self.table())
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain Python values, ready for JSON."""
-        return {"store": str(self.store.path), "results": self.table()}
+        """Plain Python values, ready for JSON; what is no finite number becomes None."""
+        return {"store": str(self.store.path), "results": plain(self.table())}
 
     def __len__(self) -> int:
         return len(self.tasks)

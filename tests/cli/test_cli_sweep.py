@@ -46,6 +46,14 @@ def test_a_grid_is_run_looked_at_drawn_and_compacted(
     assert len(Store(out)) == 6
 
 
+def test_a_number_that_is_none_is_null_in_json(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "grid.toml"
+    path.write_text('function = "sweep_functions:nan"\n')
+    assert main(["sweep", str(path), "--out", str(tmp_path / "out"), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["results"]
+    assert row["loss"] is None
+
+
 def test_failures_end_in_status_one(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "grid.toml"
     path.write_text(_GRID.format("fail_above"))
@@ -78,6 +86,7 @@ def test_an_interrupt_says_how_to_go_on(
         ("sweep status nowhere", 1, "'nowhere' holds no results of a sweep"),
         ("sweep {config} more", 2, "one file describes the grid"),
         ("sweep {config} --out {config}", 1, "is a file; name a folder"),
+        ("sweep {config} --x x", 2, "--x and --y are words of geomsup sweep plot"),
         ("sweep {config} --n-jobs 0", 2, "expected a whole number"),
         ("sweep plot {out}", 2, "plot needs --x FIELD and --y NAME; the rows have id, function"),
         ("sweep plot {out} --x x --y none", 2, "the rows have no 'none'"),
