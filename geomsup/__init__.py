@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from geomsup.shapes import Shape, get_shape, list_shapes
     from geomsup.survey.census import census
     from geomsup.survey.record import Census
+    from geomsup.sweeps import sweep
     from geomsup.weights.opened import open_weights
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "list_shapes",
     "match_shape",
     "open_weights",
+    "sweep",
 ]
 
 __version__ = "0.1.0"
@@ -81,6 +83,7 @@ _HOMES = {
     "shapes": ["Shape", "get_shape", "list_shapes"],
     "survey.census": ["census"],
     "survey.record": ["Census"],
+    "sweeps": ["sweep"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

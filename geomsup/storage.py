@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import re
+import threading
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from geomsup.errors import GeomsupError, shorten
 __all__ = [
     "checked_target",
     "read_tensors",
+    "remove_orphans",
     "stated_integer",
     "with_prefix",
     "without_prefix",
@@ -41,6 +44,7 @@ _WORDS = {
     "Census": "census",
     "CensusPart": "part of a census",
     "DictionaryComparison": "comparison of dictionaries",
+    "SweepResults": "results of a sweep",
 }
 # What must come back exactly as it was written.  Weights of a run may be edited by hand, for a
 # planted model or an experiment; what has been checked of them is their shape.
@@ -51,6 +55,7 @@ _SUMMED = (
     "Census",
     "CensusPart",
     "DictionaryComparison",
+    "SweepResults",
 )
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "I64": "<i8", "U8": "|u1", "BOOL": "|b1",
@@ -98,9 +103,11 @@ def write_tensors(
     target = checked_target(path)
     content = _serialised(tensors, {"format_version": _FORMAT_VERSION, **metadata}, kind)
     # A reader, or a power cut, must never meet half a file.
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    # Several machines may write to one folder, and several threads of a process.
+    own = f"{_machine()}-{threading.get_ident()}.{os.getpid()}"
+    temporary = target.with_name(f".{target.name}.{own}.part")
     try:
-        _remove_orphans(target)
+        remove_orphans(target.parent, target.name)
         with open(temporary, "wb") as file:
             file.write(content)
             file.flush()
@@ -268,13 +275,24 @@ def _as_path(path: str | os.PathLike[str]) -> Path:
         raise GeomsupError(f"path must be a string or a path, got {shorten(path)}") from None
 
 
-def _remove_orphans(target: Path) -> None:
-    """Remove what writers of this file left that were killed; those that live are left alone."""
-    pattern = re.compile(re.escape(f".{target.name}.") + r"([0-9]{1,9})\.part")
-    for other in target.parent.iterdir():
+def remove_orphans(folder: Path, name: str | None = None) -> None:
+    """Remove what writers of a file, or of any, left in a folder when they were killed.
+
+    Those that live are left alone, and so are those of other machines, of whom nobody here knows.
+    """
+    target = r"[^.]+\.safetensors" if name is None else re.escape(name)
+    # Earlier versions left out machine and thread.
+    writer = rf"(?:{re.escape(_machine())}-[0-9]+\.)?([0-9]{{1,9}})"
+    pattern = re.compile(rf"\.{target}\.{writer}\.part")
+    for other in folder.iterdir():
         match = pattern.fullmatch(other.name)
         if match is not None and not _is_alive(int(match[1])):
             _remove(other)
+
+
+def _machine() -> str:
+    """The name of this machine, as it can stand in the name of a file."""
+    return re.sub(r"[^A-Za-z0-9-]", "-", platform.node()) or "here"
 
 
 def _is_alive(pid: int) -> bool:

@@ -266,11 +266,21 @@ MAY_IMPORT["experts"] = {
     "geometry.classify",
     *(f"training.{name}" for name in _TRAINING),
 }
+# Sweeps know functions by their names alone; those that have a name of their own stand higher up.
+MAY_IMPORT["sweeps"] = {"errors", "progress", "storage"}
+MAY_IMPORT["sweeps.trainings"] = {
+    "errors",
+    "geometry.gram",
+    "sweeps",
+    *(f"training.{name}" for name in _TRAINING),
+}
+MAY_IMPORT["sweeps.optima"] = {"errors", "sweeps", "theory"}
 # Theory names the optima that it finds, so it stands behind the classifier.
 MAY_IMPORT["theory"] = {
     "compiling",
     "errors",
     "progress",
+    "sweeps",
     "weights",
     "shapes",
     "geometry.report",
@@ -300,6 +310,7 @@ MAY_IMPORT["plotting"] = {
     "neurons",
     "survey",
     "survey.record",
+    "sweeps",
     "weights",
 }
 # Experiments put training and analysis side by side; nothing but the command line reads them.
@@ -321,12 +332,13 @@ _COMPARED = {
     "attacks",
     "experts",
     "neurons",
+    "sweeps",
 }
 MAY_IMPORT["experiments.frame"] = set(_COMPARED)
 MAY_IMPORT.update(_floors("experiments", _THEMES, _COMPARED | {"experiments.frame"}))
 MAY_IMPORT["experiments"] = _COMPARED | {"experiments.frame"}
 # The package itself, which hands out the public names.
-MAY_IMPORT[""] = ANALYSIS | {"geometry.classify"}
+MAY_IMPORT[""] = ANALYSIS | {"geometry.classify", "sweeps"}
 # The command line is the one leaf that may reach everything.
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MAY_IMPORT["__main__"] = {"cli"}

@@ -78,6 +78,8 @@ def test_commands_run(
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     np.savez("model.npz", W_dec=rng.normal(size=(9, 3)), W_enc=rng.normal(size=(3, 9)))
+    (grid,) = (source for language, source in _blocks() if language == "toml")
+    Path("grid.toml").write_text(grid)
     shell = "".join(source for language, source in _blocks() if language == "sh")
     commands = [
         shlex.split(line, comments=True)[1:]

@@ -48,6 +48,7 @@ examples:
                                         the phase diagram of the toy model
   geomsup thomson 12                    the least energy known for 12 points on a sphere
   geomsup reproduce intro               a published outcome, run again and scored
+  geomsup sweep grid.toml --n-jobs 2    every combination of some settings, all results kept
 
 Columns of a matrix are features; see geomsup classify --help for other layouts.
 """
@@ -87,6 +88,7 @@ VERBS: dict[str, Verb] = {
         "phases",
         "thomson",
         "reproduce",
+        "sweep",
     )
 }
 

@@ -7,16 +7,13 @@ within a repetition the trainer's checkpoints do the same.
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from geomsup.errors import GeomsupError, GeomsupWarning, shorten
@@ -31,6 +28,7 @@ from geomsup.experiments.frame.results import (
 )
 from geomsup.experiments.registry import get_experiment, list_experiments
 from geomsup.experiments.scorecard import Scorecard, ScorecardRow
+from geomsup.sweeps.execution import completed, n_workers
 from geomsup.training.environment import is_interactive, resolve_device, versions
 from geomsup.validation import one_of, positive_integer
 
@@ -93,8 +91,7 @@ class _Task:
         checkpoints = None if self.file is None else self.file.with_suffix("")
         trainer = Trainer(folder=checkpoints, device=self.device, progress=self.bars)
         start = time.perf_counter()
-        with threadpool_limits(1):  # as many processes as cores are at work, not threads
-            result = made.run(config, self.seed, trainer)
+        result = made.run(config, self.seed, trainer)
         seconds = time.perf_counter() - start
         if self.file is not None and checkpoints is not None:
             save_result(self.file, result, config, self.seed, seconds)
@@ -110,6 +107,7 @@ def reproduce(
     folder: str | Path | None = None,
     device: str = "cpu",
     jobs: int = 1,
+    executor: Any = None,
     progress: bool | None = None,
     on_row: Callable[[ScorecardRow, tuple[Any, ...]], None] | None = None,
 ) -> Reproduction:
@@ -129,6 +127,9 @@ def reproduce(
     device : str, default "cpu"
     jobs : int, default 1
         Processes at work side by side, each in one thread.
+    executor : object, optional
+        Where to run instead: anything with ``submit(function, *arguments)``, as for
+        :func:`geomsup.sweep`.
     progress : bool, optional
         Whether to show a progress bar.  None shows it in a terminal or a notebook.
     on_row : callable, optional
@@ -152,6 +153,7 @@ def reproduce(
     chosen = _chosen(ids)
     one_of("scale", scale, SCALES)
     jobs = positive_integer("jobs", jobs)
+    n_workers(executor, jobs)
     if n_seeds is not None:
         n_seeds = positive_integer("n_seeds", n_seeds)
     resolve_device(device)
@@ -165,7 +167,7 @@ def reproduce(
                 seed=seed,
                 folder=place,
                 device=device,
-                bars=show and jobs == 1,
+                bars=show and jobs == 1 and executor is None,
             )
             for seed in range(n_seeds or one.n_seeds(scale))
         ]
@@ -173,7 +175,7 @@ def reproduce(
     }
     rows: list[ScorecardRow] = []
     results: dict[str, tuple[Any, ...]] = {}
-    for one, repetitions in _settled(chosen, wanted, jobs, show):
+    for one, repetitions in _settled(chosen, wanted, jobs, executor, show):
         row = _row(one, scale, repetitions)
         rows.append(row)
         found = tuple(each.result for each in repetitions)
@@ -193,7 +195,7 @@ def _made(folder: str | Path, scale: Scale) -> Path:
     if not isinstance(folder, str | Path) or not str(folder):
         raise GeomsupError(f"folder must be the path of a folder, got {shorten(folder)}")
     make_folder(Path(folder) / scale)
-    return Path(folder)
+    return Path(folder).absolute()  # workers may stand elsewhere
 
 
 def _chosen(ids: str | Sequence[str] | None) -> list[Experiment[Any, Any]]:
@@ -210,14 +212,18 @@ def _chosen(ids: str | Sequence[str] | None) -> list[Experiment[Any, Any]]:
 
 
 def _settled(
-    chosen: Sequence[Experiment[Any, Any]], wanted: dict[str, list[_Task]], jobs: int, show: bool
+    chosen: Sequence[Experiment[Any, Any]],
+    wanted: dict[str, list[_Task]],
+    jobs: int,
+    executor: Any,
+    show: bool,
 ) -> Iterator[tuple[Experiment[Any, Any], list[_Done]]]:
     """Every experiment, in their order, as soon as all its repetitions are done."""
     every = list(dict.fromkeys(task for tasks in wanted.values() for task in tasks))
     done: dict[_Task, _Done] = {}
     waiting = list(chosen)
     with tqdm(total=len(every), disable=not show, unit="run", desc="reproducing") as bar:
-        for task, found in _completed(every, jobs):
+        for task, found in _completed(every, jobs, executor):
             done[task] = found
             bar.set_postfix_str(f"{task.id}, seed {task.seed}", refresh=False)
             bar.update()
@@ -249,7 +255,7 @@ def _row(one: Experiment[Any, Any], scale: Scale, repetitions: Sequence[_Done]) 
     )
 
 
-def _completed(tasks: list[_Task], jobs: int) -> Iterator[tuple[_Task, _Done]]:
+def _completed(tasks: list[_Task], jobs: int, executor: Any) -> Iterator[tuple[_Task, _Done]]:
     """Results as they come: those of earlier runs, then the others."""
     missing, earlier = [], []
     for task in tasks:
@@ -268,19 +274,9 @@ def _completed(tasks: list[_Task], jobs: int) -> Iterator[tuple[_Task, _Done]]:
             "earlier version; they are made again"
         )
         warnings.warn(message, GeomsupWarning, stacklevel=2)
-    if jobs == 1 or len(missing) < 2:
-        for task in missing:
-            yield task, _attempt(task)
-        return
-    # Started afresh, because a process that has used torch's threads must not be forked.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(missing)), mp_context=context)
-    try:
-        futures = {pool.submit(_attempt, task): task for task in missing}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    calls = [(task,) for task in missing]
+    for number, found in completed(_attempt, calls, executor=executor, n_jobs=jobs):
+        yield missing[number], found
 
 
 def _attempt(task: _Task) -> _Done:

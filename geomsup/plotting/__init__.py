@@ -32,6 +32,7 @@ from geomsup.plotting.optima import plot_comparison, plot_excess_energy, plot_op
 from geomsup.plotting.overview import plot_report
 from geomsup.plotting.phases import plot_family_losses, plot_phase_diagram
 from geomsup.plotting.style import name_color
+from geomsup.plotting.sweeps import plot_sweep
 from geomsup.plotting.timeline import plot_timeline
 from geomsup.plotting.vulnerability import plot_vulnerability
 
@@ -58,6 +59,7 @@ __all__ = [
     "plot_phase_diagram",
     "plot_report",
     "plot_splitting_tree",
+    "plot_sweep",
     "plot_timeline",
     "plot_vulnerability",
 ]

@@ -28,15 +28,26 @@ class ToyLearner(Learner):
     Parameters
     ----------
     config : ToyModelConfig
-    seed : int
+    seed : int or sequence of int
+        One for all, or one for each of them.
     device : torch.device
     instances : sequence of int
+        Their places in the configuration.
+    numbers : sequence of int, optional
+        Their numbers in the streams of their seeds; by default their places.
     """
 
     def __init__(
-        self, config: ToyModelConfig, seed: int, device: torch.device, instances: Sequence[int]
+        self,
+        config: ToyModelConfig,
+        seed: int | Sequence[int],
+        device: torch.device,
+        instances: Sequence[int],
+        numbers: Sequence[int] | None = None,
     ) -> None:
         self.config, self.schedule, self.instances = config, config, list(instances)
+        numbers = self.instances if numbers is None else numbers
+        seeds = _one_each(seed, len(numbers))
         self.weight_decay, self.record_at = config.weight_decay, config.record_steps()
         self.note_every = max(1, config.n_steps // _HISTORY_LENGTH)
         self._model = model = ToyModel(
@@ -46,13 +57,11 @@ class ToyLearner(Learner):
             **config.model_options(),
             device=device,
         )
-        model.set_parameters(
-            *map(torch.from_numpy, initial_parameters(config, seed, self.instances))
-        )
+        model.set_parameters(*map(torch.from_numpy, initial_parameters(config, seeds, numbers)))
         self.blocks = {"theta": (model.theta, model.gradient)}
         self._sampler = make_sampler(
             config.probabilities[self.instances],
-            [stream_seed(seed, Stream.SAMPLES, number) for number in self.instances],
+            [stream_seed(one, Stream.SAMPLES, k) for one, k in zip(seeds, numbers, strict=True)],
             config.batch_size,
             device=device,
             **config.data_options(),
@@ -101,16 +110,23 @@ class ToyLearner(Learner):
 
 
 def initial_parameters(
-    config: ToyModelConfig, seed: int, instances: Sequence[int]
+    config: ToyModelConfig, seed: int | Sequence[int], instances: Sequence[int]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Xavier-normal W (and V, unless it is tied) and zero b, the same on every device."""
+    """Xavier-normal W (and V, unless it is tied) and zero b, the same on every device.
+
+    The seed is one for all instances, or one for each.
+    """
     k, m, n = len(instances), config.n_hidden, config.n_features
     scale = config.init_scale * np.sqrt(2.0 / (m + n))
     weights = np.empty((k, m, n))
     decoders = weights if config.tied else np.empty((k, m, n))
-    for place, number in enumerate(instances):
-        generator = np.random.default_rng(stream_seed(seed, Stream.INITIAL_WEIGHTS, number))
+    for place, (one, number) in enumerate(zip(_one_each(seed, k), instances, strict=True)):
+        generator = np.random.default_rng(stream_seed(one, Stream.INITIAL_WEIGHTS, number))
         weights[place] = scale * generator.standard_normal((m, n))
         if not config.tied:
             decoders[place] = scale * generator.standard_normal((m, n))
     return weights, decoders, np.zeros((k, n))
+
+
+def _one_each(seed: int | Sequence[int], count: int) -> Sequence[int]:
+    return [seed] * count if isinstance(seed, int) else seed

@@ -12,6 +12,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -27,13 +28,18 @@ from geomsup.training.records import History, Trajectory
 from geomsup.training.run import TrainingRun
 from geomsup.validation import one_of, positive_number, seed_number
 
-__all__ = ["train"]
+__all__ = ["OF_EACH", "train", "train_together"]
 
 _OBJECTIVES = ("sampled", "exact")
 _KIND = "Checkpoint"
 # Samples on which the weights of a trajectory are compared: fewer than for the final losses,
 # because there may be hundreds of records, and all of them meet the same samples.
 _TRAJECTORY_SAMPLES = 1 << 13
+# Of the sample on which models of many seeds are judged: drawing one for each of them would take
+# longer than to train a small model for 500 steps.
+_SHARED_SAMPLE = 0
+# In which configurations that are trained together may differ.
+OF_EACH = ("feature_probability", "importance", "n_instances", "n_restarts")
 
 
 def train(
@@ -131,6 +137,103 @@ def train(
             checkpoint=checkpoint,
             checkpoint_seconds=every,
         )
+
+
+def train_together(
+    configs: Sequence[ToyModelConfig], seeds: Sequence[int]
+) -> tuple[TrainingRun, ...]:
+    """Train several configurations in one batch, each with the seed of its own, on the CPU.
+
+    Parameters
+    ----------
+    configs : sequence of ToyModelConfig
+        Alike but for feature probability, importance and the number of instances.
+    seeds : sequence of int
+        One for each.
+
+    Returns
+    -------
+    tuple of TrainingRun
+        The weights are, bit for bit, those of ``train(config, seed)``. The losses are taken on
+        one sample for all, whatever the seeds, so that the models of a sweep are compared by
+        their weights and not by their luck.
+
+    Raises
+    ------
+    GeomsupError
+        If the configurations differ in more.
+    TrainingDivergedError
+        If a model diverges; which one, says its place in the whole batch.
+    KeyboardInterrupt
+        After Ctrl-C: half a training is no result.
+
+    Examples
+    --------
+    >>> from geomsup.training.loop import train_together
+    >>> configs = [
+    ...     ToyModelConfig(n_instances=1, n_steps=50, batch_size=64, feature_probability=p)
+    ...     for p in (0.1, 0.3)
+    ... ]
+    >>> rare, often = train_together(configs, [7, 7])
+    >>> bool((often.weights == train(configs[1], seed=7).weights).all())
+    True
+    """
+    merged = _merged(configs)
+    of_each = [
+        (seed, number)
+        for config, seed in zip(configs, seeds, strict=True)
+        for number in range(config.n_instances)
+    ]
+    each_seed, numbers = zip(*of_each, strict=True)
+    cpu = torch.device("cpu")
+    with plain_arithmetic():
+        with session(merged.n_steps, "training", False) as call:
+            learner = ToyLearner(merged, each_seed, cpu, range(len(of_each)), numbers)
+            fit = Fit(learner)
+            fit.complete(call)
+            if call.must_stop():  # asked for in the last step
+                raise KeyboardInterrupt
+        whole = _finished(fit, learner, _SHARED_SAMPLE, cpu)
+    parts, start = [], 0
+    for config, seed in zip(configs, seeds, strict=True):
+        parts.append(_part(whole, config, seed, slice(start, start + config.n_instances)))
+        start += config.n_instances
+    return tuple(parts)
+
+
+def _merged(configs: Sequence[ToyModelConfig]) -> ToyModelConfig:
+    """One configuration for the models of all of them."""
+    first, *others = [
+        {name: value for name, value in vars(config).items() if name not in OF_EACH}
+        for config in configs
+    ]
+    if any(other != first for other in others):
+        raise GeomsupError(
+            f"configurations that are trained together may differ in {', '.join(OF_EACH)} only"
+        )
+    return replace(
+        configs[0],
+        n_instances=sum(config.n_instances for config in configs),
+        n_restarts=1,
+        feature_probability=np.concatenate([config.probabilities for config in configs]),
+        importance=np.concatenate([config.importances for config in configs]),
+    )
+
+
+def _part(whole: TrainingRun, config: ToyModelConfig, seed: int, models: slice) -> TrainingRun:
+    """The models of one configuration of several that were trained together."""
+    names = ("weights", "decoders", "biases", "losses", "loss_errors")
+    kept = vars(whole.trajectory)
+    return replace(
+        whole,
+        config=config,
+        seed=seed,
+        **{name: getattr(whole, name)[models] for name in names},
+        history=History(steps=whole.history.steps, losses=whole.history.losses[:, models]),
+        trajectory=Trajectory(
+            **{name: part if name == "steps" else part[:, models] for name, part in kept.items()}
+        ),
+    )
 
 
 def _train(

@@ -8,6 +8,7 @@ import re
 import sys
 import types
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -369,6 +370,32 @@ def test_an_error_costs_its_own_row_only(monkeypatch: pytest.MonkeyPatch) -> Non
     assert [row.outcome.verdict for row in found.scorecard.rows] == ["fail", "differs"]
     assert "seed 7 is no good" in str(found.scorecard)
     assert told == [("bad", 0), ("fake", 1)]
+
+
+@pytest.mark.usefixtures("fake")
+def test_it_runs_on_any_executor_and_goes_on_from_what_is_kept(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as executor:
+        first = reproduce(["fake"], n_seeds=3, folder=tmp_path, executor=executor, progress=False)
+    assert sorted(_CALLS) == [0, 1, 2]
+    again = reproduce(["fake"], n_seeds=3, folder=tmp_path, progress=False)
+    assert sorted(_CALLS) == [0, 1, 2]
+    assert again.scorecard.rows[0].kept == 3
+    assert str(again.scorecard.rows[0].outcome) == str(first.scorecard.rows[0].outcome)
+    with pytest.raises(GeomsupError, match="executor must have a method submit"):
+        reproduce(["fake"], executor=3, progress=False)
+
+
+@pytest.mark.slow
+def test_processes_give_the_results_of_this_one(tmp_path: Path) -> None:
+    one, two = (
+        reproduce(
+            ["notes-triangle"], n_seeds=2, folder=tmp_path / f"{jobs}", jobs=jobs, progress=False
+        )
+        for jobs in (1, 2)
+    )
+    for first, second in zip(*(each.results["notes-triangle"] for each in (one, two)), strict=True):
+        np.testing.assert_array_equal(first.weights, second.weights)
+        np.testing.assert_array_equal(first.biases, second.biases)
 
 
 @pytest.mark.usefixtures("fake")

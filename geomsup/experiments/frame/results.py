@@ -24,7 +24,14 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, first_line, shorten
 
-__all__ = ["EarlierFormError", "config_dict", "load_result", "make_folder", "save_result"]
+__all__ = [
+    "EarlierFormError",
+    "config_dict",
+    "load_result",
+    "make_folder",
+    "packed",
+    "save_result",
+]
 
 R = TypeVar("R")
 # Raised when a result of the same configuration would come out differently.
@@ -70,7 +77,7 @@ def save_result(path: Path, result: Any, config: Any, seed: int, seconds: float)
         "config": config_dict(config),
         "seed": seed,
         "seconds": seconds,
-        "fields": _packed(result, "", arrays),
+        "fields": packed(result, "", arrays),
     }
     tensors: dict[str, Any] = {"said": np.array(json.dumps(said)), **arrays}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -124,17 +131,17 @@ def _dotted(key: str, name: object) -> str:
     return f"{key}.{name}" if key else str(name)
 
 
-def _packed(value: Any, key: str, arrays: dict[str, NDArray[Any]]) -> Any:
+def packed(value: Any, key: str, arrays: dict[str, NDArray[Any]]) -> Any:
     """A part of a result as JSON; its arrays are put aside under their dotted keys."""
     if isinstance(value, np.ndarray):
         arrays[key] = value
         return None
     if dataclasses.is_dataclass(value):
         parts = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        packed = {name: _packed(part, _dotted(key, name), arrays) for name, part in parts.items()}
-        return {name: part for name, part in packed.items() if _dotted(key, name) not in arrays}
+        inner = {name: packed(part, _dotted(key, name), arrays) for name, part in parts.items()}
+        return {name: part for name, part in inner.items() if _dotted(key, name) not in arrays}
     if isinstance(value, tuple):
-        return [_packed(item, _dotted(key, k), arrays) for k, item in enumerate(value)]
+        return [packed(item, _dotted(key, k), arrays) for k, item in enumerate(value)]
     return value
 
 
