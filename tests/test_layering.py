@@ -187,6 +187,8 @@ _SURVEY = [
     "source",
     "spectrum",
     "tails",
+    "compiled",
+    "tiles",
     "pairs",
     "background",
     "structures",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from geomsup.nulls import IsotropicNull, MatchedNull
-from geomsup.survey import pairs as module
+from geomsup.survey import pairs, tiles
 from geomsup.survey.pairs import N_BINS, scan
 from geomsup.survey.source import Directions
 from geomsup.survey.tails import (
@@ -38,8 +38,8 @@ def all_cosines(rows: Directions) -> tuple[Any, Any, Array]:
 def test_tiles_see_what_the_whole_matrix_has(
     n: int, shift: float, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_TILE", 16)
-    monkeypatch.setattr(module, "_TASK", 48)
+    monkeypatch.setattr(tiles, "_TILE", 16)
+    monkeypatch.setattr(tiles, "_TASK", 48)
     rows = directions(n, 5, rng, shift)
     i, j, cosines = all_cosines(rows)
     found = scan(rows, FixedTails(0.3), log_p=0.0, max_pairs=10**6)
@@ -63,8 +63,8 @@ def test_tiles_see_what_the_whole_matrix_has(
 def test_the_histogram_of_many_rows_is_exact_beyond_the_cuts(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_SAMPLED_ROWS", 64)
-    monkeypatch.setattr(module, "_LEAST_OUTER", 0)
+    monkeypatch.setattr(pairs, "_SAMPLED_ROWS", 200)
+    monkeypatch.setattr(pairs, "_LEAST_OUTER", 0)
     rows = directions(600, 8, rng)
     cosines = all_cosines(rows)[2]
     found = scan(rows, FixedTails(np.inf), log_p=0.0, max_pairs=0)
@@ -80,10 +80,10 @@ def test_the_same_pairs_are_kept_whatever_the_threads_and_the_tasks(
 ) -> None:
     rows = directions(400, 10, rng)
     tails = isotropic_tails(10)
-    monkeypatch.setattr(module, "_TILE", 64)
+    monkeypatch.setattr(tiles, "_TILE", 64)
     results = []
     for n_threads, task in ((1, 64), (3, 64), (2, 256)):
-        monkeypatch.setattr(module, "_TASK", task)
+        monkeypatch.setattr(tiles, "_TASK", task)
         monkeypatch.setattr("os.cpu_count", lambda n=n_threads: n)
         results.append(scan(rows, tails, log_p=np.log(0.02), max_pairs=150))
     full = scan(rows, tails, log_p=np.log(0.02), max_pairs=10**6)
