@@ -25,15 +25,17 @@ def _read_into(
     high: np.float32,
     rows: UnitArray,
     columns: UnitArray,
+    which: NDArray[np.int32],
     at: NDArray[np.int32],
 ) -> int:
-    """Largest and least of rows and columns, (2, n) each, and the places beyond low or high."""
+    """Fill what `read` returns; the number of places."""
     n_rows, n_columns = tile.shape
     lanes = np.empty((2, _LANES), np.float32)
     is_out = np.zeros(-(-n_columns // _WORD) * _WORD, np.uint8)
     words = is_out.view(np.uint64)
     n_whole = n_columns // _LANES
     up, down, highest, lowest = lanes[0], lanes[1], columns[0], columns[1]
+    at_highest, at_lowest = which[0], which[1]
     n = 0
     for r in range(n_rows):
         row = tile[r]
@@ -50,10 +52,17 @@ def _read_into(
         rows[0, r], rows[1, r] = up.max(), down.min()
         if r == 0:
             highest[:], lowest[:] = row, row
+            which[:] = 0
+        # Numbers of one width in each loop, so that many columns go side by side.
+        here = np.int32(r)
+        for c in range(n_columns):
+            at_highest[c] = here if row[c] > highest[c] else at_highest[c]
+            highest[c] = row[c] if row[c] > highest[c] else highest[c]
+        for c in range(n_columns):
+            at_lowest[c] = here if row[c] < lowest[c] else at_lowest[c]
+            lowest[c] = row[c] if row[c] < lowest[c] else lowest[c]
         for c in range(n_columns):
             value = row[c]
-            highest[c] = value if value > highest[c] else highest[c]
-            lowest[c] = value if value < lowest[c] else lowest[c]
             is_out[c] = (value >= high) | (value <= low)
         for w in range(words.size):
             if words[w]:
@@ -66,12 +75,12 @@ def _read_into(
 
 def read(
     tile: UnitArray, low: np.float32, high: np.float32
-) -> tuple[tuple[UnitArray, UnitArray], NDArray[np.intp]]:
-    """Largest and least of rows and of columns, and the places beyond low or high."""
+) -> tuple[UnitArray, UnitArray, NDArray[np.intp], NDArray[np.intp]]:
+    """What :func:`geomsup.survey.tiles.read` returns, and the rows that columns have theirs in."""
     rows, columns = (np.empty((2, n), np.float32) for n in tile.shape)
-    at = np.empty(tile.size + _WORD, np.int32)
-    n = _compiled(tile, low, high, rows, columns, at)
-    return (rows, columns), at[:n].astype(np.intp)
+    which, at = np.empty(columns.shape, np.int32), np.empty(tile.size + _WORD, np.int32)
+    n = _compiled(tile, low, high, rows, columns, which, at)
+    return rows, columns, at[:n].astype(np.intp), which.astype(np.intp)
 
 
 # No cosine is NaN, so that the larger of two is one instruction; nothing else is loosened.
@@ -81,7 +90,7 @@ _SIGNATURE = numba.intp(
     numba.float32,
     numba.float32,
     *(numba.types.Array(numba.float32, 2, "C"),) * 2,
-    numba.types.Array(numba.int32, 1, "C"),
+    *(numba.types.Array(numba.int32, n, "C") for n in (2, 1)),
 )
 try:
     _compiled = numba.njit(_SIGNATURE, cache=True, **_OPTIONS)(_read_into)
