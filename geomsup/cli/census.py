@@ -137,8 +137,7 @@ def run(args: argparse.Namespace) -> int:
         print_json({"file": args.file, "matrix": opened.to_dict(), **found.to_dict()})
     else:
         say(f"{opened}\n\n{found}")
-    _write(args, found)
-    add_picture(args, lambda: _drawn(found))
+    _keep(args, found)
     return 0
 
 
@@ -163,18 +162,36 @@ def _null(word: str) -> str:
     return word
 
 
-def _write(args: argparse.Namespace, found: Census) -> None:
-    said = []
-    if args.out is not None:
-        said.append(f"census: {found.save(args.out)}")
-    if args.csv is not None:
+def _keep(args: argparse.Namespace, found: Census) -> None:
+    """Write what is asked for: one file that cannot be written takes no other with it."""
+    failures = []
+    for keep in (_save, _write_pairs, _draw):
         try:
-            found.table("pairs").to_csv(args.csv)
+            keep(args, found)
         except GeomsupError as error:
-            raise GeomsupError(f"the results are complete, but {error}") from error
-        said.append(f"pairs: {args.csv}")
-    if said and not args.json:
-        say("\n" + "\n".join(said))
+            failures.append(str(error))
+    if failures:
+        raise GeomsupError("; ".join(failures))
+
+
+def _save(args: argparse.Namespace, found: Census) -> None:
+    if args.out is not None:
+        _say_written(args, "census", found.save(args.out))
+
+
+def _write_pairs(args: argparse.Namespace, found: Census) -> None:
+    if args.csv is not None:
+        found.table("pairs").to_csv(args.csv)
+        _say_written(args, "pairs", args.csv)
+
+
+def _draw(args: argparse.Namespace, found: Census) -> None:
+    add_picture(args, lambda: _drawn(found))
+
+
+def _say_written(args: argparse.Namespace, what: str, where: object) -> None:
+    if not args.json:
+        say(f"\n{what}: {where}")
 
 
 def _drawn(found: Census) -> Figure:
