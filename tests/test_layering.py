@@ -189,6 +189,7 @@ _SURVEY = [
     "tails",
     "compiled",
     "tiles",
+    "on_device",
     "pairs",
     "background",
     "structures",

@@ -107,6 +107,7 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_argument("--parts", metavar="FOLDER", help="keep what is done, to go on from there")
     parser.add_argument("--out", metavar="FILE.safetensors", help="save the census")
     parser.add_argument("--csv", metavar="FILE.csv", help="write the pairs as a table")
+    parser.add_argument("--device", default="cpu", help='"cpu", "cuda" or "cuda:1" (default: cpu)')
     parser.add_seed()
     parser.add_plot("the cosines over those of the null, and the counts")
 
@@ -123,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
         checked_target(args.out)
     opened = _opened(args)
     names = "n_draws q centre remove_components fold_norms labels mask components seed"
-    names += " partner partner_axis"
+    names += " partner partner_axis device"
     options: dict[str, Any] = {name: getattr(args, name) for name in names.split()}
     with options_to_blame():
         found = census(

@@ -33,7 +33,7 @@ from geomsup.survey.tiles import (
     cosine_counts,
 )
 
-__all__ = ["Pairs", "Scan", "level_edge", "scan"]
+__all__ = ["Pairs", "Scan", "checked_device", "level_edge", "scan"]
 
 FloatArray = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -140,6 +140,7 @@ def scan(
     log_p: float,
     max_pairs: int,
     seed: int = 0,
+    device: str = "cpu",
     progress: bool | None = False,
     doing: str = "pairs",
 ) -> Scan:
@@ -155,6 +156,8 @@ def scan(
         How many to keep at most.
     seed : int
         Of the rows that the middle of the histogram is counted among.
+    device : str
+        Where the tiles are computed: "cpu", "cuda" or "cuda:1".
     progress, doing
         As for :func:`geomsup.progress.bar`.
 
@@ -172,7 +175,7 @@ def scan(
         np.broadcast_to(np.minimum(below, cuts[0]).astype(np.float32), rows.n),
     )
     state = _State(rows.n, tails, max_pairs)
-    product: Product = InMemory(rows, os.cpu_count() or 1)
+    product = _product_of(rows, device)
     tasks = product.tasks()
     with bar(len(tasks), doing, "tile", progress) as advance:
         for done, found in enumerate(_in_threads(product, tasks, bounds, state), 1):
@@ -195,6 +198,23 @@ def scan(
         pairs=pairs.select(np.lexsort((pairs.j, pairs.i))),
         kept_levels=state.first_level,
     )
+
+
+def checked_device(device: object) -> None:
+    """Refuse what is no device, or not present, before any work goes into it."""
+    if device != "cpu":
+        from geomsup.survey.on_device import present_device
+
+        present_device(device)
+
+
+def _product_of(rows: Directions, device: object) -> Product:
+    """What computes the tiles of some rows on a device."""
+    if device == "cpu":
+        return InMemory(rows, os.cpu_count() or 1)
+    from geomsup.survey.on_device import OnDevice, present_device
+
+    return OnDevice(rows, present_device(device))
 
 
 class _State:

@@ -81,6 +81,7 @@ def test_a_partner_has_an_axis_of_its_own(folder: Path, capsys: Capture) -> None
         ("--feature-axis 0 --mask x", "--labels"),
         ("--feature-axis 0 --out census.npy", "safetensors"),
         ("--feature-axis 0 --labels nowhere.txt", "--labels"),
+        ("--feature-axis 0 --device cuda:99", "is not present"),
         ("--feature-axis 0 --csv no/such/pairs.csv", "the folder 'no/such' does not exist"),
         ("--feature-axis 0 --plot no/such/p.png", "the folder 'no/such' does not exist"),
     ],
