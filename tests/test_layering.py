@@ -284,7 +284,9 @@ MAY_IMPORT["plotting"] = {
     "dictionary",
     "neurons",
     "survey",
+    "survey.component",
     "survey.record",
+    "survey.tree",
     "weights",
 }
 # Experiments put training and analysis side by side; nothing but the command line reads them.

@@ -12,6 +12,7 @@ from geomsup.cli.output import (
     add_picture,
     checked_picture,
     checked_place,
+    empty_figure,
     options_to_blame,
     print_json,
     say,
@@ -109,7 +110,7 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_argument("--csv", metavar="FILE.csv", help="write the pairs as a table")
     parser.add_argument("--device", default="cpu", help='"cpu", "cuda" or "cuda:1" (default: cpu)')
     parser.add_seed()
-    parser.add_plot("the cosines over those of the null, and the counts")
+    parser.add_plot("the cosines over those of the null, the counts, and structures")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -138,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
         print_json({"file": args.file, "matrix": opened.to_dict(), **found.to_dict()})
     else:
         say(f"{opened}\n\n{found}")
-    _keep(args, found)
+    _keep(args, found, opened)
     return 0
 
 
@@ -163,31 +164,29 @@ def _null(word: str) -> str:
     return word
 
 
-def _keep(args: argparse.Namespace, found: Census) -> None:
+def _keep(args: argparse.Namespace, found: Census, opened: OpenedWeights) -> None:
     """Write what is asked for: one file that cannot be written takes no other with it."""
+
+    def save() -> None:
+        if args.out is not None:
+            _say_written(args, "census", found.save(args.out))
+
+    def write_pairs() -> None:
+        if args.csv is not None:
+            found.table("pairs").to_csv(args.csv)
+            _say_written(args, "pairs", args.csv)
+
+    def draw() -> None:
+        add_picture(args, lambda: _drawn(found, opened))
+
     failures = []
-    for keep in (_save, _write_pairs, _draw):
+    for keep in (save, write_pairs, draw):
         try:
-            keep(args, found)
+            keep()
         except GeomsupError as error:
             failures.append(str(error))
     if failures:
         raise GeomsupError("; ".join(failures))
-
-
-def _save(args: argparse.Namespace, found: Census) -> None:
-    if args.out is not None:
-        _say_written(args, "census", found.save(args.out))
-
-
-def _write_pairs(args: argparse.Namespace, found: Census) -> None:
-    if args.csv is not None:
-        found.table("pairs").to_csv(args.csv)
-        _say_written(args, "pairs", args.csv)
-
-
-def _draw(args: argparse.Namespace, found: Census) -> None:
-    add_picture(args, lambda: _drawn(found))
 
 
 def _say_written(args: argparse.Namespace, what: str, where: object) -> None:
@@ -195,9 +194,8 @@ def _say_written(args: argparse.Namespace, what: str, where: object) -> None:
         say(f"\n{what}: {where}")
 
 
-def _drawn(found: Census) -> Figure:
-    from matplotlib.figure import Figure
+def _drawn(found: Census, opened: OpenedWeights) -> Figure:
+    from geomsup.plotting.census import figure_size, plot_census
 
-    from geomsup.plotting import plot_census
-
-    return plot_census(found, fig=Figure(figsize=(11, 8), layout="constrained"))
+    figure = empty_figure(figure_size(found, opened))
+    return plot_census(found, opened, feature_axis=opened.feature_axis, fig=figure)
