@@ -93,7 +93,7 @@ def plot_forest(
     every = [feature for component in drawn for feature in component.features]
     units = found.directions(W, every, feature_axis=feature_axis)
     start, ticks, leaves, done = 0, [], [], 0
-    for component in drawn:
+    for number, component in enumerate(drawn):
         size = len(component.features)
         forest = _forest_of(component, units[done : done + size])
         done += size
@@ -102,10 +102,12 @@ def plot_forest(
         ticks += places.tolist()
         leaves += forest.features.tolist()
         middle = float(places.mean())
-        axes.text(middle, 1.06, component.name, ha="center", fontsize=8, color=INK, gid="name")
+        # By turns higher and lower, as small components have no room for their names side by side.
+        level = 1.05 + 0.05 * (number % 2)
+        axes.text(middle, level, component.name, ha="center", fontsize=8, color=INK, gid="name")
         start += size + _GAP
     axes.set_xlim(-1, start)
-    axes.set_ylim(0, 1.14)
+    axes.set_ylim(0, 1.18)
     axes.set_yticks(np.linspace(0, 1, 6))
     axes.set_ylabel("|cosine|")
     names = [shortened(found.label(leaf)) for leaf in leaves] if len(leaves) <= _MOST_NAMED else []
@@ -288,4 +290,6 @@ def _draw_edges(axes: Any, units: Array, height: float, points: Array) -> None:
     axes.axhline(0, color=DROPPED, linewidth=0.5, zorder=0)
     axes.axvline(0, color=DROPPED, linewidth=0.5, zorder=0)
     if cosines.size:
-        axes.legend(frameon=False, fontsize=8, loc="upper right")
+        # Beside the title, where no label can be.
+        corner: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2}
+        axes.legend(frameon=False, fontsize=8, handlelength=1.0, columnspacing=1.0, **corner)

@@ -39,7 +39,7 @@ FloatArray = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 # The middle of the histogram is counted among the pairs of so many rows.
-_SAMPLED_ROWS = 4096
+_SAMPLED_ROWS = 2048
 # Pairs farther out than all but this share on each side, and at least so many, are counted one by
 # one and looked at.
 _OUTER_SHARE, _LEAST_OUTER = 0.01, 10**6

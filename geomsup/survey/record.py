@@ -109,7 +109,7 @@ class Census:
         draws).
     cuts : tuple of float
         Beyond them each pair of the histogram is counted; between them it is an estimate from the
-        pairs of 4096 features, where there are more.
+        pairs of 2048 features, where there are more.
     null : str
         The background.
     n_draws : int
