@@ -86,7 +86,7 @@ def plot_census(
         (plot_counts, grid[1, :], f"Counts against the {found.null} null"),
     ]
     if n_rows == 3:
-        of_matrix = {"W": W, "feature_axis": feature_axis}
+        of_matrix: dict[str, Any] = {"W": W, "feature_axis": feature_axis}
         forest, one = partial(plot_forest, **of_matrix), partial(plot_component, **of_matrix)
         panels.append((forest, grid[2, :3], "How the largest structures hang together"))
         name = found.components[0].name

@@ -183,13 +183,14 @@ def plot_component(
         axes.plot(*np.array([(0.0, 0.0), point]).T, color=color, linewidth=0.8, alpha=0.6, zorder=2)
     axes.plot(*points.T, "o", color=color, markersize=5, zorder=3, gid="features")
     axes.plot(0, 0, "+", color=INK, markersize=7, zorder=3)
-    reach = 1.3 * float(np.abs(points).max())
+    # A corner is left for the legend.
+    reach = 1.45 * float(np.abs(points).max())
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)
     axes.set_aspect("equal")
     centre = "centroid" if one.about == "centroid" else "origin"
-    for share, named in zip(shares, (axes.set_xlabel, axes.set_ylabel), strict=True):
-        named(f"{100 * share:.0f} % of the squared length about the {centre}")
+    names = [f"{100 * share:.0f} % of the squared length about the {centre}" for share in shares]
+    axes.set(xlabel=names[0], ylabel=names[1])
     axes.set_title(one.name)
     axes.tick_params(labelsize=8)
     if len(points) <= _MOST_LABELS:
@@ -213,7 +214,8 @@ def shortened(label: str) -> str:
 
 def _largest(found: Census, most: int) -> list[Component]:
     """Components of many features first; one that leaves no room for others is left out."""
-    drawn, room = [], _MOST_LEAVES
+    drawn: list[Component] = []
+    room = _MOST_LEAVES
     for one in sorted(found.components, key=lambda one: -len(one.features)):
         if len(one.features) <= room and len(drawn) < most:
             drawn.append(one)
@@ -290,6 +292,4 @@ def _draw_edges(axes: Any, units: Array, height: float, points: Array) -> None:
     axes.axhline(0, color=DROPPED, linewidth=0.5, zorder=0)
     axes.axvline(0, color=DROPPED, linewidth=0.5, zorder=0)
     if cosines.size:
-        # Beside the title, where no label can be.
-        corner: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2}
-        axes.legend(frameon=False, fontsize=8, handlelength=1.0, columnspacing=1.0, **corner)
+        axes.legend(frameon=False, fontsize=8, handlelength=1.0, loc="upper right")

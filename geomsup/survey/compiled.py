@@ -7,6 +7,8 @@ bit.  This module is imported where numba is there and much is to be read.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +86,7 @@ def read(
 
 
 # No cosine is NaN, so that the larger of two is one instruction; nothing else is loosened.
-_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"nnan", "nsz"}}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"nnan", "nsz"}}
 _SIGNATURE = numba.intp(
     numba.types.Array(numba.float32, 2, "C"),
     numba.float32,

@@ -22,7 +22,7 @@ _STRIP, _BLOCK = 4096, 16384
 def present_device(device: object) -> torch.device:
     """The GPU of this name, if it is present."""
     try:
-        resolved = torch.device(device)  # type: ignore[call-overload]  # what comes is checked
+        resolved: torch.device = torch.device(device)  # type: ignore[call-overload]  # what comes is checked
     except (RuntimeError, TypeError, ValueError):
         raise GeomsupError(
             f"device must be 'cpu', 'cuda' or 'cuda:<number>', got {shorten(device)}"

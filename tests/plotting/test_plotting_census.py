@@ -87,7 +87,7 @@ def test_a_forest_joins_features_at_their_cosines(rng: np.random.Generator) -> N
     near = units @ units.T - 2 * np.eye(4)
     assert heights[1][-1] == pytest.approx(near.max(), abs=2e-3)
     # Of the digon one end points the other way; of the bundle none does.
-    turned = [len(line.get_xdata()) for line in ax.lines if line.get_gid() == "other way"]
+    turned = [np.size(line.get_xdata()) for line in ax.lines if line.get_gid() == "other way"]
     assert turned[1:] == [0, 1]
     fewer = plot_forest(found, rows, n_components=1, feature_axis=0, ax=Figure().add_subplot())
     assert "and 2 more" in [text.get_text() for text in fewer.texts]
