@@ -103,6 +103,26 @@ def test_the_same_pairs_are_kept_whatever_the_threads_and_the_tasks(
         np.testing.assert_array_equal(one.pairs.j, results[0].pairs.j)
 
 
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize("compiled_from", [0, 10**9])
+def test_of_equal_cosines_the_first_partner_is_taken(
+    n_threads: int, compiled_from: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not compiled_from:
+        pytest.importorskip("numba")
+    monkeypatch.setattr(tiles, "_COMPILED_FROM", compiled_from)
+    monkeypatch.setattr(tiles, "_TILE", 16)
+    monkeypatch.setattr(tiles, "_TASK", 48)
+    monkeypatch.setattr("os.cpu_count", lambda: n_threads)
+    # Axes and their opposites: cosines are 1, 0 and -1 without rounding.
+    rows = np.concatenate([np.eye(4), -np.eye(4)])[rng.integers(0, 8, 150)].astype(np.float32)
+    found = scan(Directions(rows), FixedTails(0.5), log_p=0.0, max_pairs=10**6)
+    cosines = rows @ rows.T
+    for which, partners, own in ((np.argmax, found.nearest, -2), (np.argmin, found.opposite, 2)):
+        np.fill_diagonal(cosines, own)
+        np.testing.assert_array_equal(partners, which(cosines, axis=1))
+
+
 # --- tables of tails ------------------------------------------------------------------------------
 
 
