@@ -21,6 +21,27 @@ UnitArray = NDArray[np.float32]
 _LANES, _WORD = 64, 8
 
 
+# No cosine is NaN, so that the larger of two is one instruction; nothing else is loosened.
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"nnan", "nsz"}}
+
+
+@numba.njit(**_OPTIONS)
+def _ends(row: UnitArray, lanes: UnitArray) -> tuple[np.float32, np.float32]:
+    """Largest and least of a row; `lanes` is room for two times so many running ones."""
+    up, down = lanes[0], lanes[1]
+    n_whole = row.size // _LANES
+    up[:], down[:] = row[0], row[0]
+    for s in range(n_whole):
+        part = row[s * _LANES : (s + 1) * _LANES]
+        for k in range(_LANES):
+            value = part[k]
+            up[k] = value if value > up[k] else up[k]
+            down[k] = value if value < down[k] else down[k]
+    for c in range(n_whole * _LANES, row.size):
+        up[0], down[0] = max(up[0], row[c]), min(down[0], row[c])
+    return up.max(), down.min()
+
+
 def _read_into(
     tile: UnitArray,
     low: np.float32,
@@ -35,23 +56,12 @@ def _read_into(
     lanes = np.empty((2, _LANES), np.float32)
     is_out = np.zeros(-(-n_columns // _WORD) * _WORD, np.uint8)
     words = is_out.view(np.uint64)
-    n_whole = n_columns // _LANES
-    up, down, highest, lowest = lanes[0], lanes[1], columns[0], columns[1]
+    highest, lowest = columns[0], columns[1]
     at_highest, at_lowest = which[0], which[1]
     n = 0
     for r in range(n_rows):
         row = tile[r]
-        for k in range(_LANES):
-            up[k] = down[k] = row[0]
-        for s in range(n_whole):
-            part = row[s * _LANES : (s + 1) * _LANES]
-            for k in range(_LANES):
-                value = part[k]
-                up[k] = value if value > up[k] else up[k]
-                down[k] = value if value < down[k] else down[k]
-        for c in range(n_whole * _LANES, n_columns):
-            up[0], down[0] = max(up[0], row[c]), min(down[0], row[c])
-        rows[0, r], rows[1, r] = up.max(), down.min()
+        rows[0, r], rows[1, r] = _ends(row, lanes)
         if r == 0:
             highest[:], lowest[:] = row, row
             which[:] = 0
@@ -85,8 +95,6 @@ def read(
     return rows, columns, at[:n].astype(np.intp), which.astype(np.intp)
 
 
-# No cosine is NaN, so that the larger of two is one instruction; nothing else is loosened.
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"nnan", "nsz"}}
 _SIGNATURE = numba.intp(
     numba.types.Array(numba.float32, 2, "C"),
     numba.float32,
