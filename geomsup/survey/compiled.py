@@ -25,7 +25,7 @@ _LANES, _WORD = 64, 8
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"nnan", "nsz"}}
 
 
-@numba.njit(**_OPTIONS)
+@numba.njit(**_OPTIONS)  # type: ignore[untyped-decorator]  # of a library
 def _ends(row: UnitArray, lanes: UnitArray) -> tuple[np.float32, np.float32]:
     """Largest and least of a row; `lanes` is room for two times so many running ones."""
     up, down = lanes[0], lanes[1]
