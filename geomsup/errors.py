@@ -14,6 +14,7 @@ import warnings
 __all__ = [
     "GeomsupError",
     "GeomsupWarning",
+    "KeptFileError",
     "MissingExtraError",
     "ToleranceError",
     "UnknownShapeError",
@@ -35,6 +36,10 @@ class UnknownShapeError(GeomsupError, KeyError):
     def __str__(self) -> str:
         # KeyError would print the repr of the message, quotes included.
         return str(self.args[0]) if self.args else ""
+
+
+class KeptFileError(GeomsupError):
+    """A file that keeps what has been done cannot be written, or is damaged."""
 
 
 class MissingExtraError(GeomsupError, ImportError):

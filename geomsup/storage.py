@@ -69,7 +69,7 @@ def checked_target(path: str | os.PathLike[str]) -> Path:
     ------
     GeomsupError
         If the path is a directory, has another suffix than ``.safetensors``, or lies in a folder
-        that does not exist.
+        that does not exist or cannot be written.
     """
     target = _as_path(path)
     if target.is_dir():
@@ -80,6 +80,8 @@ def checked_target(path: str | os.PathLike[str]) -> Path:
         raise GeomsupError(f"such a file is named *.safetensors, got the file name {target.name!r}")
     if not target.parent.is_dir():
         raise GeomsupError(f"the folder {target.parent} does not exist; make it first")
+    if not os.access(target.parent, os.W_OK):
+        raise GeomsupError(f"nothing can be written in the folder {target.parent}; name another")
     return target
 
 

@@ -21,7 +21,7 @@ def test_import_loads_no_heavy_library(module: str) -> None:
     assert not _loaded_after("import geomsup", module)
 
 
-@pytest.mark.parametrize("package", ["plotting", "neurons", "attacks", "dynamics"])
+@pytest.mark.parametrize("package", ["plotting", "neurons", "attacks", "dynamics", "survey.census"])
 def test_the_analysis_side_loads_no_torch(package: str) -> None:
     assert not _loaded_after(f"import geomsup.{package}", "torch")
 
@@ -29,6 +29,10 @@ def test_the_analysis_side_loads_no_torch(package: str) -> None:
 @pytest.mark.parametrize("module", ["torch", "scipy", "matplotlib", "networkx", "safetensors"])
 def test_the_door_for_weights_loads_numpy_alone(module: str) -> None:
     assert not _loaded_after("import geomsup.weights.contents", module)
+
+
+def test_a_census_loads_no_compiler() -> None:
+    assert not _loaded_after("import geomsup.survey.census", "numba")
 
 
 def test_pictures_do_not_load_what_makes_results() -> None:

@@ -188,6 +188,9 @@ _SURVEY = [
     "source",
     "spectrum",
     "tails",
+    "compiled",
+    "tiles",
+    "on_device",
     "pairs",
     "background",
     "structures",
@@ -309,8 +312,10 @@ MAY_IMPORT["plotting"] = {
     "dictionary",
     "neurons",
     "survey",
+    "survey.component",
     "survey.record",
     "sweeps",
+    "survey.tree",
     "weights",
 }
 # Experiments put training and analysis side by side; nothing but the command line reads them.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from geomsup.cli.arguments import VerbParser, at_least
 from geomsup.cli.output import (
     UsageError,
-    add_picture,
+    empty_figure,
     options_to_blame,
     print_json,
     say,
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from geomsup import Census
+    from geomsup.weights.opened import OpenedWeights
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -103,8 +104,9 @@ def add_arguments(parser: VerbParser) -> None:
     )
     parser.add_argument("--parts", metavar="FOLDER", help="keep what is done, to go on from there")
     add_targets(parser, "census", "pairs")
+    parser.add_argument("--device", default="cpu", help='"cpu", "cuda" or "cuda:1" (default: cpu)')
     parser.add_seed()
-    parser.add_plot("the cosines over those of the null, and the counts")
+    parser.add_plot("the cosines over those of the null, the counts, and structures")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -114,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     checked_targets(args)
     matrix = opened(args.file, args.key, args.layer, args.feature_axis)
     names = "n_draws q centre remove_components fold_norms labels mask components seed"
-    names += " partner partner_axis"
+    names += " partner partner_axis device"
     options: dict[str, Any] = {name: getattr(args, name) for name in names.split()}
     with options_to_blame():
         found = census(
@@ -128,8 +130,7 @@ def run(args: argparse.Namespace) -> int:
         print_json({"file": args.file, "matrix": matrix.to_dict(), **found.to_dict()})
     else:
         say(f"{matrix}\n\n{found}")
-    saved_tables(args, found, "census", "pairs")
-    add_picture(args, lambda: _drawn(found))
+    saved_tables(args, found, ("census", "pairs"), lambda: _drawn(found, matrix))
     return 0
 
 
@@ -141,9 +142,8 @@ def _null(word: str) -> str:
     return word
 
 
-def _drawn(found: Census) -> Figure:
-    from matplotlib.figure import Figure
+def _drawn(found: Census, opened: OpenedWeights) -> Figure:
+    from geomsup.plotting.census import figure_size, plot_census
 
-    from geomsup.plotting import plot_census
-
-    return plot_census(found, fig=Figure(figsize=(11, 8), layout="constrained"))
+    figure = empty_figure(figure_size(found, opened))
+    return plot_census(found, opened, feature_axis=opened.feature_axis, fig=figure)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from geomsup.errors import (
     GeomsupError,
+    KeptFileError,
     MissingExtraError,
     ToleranceError,
     WeightsError,
@@ -72,7 +73,7 @@ def options_to_blame() -> Iterator[None]:
     """
     try:
         yield
-    except (WeightsError, ToleranceError, MissingExtraError):
+    except (WeightsError, ToleranceError, MissingExtraError, KeptFileError):
         raise
     except GeomsupError as error:
         raise UsageError(str(error)) from error
@@ -148,6 +149,8 @@ def checked_place(target: Path, what: str = "a file") -> None:
         raise GeomsupError(f"{str(target)!r} is a folder; name {what} in it")
     if not target.parent.is_dir():
         raise GeomsupError(f"the folder {str(target.parent)!r} does not exist; make it first")
+    if not os.access(target if target.exists() else target.parent, os.W_OK):
+        raise GeomsupError(f"{str(target)!r} cannot be written here; name {what} elsewhere")
 
 
 def add_picture(args: argparse.Namespace, draw: Callable[[], Figure]) -> None:

@@ -16,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.cli.arguments import VerbParser
-from geomsup.cli.output import UsageError, checked_picture, checked_place, say
+from geomsup.cli.output import UsageError, add_picture, checked_picture, checked_place, say
 from geomsup.errors import GeomsupError
 from geomsup.weights import as_weights, list_arrays
 from geomsup.weights.entries import weight_candidates
 from geomsup.weights.files import UnsettledError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from geomsup import Census, DictionaryComparison
     from geomsup.training import TrainedModel, TrainingRun
     from geomsup.weights.opened import OpenedWeights
@@ -138,20 +140,40 @@ def checked_targets(args: argparse.Namespace) -> None:
 
 
 def saved_tables(
-    args: argparse.Namespace, found: Census | DictionaryComparison, name: str, rows: str
+    args: argparse.Namespace,
+    found: Census | DictionaryComparison,
+    names: tuple[str, str],
+    draw: Callable[[], Figure],
 ) -> None:
-    """Write what --out and --csv ask for: the result, and a table of it."""
-    said = []
-    if args.out is not None:
-        said.append(f"{name}: {found.save(args.out)}")
-    if args.csv is not None:
-        try:
+    """Write what --out, --csv and --plot ask for: the result, a table of it, and a picture.
+
+    `names` are those of the result and of the rows of the table.  One file that cannot be written
+    takes no other with it.
+    """
+    result, rows = names
+
+    def save() -> None:
+        if args.out is not None:
+            _say_written(args, result, found.save(args.out))
+
+    def write_table() -> None:
+        if args.csv is not None:
             found.table(rows).to_csv(args.csv)
+            _say_written(args, rows, args.csv)
+
+    failures = []
+    for keep in (save, write_table, lambda: add_picture(args, draw)):
+        try:
+            keep()
         except GeomsupError as error:
-            raise GeomsupError(f"the results are complete, but {error}") from error
-        said.append(f"{rows}: {args.csv}")
-    if said and not args.json:
-        say("\n" + "\n".join(said))
+            failures.append(str(error))
+    if failures:
+        raise GeomsupError("; ".join(failures))
+
+
+def _say_written(args: argparse.Namespace, what: str, where: object) -> None:
+    if not args.json:
+        say(f"\n{what}: {where}")
 
 
 def _check_instance(instance: int, count: int, where: str) -> None:

@@ -31,6 +31,7 @@ from geomsup.plotting.neurons import neuron_legend, plot_motif, plot_neurons
 from geomsup.plotting.optima import plot_comparison, plot_excess_energy, plot_optimum
 from geomsup.plotting.overview import plot_report
 from geomsup.plotting.phases import plot_family_losses, plot_phase_diagram
+from geomsup.plotting.structures import plot_component, plot_forest
 from geomsup.plotting.style import name_color
 from geomsup.plotting.sweeps import plot_sweep
 from geomsup.plotting.timeline import plot_timeline
@@ -41,6 +42,7 @@ __all__ = [
     "neuron_legend",
     "plot_census",
     "plot_comparison",
+    "plot_component",
     "plot_cosine_histogram",
     "plot_cosines",
     "plot_counts",
@@ -49,6 +51,7 @@ __all__ = [
     "plot_directions",
     "plot_excess_energy",
     "plot_family_losses",
+    "plot_forest",
     "plot_gram",
     "plot_interference_graph",
     "plot_matched_cosines",

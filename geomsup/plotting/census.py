@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
 from geomsup.plotting.canvas import axes_for, note
+from geomsup.plotting.structures import checked_census, plot_component, plot_forest
 from geomsup.plotting.style import GHOST, INK, NEGATIVE, POSITIVE
 from geomsup.survey.record import Census, Comparison
 
@@ -23,18 +25,31 @@ FloatArray = NDArray[np.float64]
 # Bins of the census (.001 wide) in one bar.
 _MERGED = 20
 _SIZE = (11.0, 8.0)
+# A row of structures makes a figure so much higher.
+_STRUCTURES = 4.5
 # Share of the height that a legend leaves.
 _BELOW_LEGEND = 0.76
 
 
-def plot_census(found: Census, *, fig: Figure | None = None) -> Figure:
-    """Draw the three pictures of a census side by side.
+def plot_census(
+    found: Census,
+    W: object = None,
+    *,
+    feature_axis: int | None = None,
+    fig: Figure | None = None,
+) -> Figure:
+    """Draw the pictures of a census on one sheet.
 
     Parameters
     ----------
     found : Census
+    W : object, optional
+        The matrix that it was taken of; with it its structures are drawn too.
+    feature_axis : int, optional
+        As for :func:`geomsup.census`.
     fig : matplotlib.figure.Figure, optional
-        An empty figure; a new one of 11 × 8 inches by default.
+        An empty figure; a new one of 11 × 8 inches by default, of 11 × 12.5 with
+        structures.
 
     Returns
     -------
@@ -56,21 +71,38 @@ def plot_census(found: Census, *, fig: Figure | None = None) -> Figure:
     >>> [ax.get_title(loc="left") for ax in figure.axes]
     ['All pairs', 'Nearest and most opposite', 'Counts against the matched null']
     """
-    _checked(found)
+    checked_census(found)
     if fig is None:
         import matplotlib.pyplot as plt
 
-        fig = plt.figure(figsize=_SIZE, layout="constrained")
-    grid = fig.add_gridspec(2, 2)
-    panels = (
-        (plot_cosine_histogram, grid[0, 0], "All pairs"),
-        (plot_neighbours, grid[0, 1], "Nearest and most opposite"),
+        fig = plt.figure(figsize=figure_size(found, W), layout="constrained")
+    _, height = figure_size(found, W)
+    n_rows = 2 if height == _SIZE[1] else 3
+    heights = [1.0, 1.0, 2 * _STRUCTURES / _SIZE[1]][:n_rows]
+    grid = fig.add_gridspec(n_rows, 5, height_ratios=heights)
+    panels: list[tuple[Callable[..., Axes], Any, str]] = [
+        (plot_cosine_histogram, grid[0, :3], "All pairs"),
+        (plot_neighbours, grid[0, 3:], "Nearest and most opposite"),
         (plot_counts, grid[1, :], f"Counts against the {found.null} null"),
-    )
+    ]
+    if n_rows == 3:
+        of_matrix: dict[str, Any] = {"W": W, "feature_axis": feature_axis}
+        forest, one = partial(plot_forest, **of_matrix), partial(plot_component, **of_matrix)
+        panels.append((forest, grid[2, :3], "How the largest structures hang together"))
+        name = found.components[0].name
+        panels.append((one, grid[2, 3:], f"That of the greatest evidence: {name}"))
     for draw, place, title in panels:
         # A figure of its own, so that the long labels of one panel do not narrow the others.
-        draw(found, ax=fig.add_subfigure(place).add_subplot()).set_title(title, loc="left")
+        axes = draw(found, ax=fig.add_subfigure(place).add_subplot())
+        axes.set_title("")
+        axes.set_title(title, loc="left")
     return fig
+
+
+def figure_size(found: Census, W: object) -> tuple[float, float]:
+    """Width and height of a sheet, in inches."""
+    has_structures = bool(found.components) and W is not None
+    return _SIZE[0], _SIZE[1] + (_STRUCTURES if has_structures else 0.0)
 
 
 def plot_cosine_histogram(found: Census, *, ax: Axes | None = None) -> Axes:
@@ -87,7 +119,7 @@ def plot_cosine_histogram(found: Census, *, ax: Axes | None = None) -> Axes:
         The grey area is the background; what rises above it is beyond chance.  The scale is
         logarithmic, as the pairs of interest are few.
     """
-    _checked(found)
+    checked_census(found)
     axes: Axes = axes_for(ax)
     edges = np.linspace(-1, 1, found.histogram.size // _MERGED + 1)
     counts = _merged(found.histogram)
@@ -134,7 +166,7 @@ def plot_neighbours(found: Census, *, ax: Axes | None = None) -> Axes:
         Vertical lines are at the means, dashed ones where the background has the mean of the
         largest.
     """
-    _checked(found)
+    checked_census(found)
     axes: Axes = axes_for(ax)
     bins = np.linspace(-1, 1, 101).tolist()
     sides = ((found.least, NEGATIVE, "least"), (found.largest, POSITIVE, "largest"))
@@ -169,7 +201,7 @@ def plot_counts(found: Census, *, ax: Axes | None = None) -> Axes:
         Dots are the matrix; grey bars the background's mean with two standard deviations.  The
         scale is linear from 0 to 1 and logarithmic beyond.
     """
-    _checked(found)
+    checked_census(found)
     axes: Axes = axes_for(ax)
     everything = (*found.comparisons, *found.structures, *found.partner)
     compared = [one for one in everything if one.is_count]
@@ -219,10 +251,3 @@ def _draw_count(axes: Axes, place: int, one: Comparison, label: str | None) -> N
 def _merged(counts: FloatArray) -> FloatArray:
     merged: FloatArray = counts.reshape(-1, _MERGED).sum(axis=1)
     return merged
-
-
-def _checked(found: Any) -> None:
-    if not isinstance(found, Census):
-        raise GeomsupError(
-            f"expected a Census, got {type(found).__name__}; make one with geomsup.census"
-        )

@@ -13,7 +13,7 @@ from geomsup.errors import GeomsupError
 from geomsup.nulls import IsotropicNull, MatchedNull
 from geomsup.nulls.directions import fit_directions
 from geomsup.nulls.shuffled import ShuffledNull
-from geomsup.survey.pairs import N_BINS, Pairs, scan
+from geomsup.survey.pairs import Pairs, scan
 from geomsup.survey.source import Directions, Rows, about
 from geomsup.survey.tails import (
     LAST_T,
@@ -23,6 +23,7 @@ from geomsup.survey.tails import (
     isotropic_tails,
     matched_tails,
 )
+from geomsup.survey.tiles import N_BINS
 
 __all__ = ["KINDS", "Background", "background_of"]
 
@@ -127,12 +128,16 @@ class _Matched:
 class _Pooled:
     """The pairs of matrices without structure, all alike."""
 
-    def __init__(self, name: str, drawn: Callable[[int], Directions], n_draws: int) -> None:
+    def __init__(
+        self, name: str, drawn: Callable[[int], Directions], n_draws: int, device: str = "cpu"
+    ) -> None:
         self.name, self.n_draws, self.draw = name, n_draws, drawn
         nothing = FixedTails(np.inf)
         counts = np.zeros(N_BINS)
         for number in range(n_draws):
-            found = scan(drawn(number), nothing, log_p=-np.inf, max_pairs=0, seed=number)
+            found = scan(
+                drawn(number), nothing, log_p=-np.inf, max_pairs=0, seed=number, device=device
+            )
             counts += found.histogram
         self._tails = PooledTails(counts)
         self.signature = f"{name} {hashlib.sha256(counts.tobytes()).hexdigest()}"
@@ -151,7 +156,13 @@ class _Pooled:
 
 
 def background_of(
-    null: object, rows: Rows, *, feature_axis: int | None, n_draws: int, seed: int
+    null: object,
+    rows: Rows,
+    *,
+    feature_axis: int | None,
+    n_draws: int,
+    seed: int,
+    device: str = "cpu",
 ) -> Background:
     """The background that a word, or a matrix, stands for."""
     if isinstance(null, str):
@@ -166,6 +177,7 @@ def background_of(
                 "shuffled",
                 lambda number: Directions(shuffled.draw(np.random.default_rng([seed, number]))),
                 max(n_draws, 1),
+                device,
             )
     with about(f"null must be one of {', '.join(KINDS)}, a MatchedNull or a matrix"):
         given = null if isinstance(null, MatchedNull) else Rows(null, feature_axis=feature_axis)
@@ -176,4 +188,4 @@ def background_of(
         )
     if isinstance(given, MatchedNull):
         return _Matched(given, rows, n_draws, seed)
-    return _Pooled("given matrix", lambda number: given, 1)
+    return _Pooled("given matrix", lambda number: given, 1, device)

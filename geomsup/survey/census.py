@@ -23,7 +23,7 @@ from geomsup.progress import bar
 from geomsup.survey.background import Background, background_of
 from geomsup.survey.density import AngularGaussian
 from geomsup.survey.forest import DENSE
-from geomsup.survey.pairs import N_BINS, Scan, scan
+from geomsup.survey.pairs import Scan, checked_device, scan
 from geomsup.survey.partners import partners_of
 from geomsup.survey.record import Census, Comparison, compared
 from geomsup.survey.resuming import Parts, parts_in
@@ -31,6 +31,7 @@ from geomsup.survey.significant import LOOSEST, Significant, significant_pairs
 from geomsup.survey.source import Rows, labels_of, mask_of, matrix_of
 from geomsup.survey.spectrum import filling_of
 from geomsup.survey.structures import counts_by_name, law_of, renumbered, structures_of
+from geomsup.survey.tiles import N_BINS
 from geomsup.validation import number_within, positive_integer, seed_number, whole_number
 
 __all__ = ["census"]
@@ -62,6 +63,7 @@ def census(
     partner_axis: int | None = None,
     max_pairs: int = 2_000_000,
     folder: str | os.PathLike[str] | None = None,
+    device: str = "cpu",
     progress: bool | None = None,
     seed: int | np.random.Generator | None = 0,
 ) -> Census:
@@ -109,6 +111,9 @@ def census(
     folder : path, optional
         Where the scan of the matrix and of each draw is kept as soon as it is done, so that the
         same call goes on where an earlier one was interrupted.
+    device : str, default "cpu"
+        Where the cosines are computed: "cpu", "cuda" or "cuda:1", where torch has them.  The unit
+        rows must fit into its memory.  Cosines differ in their last digits.
     progress : bool, optional
         Whether to show bars; None shows them in a terminal or a notebook.
     seed : int, Generator or None, default 0
@@ -147,6 +152,7 @@ def census(
     (0, 1)
     """
     seed = seed_number(seed)
+    checked_device(device)
     q = number_within("q", q, 0.0, 1.0)
     n_draws = whole_number("n_draws", n_draws, 0)
     max_pairs = positive_integer("max_pairs", max_pairs)
@@ -158,12 +164,14 @@ def census(
         "fold_norms": fold_norms,
     }
     rows = Rows(W, feature_axis=feature_axis, mask=mask_of(mask, n_given, names), **preparation)
-    background = background_of(null, rows, feature_axis=feature_axis, n_draws=n_draws, seed=seed)
+    background = background_of(
+        null, rows, feature_axis=feature_axis, n_draws=n_draws, seed=seed, device=device
+    )
     if components is None:
         components = rows.n <= DENSE
     settings = {**preparation, "seed": seed, "max_pairs": max_pairs, "components": bool(components)}
     parts = parts_in(folder, rows, {**settings, "null": background.signature, "q": q})
-    scans = _Scans(rows, background, parts, max_pairs, seed, progress)
+    scans = _Scans(rows, background, parts, max_pairs, seed, device, progress)
     found = scans.of_matrix()
     significant = significant_pairs(found, rows, background, q=q)
     _warn_of_none_kept(significant, max_pairs)
@@ -175,6 +183,7 @@ def census(
         feature_axis if partner_axis is None else partner_axis,
         n_draws=n_draws,
         seed=seed,
+        device=device,
         preparation=preparation,
     )
     return Census(
@@ -200,6 +209,7 @@ class _Scans:
     parts: Parts
     max_pairs: int
     seed: int
+    device: str
     progress: bool | None
 
     def of_matrix(self) -> Scan:
@@ -211,6 +221,7 @@ class _Scans:
                 log_p=LOOSEST,
                 max_pairs=self.max_pairs,
                 seed=self.seed,
+                device=self.device,
                 progress=self.progress,
             )
             return found.to_tensors()
@@ -255,7 +266,14 @@ class _Scans:
     def _drawn(self, number: int, log_p: float) -> dict[str, NDArray[Any]]:
         drawn = self.background.draw(number)
         tails = self.background.tails_at(drawn, log_p)
-        found = scan(drawn, tails, log_p=log_p, max_pairs=self.max_pairs, seed=number)
+        found = scan(
+            drawn,
+            tails,
+            log_p=log_p,
+            max_pairs=self.max_pairs,
+            seed=number,
+            device=self.device,
+        )
         return found.to_tensors()
 
 

@@ -1,8 +1,9 @@
 """All pairs of directions in tiles that fit a cache: histogram, neighbours, and what stands out.
 
-n(n−1)/2 cosines are computed once and never kept.  Of each tile four things are taken: the largest
-and the least cosine of every row, the histogram, the number of pairs at each level of
-improbability, and the pairs at the most improbable levels, as many as there is memory for.
+n(n−1)/2 cosines are computed once and never kept.  Of each tile (:mod:`geomsup.survey.tiles`) four
+things are taken: the largest and the least cosine of every row, the histogram, the number of pairs
+at each level of improbability, and the pairs at the most improbable levels, as many as there is
+memory for.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -20,21 +20,27 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from geomsup.progress import bar
-from geomsup.survey.source import Directions, IntArray, UnitArray
+from geomsup.survey.source import Directions, IntArray
 from geomsup.survey.tails import Tails
+from geomsup.survey.tiles import (
+    N_BINS,
+    Best,
+    Bounds,
+    InMemory,
+    Product,
+    Seen,
+    Task,
+    cosine_counts,
+)
 
-__all__ = ["N_BINS", "Pairs", "Scan", "in_threads", "level_edge", "scan"]
+__all__ = ["Pairs", "Scan", "checked_device", "in_threads", "level_edge", "scan"]
 
 _T = TypeVar("_T")
 
 FloatArray = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-# Rows and columns of a tile: 1 MB, and of a task, which is a row of tiles.
-_TILE, _TASK = 512, 4096
-# Bins of the cosine, each .001 wide.
-N_BINS = 2000
-# The middle of the histogram is counted among the pairs of so many rows with all others.
+# The middle of the histogram is counted among the pairs of so many rows.
 _SAMPLED_ROWS = 2048
 # Pairs farther out than all but this share on each side, and at least so many, are counted one by
 # one and looked at.
@@ -136,6 +142,7 @@ def scan(
     log_p: float,
     max_pairs: int,
     seed: int = 0,
+    device: str = "cpu",
     progress: bool | None = False,
     doing: str = "pairs",
 ) -> Scan:
@@ -151,6 +158,8 @@ def scan(
         How many to keep at most.
     seed : int
         Of the rows that the middle of the histogram is counted among.
+    device : str
+        Where the tiles are computed: "cpu", "cuda" or "cuda:1".
     progress, doing
         As for :func:`geomsup.progress.bar`.
 
@@ -161,22 +170,41 @@ def scan(
     """
     middle = _sampled_histogram(rows, seed)
     cuts = _cuts(middle)
-    state = _State(rows.n, tails, log_p, max_pairs, cuts)
-    tasks = list(_tasks(rows.n))
+    above, below = tails.thresholds(log_p)
+    bounds = Bounds(
+        cuts,
+        np.broadcast_to(np.maximum(above, cuts[1]).astype(np.float32), rows.n),
+        np.broadcast_to(np.minimum(below, cuts[0]).astype(np.float32), rows.n),
+    )
+    state = _State(rows.n, tails, max_pairs)
+    product = _product_of(rows, device)
+    tasks = product.tasks()
     with bar(len(tasks), doing, "tile", progress) as advance:
-        for done, found in enumerate(in_threads(partial(_look, rows, state), tasks), 1):
-            state.add(found)
+
+        def look(task: Task) -> tuple[Seen, Pairs]:
+            # What `best` holds by now comes from earlier tasks, so a cosine that does not beat it
+            # would not be taken later either, whichever thread is the first.
+            seen = product.look(task, bounds, state.best)
+            cosines = seen.cosines.astype(np.float64)
+            return seen, Pairs(seen.i, seen.j, cosines, tails.log_p(seen.i, seen.j, cosines))
+
+        for done, found in enumerate(
+            in_threads(look, [(task,) for task in tasks], product.n_threads), 1
+        ):
+            state.add(*found)
             advance(done)
     state.prune(final=True)
-    histogram = np.where(state.is_inside, middle, state.histogram)
+    edges = np.linspace(-1, 1, N_BINS + 1)
+    is_inside = (edges[:-1] > cuts[0] - 1e-9) & (edges[1:] < cuts[1] + 1e-9)
+    largest, least = state.best
     pairs = state.pairs
     return Scan(
         n=rows.n,
-        largest=np.clip(state.largest.astype(np.float64), -1, 1),
-        nearest=state.nearest,
-        least=np.clip(state.least.astype(np.float64), -1, 1),
-        opposite=state.opposite,
-        histogram=histogram,
+        largest=np.clip(largest.cosines.astype(np.float64), -1, 1),
+        nearest=largest.partners,
+        least=np.clip(least.cosines.astype(np.float64), -1, 1),
+        opposite=least.partners,
+        histogram=np.where(is_inside, middle, state.histogram),
         cuts=cuts,
         levels=state.levels,
         pairs=pairs.select(np.lexsort((pairs.j, pairs.i))),
@@ -184,48 +212,42 @@ def scan(
     )
 
 
-class _Found(NamedTuple):
-    """What one task found."""
+def checked_device(device: object) -> None:
+    """Refuse what is no device, or not present, before any work goes into it."""
+    if device != "cpu":
+        from geomsup.survey.on_device import present_device
 
-    i: IntArray
-    j: IntArray
-    cosines: FloatArray
-    log_p: FloatArray
-    histogram: Counts
-    extremes: list[tuple[slice, int, UnitArray, IntArray]]
+        present_device(device)
+
+
+def _product_of(rows: Directions, device: object) -> Product:
+    """What computes the tiles of some rows on a device."""
+    if device == "cpu":
+        return InMemory(rows, os.cpu_count() or 1)
+    from geomsup.survey.on_device import OnDevice, present_device
+
+    return OnDevice(rows, present_device(device))
 
 
 class _State:
     """What is known of all pairs so far."""
 
-    def __init__(
-        self, n: int, tails: Tails, log_p: float, max_pairs: int, cuts: tuple[float, float]
-    ) -> None:
-        self.tails, self.cuts, self._max_pairs = tails, cuts, max_pairs
-        above, below = tails.thresholds(log_p)
-        self.above = np.broadcast_to(np.maximum(above, cuts[1]).astype(np.float32), n)
-        self.below = np.broadcast_to(np.minimum(below, cuts[0]).astype(np.float32), n)
-        self.largest, self.least = np.full(n, -2, np.float32), np.full(n, 2, np.float32)
-        self.nearest, self.opposite = np.zeros(n, np.intp), np.zeros(n, np.intp)
+    def __init__(self, n: int, tails: Tails, max_pairs: int) -> None:
+        self.tails, self._max_pairs = tails, max_pairs
+        self.best = Best.of(n, 1), Best.of(n, -1)
         self.histogram = np.zeros(N_BINS, np.int64)
-        edges = np.linspace(-1, 1, N_BINS + 1)
-        self.is_inside = (edges[:-1] > cuts[0] - 1e-9) & (edges[1:] < cuts[1] + 1e-9)
         self.levels = np.zeros((2, _N_LEVELS), np.int64)
         self.first_level = 0
         self._parts: list[Pairs] = []
         self._n_kept = 0
 
-    def add(self, found: _Found) -> None:
-        for where, side, values, partners in found.extremes:
-            best, who = (self.largest, self.nearest) if side > 0 else (self.least, self.opposite)
-            better = values * side > best[where] * side
-            best[where] = np.where(better, values, best[where])
-            who[where] = np.where(better, partners, who[where])
-        self.histogram += found.histogram
-        level = _level_of(found.log_p)
-        for side, one in enumerate((found.cosines >= 0, found.cosines < 0)):
+    def add(self, seen: Seen, part: Pairs) -> None:
+        for sign, rows, cosines, partners in seen.improved:
+            self.best[sign < 0].update(rows, cosines, partners)
+        self.histogram += seen.histogram
+        level = _level_of(part.log_p)
+        for side, one in enumerate((part.cosines >= 0, part.cosines < 0)):
             self.levels[side] += np.bincount(level[one], minlength=_N_LEVELS)
-        part = Pairs(found.i, found.j, found.cosines, found.log_p)
         self._parts.append(part.select(level >= self.first_level))
         self._n_kept += self._parts[-1].i.size
         if self._n_kept > 2 * self._max_pairs:
@@ -259,16 +281,11 @@ def _level_of(log_p: FloatArray) -> IntArray:
     return level
 
 
-def _tasks(n: int) -> Iterator[tuple[int, int, int]]:
-    """Strips of rows with blocks of columns from the diagonal on."""
-    for first in range(0, n, _TILE):
-        for start in range(first, n, _TASK):
-            yield first, start, min(start + _TASK, n)
-
-
-def in_threads(work: Callable[..., _T], tasks: Sequence[tuple[Any, ...]]) -> Iterator[_T]:
+def in_threads(
+    work: Callable[..., _T], tasks: Sequence[tuple[Any, ...]], n_threads: int | None = None
+) -> Iterator[_T]:
     """What becomes of each task, in their order, few of them waiting at a time."""
-    n_threads = min(os.cpu_count() or 1, len(tasks))
+    n_threads = min(n_threads or os.cpu_count() or 1, len(tasks))
     # The threads are these; a library with threads of its own would wait for them.
     with threadpool_limits(1), ThreadPoolExecutor(n_threads) as pool:
         waiting: deque[Future[_T]] = deque()
@@ -280,69 +297,15 @@ def in_threads(work: Callable[..., _T], tasks: Sequence[tuple[Any, ...]]) -> Ite
             yield waiting.popleft().result()
 
 
-def _look(rows: Directions, state: _State, first: int, start: int, stop: int) -> _Found:
-    """One strip of rows against a block of columns, tile by tile."""
-    last = min(first + _TILE, rows.n)
-    strip, block = rows.units(first, last), rows.units(start, stop)
-    extremes, places, cosines = [], [], []
-    for column in range(start, stop, _TILE):
-        end = min(column + _TILE, stop)
-        tile = strip @ block[column - start : end - start].T
-        extremes += _extremes(tile, first, column)
-        if first == column:
-            tile[np.tri(*tile.shape, dtype=np.bool_)] = sum(state.cuts) / 2
-        outside = tile <= state.cuts[0]
-        outside |= tile >= state.cuts[1]
-        at = np.flatnonzero(outside)
-        cosines.append(tile.ravel()[at])
-        row, col = np.divmod(at, tile.shape[1])
-        places.append((row + first, col + column))
-    i, j = (np.concatenate(part) for part in zip(*places, strict=True))
-    cosine = np.clip(np.concatenate(cosines), -1, 1)
-    histogram = np.bincount(_bin_of(cosine), minlength=N_BINS)
-    far = (cosine >= np.maximum(state.above[i], state.above[j])) | (
-        cosine <= np.minimum(state.below[i], state.below[j])
-    )
-    i, j = i[far], j[far]
-    exact = cosine[far].astype(np.float64)
-    return _Found(i, j, exact, state.tails.log_p(i, j, exact), histogram, extremes)
-
-
-def _extremes(
-    tile: UnitArray, first: int, column: int
-) -> list[tuple[slice, int, UnitArray, IntArray]]:
-    """Largest and least cosines of the rows of a tile, and of its columns."""
-    ends = []
-    for side in (1, -1):
-        if first == column:
-            np.fill_diagonal(tile, -2 * side)
-        for axis in (1,) if first == column else (1, 0):
-            here, there = (first, column) if axis == 1 else (column, first)
-            partners = (tile.argmax(axis) if side > 0 else tile.argmin(axis)).astype(np.intp)
-            values = np.take_along_axis(tile, np.expand_dims(partners, axis), axis).ravel()
-            ends.append((slice(here, here + len(values)), side, values, partners + there))
-    return ends
-
-
-def _bin_of(cosines: NDArray[np.floating]) -> IntArray:
-    at: IntArray = np.clip((cosines + 1) * (N_BINS / 2), 0, N_BINS - 1).astype(np.intp)
-    return at
-
-
 def _sampled_histogram(rows: Directions, seed: int) -> FloatArray:
-    """The histogram of all pairs, estimated from those of some rows with all others."""
+    """The histogram of all pairs, estimated from those among some rows."""
     n = rows.n
-    chosen = np.arange(n)
-    if n > _SAMPLED_ROWS:
-        chosen = np.sort(np.random.default_rng(seed).choice(n, _SAMPLED_ROWS, replace=False))
+    if n <= _SAMPLED_ROWS:
+        return cosine_counts(rows.units(0, n)).astype(np.float64)
+    chosen = np.sort(np.random.default_rng(seed).choice(n, _SAMPLED_ROWS, replace=False))
     sample = np.concatenate([rows.units(k, k + 1) for k in chosen.tolist()])
-    counts = np.zeros(N_BINS, np.int64)
-    for start in range(0, n, _TILE):
-        tile = np.clip(sample @ rows.units(start, min(start + _TILE, n)).T, -1, 1)
-        counts += np.bincount(_bin_of(tile).ravel(), minlength=N_BINS)
-        own = np.flatnonzero((chosen >= start) & (chosen < start + _TILE))
-        counts -= np.bincount(_bin_of(tile[own, chosen[own] - start]), minlength=N_BINS)
-    return np.asarray(counts * (n / (2 * len(chosen))))
+    share = _SAMPLED_ROWS * (_SAMPLED_ROWS - 1) / (n * (n - 1))
+    return np.asarray(cosine_counts(sample) / share)
 
 
 def _cuts(histogram: FloatArray) -> tuple[float, float]:

@@ -34,6 +34,7 @@ def partners_of(
     *,
     n_draws: int,
     seed: int,
+    device: str,
     preparation: dict[str, Any],
 ) -> tuple[tuple[Comparison, ...], FloatArray]:
     """Count such pairs, and list them with their two cosines, the farthest out first."""
@@ -50,7 +51,7 @@ def partners_of(
     mask[rows.features] = True
     with about("partner"):
         other = Rows(partner, feature_axis=feature_axis, mask=mask, **preparation)
-    first, second = _far_out(rows), _far_out(other)
+    first, second = _far_out(rows, device), _far_out(other, device)
     listed = _in_both(first, second, rows.n_given)
     rng = np.random.default_rng([seed, 1])
     permuted = []
@@ -65,9 +66,9 @@ def partners_of(
     return compared(_counts(listed), permuted), listed[order]
 
 
-def _far_out(rows: Rows) -> Pairs:
+def _far_out(rows: Rows, device: str) -> Pairs:
     """Pairs of features by their numbers in the matrix."""
-    found = scan(rows, FixedTails(_FAR_OUT), log_p=0.0, max_pairs=_MAX_PAIRS)
+    found = scan(rows, FixedTails(_FAR_OUT), log_p=0.0, max_pairs=_MAX_PAIRS, device=device)
     if found.kept_levels or max(-found.cuts[0], found.cuts[1]) > _FAR_OUT:
         raise GeomsupError(
             f"more than {_MAX_PAIRS:,} pairs have |cos| ≥ {_FAR_OUT}, so that being far out in "

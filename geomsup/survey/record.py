@@ -16,6 +16,7 @@ from geomsup.geometry.report_tables import Table
 from geomsup.restoring import restored
 from geomsup.storage import read_tensors, write_tensors
 from geomsup.survey.component import Component
+from geomsup.survey.source import Rows, matrix_of
 from geomsup.survey.spectrum import Filling
 
 __all__ = [
@@ -241,6 +242,48 @@ class Census(Record):
     def label(self, feature: int) -> str:
         """Name of a feature; its number where there are no labels."""
         return str(feature) if self.labels is None else self.labels[feature]
+
+    def directions(
+        self, W: object, features: Sequence[int], *, feature_axis: int | None = None
+    ) -> FloatArray:
+        """Unit directions of some features, prepared as they were for the census.
+
+        Parameters
+        ----------
+        W : object
+            The matrix that it was taken of, in whatever form.
+        features : sequence of int
+            Their numbers in the matrix.
+        feature_axis : int, optional
+            As for :func:`geomsup.census`.
+
+        Returns
+        -------
+        ndarray of shape (n_chosen, dim)
+
+        Raises
+        ------
+        GeomsupError
+            If it is another matrix, or a feature has no part in the census.
+        """
+        mask = np.zeros(self.n_given, dtype=np.bool_)
+        mask[self.features] = True
+        preparation = {
+            name: self.settings[name] for name in ("centre", "remove_components", "fold_norms")
+        }
+        shape = matrix_of(W, feature_axis).shape
+        if shape != (self.n_given, self.dim):
+            raise GeomsupError(
+                f"the census is of {self.n_given} features in {self.dim} dimensions, got a matrix "
+                f"of {shape[0]} in {shape[1]}; pass the matrix that it was taken of"
+            )
+        chosen = np.asarray(features, dtype=np.intp)
+        if not np.isin(chosen, self.features).all():
+            raise GeomsupError("features must have a part in the census: some have none")
+        rows = Rows(W, feature_axis=feature_axis, mask=mask, **preparation)
+        if rows.n != self.features.size or not np.allclose(rows.norms, self.norms, rtol=1e-4):
+            raise GeomsupError("the norms of this matrix are others; pass that of the census")
+        return rows.exact(np.searchsorted(self.features, chosen))
 
     def to_dataframe(self, rows: str = "pairs") -> Any:
         """A pandas DataFrame of the "pairs", the "features" or the "components".

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, KeptFileError
 from geomsup.storage import read_tensors, write_tensors
 from geomsup.survey.source import Rows
 from geomsup.validation import brief
@@ -46,11 +46,14 @@ class Parts:
                 _, tensors, said = read_tensors(path, None, kind=_KIND)
             except GeomsupError as error:
                 # It may be something else of the same name, so it is not written over.
-                raise GeomsupError(f"{error}; remove it, and this part is made again") from error
+                raise KeptFileError(f"{error}; remove it, and this part is made again") from error
             if said.get("made_from") == self._made_from:
                 return tensors
         tensors = make()
-        write_tensors(path, tensors, {"made_from": self._made_from}, kind=_KIND)
+        try:
+            write_tensors(path, tensors, {"made_from": self._made_from}, kind=_KIND)
+        except GeomsupError as error:
+            raise KeptFileError(f"{error}; other parts are kept") from error
         return tensors
 
 
@@ -63,8 +66,12 @@ def parts_in(
     try:
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
-    except (TypeError, OSError) as error:
+    except TypeError as error:
         raise GeomsupError(f"folder must be one, got {brief(folder)}: {error}") from error
+    except OSError as error:
+        raise KeptFileError(f"the folder {place} cannot be made: {error}") from error
+    if not os.access(place, os.W_OK):
+        raise KeptFileError(f"nothing can be written in the folder {place}; name another")
     witnesses = np.linspace(0, rows.n - 1, min(rows.n, _N_WITNESSES)).astype(np.intp)
     content = hashlib.sha256(json.dumps(dict(settings), sort_keys=True).encode())
     for part in (rows.features, rows.norms, rows.exact(witnesses)):

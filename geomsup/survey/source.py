@@ -81,7 +81,8 @@ class _Preparation:
             rows = rows - (rows @ self.components.T) @ self.components
         with np.errstate(over="ignore"):
             norms = np.linalg.norm(rows, axis=1)
-        gone = np.isfinite(norms) & (norms <= _NOTHING_LEFT * before)
+        # A row of zeros has no direction, though centring would give it that of the others' mean.
+        gone = np.isfinite(norms) & ((norms <= _NOTHING_LEFT * before) | (before == 0))
         rows[gone], norms[gone] = 0.0, 0.0
         return rows, norms
 

@@ -45,8 +45,8 @@ _N_NODES = 16
 _FIRST_P = 1e-2
 # Nodes end here, and artanh t of a threshold there.
 LAST_T, _NEARLY_ONE = 0.995, 18.0
-# Rows, and pairs, that are worked on at once.
-_ROWS, _PAIRS = 1024, 2**16
+# Rows, and pairs, that are worked on at once; so many pairs stay in a cache.
+_ROWS, _PAIRS = 1024, 2**13
 # Rows that are asked where the tails end, and what stands for log p beyond.
 _PILOT_ROWS, _LEAST_LOG_P = 256, -1e5
 # A tail that falls so many times faster than a uniform one is about to end.

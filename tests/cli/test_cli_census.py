@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from geomsup import Census
+from geomsup import Census, GeomsupError
 from geomsup.cli import main
 
 Capture = pytest.CaptureFixture[str]
@@ -81,6 +81,7 @@ def test_a_partner_has_an_axis_of_its_own(folder: Path, capsys: Capture) -> None
         ("--feature-axis 0 --mask x", "--labels"),
         ("--feature-axis 0 --out census.npy", "safetensors"),
         ("--feature-axis 0 --labels nowhere.txt", "--labels"),
+        ("--feature-axis 0 --device cuda:99", "is not present"),
         ("--feature-axis 0 --csv no/such/pairs.csv", "the folder 'no/such' does not exist"),
         ("--feature-axis 0 --plot no/such/p.png", "the folder 'no/such' does not exist"),
     ],
@@ -88,3 +89,61 @@ def test_a_partner_has_an_axis_of_its_own(folder: Path, capsys: Capture) -> None
 def test_refusals(more: str, message: str, folder: Path, capsys: Capture) -> None:
     assert main(["census", str(folder / "plain.npy"), *more.split()]) in (1, 2)
     assert message in capsys.readouterr().err
+
+
+def test_a_damaged_part_is_a_failure_and_no_wrong_word(folder: Path, capsys: Capture) -> None:
+    words = ["census", str(folder / "plain.npy"), "--feature-axis", "0", "--null", "isotropic"]
+    words += ["--draws", "1", "--parts", str(folder / "parts")]
+    assert main(words) == 0
+    part = folder / "parts" / "draw-0.safetensors"
+    part.write_bytes(part.read_bytes()[:-3])
+    capsys.readouterr()
+    assert main(words) == 1
+    assert "remove it, and this part is made again" in capsys.readouterr().err
+    part.unlink()
+    assert main(words) == 0
+    assert main([*words[:-1], str(folder / "plain.npy" / "parts")]) == 1
+
+
+@pytest.mark.parametrize("failing", ["save", "table"])
+def test_what_cannot_be_written_takes_nothing_with_it(
+    failing: str, folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*args: object) -> None:
+        raise GeomsupError("the disk is full")
+
+    monkeypatch.setattr(Census, failing, fails)
+    words = ["census", str(folder / "plain.npy"), "--feature-axis", "0", "--draws", "0"]
+    files = {"--out": "census.safetensors", "--csv": "pairs.csv", "--plot": "census.png"}
+    for flag, name in files.items():
+        words += [flag, str(folder / name)]
+    assert main(words) == 1
+    assert "the disk is full" in capsys.readouterr().err
+    lost = {"save": "census.safetensors", "table": "pairs.csv"}[failing]
+    assert [name for name in files.values() if not (folder / name).exists()] == [lost]
+
+
+@pytest.mark.parametrize("flag", ["--out", "--csv", "--plot", "--parts"])
+@pytest.mark.parametrize("wrong", ["folder", "unwritable", "suffix"])
+def test_files_are_checked_before_the_work_begins(
+    flag: str, wrong: str, folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suffix = {"--out": ".safetensors", "--csv": ".csv", "--plot": ".png", "--parts": ""}[flag]
+    place = folder / f"taken{suffix}"
+    if wrong == "suffix":
+        if flag in ("--csv", "--parts"):
+            pytest.skip("any name will do")
+        place = folder / "taken.exe"
+    elif wrong == "unwritable":
+        # The superuser may write everywhere, so it is the answer of the system that is changed.
+        monkeypatch.setattr("os.access", lambda path, mode: False)
+    elif flag == "--parts":
+        place.write_text("a file, where a folder is wanted")
+    else:
+        place.mkdir()
+    monkeypatch.setattr("geomsup.survey.census.scan", lambda *args, **options: 1 / 0)
+    words = ["census", str(folder / "plain.npy"), "--feature-axis", "0", flag, str(place)]
+    assert main(words) == (2 if (flag, wrong) == ("--plot", "suffix") else 1)
+    # A census is moved into its folder, so that it is the folder that counts.
+    expected = str(folder) if (flag, wrong) == ("--out", "unwritable") else "taken"
+    assert expected in capsys.readouterr().err

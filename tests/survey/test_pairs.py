@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from geomsup import census
+from geomsup.errors import GeomsupError
 from geomsup.nulls import IsotropicNull, MatchedNull
-from geomsup.survey import pairs as module
-from geomsup.survey.pairs import N_BINS, scan
+from geomsup.survey import pairs, tiles
+from geomsup.survey.pairs import Scan, scan
 from geomsup.survey.source import Directions
 from geomsup.survey.tails import (
     FixedTails,
@@ -17,6 +20,7 @@ from geomsup.survey.tails import (
     isotropic_tails,
     matched_tails,
 )
+from geomsup.survey.tiles import N_BINS
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -38,8 +42,8 @@ def all_cosines(rows: Directions) -> tuple[Any, Any, Array]:
 def test_tiles_see_what_the_whole_matrix_has(
     n: int, shift: float, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_TILE", 16)
-    monkeypatch.setattr(module, "_TASK", 48)
+    monkeypatch.setattr(tiles, "_TILE", 16)
+    monkeypatch.setattr(tiles, "_TASK", 48)
     rows = directions(n, 5, rng, shift)
     i, j, cosines = all_cosines(rows)
     found = scan(rows, FixedTails(0.3), log_p=0.0, max_pairs=10**6)
@@ -63,8 +67,8 @@ def test_tiles_see_what_the_whole_matrix_has(
 def test_the_histogram_of_many_rows_is_exact_beyond_the_cuts(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_SAMPLED_ROWS", 64)
-    monkeypatch.setattr(module, "_LEAST_OUTER", 0)
+    monkeypatch.setattr(pairs, "_SAMPLED_ROWS", 200)
+    monkeypatch.setattr(pairs, "_LEAST_OUTER", 0)
     rows = directions(600, 8, rng)
     cosines = all_cosines(rows)[2]
     found = scan(rows, FixedTails(np.inf), log_p=0.0, max_pairs=0)
@@ -80,10 +84,10 @@ def test_the_same_pairs_are_kept_whatever_the_threads_and_the_tasks(
 ) -> None:
     rows = directions(400, 10, rng)
     tails = isotropic_tails(10)
-    monkeypatch.setattr(module, "_TILE", 64)
+    monkeypatch.setattr(tiles, "_TILE", 64)
     results = []
     for n_threads, task in ((1, 64), (3, 64), (2, 256)):
-        monkeypatch.setattr(module, "_TASK", task)
+        monkeypatch.setattr(tiles, "_TASK", task)
         monkeypatch.setattr("os.cpu_count", lambda n=n_threads: n)
         results.append(scan(rows, tails, log_p=np.log(0.02), max_pairs=150))
     full = scan(rows, tails, log_p=np.log(0.02), max_pairs=10**6)
@@ -97,6 +101,26 @@ def test_the_same_pairs_are_kept_whatever_the_threads_and_the_tasks(
         )
         np.testing.assert_array_equal(one.pairs.i, results[0].pairs.i)
         np.testing.assert_array_equal(one.pairs.j, results[0].pairs.j)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize("compiled_from", [0, 10**9])
+def test_of_equal_cosines_the_first_partner_is_taken(
+    n_threads: int, compiled_from: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not compiled_from:
+        pytest.importorskip("numba")
+    monkeypatch.setattr(tiles, "_COMPILED_FROM", compiled_from)
+    monkeypatch.setattr(tiles, "_TILE", 16)
+    monkeypatch.setattr(tiles, "_TASK", 48)
+    monkeypatch.setattr("os.cpu_count", lambda: n_threads)
+    # Axes and their opposites: cosines are 1, 0 and -1 without rounding.
+    rows = np.concatenate([np.eye(4), -np.eye(4)])[rng.integers(0, 8, 150)].astype(np.float32)
+    found = scan(Directions(rows), FixedTails(0.5), log_p=0.0, max_pairs=10**6)
+    cosines = rows @ rows.T
+    for which, partners, own in ((np.argmax, found.nearest, -2), (np.argmin, found.opposite, 2)):
+        np.fill_diagonal(cosines, own)
+        np.testing.assert_array_equal(partners, which(cosines, axis=1))
 
 
 # --- tables of tails ------------------------------------------------------------------------------
@@ -176,3 +200,84 @@ def test_pooled_tails_count() -> None:
     above, below = tails.thresholds(np.log(10 / 1001))
     assert above[0] == pytest.approx(0.601)
     assert below[0] == pytest.approx(-0.5)
+
+
+# --- the other two ways to compute a tile ---------------------------------------------------------
+
+
+def same_scans(one: Scan, other: Scan, atol: float) -> None:
+    for name in ("largest", "least"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=atol)
+    for name in ("nearest", "opposite"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    np.testing.assert_array_equal(one.pairs.i, other.pairs.i)
+    np.testing.assert_array_equal(one.pairs.j, other.pairs.j)
+    np.testing.assert_allclose(one.pairs.cosines, other.pairs.cosines, atol=atol)
+    # Where cosines differ at all, some are on the other side of an edge.
+    far_off = np.abs(np.cumsum(one.histogram - other.histogram)).max()
+    assert far_off <= (2 if atol else 0)
+
+
+@pytest.mark.parametrize("n", [40, 333])
+@pytest.mark.parametrize("shift", [0.0, 3.0])
+def test_the_compiled_loop_takes_the_same_to_the_last_bit(
+    n: int, shift: float, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("numba")
+    monkeypatch.setattr(tiles, "_TILE", 70)  # no multiple of what goes side by side
+    rows = directions(n, 6, rng, shift)
+    by_numpy = scan(rows, FixedTails(0.3), log_p=0.0, max_pairs=10**6)
+    monkeypatch.setattr(tiles, "_COMPILED_FROM", 0)
+    same_scans(by_numpy, scan(rows, FixedTails(0.3), log_p=0.0, max_pairs=10**6), atol=0.0)
+    monkeypatch.setenv("GEOMSUP_COMPILED", "0")
+    assert tiles.InMemory(rows, 1)._read is tiles.read
+
+
+def test_the_compiled_loop_finds_what_is_planted_in_a_tile(rng: np.random.Generator) -> None:
+    compiled = pytest.importorskip("geomsup.survey.compiled")
+    for shape in ((1, 1), (3, 130), (65, 64), (129, 7)):
+        tile = rng.uniform(-1, 1, size=shape).astype(np.float32)
+        rows, columns, at, which = compiled.read(tile, np.float32(-0.9), np.float32(0.8))
+        for k, (value, place) in enumerate(((np.max, np.argmax), (np.min, np.argmin))):
+            np.testing.assert_array_equal(rows[k], value(tile, axis=1))
+            np.testing.assert_array_equal(columns[k], value(tile, axis=0))
+            np.testing.assert_array_equal(which[k], place(tile, axis=0))
+        np.testing.assert_array_equal(at, np.flatnonzero((tile <= -0.9) | (tile >= 0.8)))
+
+
+@pytest.mark.parametrize("n", [2, 150])
+@pytest.mark.parametrize("shift", [0.0, 3.0])
+def test_torch_takes_the_same(
+    n: int, shift: float, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from geomsup.survey import on_device
+
+    monkeypatch.setattr(on_device, "_STRIP", 32)
+    monkeypatch.setattr(on_device, "_BLOCK", 48)
+    rows = directions(n, 6, rng, shift)
+    tails = isotropic_tails(6)
+    on_cpu = scan(rows, tails, log_p=np.log(0.02), max_pairs=200)
+    monkeypatch.setattr(
+        pairs, "_product_of", lambda rows, _: on_device.OnDevice(rows, torch.device("cpu"))
+    )
+    by_torch = scan(rows, tails, log_p=np.log(0.02), max_pairs=200)
+    same_scans(on_cpu, by_torch, atol=1e-6)
+    np.testing.assert_array_equal(on_cpu.levels, by_torch.levels)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_takes_the_same(rng: np.random.Generator) -> None:
+    rows = directions(9000, 64, rng)
+    tails = isotropic_tails(64)
+    found = [
+        scan(rows, tails, log_p=np.log(1e-3), max_pairs=10**6, device=device)
+        for device in ("cpu", "cuda")
+    ]
+    np.testing.assert_allclose(found[0].largest, found[1].largest, atol=1e-6)
+    assert abs(found[0].pairs.i.size - found[1].pairs.i.size) <= 20  # next to the bound
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", "mps", 3, None])
+def test_devices_that_are_not_there(device: Any, rng: np.random.Generator) -> None:
+    with pytest.raises(GeomsupError, match="device"):
+        census(rng.normal(size=(30, 4)), feature_axis=0, device=device)
