@@ -31,7 +31,7 @@ from geomsup.survey.resuming import Parts, parts_in
 from geomsup.survey.significant import LOOSEST, Significant, significant_pairs
 from geomsup.survey.source import Rows, mask_of, matrix_of
 from geomsup.survey.spectrum import filling_of
-from geomsup.survey.structures import counts_by_name, law_of, renumbered, structures_of
+from geomsup.survey.structures import counts_by_name, renumbered, structures_of
 from geomsup.validation import brief, number_within, positive_integer, seed_number, whole_number
 
 __all__ = ["census"]
@@ -231,7 +231,7 @@ class _Scans:
 
     def structures(self, significant: Significant, draws: list[Scan]) -> dict[str, Any]:
         """The fields of a census about structures."""
-        law = law_of(self.rows, self.background)
+        law = self.background.law(self.rows)
         found = structures_of(self.rows, significant.pairs, law, seed=self.seed)
         counts = []
         draws = draws[:_STRUCTURED]

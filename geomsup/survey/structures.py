@@ -12,26 +12,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.nulls.directions import fit_directions
-from geomsup.survey.background import Background
 from geomsup.survey.component import Component
 from geomsup.survey.density import AngularGaussian
 from geomsup.survey.forest import components_of
 from geomsup.survey.pairs import Pairs
 from geomsup.survey.source import Directions
 
-__all__ = ["counts_by_name", "law_of", "renumbered", "structures_of"]
-
-
-def law_of(rows: Directions, background: Background) -> AngularGaussian | None:
-    """The law of directions without structure; None for uniform ones.
-
-    Shuffled and given matrices have no density.  That of a Gaussian with the moments of the
-    features stands for it, so that what a few long axes bring about is no structure.
-    """
-    if background.name == "isotropic":
-        return None
-    return AngularGaussian(*(background.law() or fit_directions(rows.blocks, rows.dim)))
+__all__ = ["counts_by_name", "renumbered", "structures_of"]
 
 
 def structures_of(
