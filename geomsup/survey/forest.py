@@ -200,6 +200,11 @@ class _Choice:
     def __init__(self, block: _Block, ground: Ground) -> None:
         self._block, self._ground = block, ground
         self._owner = np.full(len(block.units), -1)
+        # When the owner of a member last changed, and when a set was last looked at.
+        self._changed = np.zeros(len(block.units), dtype=np.intp)
+        self._looked: dict[int, int] = {}
+        self._ranks: dict[int, int] = {}
+        self._time = 0
         self._taken: dict[int, Candidate] = {}
         self._known: dict[int, tuple[Candidate, float]] = {}
         dim = ground.background.dim
@@ -229,8 +234,22 @@ class _Choice:
         while changed:
             changed = False
             for k in order:
-                if k not in self._taken and self._takes(k):
+                if k not in self._taken and self._is_news(k) and self._takes(k):
                     changed = True
+
+    def _is_news(self, k: int) -> bool:
+        """Tell whether owners inside a set have changed since it was last looked at."""
+        news = int(self._changed[self._sets[k][0]].max()) >= self._looked.get(k, 0)
+        self._time += 1
+        self._looked[k] = self._time
+        return news
+
+    def _give(self, members: IntArray, owner: int) -> None:
+        self._owner[members] = owner
+        self._changed[members] = self._time
+
+    def _drop(self, k: int) -> None:
+        self._give(self._taken.pop(k).members, -1)
 
     def _split(self) -> None:
         """Replace each set by disjoint sets inside it where these have more gain together.
@@ -249,7 +268,7 @@ class _Choice:
                 if not any(np.isin(part.members, other.members).any() for other in disjoint):
                     disjoint.append(part)
             if sum(part.gain for part in disjoint) > self._taken[whole].gain:
-                self._owner[self._taken.pop(whole).members] = -1
+                self._drop(whole)
         self._pass()
 
     def _takes(self, k: int) -> bool:
@@ -258,27 +277,32 @@ class _Choice:
         owners = self._owner[members]
         rivals = [int(other) for other in np.unique(owners) if other >= 0]
         needed = sum(self._taken[other].gain for other in rivals)
-        new = not rivals or self._saves_rank(members, rivals, int((owners < 0).sum()))
+        new = not rivals or self._saves_rank(k, rivals, int((owners < 0).sum()))
         best = self._weighed(k, needed) if new else self._as_bundle(k)
         if best.gain <= needed:
             return False
         for other in rivals:
-            self._owner[self._taken.pop(other).members] = -1
-        self._owner[members] = k
+            self._drop(other)
+        self._give(members, k)
         self._taken[k] = best
         return True
 
-    def _saves_rank(self, members: IntArray, rivals: list[int], n_strangers: int) -> bool:
+    def _saves_rank(self, k: int, rivals: list[int], n_strangers: int) -> bool:
         """Tell whether a set spans less than the sets inside it and the strangers beside them.
 
         Otherwise it is no more than these together.  The rule is for sets about the origin: a
         bundle counts as one axis, and a ring of bundles has more.
         """
-        units = self._block.units
-        if not _is_balanced(units[members]):
+        if not _is_balanced(self._block.units[self._sets[k][0]]):
             return True
-        apart = sum(_rank(units[self._taken[other].members]) for other in rivals)
-        return _rank(units[members]) < apart + n_strangers
+        return self._rank(k) < sum(self._rank(other) for other in rivals) + n_strangers
+
+    def _rank(self, k: int) -> int:
+        """Return how many axes of a set stand out of noise."""
+        if k not in self._ranks:
+            energies = np.linalg.svd(self._block.units[self._sets[k][0]], compute_uv=False) ** 2
+            self._ranks[k] = int(np.count_nonzero(energies > _LEAST_AXIS))
+        return self._ranks[k]
 
     def _as_bundle(self, k: int) -> Candidate:
         members, evidence, _ = self._sets[k]
@@ -358,12 +382,6 @@ def _grown(block: _Block, dim: int, in_span: Array) -> Iterator[IntArray]:
 def _is_balanced(units: Array) -> bool:
     """Tell whether a set may be a shape about the origin, by the sum of its directions."""
     return float((units.sum(axis=0) ** 2).sum()) <= 1 + _SUM_SHARE * len(units)
-
-
-def _rank(units: Array) -> int:
-    """Return how many axes of a set stand out of noise."""
-    energies = np.linalg.svd(units, compute_uv=False) ** 2
-    return int(np.count_nonzero(energies > _LEAST_AXIS))
 
 
 def _batches(forest: MergeForest, most: int) -> Iterator[tuple[int, int]]:
