@@ -130,7 +130,10 @@ class Census:
     components : tuple of Component
         Structures that the pairs form, greatest evidence first.
     structures : tuple of Comparison
-        How many there are of each name, beside those of up to five draws of the background.
+        How many there are of each name, beside those of up to five draws of the background, which
+        are held to the same gain.
+    unsearched : tuple of str
+        What was not searched for structures, in words.
     partner : tuple of Comparison
         Pairs that are far out in two matrices at once, against permuted features.
     partner_pairs : ndarray of shape (n, 4)
@@ -172,6 +175,7 @@ class Census:
     comparisons: tuple[Comparison, ...]
     components: tuple[Component, ...] = ()
     structures: tuple[Comparison, ...] = ()
+    unsearched: tuple[str, ...] = ()
     partner: tuple[Comparison, ...] = ()
     partner_pairs: FloatArray
     labels: tuple[str, ...] | None = None
@@ -287,6 +291,7 @@ class Census:
             "comparisons": [one.to_dict() for one in self.comparisons],
             "partner": [one.to_dict() for one in self.partner],
             "structures": [one.to_dict() for one in self.structures],
+            "unsearched": list(self.unsearched),
             "components": [one.to_dict() for one in self.components],
             "settings": dict(self.settings),
         }
@@ -297,6 +302,7 @@ class Census:
             lines += ["", *_comparisons(self.structures[:_N_KINDS], f"{self.null} null")]
             rest = self.structures[_N_KINDS:]
             lines += [f"and {len(rest)} kinds that are rarer"] if rest else []
+        lines += [f"({text})" for text in self.unsearched]
         if self.partner:
             lines += ["", *_comparisons(self.partner, "permuted")]
         return "\n".join([*lines, *_examples(self)])
