@@ -48,8 +48,10 @@ def least_gain(found: Array, draws: Sequence[Array], q: float) -> float:
 
     Examples
     --------
+    Three are found from 9 on, and half a one for each draw:
+
     >>> least_gain(np.array([50.0, 30.0, 9.0, 8.0]), [np.array([10.0, 8.5]), np.array([])], 0.2)
-    30.0
+    9.0
     """
     if not draws:
         return -np.inf

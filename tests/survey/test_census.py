@@ -232,7 +232,7 @@ def test_structures_that_the_background_has_too_are_not_believed(rng: np.random.
 def test_a_draw_is_made_once(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
 
-    def draw(self: MatchedNull, n: int, seed: np.random.Generator) -> Array:
+    def draw(self: MatchedNull, n: int, seed: np.random.Generator) -> Any:
         made.append(1)
         return plain(self, n, seed)
 
