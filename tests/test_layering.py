@@ -201,6 +201,7 @@ _SURVEY = [
     "census",
 ]
 _COUNTED = {
+    "compiling",
     "errors",
     "progress",
     "restoring",

@@ -96,7 +96,8 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_argument(
         "--components",
         action=argparse.BooleanOptionalAction,
-        help="look for the structures that pairs form (default: among up to 8,192 features)",
+        default=True,
+        help="look for the structures that pairs form",
     )
     parser.add_argument("--partner", metavar="FILE", help="a second matrix of the same features")
     parser.add_argument(

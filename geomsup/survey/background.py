@@ -13,6 +13,7 @@ from geomsup.errors import GeomsupError
 from geomsup.nulls import IsotropicNull, MatchedNull
 from geomsup.nulls.directions import fit_directions
 from geomsup.nulls.shuffled import ShuffledNull
+from geomsup.survey.density import AngularGaussian
 from geomsup.survey.pairs import Pairs, scan
 from geomsup.survey.source import Directions, Rows, about
 from geomsup.survey.tails import (
@@ -54,8 +55,8 @@ class Background(Protocol):
     def exact(self, rows: Directions, pairs: Pairs) -> FloatArray:
         """log p of pairs without interpolation, if the null has it."""
 
-    def law(self) -> tuple[FloatArray, FloatArray] | None:
-        """Mean and covariance of the directions, where they are Gaussian."""
+    def law(self, rows: Directions) -> AngularGaussian | None:
+        """The density of directions without structure; None for uniform ones."""
 
 
 class _Isotropic:
@@ -78,21 +79,23 @@ class _Isotropic:
     def exact(self, rows: Directions, pairs: Pairs) -> FloatArray:
         return self._null.log_tail(np.minimum(np.abs(pairs.cosines), 1.0), sign=1)
 
-    def law(self) -> tuple[FloatArray, FloatArray] | None:
+    def law(self, rows: Directions) -> AngularGaussian | None:
         return None
 
 
 class _Matched:
     name = "matched"
 
-    def __init__(self, null: MatchedNull, rows: Directions, n_draws: int, seed: int) -> None:
+    def __init__(
+        self, null: MatchedNull, rows: Directions, n_draws: int, seed: int, *, is_fitted: bool
+    ) -> None:
         if null.rank < 2:
             raise GeomsupError(
                 "directions along one line are equal or opposite, whatever their law: a background "
                 "needs two dimensions, in what centring and removing components leave too"
             )
         self._null, self._n, self._seed = null, rows.n, seed
-        self.n_draws = n_draws
+        self.n_draws, self._is_fitted = n_draws, is_fitted
         self.signature = hashlib.sha256(
             np.concatenate(null.moments, axis=None).tobytes()
         ).hexdigest()
@@ -121,8 +124,8 @@ class _Matched:
         ]
         return np.maximum(*ends)
 
-    def law(self) -> tuple[FloatArray, FloatArray] | None:
-        return self._null.moments
+    def law(self, rows: Directions) -> AngularGaussian | None:
+        return AngularGaussian(*self._null.moments, n=self._n if self._is_fitted else None)
 
 
 class _Pooled:
@@ -151,8 +154,12 @@ class _Pooled:
     def exact(self, rows: Directions, pairs: Pairs) -> FloatArray:
         return self._tails.log_p(pairs.i, pairs.j, pairs.cosines)
 
-    def law(self) -> tuple[FloatArray, FloatArray] | None:
-        return None
+    def law(self, rows: Directions) -> AngularGaussian | None:
+        """Of a Gaussian with the moments of the features, as these matrices have no density.
+
+        So what a few long axes bring about is no structure.
+        """
+        return AngularGaussian(*fit_directions(rows.blocks, rows.dim), n=rows.n)
 
 
 def background_of(
@@ -168,7 +175,7 @@ def background_of(
     if isinstance(null, str):
         if null == "matched":
             fitted = MatchedNull(*fit_directions(rows.blocks, rows.dim))
-            return _Matched(fitted, rows, n_draws, seed)
+            return _Matched(fitted, rows, n_draws, seed, is_fitted=True)
         if null == "isotropic":
             return _Isotropic(rows, n_draws, seed)
         if null == "shuffled":
@@ -187,5 +194,5 @@ def background_of(
             f"null= one of {', '.join(KINDS)}"
         )
     if isinstance(given, MatchedNull):
-        return _Matched(given, rows, n_draws, seed)
+        return _Matched(given, rows, n_draws, seed, is_fitted=False)
     return _Pooled("given matrix", lambda number: given, 1, device)

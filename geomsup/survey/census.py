@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from typing import Any
 
@@ -22,25 +22,37 @@ from geomsup.geometry.gram import welch_bound
 from geomsup.progress import bar
 from geomsup.survey.background import Background, background_of
 from geomsup.survey.density import AngularGaussian
-from geomsup.survey.forest import DENSE
+from geomsup.survey.forest import BLOCK, DENSE
 from geomsup.survey.pairs import Scan, checked_device, scan
 from geomsup.survey.partners import partners_of
 from geomsup.survey.record import Census, Comparison, compared
 from geomsup.survey.resuming import Parts, parts_in
 from geomsup.survey.significant import LOOSEST, Significant, significant_pairs
-from geomsup.survey.source import Rows, labels_of, mask_of, matrix_of
+from geomsup.survey.source import Directions, Rows, labels_of, mask_of, matrix_of
 from geomsup.survey.spectrum import filling_of
-from geomsup.survey.structures import counts_by_name, law_of, renumbered, structures_of
+from geomsup.survey.structures import (
+    Named,
+    counts_by_name,
+    least_gain,
+    names_and_gains,
+    renumbered,
+    structures_of,
+)
 from geomsup.survey.tiles import N_BINS
-from geomsup.validation import number_within, positive_integer, seed_number, whole_number
+from geomsup.validation import (
+    number_within,
+    positive_integer,
+    seed_number,
+    whole_number,
+    yes_or_no,
+)
 
 __all__ = ["census"]
 
 FloatArray = NDArray[np.float64]
 
 _NEARLY_ONE, _FAR_OUT = 0.95, 0.3
-# Draws whose structures are looked for: each takes as long as the search in the matrix, up to half
-# a minute, and chance has few.
+# Draws whose structures are looked for: chance has few, but each may take as long as the matrix.
 _STRUCTURED = 5
 # Stands for a p-value of 0, which files cannot hold.
 _LEAST_LOG_P = -1e6
@@ -58,7 +70,7 @@ def census(
     fold_norms: bool = False,
     labels: Sequence[str] | str | os.PathLike[str] | None = None,
     mask: object = None,
-    components: bool | None = None,
+    components: bool = True,
     partner: object = None,
     partner_axis: int | None = None,
     max_pairs: int = 2_000_000,
@@ -96,11 +108,9 @@ def census(
     mask : array of bool or str, optional
         True for each feature that takes part, or a regular expression that finds the labels of
         those that do not.
-    components : bool, optional
+    components : bool, default True
         Whether to look for the structures that the pairs form, in the matrix and in the first
-        five draws.  None looks for them among up to 8,192 features.  With more it depends on the
-        pairs: 150,000 of them took ten seconds, the million of a word embedding more than eight
-        minutes.
+        five draws.
     partner : optional
         A second matrix of the same features, as the weights out of neurons whose weights in are W:
         pairs that are far out in both are counted against permuted features.
@@ -133,6 +143,7 @@ def census(
     which the less surprising one counts; Benjamini and Hochberg's rule then runs over all n(n−1)
     tests.  The draws are held to the p-value that it arrives at.  So among the pairs of a draw at
     most `q` times as many are expected beyond it, and where the two ends of a pair disagree, fewer.
+    Structures are believed from the gain on from which draws have at most `q` times as many.
 
     O(n² m) time.  Memory for the unit rows in float32 (up to 3 GiB; they are made again from the
     matrix beyond), for the tails of each row (128 bytes), and for the pairs (32 bytes each).
@@ -167,16 +178,17 @@ def census(
     background = background_of(
         null, rows, feature_axis=feature_axis, n_draws=n_draws, seed=seed, device=device
     )
-    if components is None:
-        components = rows.n <= DENSE
-    settings = {**preparation, "seed": seed, "max_pairs": max_pairs, "components": bool(components)}
+    components = yes_or_no("components", components)
+    settings = {**preparation, "seed": seed, "max_pairs": max_pairs, "components": components}
     parts = parts_in(folder, rows, {**settings, "null": background.signature, "q": q})
+    law = background.law(rows) if components else None
     scans = _Scans(rows, background, parts, max_pairs, seed, device, progress)
     found = scans.of_matrix()
     significant = significant_pairs(found, rows, background, q=q)
     _warn_of_none_kept(significant, max_pairs)
-    draws = scans.of_draws(n_draws, _threshold(significant, q))
-    structures = scans.structures(significant, draws) if components else {}
+    n_structured = _STRUCTURED if components else 0
+    draws, by_chance = scans.of_draws(n_draws, _threshold(significant, q), n_structured, law)
+    structures = _structures(rows, significant, law, by_chance, q, seed) if components else {}
     both, partner_pairs = partners_of(
         rows,
         partner,
@@ -228,46 +240,31 @@ class _Scans:
 
         return Scan.of_tensors(self.parts.get("matrix", scanned))
 
-    def of_draws(self, n_draws: int, log_p: float) -> list[Scan]:
-        """With the pairs that have this probability."""
+    def of_draws(
+        self, n_draws: int, log_p: float, n_structured: int, law: AngularGaussian | None
+    ) -> tuple[list[Scan], list[list[Named]]]:
+        """With the pairs that have this probability, and with the structures of the first few."""
         n_draws = min(n_draws, self.background.n_draws)
-        scans = []
+        scans, structures = [], []
         with bar(n_draws, f"{self.background.name} null", "draw", self.progress) as advance:
             for number in range(n_draws):
-                tensors = self.parts.get(f"draw-{number}", partial(self._drawn, number, log_p))
-                scans.append(Scan.of_tensors(tensors))
+                # A draw is made once, if anything of it is not in the folder.
+                draw = cache(partial(self.background.draw, number))
+                make = partial(self._scanned, draw, number, log_p)
+                scans.append(Scan.of_tensors(self.parts.get(f"draw-{number}", make)))
+                if number < n_structured:
+                    make = partial(self._structured, draw, number, scans[-1], law)
+                    tensors = self.parts.get(f"structures-{number}", make)
+                    structures.append(json.loads(tensors["found"].tobytes()))
                 advance(number + 1)
-        return scans
+        return scans, structures
 
-    def structures(self, significant: Significant, draws: list[Scan]) -> dict[str, Any]:
-        """The fields of a census about structures."""
-        law = law_of(self.rows, self.background)
-        found = structures_of(self.rows, significant.pairs, law, seed=self.seed)
-        counts = []
-        draws = draws[:_STRUCTURED]
-        with bar(len(draws), "structures by chance", "draw", self.progress) as advance:
-            for number, draw in enumerate(draws):
-                make = partial(self._structured, number, draw, law)
-                tensors = self.parts.get(f"structures-{number}", make)
-                counts.append(json.loads(tensors["counts"].tobytes()))
-                advance(number + 1)
-        return {
-            "components": renumbered(found, self.rows.features),
-            "structures": _by_name(counts_by_name(found), counts),
-        }
-
-    def _structured(
-        self, number: int, draw: Scan, law: AngularGaussian | None
+    def _scanned(
+        self, draw: Callable[[], Directions], number: int, log_p: float
     ) -> dict[str, NDArray[Any]]:
-        drawn = self.background.draw(number)
-        counts = counts_by_name(structures_of(drawn, draw.pairs, law, seed=number))
-        return {"counts": np.frombuffer(json.dumps(counts).encode(), dtype=np.uint8)}
-
-    def _drawn(self, number: int, log_p: float) -> dict[str, NDArray[Any]]:
-        drawn = self.background.draw(number)
-        tails = self.background.tails_at(drawn, log_p)
+        tails = self.background.tails_at(draw(), log_p)
         found = scan(
-            drawn,
+            draw(),
             tails,
             log_p=log_p,
             max_pairs=self.max_pairs,
@@ -275,6 +272,46 @@ class _Scans:
             device=self.device,
         )
         return found.to_tensors()
+
+    def _structured(
+        self, draw: Callable[[], Directions], number: int, found: Scan, law: AngularGaussian | None
+    ) -> dict[str, NDArray[Any]]:
+        named = names_and_gains(structures_of(draw(), found.pairs, law, seed=number))
+        return {"found": np.frombuffer(json.dumps(named).encode(), dtype=np.uint8)}
+
+
+def _structures(
+    rows: Rows,
+    significant: Significant,
+    law: AngularGaussian | None,
+    by_chance: list[list[Named]],
+    q: float,
+    seed: int,
+) -> dict[str, Any]:
+    """The fields of a census about structures."""
+    found = structures_of(rows, significant.pairs, law, seed=seed)
+    chance = [np.array([gain for _, gain in draw]) for draw in by_chance]
+    least = least_gain(np.array([one.gain for one in found]), chance, q)
+    counts = [counts_by_name(named, least) for named in (names_and_gains(found), *by_chance)]
+    return {
+        "components": renumbered((one for one in found if one.gain >= least), rows.features),
+        "structures": _by_name(counts[0], counts[1:]),
+        "unsearched": _unsearched(rows.n, significant),
+    }
+
+
+def _unsearched(n: int, significant: Significant) -> tuple[str, ...]:
+    """What was not searched for structures."""
+    said = []
+    if n > DENSE:
+        said.append(
+            f"shapes: among believed pairs only, and in groups of up to {BLOCK} features, as there "
+            f"are more than {DENSE:,}"
+        )
+    n_kept, n_believed = significant.pairs.i.size, significant.n_above + significant.n_below
+    if n_kept < n_believed:
+        said.append(f"structures: among the {n_kept:,} most improbable of {n_believed:,} pairs")
+    return tuple(said)
 
 
 def _threshold(significant: Significant, q: float) -> float:

@@ -29,7 +29,9 @@ class Component(Plain):
         What a shape or a ring is centred on; "origin" for all others.
     log_evidence : float
         For these directions as one structure over those of the background, in nats, before what
-        the choice of just these features costs.
+        the choice of just these features among all costs.
+    gain : float
+        What is left of that after the cost of the choice.
     height : float
         Least |cosine| at which they hang together.
     leakage : float
@@ -55,6 +57,7 @@ class Component(Plain):
     kind: Kind
     about: About
     log_evidence: float
+    gain: float
     height: float
     leakage: float
     rank: int

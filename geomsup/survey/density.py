@@ -22,9 +22,6 @@ Array = NDArray[np.float64]
 
 # Axes with less than this share of the largest variance are rounding, no dimension.
 _LEAST_VARIANCE = 1e-9
-# EM ends when a step moves mean and covariance by less than this share of the largest entry, or
-# after so many.
-_EM_SHARE, _EM_STEPS = 1e-3, 100
 
 
 class AngularGaussian:
@@ -34,6 +31,8 @@ class AngularGaussian:
     ----------
     mean : array_like of shape (m,)
     covariance : array_like of shape (m, m)
+    n : int, optional
+        How many directions these were estimated from; None where they are known.
 
     Raises
     ------
@@ -51,6 +50,11 @@ class AngularGaussian:
     at :math:`b = 0` the angular central Gaussian of Tyler (1987, Biometrika 74, 579–589).  The
     integral is Laplace's, times what makes that exact at :math:`b = 0`.
 
+    A density depends on the least variances as much as on the largest, and of few directions they
+    come out much too small.  So estimated variances are drawn towards their mean, by the share that
+    makes the expected error least for a Gaussian sample of that size (Chen, Wiesel, Eldar & Hero
+    2010, IEEE Trans. Signal Process. 58, 5016–5029, OAS).
+
     Examples
     --------
     >>> law = AngularGaussian([0.0, 0.0], [[4.0, 0.0], [0.0, 1.0]])
@@ -58,7 +62,7 @@ class AngularGaussian:
     array([2. , 0.5])
     """
 
-    def __init__(self, mean: object, covariance: object) -> None:
+    def __init__(self, mean: object, covariance: object, n: int | None = None) -> None:
         mean, covariance = numbers("mean", mean), numbers("covariance", covariance)
         if mean.ndim != 1 or covariance.shape != (mean.size, mean.size):
             raise GeomsupError(
@@ -70,43 +74,9 @@ class AngularGaussian:
         if not kept.any():
             raise GeomsupError("the covariance is zero: features that are all alike have none")
         self._basis: Array = basis[:, kept]
-        self._variances: Array = variances[kept]
+        variances = variances[kept]
+        self._variances: Array = variances if n is None else _drawn_to_round(variances, n)
         self._mean: Array = self._basis.T @ mean
-
-    @classmethod
-    def of(cls, units: Array) -> AngularGaussian:
-        """Return the law that makes unit rows of shape (n, m) likeliest.
-
-        Notes
-        -----
-        The lengths r of the Gaussian vectors are not seen.  EM takes their expectations given the
-        directions: E r² = (m + b E r)/a exactly, by integration by parts, and E r from the mode,
-        a r² - b r = m - 1, with a term for the skewness.  Without a mean this is Tyler's fixed
-        point.  The moments of the rows themselves would make a strong axis weaker than it is, for
-        no direction leans on it more than wholly.  In each step the covariance is drawn towards a
-        round one, by the share that makes the expected error least for a Gaussian sample of this
-        size (Chen, Wiesel, Eldar & Hero 2010, IEEE Trans. Signal Process. 58, 5016–5029, OAS).
-        """
-        n, m = units.shape
-        mean = units.mean(axis=0)
-        covariance = _drawn_to_round(units.T @ units / n - np.outer(mean, mean), n)
-        for _ in range(_EM_STEPS):
-            before, offset = covariance, mean
-            solved = np.linalg.solve(covariance, np.column_stack([units.T, mean]))
-            a, b = (units.T * solved[:, :-1]).sum(axis=0), units @ solved[:, -1]
-            # The mean of a density is its mode plus f'''/2f''² of its logarithm f.
-            mode = _length(a, b, m - 1)
-            length = mode + (m - 1) / mode**3 / (a + (m - 1) / mode**2) ** 2
-            mean = length @ units / n
-            second = (units.T * ((m + b * length) / a)) @ units / n
-            covariance = _drawn_to_round(second - np.outer(mean, mean), n)
-            # The scale is free: the trace of the second moments is kept at 1.
-            size = float(np.trace(second))
-            mean, covariance = mean / np.sqrt(size), covariance / size
-            moved = max(np.abs(covariance - before).max(), np.abs(mean - offset).max() ** 2)
-            if moved <= _EM_SHARE * np.abs(covariance).max():
-                break
-        return cls(mean, covariance)
 
     @property
     def dim(self) -> int:
@@ -155,12 +125,11 @@ def _length(a: Array, b: Array, m: float) -> Array:
     return np.asarray((b + np.sqrt(b * b + 4 * a * m)) / (2 * a))
 
 
-def _drawn_to_round(covariance: Array, n: int) -> Array:
-    m = len(covariance)
-    trace, square = float(np.trace(covariance)), float((covariance**2).sum())
+def _drawn_to_round(variances: Array, n: int) -> Array:
+    m, trace, square = len(variances), float(variances.sum()), float((variances**2).sum())
     above, below = (1 - 2 / m) * square + trace**2, (n + 1 - 2 / m) * (square - trace**2 / m)
     share = min(1.0, above / below) if below > 0 else 1.0
-    return np.asarray((1 - share) * covariance + share * trace / m * np.eye(m))
+    return np.asarray((1 - share) * variances + share * trace / m)
 
 
 def _laplace(a: Array, b: Array, m: int) -> Array:

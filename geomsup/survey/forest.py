@@ -26,7 +26,7 @@ from geomsup.survey.tree import MergeForest, merge_forest
 from geomsup.survey.weighing import Candidate, Ground
 from geomsup.validation import positive_integer, random_generator
 
-__all__ = ["DENSE", "Rows", "components_of"]
+__all__ = ["BLOCK", "DENSE", "Rows", "components_of"]
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -39,11 +39,13 @@ _MOST_NUMBERS = 2**24
 # themselves (a triangle in 16 dimensions) are found from what spans them.
 DENSE = 8192
 # Otherwise spans are grown within subtrees of the forest up to this size.
-_BLOCK = 512
+BLOCK = 512
 # Larger sets are bundles or nothing: the catalogue has few shapes with more vertices.
 _MAX_SIZE = 64
 # Subtrees that stand alone over less than this range of |cosine| are weighed as bundles only.
 _LEAST_GAP = 0.02
+# Of each feature of such a subtree, so many obtuse pairs, the most obtuse of all.
+_STARTS_EACH = 2
 # Spans grown side by side; in all, so many, and so many numbers for each rank.
 _BATCH, _MAX_STARTS, _MAX_GROWN = 64, 2**15, 2**27
 # So many of all directions may lie in the span of strangers by chance.
@@ -106,7 +108,9 @@ def components_of(
     -----
     Rows are fetched in batches of at most 2²⁴ numbers.  A connected component that has more rows
     than that is taken apart at the |cosine| where its pieces are small enough.  Beyond 8192
-    features, shapes are looked for among obtuse pairs that are significant by themselves.
+    features, shapes are looked for among obtuse pairs that are significant by themselves, two for
+    each feature, in subtrees of up to 512 leaves; so the time is linear in the features and in the
+    pairs.
 
     Examples
     --------
@@ -171,8 +175,8 @@ def _everything(units: Array, forest: MergeForest, ground: Ground) -> _Block:
 def _most_obtuse(units: Array, most: int) -> IntArray:
     """Return the most obtuse pairs, at most so many."""
     pairs, cosines = np.empty((0, 2), dtype=np.intp), np.empty(0)
-    for start in range(0, len(units), _BLOCK):
-        own = units[start : start + _BLOCK] @ units[start:].T
+    for start in range(0, len(units), BLOCK):
+        own = units[start : start + BLOCK] @ units[start:].T
         i, j = np.nonzero(np.triu(own, 1) < 0)
         pairs = np.concatenate([pairs, np.column_stack([i, j]) + start])
         cosines = np.concatenate([cosines, own[i, j]])
@@ -200,13 +204,17 @@ class _Choice:
     def __init__(self, block: _Block, ground: Ground) -> None:
         self._block, self._ground = block, ground
         self._owner = np.full(len(block.units), -1)
+        # When the owner of a member last changed, and when a set was last looked at.
+        self._changed = np.zeros(len(block.units), dtype=np.intp)
+        self._looked: dict[int, int] = {}
+        self._ranks: dict[int, int] = {}
+        self._time = 0
         self._taken: dict[int, Candidate] = {}
         self._known: dict[int, tuple[Candidate, float]] = {}
         dim = ground.background.dim
         n_directions = ground.background.n_directions
         self._in_span = shares_beyond_chance(n_directions, dim, _IN_SPAN_BY_CHANCE)
-        grown = _grown(block, dim, self._in_span)
-        self._sets = _candidates(block, grown)
+        self._sets = _candidates(block, _grown(block, dim, self._in_span), ground)
 
     def candidates(self) -> list[Candidate]:
         """Choose among all sets, then with what else lies in their spans, then without strays."""
@@ -229,8 +237,22 @@ class _Choice:
         while changed:
             changed = False
             for k in order:
-                if k not in self._taken and self._takes(k):
+                if k not in self._taken and self._is_news(k) and self._takes(k):
                     changed = True
+
+    def _is_news(self, k: int) -> bool:
+        """Tell whether owners inside a set have changed since it was last looked at."""
+        news = int(self._changed[self._sets[k][0]].max()) >= self._looked.get(k, 0)
+        self._time += 1
+        self._looked[k] = self._time
+        return news
+
+    def _give(self, members: IntArray, owner: int) -> None:
+        self._owner[members] = owner
+        self._changed[members] = self._time
+
+    def _drop(self, k: int) -> None:
+        self._give(self._taken.pop(k).members, -1)
 
     def _split(self) -> None:
         """Replace each set by disjoint sets inside it where these have more gain together.
@@ -249,7 +271,7 @@ class _Choice:
                 if not any(np.isin(part.members, other.members).any() for other in disjoint):
                     disjoint.append(part)
             if sum(part.gain for part in disjoint) > self._taken[whole].gain:
-                self._owner[self._taken.pop(whole).members] = -1
+                self._drop(whole)
         self._pass()
 
     def _takes(self, k: int) -> bool:
@@ -258,27 +280,32 @@ class _Choice:
         owners = self._owner[members]
         rivals = [int(other) for other in np.unique(owners) if other >= 0]
         needed = sum(self._taken[other].gain for other in rivals)
-        new = not rivals or self._saves_rank(members, rivals, int((owners < 0).sum()))
+        new = not rivals or self._saves_rank(k, rivals, int((owners < 0).sum()))
         best = self._weighed(k, needed) if new else self._as_bundle(k)
         if best.gain <= needed:
             return False
         for other in rivals:
-            self._owner[self._taken.pop(other).members] = -1
-        self._owner[members] = k
+            self._drop(other)
+        self._give(members, k)
         self._taken[k] = best
         return True
 
-    def _saves_rank(self, members: IntArray, rivals: list[int], n_strangers: int) -> bool:
+    def _saves_rank(self, k: int, rivals: list[int], n_strangers: int) -> bool:
         """Tell whether a set spans less than the sets inside it and the strangers beside them.
 
         Otherwise it is no more than these together.  The rule is for sets about the origin: a
         bundle counts as one axis, and a ring of bundles has more.
         """
-        units = self._block.units
-        if not _is_balanced(units[members]):
+        if not _is_balanced(self._block.units[self._sets[k][0]]):
             return True
-        apart = sum(_rank(units[self._taken[other].members]) for other in rivals)
-        return _rank(units[members]) < apart + n_strangers
+        return self._rank(k) < sum(self._rank(other) for other in rivals) + n_strangers
+
+    def _rank(self, k: int) -> int:
+        """Return how many axes of a set stand out of noise."""
+        if k not in self._ranks:
+            energies = np.linalg.svd(self._block.units[self._sets[k][0]], compute_uv=False) ** 2
+            self._ranks[k] = int(np.count_nonzero(energies > _LEAST_AXIS))
+        return self._ranks[k]
 
     def _as_bundle(self, k: int) -> Candidate:
         members, evidence, _ = self._sets[k]
@@ -326,18 +353,35 @@ class _Choice:
         return None if best is candidate else best.members
 
 
-def _candidates(block: _Block, grown: Iterable[IntArray]) -> list[tuple[IntArray, float, bool]]:
+def _candidates(
+    block: _Block, grown: Iterable[IntArray], ground: Ground
+) -> list[tuple[IntArray, float, bool]]:
     """Return the sets of a block, smallest first: members, bundle evidence, whether to weigh it."""
     sets: dict[bytes, tuple[IntArray, float, bool]] = {}
     for members, bundle, alone in block.nodes:
         ordered = np.sort(members)
         weighed = alone and 2 < len(members) <= _MAX_SIZE
         sets[ordered.tobytes()] = (ordered, bundle, weighed)
+    lines: list[IntArray] = []
     for members in grown:
         key = members.tobytes()
+        if len(members) == 2:
+            lines += [] if key in sets else [members]
+            continue
         known = sets.get(key)
         sets[key] = (members, known[1] if known else -np.inf, True)
+    pairs = np.reshape(lines, (-1, 2)).astype(np.intp)
+    for members, evidence in zip(pairs, _as_digons(block, pairs, ground).tolist(), strict=True):
+        sets[members.tobytes()] = (members, evidence, False)
     return sorted(sets.values(), key=lambda item: (len(item[0]), item[0].tolist()))
+
+
+def _as_digons(block: _Block, pairs: IntArray, ground: Ground) -> Array:
+    """Return the log evidence of pairs as the two ends of a line."""
+    first, second = pairs.T
+    lengths = np.linalg.norm(block.units[first] - block.units[second], axis=1)
+    n, mixed = np.full(len(pairs), 2), np.ones(len(pairs), dtype=np.bool_)
+    return ground.bundles(n, lengths, mixed, block.excess[pairs].max(axis=1, initial=-np.inf))
 
 
 def _grown(block: _Block, dim: int, in_span: Array) -> Iterator[IntArray]:
@@ -348,22 +392,16 @@ def _grown(block: _Block, dim: int, in_span: Array) -> Iterator[IntArray]:
     for k in range(0, len(block.starts), _BATCH):
         for members in grown_sets(cosines, block.starts[k : k + _BATCH], dim, in_span):
             size = len(members)
-            if 2 < size <= _MAX_SIZE:
+            if size <= _MAX_SIZE:
                 own = block.units[members]
                 apart = np.max(own @ own.T - np.eye(size)) < _CLOSE
                 if apart and _is_balanced(own):
-                    yield members.astype(np.intp)
+                    yield np.sort(members).astype(np.intp)
 
 
 def _is_balanced(units: Array) -> bool:
     """Tell whether a set may be a shape about the origin, by the sum of its directions."""
     return float((units.sum(axis=0) ** 2).sum()) <= 1 + _SUM_SHARE * len(units)
-
-
-def _rank(units: Array) -> int:
-    """Return how many axes of a set stand out of noise."""
-    energies = np.linalg.svd(units, compute_uv=False) ** 2
-    return int(np.count_nonzero(energies > _LEAST_AXIS))
 
 
 def _batches(forest: MergeForest, most: int) -> Iterator[tuple[int, int]]:
@@ -428,7 +466,7 @@ def _better_whole(
     """Return the subtrees above the blocks that gain more than what is inside, and the topmost."""
     total = {root: sum(each.gain for each in chosen) for root, chosen in inner.items()}
     whole, below = set(), set()
-    for k in np.flatnonzero(forest.size[nodes] > _BLOCK).tolist():
+    for k in np.flatnonzero(forest.size[nodes] > BLOCK).tolist():
         node = int(nodes[k])
         children = [int(child) for child in forest.children[node] if child >= 0]
         below.update(children)
@@ -450,7 +488,7 @@ def _blocks(
     ground: Ground,
 ) -> Iterator[tuple[int, _Block]]:
     """Yield the largest subtrees of at most 512 leaves in a run, by their number, as blocks."""
-    roots = np.intersect1d(forest.largest_within(_BLOCK), nodes)
+    roots = np.intersect1d(forest.largest_within(BLOCK), nodes)
     roots = roots[np.argsort(forest.first[roots])]
     begin = forest.first[roots]
     end = begin + forest.size[roots]
@@ -459,7 +497,7 @@ def _blocks(
         block = np.maximum(np.searchsorted(begin, places, side="right") - 1, 0)
         return np.where((places >= begin[block]) & (places < end[block]), block, -1)
 
-    inside = np.flatnonzero(forest.size[nodes] <= _BLOCK)
+    inside = np.flatnonzero(forest.size[nodes] <= BLOCK)
     of_nodes = _grouped(block_of(forest.first[nodes[inside]]), len(roots))
     home = block_of(starts[:, 0])
     of_pairs = _grouped(np.where(home == block_of(starts[:, 1]), home, -1), len(roots))
@@ -482,7 +520,7 @@ def _blocks(
                 nodes=list(
                     zip(members, evidence[own].tolist(), alone[nodes[own]].tolist(), strict=True)
                 ),
-                starts=starts[of_pairs[k]] - first,
+                starts=starts[of_pairs[k][: _STARTS_EACH * int(end[k] - first)]] - first,
             ),
         )
 

@@ -68,6 +68,7 @@ class Namer:
         order = np.argsort(features)
         described: dict[str, Any] = {
             "log_evidence": candidate.log_evidence,
+            "gain": candidate.gain,
             "features": tuple(int(k) for k in features[order]),
             "height": height,
             "leakage": outside / (within + outside),
@@ -75,16 +76,17 @@ class Namer:
             "multiplicities": (1,) * len(features),
             "about": "origin",
         }
-        return Component(**{**described, **self._name(candidate, units[order], signs, along)})
+        name = self._name(candidate, units[order], signs, along, spread)
+        return Component(**{**described, **name})
 
     def _name(
-        self, candidate: Candidate, units: Array, signs: Array, along: float
+        self, candidate: Candidate, units: Array, signs: Array, along: float, spread: float
     ) -> dict[str, Any]:
         """Return the fields of a component that say what it is."""
         n, n_positive = len(units), int((signs > 0).sum())
         together = n_positive in (0, n)
         if candidate.bundle and (n == 2 or not together):
-            return self._line(units, n_positive)
+            return self._line(units, n_positive, spread)
         if candidate.bundle:
             return {"name": "bundle", "kind": "bundle", "rank": 1}
         result = match_cloud(
@@ -106,14 +108,17 @@ class Namer:
             "why": _why(n, result, ring),
         }
 
-    def _line(self, units: Array, n_positive: int) -> dict[str, Any]:
+    def _line(self, units: Array, n_positive: int, spread: float) -> dict[str, Any]:
         """Name features near a line: two are laid over a digon, more share its ends."""
         n = len(units)
-        if n > 2:
-            ends = (max(n_positive, n - n_positive), min(n_positive, n - n_positive))
-            return {"name": "digon", "kind": "shape", "rank": 1, "multiplicities": ends}
-        if units[0] @ units[1] > 0:
+        if n == 2 and units[0] @ units[1] > 0:
             return {"name": "bundle", "kind": "bundle", "rank": 1}
+        ends = (max(n_positive, n - n_positive), min(n_positive, n - n_positive))
+        if spread > _LOOSEST:
+            why = f"{ends[0]} and {ends[1]} features on both ends of a line, {_away(spread)}"
+            return {"name": "irregular", "kind": "irregular", "rank": 1, "why": why}
+        if n > 2:
+            return {"name": "digon", "kind": "shape", "rank": 1, "multiplicities": ends}
         result = match_cloud(
             Cloud(units), background=self._ground.background, noise=None, max_candidates=2
         )
@@ -155,14 +160,18 @@ def _closes(ring: RingTest) -> bool:
     return ring.p_value <= _RING_LEVEL and ring.largest_step <= _LARGEST_STEP
 
 
+def _away(angle: float) -> str:
+    limit = np.degrees(_LOOSEST)
+    return f"{np.degrees(angle):.0f}° away (rms; names end at {limit:.0f}°)"
+
+
 def _why(n: int, result: MatchResult, ring: RingTest | None) -> str:
     text = f"{n} features of rank {result.generic_rank}"
     if result.candidates:
         best = result.candidates[0]
         text += f"; the likeliest shape, {best.shape}, has probability {best.probability:.2f}"
         if best.probability > _NAME_PROBABILITY:
-            text += f" but is {np.degrees(best.rms_angle):.0f}° away (rms; names end at "
-            text += f"{np.degrees(_LOOSEST):.0f}°)"
+            text += f" but is {_away(best.rms_angle)}"
     if ring is not None:
         text += f"; no ring about the centroid (p {ring.p_value:.2g}, largest step "
         text += f"{ring.largest_step:.1f} mean ones)"

@@ -183,7 +183,10 @@ class Census(Record):
     components : tuple of Component
         Structures that the pairs form, greatest evidence first.
     structures : tuple of Comparison
-        How many there are of each name, beside those of up to five draws of the background.
+        How many there are of each name, beside those of up to five draws of the background, which
+        are held to the same gain.
+    unsearched : tuple of str
+        What was not searched for structures, in words.
     partner : tuple of Comparison
         Pairs that are far out in two matrices at once, against permuted features.
     partner_pairs : ndarray of shape (n, 4)
@@ -225,6 +228,7 @@ class Census(Record):
     comparisons: tuple[Comparison, ...]
     components: tuple[Component, ...] = ()
     structures: tuple[Comparison, ...] = ()
+    unsearched: tuple[str, ...] = ()
     partner: tuple[Comparison, ...] = ()
     partner_pairs: FloatArray
     labels: tuple[str, ...] | None = None
@@ -355,6 +359,7 @@ class Census(Record):
             "comparisons": [one.to_dict() for one in self.comparisons],
             "partner": [one.to_dict() for one in self.partner],
             "structures": [one.to_dict() for one in self.structures],
+            "unsearched": list(self.unsearched),
             "components": [one.to_dict() for one in self.components],
             "settings": dict(self.settings),
         }
@@ -365,6 +370,7 @@ class Census(Record):
             lines += ["", *comparison_lines(self.structures[:_N_KINDS], f"{self.null} null")]
             rest = self.structures[_N_KINDS:]
             lines += [f"and {len(rest)} kinds that are rarer"] if rest else []
+        lines += [f"({text})" for text in self.unsearched]
         if self.partner:
             lines += ["", *comparison_lines(self.partner, "permuted")]
         return "\n".join([*lines, *_examples(self)])

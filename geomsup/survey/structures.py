@@ -6,32 +6,29 @@ What a draw shows of triangles or bundles is what the same search finds by chanc
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.nulls.directions import fit_directions
-from geomsup.survey.background import Background
 from geomsup.survey.component import Component
 from geomsup.survey.density import AngularGaussian
 from geomsup.survey.forest import components_of
 from geomsup.survey.pairs import Pairs
 from geomsup.survey.source import Directions
 
-__all__ = ["counts_by_name", "law_of", "renumbered", "structures_of"]
+Array = NDArray[np.float64]
+Named = tuple[str, float]
 
-
-def law_of(rows: Directions, background: Background) -> AngularGaussian | None:
-    """The law of directions without structure; None for uniform ones.
-
-    Shuffled and given matrices have no density.  That of a Gaussian with the moments of the
-    features stands for it, so that what a few long axes bring about is no structure.
-    """
-    if background.name == "isotropic":
-        return None
-    return AngularGaussian(*(background.law() or fit_directions(rows.blocks, rows.dim)))
+__all__ = [
+    "Named",
+    "counts_by_name",
+    "least_gain",
+    "names_and_gains",
+    "renumbered",
+    "structures_of",
+]
 
 
 def structures_of(
@@ -40,6 +37,28 @@ def structures_of(
     """What the pairs that are believed form, with features by their number among `rows`."""
     edges = (pairs.i, pairs.j, pairs.cosines.astype(np.float64))
     return components_of(rows.exact, edges, n_features=rows.n, background=law, seed=seed)
+
+
+def least_gain(found: Array, draws: Sequence[Array], q: float) -> float:
+    """Return the gain from which structures are beyond chance.
+
+    Among so many found, draws of the background have at most a share `q` of as much gain.  Their
+    law is a density of its own: where features are no Gaussian's it finds structure in nothing, in
+    the matrix and in its permutations alike.
+
+    Examples
+    --------
+    Three are found from 9 on, and half a one for each draw:
+
+    >>> least_gain(np.array([50.0, 30.0, 9.0, 8.0]), [np.array([10.0, 8.5]), np.array([])], 0.2)
+    9.0
+    """
+    if not draws:
+        return -np.inf
+    gains, chance = np.sort(found), np.sort(np.concatenate(draws))
+    beyond = chance.size - np.searchsorted(chance, gains)
+    fits = beyond <= q * len(draws) * np.arange(gains.size, 0, -1)
+    return float(gains[np.argmax(fits)]) if fits.any() else np.inf
 
 
 def renumbered(
@@ -51,13 +70,19 @@ def renumbered(
     )
 
 
-def counts_by_name(components: Iterable[Component]) -> dict[str, int]:
-    """How many structures have each name, "… about its centroid" where that is its centre."""
-    return dict(
-        Counter(
+def counts_by_name(structures: Iterable[Named], least: float) -> dict[str, int]:
+    """How many structures of so much gain have each name."""
+    return dict(Counter(name for name, gain in structures if gain >= least))
+
+
+def names_and_gains(components: Iterable[Component]) -> list[Named]:
+    """Name, "… about its centroid" where that is its centre, and gain of each structure."""
+    return [
+        (
             f"{one.name} about its centroid"
             if one.about == "centroid" and one.kind == "shape"
-            else one.name
-            for one in components
+            else one.name,
+            one.gain,
         )
-    )
+        for one in components
+    ]

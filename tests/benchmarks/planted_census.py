@@ -19,21 +19,15 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup import get_shape
-from geomsup.nulls import IsotropicNull, MatchedNull, benjamini_hochberg
+from geomsup import census, get_shape
 from geomsup.survey.component import Component
-from geomsup.survey.density import AngularGaussian
-from geomsup.survey.forest import components_of
 
 Array = NDArray[np.float64]
-IntArray = NDArray[np.intp]
 
 KINDS = ("digon", "triangle", "pentagon", "tetrahedron", "bundle", "7-ring", "12-ring")
 BACKGROUNDS = ("isotropic", "anisotropic", "off-centre", "mixed norms")
 # A component is that structure with which it shares so much of their union.
 SAME = 0.8
-# Pairs whose p-values are computed: so many of the largest cosines of either sign.
-MOST_PAIRS = 30_000
 
 
 def background(kind: str, n: int, m: int, rng: np.random.Generator) -> Array:
@@ -89,32 +83,11 @@ def unit_rows(rows: Array) -> Array:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
-def significant_pairs(kind: str, units: Array, q: float = 0.05) -> tuple[IntArray, IntArray, Array]:
-    """Return the pairs that the matched null does not explain, both signs tested."""
-    n, m = units.shape
-    i, j = np.triu_indices(n, 1)
-    cosines = (units @ units.T)[i, j]
-    order = np.argsort(cosines)
-    kept = np.unique(np.concatenate([order[:MOST_PAIRS], order[-MOST_PAIRS:]]))
-    i, j, cosines = i[kept], j[kept], cosines[kept]
-    if kind == "isotropic":
-        log_p = IsotropicNull(m).log_tail(np.abs(cosines), sign=1)
-    else:
-        null = MatchedNull.of(units, feature_axis=0)
-        log_p = null.log_tail(units[i], np.minimum(np.abs(cosines), 1.0), np.sign(cosines))
-    _, mask = benjamini_hochberg(np.minimum(log_p, 0.0), n * (n - 1), q)
-    return i[mask], j[mask], cosines[mask]
-
-
 def components(kind: str, units: Array) -> tuple[Component, ...]:
-    """Return the components over the law of these rows."""
-    law = None if kind == "isotropic" else AngularGaussian.of(units)
-    return components_of(
-        lambda which: units[which],
-        significant_pairs(kind, units),
-        n_features=len(units),
-        background=law,
-    )
+    """Return what a census of these rows finds."""
+    null = "isotropic" if kind == "isotropic" else "matched"
+    found = census(units, feature_axis=0, null=null, n_draws=0, components=True, progress=False)
+    return found.components
 
 
 def is_called(component: Component, kind: str) -> bool:

@@ -195,17 +195,51 @@ def test_structures_stand_beside_those_of_draws(rng: np.random.Generator) -> Non
     assert found["pentagon"].null_mean == found["bundle"].null_mean == 0.0
 
 
-def test_structures_of_large_matrices_are_asked_for(
+def test_what_is_not_searched_is_said(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = rng.normal(size=(100, 16))
     rows[1] = -rows[0]
+    rows[10:20] = rows[20:30]
+    whole = census(rows, feature_axis=0, n_draws=0)
+    assert whole.unsearched == ()
     monkeypatch.setattr("geomsup.survey.census.DENSE", 99)
-    assert census(rows, feature_axis=0, n_draws=0).components == ()
-    (digon,) = census(rows, feature_axis=0, n_draws=0, components=True).components
-    assert digon.features == (0, 1)
-    monkeypatch.setattr("geomsup.survey.census.DENSE", 100)
-    assert len(census(rows, feature_axis=0, n_draws=0).components) == 1
+    found = census(rows, feature_axis=0, n_draws=0, max_pairs=11)
+    assert (0, 1) in {one.features for one in found.components}
+    assert "(shapes: among believed pairs only" in str(found)
+    with pytest.warns(GeomsupWarning, match="is kept"):
+        none = census(rows, feature_axis=0, n_draws=0, max_pairs=5)
+    assert "structures: among the 0 most improbable of 11 pairs" in str(none)
+    assert none.to_dict()["unsearched"] == list(none.unsearched)
+    assert census(rows, feature_axis=0, n_draws=0, components=False).components == ()
+
+
+def test_structures_that_the_background_has_too_are_not_believed(rng: np.random.Generator) -> None:
+    rows, other = rng.normal(size=(2, 200, 32))
+    rows[1] = 0.2 * rows[1] - rows[0]
+    rows[3:8] *= 0.01
+    rows[3:8, :2] += 8.0 * get_shape("pentagon").vertices
+    other[1] = -other[0]  # more than those two, less than a pentagon
+    alone = census(rows, feature_axis=0, null=other, n_draws=0)
+    assert sorted(one.name for one in alone.components) == ["digon", "pentagon"]
+    found = census(rows, feature_axis=0, null=other)
+    assert [one.name for one in found.components] == ["pentagon"]
+    assert [(one.name, one.found, one.null_mean) for one in found.structures] == [
+        ("pentagon", 1.0, 0.0)
+    ]
+
+
+def test_a_draw_is_made_once(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def draw(self: MatchedNull, n: int, seed: np.random.Generator) -> Any:
+        made.append(1)
+        return plain(self, n, seed)
+
+    plain = MatchedNull.draw
+    monkeypatch.setattr(MatchedNull, "draw", draw)
+    census(rng.normal(size=(100, 8)), feature_axis=0, n_draws=7)
+    assert len(made) == 7
 
 
 def test_a_saved_census_comes_back(rng: np.random.Generator, tmp_path: Path) -> None:

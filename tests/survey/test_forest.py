@@ -9,6 +9,7 @@ from planted import planted, random_directions
 
 from geomsup import get_shape
 from geomsup.nulls import IsotropicNull, benjamini_hochberg
+from geomsup.nulls.directions import fit_directions
 from geomsup.survey import forest as module
 from geomsup.survey.component import Component
 from geomsup.survey.density import AngularGaussian
@@ -153,7 +154,7 @@ def test_structures_that_the_background_explains_are_none() -> None:
     units[-2:] = bundle(1, 0.0, 40, rng)
     units[-1] *= -1
     edges = significant(units)
-    law = AngularGaussian.of(units)
+    law = AngularGaussian(*fit_directions(lambda: [units], 40), n=len(units))
     components = components_of(
         lambda which: units[which], edges, n_features=len(units), background=law
     )
@@ -176,7 +177,7 @@ def test_small_and_large_matrices_go_two_ways(dense: int, monkeypatch: pytest.Mo
 def test_a_giant_component_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     # Forty bundles that all lean on one direction: one connected component at |cosine| > .3.
     monkeypatch.setattr(module, "DENSE", 0)
-    monkeypatch.setattr(module, "_BLOCK", 32)
+    monkeypatch.setattr(module, "BLOCK", 32)
     rng = np.random.default_rng(8)
     dim = 128
     common = random_directions(1, dim, rng)[:, 0]
@@ -227,6 +228,33 @@ def test_leakage_and_height_are_those_of_the_pairs() -> None:
 def test_no_pairs_no_components() -> None:
     empty = np.empty(0, dtype=np.intp)
     assert components_of(lambda _: np.eye(3), (empty, empty, np.empty(0)), n_features=3) == ()
+
+
+def test_exact_antipodes_are_digons_whether_their_pairs_are_believed_or_not() -> None:
+    rng = np.random.default_rng(0)
+    units = random_directions(300, 32, rng).T
+    units[20:25] = -units[:5]
+    empty = np.empty(0, dtype=np.intp)
+    components = found(units, (empty, empty, np.empty(0)))
+    assert {(c.name, c.features) for c in components} == {("digon", (k, 20 + k)) for k in range(5)}
+
+
+@pytest.mark.parametrize(("angle", "name"), [(19.0, "digon"), (21.0, "irregular")])
+@pytest.mark.parametrize("n", [2, 6])
+def test_a_digon_ends_at_twenty_degrees(n: int, angle: float, name: str) -> None:
+    rng = np.random.default_rng(0)
+    dim = 384
+    axis, *across = np.linalg.qr(rng.standard_normal((dim, n + 1)))[0].T
+    # Displacements that sum to zero, so that the common line stays where it is.
+    steps = np.eye(n) @ np.array(across) - np.mean(across, axis=0)
+    steps /= np.linalg.norm(steps, axis=1, keepdims=True)
+    rows = np.cos(np.radians(angle)) * axis + np.sin(np.radians(angle)) * steps
+    rows[: n // 2] *= -1
+    (component,) = found(among_others([rows], 300, rng))
+    assert component.features == tuple(range(n))
+    assert component.spread == pytest.approx(np.radians(angle), abs=1e-6)
+    assert component.name == name
+    assert ("21° away" in component.why) == (name == "irregular")
 
 
 def test_a_permutation_of_the_features_permutes_the_components() -> None:

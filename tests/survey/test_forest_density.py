@@ -6,6 +6,7 @@ from planted import random_directions
 from scipy.integrate import quad
 
 from geomsup import GeomsupError
+from geomsup.nulls.directions import fit_directions
 from geomsup.survey.density import AngularGaussian
 
 
@@ -39,12 +40,28 @@ def test_the_fitted_law_is_near_the_true_one(dim: int, shift: float) -> None:
     covariance = np.diag(1 / np.arange(1, dim + 1))
     mean = shift * np.ones(dim)
     n = 20_000
-    fitted = AngularGaussian.of(draws(mean, covariance, n, rng))
+    units = draws(mean, covariance, n, rng)
+    fitted = AngularGaussian(*fit_directions(lambda: [units], dim), n=n)
     true = AngularGaussian(mean, covariance)
     fresh = draws(mean, covariance, 20_000, rng)
     gaps = true.log_ratio(fresh) - fitted.log_ratio(fresh)
     assert gaps.mean() == pytest.approx(dim * (dim + 3) / 4 / n, abs=0.02)
     assert true.log_ratio(fresh).mean() > 10 * gaps.mean()
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_what_is_estimated_from_few_directions_is_drawn_to_round(shift: float) -> None:
+    # Where the least likely loss is (parameters)/2n, plain moments lose half as much again or more.
+    rng = np.random.default_rng(1)
+    dim, n = 30, 200
+    mean, covariance = shift * np.ones(dim), np.diag(1 / np.arange(1, dim + 1))
+    units = draws(mean, covariance, n, rng)
+    moments = fit_directions(lambda: [units], dim)
+    fresh = draws(mean, covariance, 20_000, rng)
+    true = AngularGaussian(mean, covariance).log_ratio(fresh).mean()
+    plain, drawn = (true - AngularGaussian(*moments, k).log_ratio(fresh).mean() for k in (None, n))
+    least = dim * (dim + 3) / 4 / n
+    assert drawn < 1.15 * least < 1.25 * least < plain
 
 
 def test_only_dimensions_in_which_features_vary_count() -> None:
