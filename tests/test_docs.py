@@ -44,6 +44,7 @@ def test_a_page_without_a_picture_is_found(
     assert find(built, examples) == (["plot_a"] if is_bare else [])
     (examples / "plot_b.py").touch()
     assert "plot_b" in find(built, examples)  # a page that was not built
+    assert "plot_b" not in find(built, examples, r"plot_b\.py")  # and was not to be
 
 
 @pytest.mark.parametrize(
