@@ -123,6 +123,46 @@ def summary(found: Census) -> dict[str, Any]:
     return {**said, "components": said["components"][:5]}
 
 
+def pairs_table(results: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Pairs beyond chance, cos > 0 / cos < 0, and in brackets as many of a draw of each null."""
+    yield "| matrix | features | " + " | ".join(NULLS) + " |"
+    yield "|---" * (2 + len(NULLS)) + "|"
+    for name, by_null in results.items():
+        if by_null:
+            some = next(iter(by_null.values()))
+            cells = [f"{some['n_features']:,} × {some['dim']:,}"]
+            cells += [_pairs(by_null[null]) if null in by_null else "–" for null in NULLS]
+            yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _pairs(said: dict[str, Any]) -> str:
+    above, below = said["comparisons"][:2]
+    found = f"{said['n_above']:,} / {said['n_below']:,}"
+    return f"{found} ({above['null_mean']:,.0f} / {below['null_mean']:,.0f})"
+
+
+def both_table(results: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Pairs that are far out in both matrices of a layer, and how many where one is permuted."""
+    yield "| neurons of | parallel in both | antipodal in both | one and the other |"
+    yield "|---|---|---|---|"
+    for name, by_null in results.items():
+        partner = by_null.get("matched", {}).get("partner", ())
+        cells = [f"{one['found']:.0f} ({one['null_mean']:.1f})" for one in partner]
+        if cells:
+            yield f"| {name.partition(',')[0]} | " + " | ".join(cells) + " |"
+
+
+def structures_table(results: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Structures of the pairs beyond the matched null, and how many a draw of it has."""
+    yield "| matrix | structures |"
+    yield "|---|---|"
+    for name, by_null in results.items():
+        said = by_null.get("matched", {}).get("structures", ())
+        words = [f"{one['found']:.0f} {one['name']} ({one['null_mean']:.1f})" for one in said]
+        if said:
+            yield f"| {name} | {', '.join(words)} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--folder", type=Path, default=Path("real_matrices"))
@@ -133,8 +173,10 @@ def main() -> None:
     for is_large, null, matrix in product((False, True), NULLS, matrices()):
         if is_large == ("centre" in matrix.options):
             results[matrix.name][null] = counted(matrix, null, folder)
-    text = json.dumps(results, indent=1)
-    (HERE / "matrices.json").write_text(text + "\n", encoding="utf-8")
+            text = json.dumps(results, indent=1)
+            (HERE / "matrices.json").write_text(text + "\n", encoding="utf-8")
+    for table in (pairs_table, structures_table, both_table):
+        print("\n".join(["", *table(results)]))
 
 
 if __name__ == "__main__":
