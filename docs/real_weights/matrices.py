@@ -29,7 +29,7 @@ from geomsup import Census, census, open_weights
 
 HERE = Path(__file__).parent
 SMALL = HERE.parents[1] / "tests" / "data" / "real"
-NULLS = ("matched", "isotropic", "shuffled")
+NULLS = ("isotropic", "matched", "shuffled")
 N_DRAWS = 5
 
 
