@@ -192,7 +192,7 @@ def measured(folder: Path, found: dict[str, list[Autoencoder]]) -> dict[str, Any
             )
         said[kind] = {
             "dictionaries": dictionaries,
-            "mean_max_cosine": float(np.mean([nearest(*ones), nearest(*ones[::-1])])),
+            "mean_max_cosine": float(np.concatenate([nearest(*ones), nearest(*ones[::-1])]).mean()),
             "agreement": agreement(ones),
         }
     said["random_mean_max_cosine"] = float(np.mean(random_nearest()))
