@@ -9,8 +9,8 @@ import pytest
 from geomsup import Census, census
 
 _DATA = Path(__file__).parents[1] / "data" / "real"
-# Numbers of phonemes in g2p-en: <pad>, <unk>, <s>, and UW without a stress, which its dictionary
-# does not use.  Nothing in training asks for them, so all are pushed the same way.
+# Numbers of phonemes in g2p-en: <pad>, <unk>, <s>, and UW without a stress, the four shortest
+# columns by far; presumably training never asks for them.
 _NEVER_WRITTEN = (0, 1, 2, 65)
 
 
