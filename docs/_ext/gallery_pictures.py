@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 _PICTURE = re.compile(r'<img[^>]+src="([^"]*sphx_glr_(?!\w+_thumb)\w+\.\w+)"')
 
 
-def pages_without_pictures(built: Path, examples: Path) -> list[str]:
-    """The examples whose built page has no picture, or one that is not there."""
+def pages_without_pictures(built: Path, examples: Path, ignored: str = "") -> list[str]:
+    """The examples, but those that were ignored, whose page has no picture or a missing one."""
     bare = []
     for example in sorted(examples.glob("plot_*.py")):
+        if ignored and re.search(ignored, example.name):
+            continue
         page = built / "gallery" / f"{example.stem}.html"
         text = page.read_text(encoding="utf-8") if page.exists() else ""
         pictures = _PICTURE.findall(text)
@@ -29,11 +31,12 @@ def pages_without_pictures(built: Path, examples: Path) -> list[str]:
 
 
 def _check(app: Sphinx, error: Exception | None) -> None:
-    executed = app.config.sphinx_gallery_conf["plot_gallery"]
+    conf = app.config.sphinx_gallery_conf
+    executed = conf["plot_gallery"]
     if error is not None or app.builder.format != "html" or executed in (False, "False", 0, "0"):
         return
-    examples = (Path(app.srcdir) / app.config.sphinx_gallery_conf["examples_dirs"][0]).resolve()
-    bare = pages_without_pictures(Path(app.outdir), examples)
+    examples = (Path(app.srcdir) / conf["examples_dirs"][0]).resolve()
+    bare = pages_without_pictures(Path(app.outdir), examples, conf["ignore_pattern"])
     if bare:
         from sphinx.errors import ExtensionError
 

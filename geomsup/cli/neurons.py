@@ -10,6 +10,7 @@ import argparse
 import re
 import shlex
 import textwrap
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from geomsup.cli.arguments import VerbParser
@@ -22,14 +23,16 @@ from geomsup.cli.output import (
     say,
 )
 from geomsup.cli.sources import is_run, load_matrix, model_of
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, counted
 from geomsup.weights import ArrayInfo, list_arrays, matrix_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from geomsup.neurons import MotifReport, NeuronReport
+    from geomsup.neurons.chance import OwnOutputs
     from geomsup.neurons.layer import Layer
+    from geomsup.survey.record import Comparison
     from geomsup.training import ToyModelConfig, TrainedModel, TrainingRun
 
     # A model of a run, and who computes what in it.
@@ -45,12 +48,17 @@ other.
 
 A file of geomsup train with hidden-activation relu says all else itself. Of any other file the
 matrices are named: rows of both are neurons and columns are features; --out-feature-axis 0 says
-that the second has features as rows, as the weight of a torch.nn.Linear out of the neurons does."""
+that the second has features as rows, as the weight of a torch.nn.Linear out of the neurons does.
+
+In a layer of a larger network, such as a transformer, no output belongs to an input. Then this is
+said, and its neurons are read as directions."""
 
 _MAX_NAMES = 6
 # Rectangles that a picture can show.
 _MAX_DRAWN = 10_000
 _WIDTH = 100
+# Where inputs are columns, neurons are rows.
+_OTHER_AXIS = {-1: 0, 0: -1}
 # The space between a feature and the signs of its neurons, as in "-20 [+00]".
 _WORD = re.compile(r"([+-]?\d+) (?=\[)")
 
@@ -58,7 +66,7 @@ _WORD = re.compile(r"([+-]?\d+) (?=\[)")
 EXAMPLES: tuple[tuple[str, str], ...] = (
     ("run.safetensors", "all models of a file of geomsup train, and the report on the best"),
     ("mlp.pt --key fc1.weight --out-key fc2.weight --out-feature-axis 0", "two Linear layers"),
-    ("layer.npz --key W --out-key V --signed --motifs", "absolute values, and who inhibits whom"),
+    ("W.npy --out-file V.npy --signed --motifs", "absolute values, and who inhibits whom"),
 )
 
 
@@ -69,6 +77,7 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_argument(
         "--out-key", metavar="NAME", help="the matrix out of them, V (default: that into them)"
     )
+    parser.add_argument("--out-file", metavar="FILE", help="the file of V, if it is another")
     for option, which in (("--feature-axis", "W"), ("--out-feature-axis", "V")):
         parser.add_feature_axis(option, f"columns of {which}")
     parser.add_argument(
@@ -90,7 +99,11 @@ def run(args: argparse.Namespace) -> None:
         return
     layer = _layer_in(args)
     _check_options(args, layer)
-    _show(args, layer, layer.report(), args.instance)
+    own = layer.own_outputs()
+    if own is not None and own.is_chance:
+        _show_directions(args, layer, own)
+    else:
+        _show(args, layer, layer.report(), args.instance, own=own)
 
 
 def _of_run(args: argparse.Namespace) -> None:
@@ -117,8 +130,8 @@ def _readable_run(args: argparse.Namespace) -> TrainingRun:
     from geomsup.training import TrainingRun
 
     for name, unset in (
-        ("key", None), ("out_key", None), ("feature_axis", -1), ("out_feature_axis", -1),
-        ("signed", False),
+        ("key", None), ("out_key", None), ("out_file", None), ("feature_axis", -1),
+        ("out_feature_axis", -1), ("signed", False),
     ):  # fmt: skip
         if getattr(args, name) != unset:
             raise UsageError(
@@ -149,21 +162,25 @@ def _layer_in(args: argparse.Namespace) -> Layer:
     """The layer whose matrices the options name."""
     from geomsup.neurons.layer import Layer
 
-    if args.out_key is None and args.out_feature_axis != -1:
-        raise UsageError("--out-feature-axis is about the matrix that --out-key names")
+    has_own = args.out_key is not None or args.out_file is not None
+    if not has_own and args.out_feature_axis != -1:
+        raise UsageError(
+            "--out-feature-axis is about the matrix that --out-key or --out-file names"
+        )
     infos = list_arrays(args.file)
     _check_that_named(args, [info for info in infos if len(info.shape) >= 2])
 
-    def matrix(key: str | None, feature_axis: int) -> Any:
+    def matrix(file: str, key: str | None, feature_axis: int) -> Any:
         # Layers may be wider than their inputs: |x| takes two neurons for each feature.
-        return load_matrix(args.file, key, args.instance, feature_axis, matrix_of)
+        return load_matrix(file, key, args.instance, feature_axis, matrix_of)
 
-    W = matrix(args.key, args.feature_axis)
-    V = W if args.out_key is None else matrix(args.out_key, args.out_feature_axis)
+    V = W = matrix(args.file, args.key, args.feature_axis)
+    if has_own:
+        V = matrix(args.out_file or args.file, args.out_key, args.out_feature_axis)
     if W.shape != V.shape:
         raise UsageError(
-            f"{args.key!r} has {W.shape[0]} neurons and {W.shape[1]} features, but "
-            f"{args.out_key!r} {V.shape[0]} and {V.shape[1]}; a layer that answers each of its "
+            f"the matrix into the neurons has {W.shape[0]} neurons and {W.shape[1]} features, but "
+            f"that out of them {V.shape[0]} and {V.shape[1]}; a layer that answers each of its "
             "inputs has one output for each, and --feature-axis 0 or --out-feature-axis 0 says "
             "that rows are features"
         )
@@ -194,7 +211,7 @@ def _check_options(args: argparse.Namespace, layer: Layer) -> None:
     if args.motifs and layer.tied:
         raise UsageError(
             "--motifs compares weights into and out of the neurons, which are the same here; it "
-            "needs models trained with --no-tied, or --out-key"
+            "needs models trained with --no-tied, or --out-key or --out-file"
         )
     if args.plot is not None and layer.W.size > _MAX_DRAWN:
         m, n = layer.W.shape
@@ -248,13 +265,76 @@ def _show(
     report: NeuronReport,
     instance: int | None,
     rows: list[Row] | None = None,
+    own: OwnOutputs | None = None,
 ) -> None:
     motifs = layer.motifs() if args.motifs else None
+    basis = layer.random_basis(report)
     if args.json:
-        _print_record(args, report, instance, motifs, rows)
+        chance = {"own_outputs": own, "random_basis": basis}
+        _print_record(args, report, instance, motifs, rows, chance)
     else:
         _say(layer, report, motifs, single=rows is None)
+        if own is not None and 2 * own.n_own < own.n_features:
+            say(str(own))
+        if basis is not None:
+            say(_filled(f"codes of this size have no words to read; {basis}"))
+            if rows is None and layer.tied:
+                say(
+                    "a layer of a larger network has other weights out of its neurons, and inputs "
+                    f"that are no features;\nits neurons as directions: {_census_of(args)}"
+                )
     add_picture(args, lambda: _drawn(layer, report))
+
+
+def _show_directions(args: argparse.Namespace, layer: Layer, own: OwnOutputs) -> None:
+    """What can be said of a layer whose outputs belong to no inputs."""
+    if args.motifs or args.plot is not None:
+        raise GeomsupError(
+            f"{own}, so there is nothing for {'--motifs' if args.motifs else '--plot'} to show; "
+            f"{_census_of(args)} reads the neurons as directions"
+        )
+    pairs = _pairs_in_both(layer)
+    if args.json:
+        found = {"own_outputs": own, "pairs_in_both": [one.to_dict() for one in pairs]}
+        _print_record(args, None, args.instance, None, None, found)
+        return
+    n_neurons, n_features = layer.W.shape
+    say(f"{counted(n_neurons, 'neuron')}, {counted(n_features, 'input')}\n{own}")
+    say(
+        _filled(
+            "so this is no layer that answers each input at an output of its own, and which "
+            "neurons compute which cannot be asked of it"
+        )
+    )
+    if pairs:
+        say("\npairs of neurons by what they read and write, and how many if one side is permuted")
+        width = max(len(f"{one.found:,.0f}") for one in pairs)
+        for one in pairs:
+            by_chance = f"({one.null_mean:.1f} ± {one.null_sd:.1f})"
+            say(f"  {one.found:>{width},.0f}  {one.name}  {by_chance}")
+    say(f"\nmore about its neurons as directions: {_census_of(args)}")
+
+
+def _pairs_in_both(layer: Layer) -> tuple[Comparison, ...]:
+    """Pairs of neurons that are far out in both matrices; none if there are too many to count."""
+    from geomsup import census
+
+    with suppress(GeomsupError):
+        found = census(
+            layer.W, feature_axis=0, partner=layer.V, null="isotropic", n_draws=0, components=False
+        )
+        return found.partner
+    return ()
+
+
+def _census_of(args: argparse.Namespace) -> str:
+    """The command that reads the neurons of a layer as directions."""
+    words = ["census", args.file, *(("--key", args.key) if args.key is not None else ())]
+    words += ["--feature-axis", str(_OTHER_AXIS[args.feature_axis])]
+    if args.out_file is not None and args.out_key is None:
+        words += ["--partner", args.out_file]
+        words += ["--partner-axis", str(_OTHER_AXIS[args.out_feature_axis])]
+    return _command(*words)
 
 
 def _say(layer: Layer, report: NeuronReport, motifs: MotifReport | None, *, single: bool) -> None:
@@ -263,7 +343,10 @@ def _say(layer: Layer, report: NeuronReport, motifs: MotifReport | None, *, sing
     if layer.pairs:
         say("pair 0 is the AND of inputs 0 and 1, and so on; pictures number inputs")
     if layer.tied and single:
-        say("tied: the weights out of the neurons are those into them")
+        say(
+            "tied: the weights out of the neurons are those into them "
+            "(--out-key or --out-file names others)"
+        )
     say("\n".join(map(_wrapped, str(report).splitlines())))
     if how_clear := clarity(report):
         say(how_clear)
@@ -275,10 +358,11 @@ def _wrapped(line: str) -> str:
     """A line of a report in lines of bearable length; a feature stays with its word."""
     numbers, colon, words = line.partition(": ")
     words = _WORD.sub("\\1\u00a0", words)
-    filled = textwrap.fill(
-        numbers + colon + words, _WIDTH, subsequent_indent="  ", break_on_hyphens=False
-    )
-    return filled.replace("\u00a0", " ")
+    return _filled(numbers + colon + words, indent="  ").replace("\u00a0", " ")
+
+
+def _filled(text: str, indent: str = "") -> str:
+    return textwrap.fill(text, _WIDTH, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _drawn(layer: Layer, report: NeuronReport) -> Figure:
@@ -300,8 +384,10 @@ def _print_record(
     instance: int | None,
     motifs: MotifReport | None,
     rows: list[Row] | None,
+    chance: dict[str, Any] | None = None,
 ) -> None:
     from geomsup.cli.models import model_dict
+    from geomsup.restoring import plain
 
     instances = [
         {
@@ -320,6 +406,7 @@ def _print_record(
         "instances": None if rows is None else instances,
         "motifs": None if motifs is None else motifs.to_dict(),
         "plot": args.plot,
+        **plain(chance or {}),
     }
     print_json(record if report is None else {**record, **report.to_dict()})
 

@@ -21,6 +21,8 @@ from geomsup.restoring import Plain
 __all__ = ["NeuronCode", "codes_of"]
 
 _SETS = {1: "singles", 2: "pairs", 3: "triples"}
+# Features and neurons of a code up to which a line shows it whole, and those shown of larger ones.
+_WHOLE, _SHOWN = 64, 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +66,28 @@ class NeuronCode(Plain):
             return f"all {_SETS.get(size, f'sets of {size}')}"
         return ""
 
+    @property
+    def is_large(self) -> bool:
+        """Whether a line shows only a part of it."""
+        return max(len(self.features), len(self.neurons)) > _WHOLE
+
     def __str__(self) -> str:
+        if self.is_large:
+            sides = (("neurons", self.neurons), ("features", self.features))
+            return f"{self.name}: " + ", ".join(_first(*side) for side in sides)
         family = f" ({self.family} of {len(self.neurons)} neurons)" if self.family else ""
         words = ", ".join(
             f"{f} [{word}]" for f, word in zip(self.features, self.words, strict=True)
         )
         numbers = " ".join(map(str, self.neurons))
         return f"{self.name}{family} on neuron{'s' * (len(self.neurons) > 1)} {numbers}: {words}"
+
+
+def _first(what: str, members: Sequence[object]) -> str:
+    """A side of a code by its first members."""
+    rest = len(members) - _SHOWN
+    shown = " ".join(map(str, members[:_SHOWN]))
+    return f"{what} {shown}" + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def codes_of(

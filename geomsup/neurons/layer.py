@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.neurons.assignments import NeuronReport, neuron_report
+from geomsup.neurons.chance import OwnOutputs, RandomBasis, own_outputs, random_basis
 from geomsup.neurons.gates import and_report
 from geomsup.neurons.motifs import MotifReport, asymmetric_motifs
 
@@ -62,6 +63,16 @@ class Layer:
     def motifs(self) -> MotifReport:
         """Asymmetric superposition with inhibition; there is none in tied layers."""
         return asymmetric_motifs(self.W, self.V, signed=self.signed)
+
+    def own_outputs(self) -> OwnOutputs | None:
+        """Whether inputs reach their own outputs more than by chance; None of a tied layer."""
+        return None if self.tied else own_outputs(self.W, self.V, signed=self.signed)
+
+    def random_basis(self, report: NeuronReport) -> RandomBasis | None:
+        """A report whose codes are too large to read, beside chance; None of any other."""
+        if self.pairs or not any(code.is_large for code in report.codes):
+            return None
+        return random_basis(report, self.W, self.V, signed=self.signed)
 
 
 def frequent_codes(report: NeuronReport, most: int = 3) -> str:

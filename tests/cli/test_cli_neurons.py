@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from geomsup.cli import main
 from geomsup.neurons import neuron_report
@@ -159,6 +165,7 @@ def test_models_without_such_neurons(
     [
         ["--key", "weights"],
         ["--out-key", "V"],
+        ["--out-file", "V.npy"],
         ["--feature-axis", "0"],
         ["--out-feature-axis", "0"],
         ["--signed"],
@@ -229,3 +236,84 @@ def test_a_layer_that_no_picture_can_show(tmp_path: Path, capsys: Capture) -> No
     words = [str(tmp_path / "W.npy"), "--plot", str(picture)]
     assert "at most 10,000 weights" in _refused(capsys, 2, *words)
     assert not picture.exists()
+
+
+def _gelu_layer(targets: Callable[[Tensor], Tensor], seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Weights of an MLP of 12 inputs and 24 GELU neurons, trained on targets of 12 outputs."""
+    torch.manual_seed(seed)
+    into, out_of = torch.nn.Linear(12, 24), torch.nn.Linear(24, 12)
+    layer = torch.nn.Sequential(into, torch.nn.GELU(), out_of)
+    optimizer = torch.optim.Adam(layer.parameters(), lr=0.02)
+    for _ in range(400):
+        x = (torch.rand(256, 12) * 2 - 1) * (torch.rand(256, 12) < 0.2)
+        loss = ((layer(x) - targets(x)) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return into.weight.detach(), out_of.weight.detach()
+
+
+def test_a_gelu_layer_is_read_if_it_answers_its_inputs(tmp_path: Path, capsys: Capture) -> None:
+    mixing = torch.randn(12, 12, generator=torch.Generator().manual_seed(1))
+    for name, targets in (("own", torch.abs), ("mixed", lambda x: torch.abs(x) @ mixing)):
+        into, out_of = _gelu_layer(targets)
+        torch.save({"fc1": into, "fc2": out_of}, tmp_path / f"{name}.pt")
+    words = ["--key", "fc1", "--out-key", "fc2", "--out-feature-axis", "0", "--signed"]
+    own = _json(capsys, str(tmp_path / "own.pt"), *words)
+    assert own["own_outputs"]["n_own"] == 12
+    assert own["counts"]["unused"] < 12
+    mixed = _json(capsys, str(tmp_path / "mixed.pt"), *words)
+    assert mixed["own_outputs"]["is_chance"]
+    assert "kinds" not in mixed
+
+
+def test_a_layer_without_own_outputs_is_read_as_directions(tmp_path: Path, capsys: Capture) -> None:
+    rng = np.random.default_rng(0)
+    W, V = rng.normal(size=(2, 100, 64))
+    W[50:57], V[50:57] = -W[:7], -V[:7]  # seven pairs of neurons, opposite in both
+    np.save(tmp_path / "W.npy", W)
+    np.save(tmp_path / "V.npy", V.T)
+    words = [str(tmp_path / "W.npy"), "--out-file", str(tmp_path / "V.npy")]
+    words += ["--out-feature-axis", "0"]
+    assert main(["neurons", *words]) == 0
+    text = capsys.readouterr().out
+    assert "computed" not in text
+    assert "monosemantic" not in text
+    assert "no layer that answers each input" in text
+    assert "7  antipodal in both" in text
+    # The command that it ends with is one that works.
+    command = text.strip().splitlines()[-1].partition("geomsup ")[2]
+    assert main([*shlex.split(command), "--draws", "1"]) == 0
+    assert "antipodal in both" in capsys.readouterr().out
+    record = _json(capsys, *words)
+    found = {one["name"]: one["found"] for one in record["pairs_in_both"]}
+    assert found["antipodal in both (cos ≤ −.3)"] == 7
+    picture = tmp_path / "W.png"
+    for extra in (["--motifs"], ["--plot", str(picture)]):
+        assert "nothing for --" in _refused(capsys, 1, *words, *extra)
+    assert not picture.exists()
+
+
+def test_too_many_pairs_to_count_are_left_out(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geomsup.survey.partners._MAX_PAIRS", 10)
+    np.savez(tmp_path / "layer.npz", **dict(zip("WV", _random_pair(), strict=True)))
+    words = [str(tmp_path / "layer.npz"), "--key", "W", "--out-key", "V"]
+    assert _json(capsys, *words)["pairs_in_both"] == []
+    assert main(["neurons", *words]) == 0
+    assert "if one side is permuted" not in capsys.readouterr().out
+
+
+def _random_pair() -> NDArray[np.float64]:
+    return np.random.default_rng(1).normal(size=(2, 90, 20))
+
+
+def test_a_code_of_hundreds_is_set_beside_a_random_basis(tmp_path: Path, capsys: Capture) -> None:
+    np.save(tmp_path / "W.npy", _random_pair()[0])
+    assert main(["neurons", str(tmp_path / "W.npy")]) == 0
+    printed = capsys.readouterr()
+    assert re.search(r"20-in-\d+: neurons( \d+){12} and \d+ more, features", printed.out)
+    assert "if the neurons are turned at random" in " ".join(printed.out.split())
+    assert "geomsup census" in printed.out
+    assert max(map(len, printed.out.splitlines())) < 500
