@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from geomsup.cli.arguments import VerbParser, at_least
 from geomsup.cli.output import (
     UsageError,
+    add_page,
     add_picture,
+    checked_page,
     checked_picture,
     checked_place,
     options_to_blame,
@@ -108,6 +110,7 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_argument("--out", metavar="FILE.safetensors", help="save the census")
     parser.add_argument("--csv", metavar="FILE.csv", help="write the pairs as a table")
     parser.add_seed()
+    parser.add_page()
     parser.add_plot("the cosines over those of the null, and the counts")
 
 
@@ -117,6 +120,7 @@ def run(args: argparse.Namespace) -> int:
     from geomsup.storage import checked_target
 
     checked_picture(args.plot)
+    checked_page(args.html)
     if args.csv is not None:
         checked_place(Path(args.csv))
     if args.out is not None:
@@ -139,6 +143,9 @@ def run(args: argparse.Namespace) -> int:
         say(f"{opened}\n\n{found}")
     _write(args, found)
     add_picture(args, lambda: _drawn(found))
+    # Structures are drawn where they are; without any, nobody needs the matrix in one piece.
+    shown = opened if found.components else None
+    add_page(args, lambda path: found.to_html(path, weights=shown))
     return 0
 
 

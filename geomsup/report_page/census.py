@@ -14,6 +14,7 @@ from geomsup.plotting.style import toned_colors
 from geomsup.report_page.figures import MOST_AXES, Figure, Figures, axes_of
 from geomsup.report_page.links import add_links, forest_of_pairs
 from geomsup.report_page.payload import Payload
+from geomsup.restoring import plain
 from geomsup.survey.component import Component
 from geomsup.survey.record import Census
 from geomsup.weights import matrix_of
@@ -75,6 +76,9 @@ def payload_of(
     payload.add("opposite", found.opposite)
     payload.add("histogram", found.histogram.reshape(-1, _MERGED).sum(axis=1))
     payload.add("null_histogram", found.null_histogram.reshape(-1, _MERGED).sum(axis=1))
+    for side, kept in (("below", found.cosines < 0), ("above", found.cosines > 0)):
+        bins = np.linspace(-1.0, 1.0, len(found.histogram) // _MERGED + 1)
+        payload.add(f"believed_{side}", np.histogram(found.cosines[kept], bins)[0])
     believed = _positions(found, np.column_stack([found.i, found.j]))
     pairs, cosines = _with_inner(found, believed, W)
     forest = forest_of_pairs(len(found.features), pairs, cosines)
@@ -109,12 +113,12 @@ def _positions(found: Census, numbers: IntArray) -> IntArray:
     return np.searchsorted(found.features, numbers)
 
 
-def _with_inner(
-    found: Census, believed: IntArray, W: Array | None
-) -> tuple[IntArray, Array]:
+def _with_inner(found: Census, believed: IntArray, W: Array | None) -> tuple[IntArray, Array]:
     """The believed pairs, and those that hold a structure together without being beyond chance."""
     pairs, cosines = [believed], [found.cosines]
-    for one in found.components if W is not None else ():
+    for one in found.components:
+        if W is None:
+            break
         units = unit_columns(W[:, list(one.features)])[0]
         inner = np.clip(units.T @ units, -1.0, 1.0)
         i, j = np.nonzero(np.triu(np.abs(inner) >= one.height - _ROUNDING, 1))
@@ -130,7 +134,7 @@ def _compared(found: Census) -> list[dict[str, Any]]:
     everything = {"pairs": found.comparisons, "structures": found.structures}
     everything["partner"] = found.partner
     return [
-        {**one.to_dict(), "of": of, "by_chance": one.share_by_chance}
+        plain({**one.to_dict(), "of": of, "by_chance": one.share_by_chance})
         for of, listed in everything.items()
         for one in listed
     ]
@@ -189,7 +193,7 @@ def _lines(one: Component) -> list[list[str]]:
 
 def _figure(found: Census, one: Component, W: Array | None) -> Figure:
     members = _positions(found, np.array(one.features))
-    match, plain = one.match, max(one.multiplicities) == 1
+    match, single = one.match, max(one.multiplicities) == 1
     own = np.arange(len(members))
     points = None
     if W is not None:
@@ -197,7 +201,7 @@ def _figure(found: Census, one: Component, W: Array | None) -> Figure:
         if one.about == "centroid":
             columns = unit_columns(columns - columns.mean(axis=1, keepdims=True))[0]
         points = columns.T @ axes_of(columns, min(MOST_AXES, *columns.shape), match)
-    if match is not None and plain and len(match.permutation) == len(members):
+    if match is not None and single and len(match.permutation) == len(members):
         own = np.array(match.permutation)
     elif match is not None and W is not None and points is not None:
         # The nearest vertex, where several features share one.

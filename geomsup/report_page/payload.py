@@ -18,8 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.restoring import plain
-
 __all__ = ["Payload"]
 
 # What JavaScript has a typed array for.
@@ -35,7 +33,7 @@ class Payload:
     kind : str
         Which page it is; the front end has a module of that name.
     words : mapping
-        Anything that JSON can hold.
+        What JSON can hold, every number finite.
 
     Examples
     --------
@@ -63,7 +61,7 @@ class Payload:
             places[name] = [array.dtype.str[1:], start, len(array)]
             blocks.append(raw + b"\0" * (-len(raw) % _ALIGNED))
             start += len(blocks[-1])
-        said = plain({**self.words, "arrays": places})
+        said = {**self.words, "arrays": places}
         # Half of a surrogate pair, which a label may hold, is no text.
         text = json.dumps(said, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         text += b" " * (-(len(text) + 4) % _ALIGNED)

@@ -10,7 +10,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const target = process.argv[2] ?? join(here, "..", "page.html");
 const bundled = async (entry) => {
   const result = await build({
-    entryPoints: [join(here, entry)], bundle: true, minify: true, write: false, charset: "ascii",
+    entryPoints: [join(here, entry)], bundle: true, minify: !process.env.PLAIN, write: false, charset: "ascii",
     format: "iife", target: ["chrome103", "firefox113", "safari16.4"], legalComments: "inline",
   });
   return result.outputFiles[0].text.trim();

@@ -49,11 +49,11 @@ export const luminance = (hex: string) => {
 };
 const contrast = (a: number, b: number) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 
-export function visible(hex: string, least = 2.2): string {
+export function visible(hex: string): string {
   const found = known.get(hex);
   if (found) return found;
   const { ground, dark } = theme();
-  const behind = luminance(ground);
+  const behind = luminance(ground), least = dark ? 3 : 2.2;
   let rgb = parsed(hex);
   const end = dark ? 255 : 0;
   for (let k = 0; k < 20 && contrast(luminance(hexed(rgb)), behind) < least; k++) {

@@ -222,7 +222,7 @@ export class Forest {
     const ground = height - BOTTOM + 3;
     const [first, last] = [Math.max(0, Math.floor(this.from)), Math.min(order.leaves.length, Math.ceil(this.to))];
     // At most one stroke for each pixel; runs of one colour are one box.
-    const stride = Math.max(1, Math.floor(0.5 / unit));
+    const stride = Math.max(1, Math.floor(1 / unit));
     let start = first;
     for (let k = first; k < last; k += stride) {
       const color = model.color(order.leaves[k], cut);

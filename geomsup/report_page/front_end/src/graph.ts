@@ -201,7 +201,7 @@ export class Graph {
     const bins: number[][] = [[], [], [], []], own: number[][] = [[], []];
     for (let k = 0; k < cosines.length; k++) {
       const strength = Math.abs(cosines[k]);
-      if (strength < least - 1e-9) continue;
+      if (strength < least - 1e-9) break; // the strongest come first
       const a = place.get(edges[2 * k]), b = a && place.get(edges[2 * k + 1]);
       if (!a || !b) continue;
       const negative = Number(cosines[k] < 0);

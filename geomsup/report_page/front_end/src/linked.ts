@@ -89,7 +89,11 @@ export class Linked {
       }
       told();
       for (const panel of all) panel.now();
-      if (changed.has("group") || changed.has("feature") || changed.has("cut")) for (const table of tables) if (!table.root.hidden) changed.has("cut") ? table.refresh() : table.reveal();
+      for (const table of tables) {
+        if (table.root.hidden) continue;
+        if (changed.has("group") || changed.has("feature")) table.reveal();
+        else if (changed.has("cut")) table.recolour();
+      }
     });
     dressed(all, () => {
       model.forgetColours();

@@ -162,14 +162,15 @@ export class Model {
       if (own >= 0 && (home[s] < 0 || own < home[s])) home[s] = own;
     }
     let several = 0, piece = 0;
+    const faded: string[] = [];
     for (let s = 0; s < n; s++) {
       if (size[s] > 1) several++;
       const group = home[s] < 0 ? null : this.groups[home[s]];
       if (group && (reported || heir[group.index] === s) && (size[s] > 1 || group.members.length === 1)) color[s] = group.color;
       else if (size[s] > 1) color[s] = PALETTE[piece++ % PALETTE.length];
-      else if (group) color[s] = mixed(group.color, ALONE, 0.7);
+      else if (group) color[s] = faded[group.index] ??= mixed(group.color, ALONE, 0.7);
     }
-    return { set, size, color: color.map((one) => visible(one)), n: several };
+    return { set, size, color: color.map(visible), n: several };
   }
 
   forgetColours(): void {

@@ -24,8 +24,10 @@ export class Panel {
   private readonly frame = el("div", { class: "frame" });
   private readonly alternative = el("div", { class: "alternative", hidden: true, tabindex: 0 });
   private readonly caption: HTMLElement;
+  size = { width: 600, height: 300 };
   private stale = true;
   private seen = false;
+  private said = "";
   private waiting = false;
 
   constructor(readonly picture: Picture) {
@@ -44,7 +46,10 @@ export class Panel {
     this.root = el("section", { class: "card", "aria-label": picture.title }, el("header", {}, this.caption, this.tools), this.frame, this.alternative);
     this.help.textContent = picture.help ?? "";
     this.root.append(this.help);
-    new ResizeObserver(() => this.refresh()).observe(this.frame);
+    new ResizeObserver(() => {
+      this.size = { width: Math.max(120, this.frame.clientWidth), height: Math.max(80, this.frame.clientHeight) };
+      this.refresh();
+    }).observe(this.frame);
     new IntersectionObserver((entries) => {
       this.seen = entries.some((entry) => entry.isIntersecting);
       if (this.seen && this.stale) this.refresh();
@@ -70,7 +75,8 @@ export class Panel {
     if (!this.seen || this.frame.hidden) return;
     this.stale = false;
     this.paint(this.canvas, window.devicePixelRatio || 1);
-    this.canvas.setAttribute("aria-label", `${this.picture.title}. ${this.picture.described()}`);
+    const said = `${this.picture.title}. ${this.picture.described()}`;
+    if (said !== this.said) this.canvas.setAttribute("aria-label", (this.said = said));
   }
 
   // Paper has no part that is not seen.
@@ -81,10 +87,6 @@ export class Panel {
   resize(height: number): void {
     // It grows with what stands beside it.
     this.frame.style.flex = `1 0 ${height}px`;
-  }
-
-  get size(): { width: number; height: number } {
-    return { width: Math.max(120, this.frame.clientWidth), height: Math.max(80, this.frame.clientHeight) };
   }
 
   svg(): string {

@@ -84,6 +84,14 @@ export class Table {
     this.fill();
   }
 
+  // Colours alone, which a slider changes with every frame.
+  recolour(): void {
+    const { color } = this.listing;
+    if (color) for (const line of this.body.querySelectorAll<HTMLElement>("tr[data-row]")) {
+      line.querySelector<HTMLElement>(".patch")!.style.background = color(Number(line.dataset.row));
+    }
+  }
+
   // Bring the chosen row into view.
   reveal(): void {
     const place = this.rows.indexOf(this.listing.chosen());

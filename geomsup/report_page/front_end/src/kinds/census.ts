@@ -7,23 +7,19 @@ import { Linked } from "../linked";
 import type { Payload } from "../payload";
 import type { Listing } from "../table";
 
-const BINS = 200;
-
 export function census(payload: Payload, root: HTMLElement): void {
   const { words, arrays } = payload;
   const page = new Linked(payload), { model, store } = page;
   const background = `${words.null}, mean of ${words.n_draws} draws`;
-  const believed = [new Float32Array(BINS), new Float32Array(BINS)];
-  for (const c of model.cosines) believed[c < 0 ? 0 : 1][Math.min(BINS - 1, Math.floor(((c + 1) / 2) * BINS))]++;
   const pairs = histogram("All pairs", "pairs", "cosine", () => {
     const inks = theme();
     const drawn = [
       { color: inks.ink, text: "pairs", counts: arrays.histogram },
-      { color: inks.negative, text: "believed, cos < 0", counts: believed[0], dash: [4, 3] },
-      { color: inks.positive, text: "believed, cos > 0", counts: believed[1] },
+      { color: inks.negative, text: "believed, cos < 0", counts: arrays.believed_below, dash: [4, 3] },
+      { color: inks.positive, text: "believed, cos > 0", counts: arrays.believed_above },
     ];
     const band = { color: inks.soft, text: background, counts: arrays.null_histogram, filled: true };
-    return words.n_draws ? [band, ...drawn] : drawn;
+    return [...(words.n_draws ? [band] : []), ...drawn.filter(({ counts }) => counts.some((count) => count > 0))];
   }, () => store.now.cut);
   const counts = comparisons(words.comparisons as Compared[], words.null);
   const cosine = (name: string) => (i: number) => fixed(arrays[name][i]);
