@@ -28,6 +28,12 @@ export class Detail {
     );
   }
 
+  // The feature that is looked at in any view.
+  mark(): void {
+    const focus = this.store.focus;
+    for (const chip of this.root.querySelectorAll<HTMLElement>(".chip")) chip.classList.toggle("on", Number(chip.dataset.feature) === focus);
+  }
+
   private steps(group: Group): HTMLElement {
     const step = (by: number, text: string, title: string) => {
       const next = this.model.groups[group.index + by];

@@ -88,11 +88,13 @@ export class Linked {
         if (alone) this.forest.look(store.now.group);
       }
       told();
+      this.detail.mark();
       for (const panel of all) panel.now();
       for (const table of tables) {
         if (table.root.hidden) continue;
         if (changed.has("group") || changed.has("feature")) table.reveal();
         else if (changed.has("cut")) table.recolour();
+        if (changed.has("hover")) table.touch();
       }
     });
     dressed(all, () => {
@@ -124,6 +126,7 @@ export class Linked {
       chosen: () => store.now.feature,
       choose: (i) => store.set({ feature: i, group: Math.max(-1, model.owner[i]) }),
       hover: (i) => store.set({ hover: i }),
+      near: () => store.now.hover,
     };
   }
 
@@ -143,6 +146,7 @@ export class Linked {
       color: (k) => visible(groups[k].color),
       chosen: () => store.now.group,
       choose: (k) => store.set({ group: k, feature: groups[k].members[0] }),
+      near: () => (store.now.hover < 0 ? -1 : model.owner[store.now.hover]),
       // All of its features, where the cell has the first.
       whole: (k) => groups[k].row.map((text, c) => (named[c].name === "features" ? Array.from(groups[k].members, (i) => model.number(i)).join(" ") : text)),
     };

@@ -63,6 +63,7 @@ export class Panel {
   // Draw with the next frame, if anybody can see it.
   refresh(): void {
     this.stale = true;
+    this.describe();
     if (!this.seen || this.waiting) return;
     this.waiting = true;
     requestAnimationFrame(() => this.now());
@@ -72,9 +73,13 @@ export class Panel {
   now(): void {
     this.waiting = false;
     this.stale = true;
+    this.describe();
     if (!this.seen || this.frame.hidden) return;
     this.stale = false;
     this.paint(this.canvas, window.devicePixelRatio || 1);
+  }
+
+  private describe(): void {
     const said = `${this.picture.title}. ${this.picture.described()}`;
     if (said !== this.said) this.canvas.setAttribute("aria-label", (this.said = said));
   }

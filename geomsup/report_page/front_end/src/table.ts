@@ -21,6 +21,7 @@ export interface Listing {
   chosen: () => number; // a row, or -1
   choose: (row: number, move: boolean) => void;
   hover?: (row: number) => void;
+  near?: () => number; // the row of what is pointed at elsewhere, or -1
   whole?: (row: number) => string[]; // for CSV, where a cell shows less than all
 }
 
@@ -90,6 +91,12 @@ export class Table {
     if (color) for (const line of this.body.querySelectorAll<HTMLElement>("tr[data-row]")) {
       line.querySelector<HTMLElement>(".patch")!.style.background = color(Number(line.dataset.row));
     }
+  }
+
+  // Mark the row of what is pointed at in another view.
+  touch(): void {
+    const near = this.listing.near?.() ?? -1;
+    for (const line of this.body.querySelectorAll<HTMLElement>("tr[data-row]")) line.classList.toggle("near", Number(line.dataset.row) === near);
   }
 
   // Bring the chosen row into view.
