@@ -112,7 +112,7 @@ export class Linked {
     const { model, store } = this;
     const labelled = model.labels ? [{ name: "label", left: true, label: true, text: (i: number) => model.raw(i), key: (i: number) => model.raw(i) }] : [];
     const columns: Listing["columns"] = [
-      { name: "feature", text: (i) => String(model.number(i)), key: (i) => model.number(i) },
+      { name: "feature", left: true, text: (i) => String(model.number(i)), key: (i) => model.number(i) },
       ...labelled,
       { name: "norm", text: (i) => fixed(model.norm[i]), key: (i) => model.norm[i] },
       { name: "D", meaning: "dimensionality", text: (i) => fixed(model.level[i]), key: (i) => model.level[i] },
@@ -181,6 +181,7 @@ export class Linked {
       cosines: strongest.map((e) => model.cosines[e]),
       color: (i) => model.color(i, model.cut(store.now.cut)),
       label: (i) => model.called(i),
+      least: () => store.now.cut ?? 0,
     };
   }
 

@@ -16,6 +16,7 @@ export interface Scene {
   cosines: ArrayLike<number>;
   color: (feature: number) => string;
   label: (feature: number) => string;
+  least?: () => number; // |cosine| below which pairs are not drawn
   reach?: number; // of the longest arm, where it must not change
 }
 
@@ -218,8 +219,9 @@ export class Solid {
     const depth = (k: number) => at.depth[scene.pairs[2 * k]] + at.depth[scene.pairs[2 * k + 1]];
     order.sort((a, b) => depth(a) - depth(b));
     const crowd = Math.min(1, 250 / Math.max(1, n));
-    const focus = this.focus();
+    const focus = this.focus(), least = scene.least?.() ?? 0;
     for (const k of order) {
+      if (Math.abs(scene.cosines[k]) < least - 1e-9) continue;
       const [a, b] = [scene.pairs[2 * k], scene.pairs[2 * k + 1]];
       const touched = scene.features[a] === focus || scene.features[b] === focus;
       const strength = Math.abs(scene.cosines[k]);
@@ -254,7 +256,8 @@ export class Solid {
     const near = Array.from(at.depth.keys()).sort((a, b) => at.depth[b] - at.depth[a]);
     const first = near.filter((k) => scene.features[k] === focus);
     const wanted = [...first, ...(n <= MOST_LABELS ? near.filter((k) => scene.features[k] !== focus) : [])];
-    const taken: [number, number, number, number][] = [];
+    const taken: Box[] = [];
+    const tips = near.map((k): Box => [at.flat[2 * k] - 6, at.flat[2 * k + 1] - 6, at.flat[2 * k] + 6, at.flat[2 * k + 1] + 6]);
     const centre = [painter.width / 2, painter.height / 2];
     for (const k of wanted) {
       const chosen = scene.features[k] === focus;
@@ -263,20 +266,25 @@ export class Solid {
       const w = painter.measure(text, 12) + 4, h = 15;
       // Outwards from the centre, then around.
       const out = Math.atan2(y - centre[1], x - centre[0]);
-      const spots = [0, 0.8, -0.8, 1.6, -1.6, Math.PI].map((turn) => {
+      const spots = [0, 0.8, -0.8, 1.6, -1.6, 2.4, -2.4, Math.PI].map((turn) => {
         const [cx, cy] = [Math.cos(out + turn), Math.sin(out + turn)];
         const left = Math.min(painter.width - w - 2, Math.max(2, x + 11 * cx + (cx - 1) * w / 2));
         const top = Math.min(painter.height - h - 2, Math.max(2, y + 11 * cy + (cy - 1) * h / 2));
-        return [left, top, left + w, top + h] as [number, number, number, number];
+        return [left, top, left + w, top + h] as Box;
       });
-      const free = spots.find((spot) => !taken.some((box) => spot[0] < box[2] && spot[2] > box[0] && spot[1] < box[3] && spot[3] > box[1]));
-      if (!free && !chosen) continue;
-      const box = free ?? spots[0];
+      // Never over another label; over a dot only where there is no other place.
+      const costs = spots.map((spot) => 1000 * taken.filter((box) => meet(spot, box)).length + tips.filter((box) => meet(spot, box)).length);
+      const least = Math.min(...costs);
+      if (least >= 1000 && !chosen) continue;
+      const box = spots[costs.indexOf(least)];
       taken.push(box);
       painter.text(box[0] + 2, box[1] + h / 2, text, { size: 12, bold: chosen, halo: true, color: inks.ink });
     }
   }
 }
+
+type Box = [number, number, number, number];
+const meet = (a: Box, b: Box) => a[0] < b[2] && a[2] > b[0] && a[1] < b[3] && a[3] > b[1];
 
 interface Projected { flat: Float32Array; depth: Float32Array }
 
