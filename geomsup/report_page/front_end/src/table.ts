@@ -147,7 +147,7 @@ export class Table {
     this.table.setAttribute("aria-rowcount", String(rows.length + 1));
     this.box.scrollTop = 0;
     // No taller than its rows.
-    this.box.style.height = `${Math.min(11, Math.max(2, rows.length)) * ROW + ROW + 16}px`;
+    this.box.style.height = `${Math.min(8.5, Math.max(2, rows.length)) * ROW + ROW + 16}px`;
     this.refresh();
   }
 
