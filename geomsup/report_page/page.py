@@ -61,16 +61,17 @@ def page_of(
         payload.words["title"] = title
     heading = html.escape(payload.words["title"])
     filled = {
-        "<!--title-->": f"{heading} · geomsup" if heading else "geomsup",
-        "<!--printed-->": html.escape(str(result)),
-        "<!--data-->": payload.encoded(),
+        "title": f"{heading} · geomsup" if heading else "geomsup",
+        "printed": html.escape(str(result)),
+        # Seen before the program has unpacked the rest.
+        "heading": heading,
+        "data": payload.encoded(),
     }
-    before, _, rest = _template().partition("<!--title-->")
-    page = [before, filled["<!--title-->"]]
-    for mark in ("<!--printed-->", "<!--data-->"):
-        between, _, rest = rest.partition(mark)
-        page += [between, filled[mark]]
-    return "".join([*page, rest])
+    page, rest = "", _template()
+    for name, text in filled.items():
+        before, _, rest = rest.partition(f"<!--{name}-->")
+        page += before + text
+    return page + rest
 
 
 @cache
