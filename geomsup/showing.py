@@ -33,9 +33,10 @@ class Shown:
         path : path
             Where the page goes; a file that is there is replaced.
         weights : array_like, torch.Tensor or path, optional
-            The matrix that the result was made from (for a timeline, those of all records, of shape
-            (n_records, n_hidden, n_features)).  With it the page shows every feature where it is,
-            and how structures merge below the threshold; without it, what the result holds.
+            The matrix that the result was made from (for a timeline, an array of those of all
+            records, of shape (n_records, n_hidden, n_features)).  With it the page shows every
+            feature where it is, and how structures merge below the threshold; without it, what the
+            result holds.
         feature_axis : int, default -1
             The axis of `weights` that counts features.
         labels : sequence of str or path, optional

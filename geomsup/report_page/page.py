@@ -101,7 +101,7 @@ class _Frame:
         return (
             f'<iframe srcdoc="{html.escape(self._text)}" title="geomsup" '
             f'style="width:100%;height:{_FRAME_HEIGHT}px;border:0" '
-            'sandbox="allow-scripts allow-downloads"></iframe>'
+            'sandbox="allow-scripts allow-downloads allow-modals"></iframe>'
         )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -383,6 +385,21 @@ def test_without_javascript_the_printed_report(
     page.goto(path.as_uri())
     assert page.locator("noscript pre").inner_text().strip() == str(report).strip()
     context.close()
+
+
+def test_a_frame_in_a_notebook(
+    browser: Any, report: GeometryReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without an origin, as notebooks get it."""
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    page = browser.new_page()
+    page.set_content(report.show()._repr_html_())
+    inside = page.frame_locator("iframe")
+    inside.locator("html[data-ready]").wait_for()
+    assert inside.locator("[role=tabpanel]:not([hidden]) tr[data-row]").count() == len(
+        report.components
+    )
+    page.close()
 
 
 def test_nothing_to_show_is_a_page_too(browser: Any, tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ def test_light_in_notebooks_and_a_frame_on_demand(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
     frame = report.show(title="mine")._repr_html_()
     assert frame.startswith("<iframe srcdoc=")
-    assert 'sandbox="allow-scripts allow-downloads"' in frame
+    assert 'sandbox="allow-scripts allow-downloads allow-modals"' in frame
     assert "<script" not in frame
 
 

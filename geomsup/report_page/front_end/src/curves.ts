@@ -7,14 +7,12 @@ import { Panel, placeOf } from "./panel";
 
 export interface Span { name: string; start: number; stop: number; color: string }
 
+export interface Curve { values: (record: number) => number; color: () => string; name: string; feature: number }
+
+// What all curves of a page share: records, the one that is looked at, and who looks.
 export interface Course {
-  title: string; file: string; height: number; label: string;
   steps: ArrayLike<number>;
-  curves: { values: (record: number) => number; color: () => string; name: string; feature: number }[];
-  spans: Span[];
-  bands: { start: number; stop: number; text: string }[];
   log: boolean; // whether steps are spread by their logarithm
-  logValues?: boolean;
   now: () => number;
   focus: () => number;
   move: (record: number) => void;
@@ -22,103 +20,159 @@ export interface Course {
   shade: (color: string) => string;
 }
 
-const LEFT = 54, RIGHT = 14, BOTTOM = 30;
+export interface Plot {
+  title: string; file: string; height: number; label: string;
+  curves: Curve[];
+  spans: Span[];
+  bands: { start: number; stop: number }[];
+  logValues?: boolean;
+}
 
-export function course(c: Course): Panel {
-  const n = c.steps.length;
-  const along = (step: number) => (c.log ? Math.log1p(step) : step);
-  const [first, last] = [along(c.steps[0]), along(c.steps[n - 1])];
-  const x = (step: number, width: number) => LEFT + ((along(step) - first) / Math.max(1e-9, last - first)) * (width - LEFT - RIGHT);
-  const top = c.spans.length ? 34 : 12;
-  const range = () => {
+const LEFT = 54, RIGHT = 14, BOTTOM = 30;
+// With more curves each is fainter, and has no dot where the slider is.
+const MANY = 60;
+
+export class Curves {
+  readonly panel: Panel;
+  private readonly n: number;
+  private readonly top: number;
+  private readonly low: number;
+  private readonly high: number;
+
+  constructor(private readonly course: Course, private readonly plot: Plot) {
+    const { steps } = course, { curves } = plot;
+    this.n = steps.length;
+    this.top = plot.spans.length ? 34 : 12;
+    [this.low, this.high] = this.range();
+    this.panel = new Panel({
+      title: plot.title, file: plot.file, height: plot.height,
+      described: () => `${curves.length} curves over ${this.n} records, steps ${count(steps[0])} to ${count(steps[this.n - 1])}; now step ${count(steps[course.now()])}`,
+      table: () => ({
+        header: ["step", ...curves.map((one) => one.name)],
+        rows: Array.from({ length: this.n }, (_, k) => [steps[k], ...curves.map((one) => fixed(one.values(k), 4))]),
+      }),
+      draw: (painter) => this.draw(painter),
+    });
+    this.pointers();
+  }
+
+  private range(): [number, number] {
     let [low, high] = [Infinity, -Infinity];
-    for (const { values } of c.curves) for (let k = 0; k < n; k++) if (Number.isFinite(values(k))) [low, high] = [Math.min(low, values(k)), Math.max(high, values(k))];
-    if (c.logValues) return [Math.log10(Math.max(low, 1e-12)), Math.log10(Math.max(high, 1e-12)) + 1e-9];
-    return [Math.min(0, low), Math.max(1, high)];
-  };
-  const [low, high] = range();
-  const y = (value: number, height: number) => {
-    const v = c.logValues ? Math.log10(Math.max(value, 1e-12)) : value;
-    return height - BOTTOM - ((v - low) / Math.max(1e-9, high - low)) * (height - top - BOTTOM);
-  };
-  const nearestRecord = (at: number, width: number) => {
-    let best = 0;
-    for (let k = 1; k < n; k++) if (Math.abs(x(c.steps[k], width) - at) < Math.abs(x(c.steps[best], width) - at)) best = k;
-    return best;
-  };
-  const draw = (painter: Painter) => {
-    const inks = theme(), { width, height } = painter;
-    for (const { start, stop } of c.bands) painter.box(x(start, width) - 1, top, x(stop, width) - x(start, width) + 2, height - top - BOTTOM, inks.soft, 0.16);
-    for (const { name, start, stop, color } of c.spans) {
-      const [a, b] = [x(start, width), x(stop, width)];
-      painter.box(a, 8, Math.max(1.5, b - a), 18, c.shade(color), 0.35);
-      let text = name;
-      while (text.length > 3 && painter.measure(text, SMALLEST) > b - a - 6) text = text.slice(0, -2) + "…";
-      if (text.length > 4 || text === name && painter.measure(text, SMALLEST) <= b - a - 4) painter.text((a + b) / 2, 17, text, { size: SMALLEST, align: "center" });
+    for (const { values } of this.plot.curves) for (let k = 0; k < this.n; k++) {
+      if (Number.isFinite(values(k))) [low, high] = [Math.min(low, values(k)), Math.max(high, values(k))];
     }
-    const levels = c.logValues ? decades(low, high) : [0, 0.25, 0.5, 0.75, 1].filter((v) => v <= high);
-    for (const level of levels) {
-      painter.segments([LEFT, y(level, height), width - RIGHT, y(level, height)], { color: inks.faint });
-      painter.text(LEFT - 6, y(level, height), short(level), { size: SMALLEST, color: inks.soft, align: "right" });
+    if (this.plot.logValues) return [Math.log10(Math.max(low, 1e-12)), Math.log10(Math.max(high, 1e-12)) + 1e-9];
+    return [Math.min(0, low), Math.max(1, high)];
+  }
+
+  private along(step: number): number {
+    return this.course.log ? Math.log1p(step) : step;
+  }
+
+  private x(step: number, width: number): number {
+    const { steps } = this.course;
+    const [first, last] = [this.along(steps[0]), this.along(steps[this.n - 1])];
+    return LEFT + ((this.along(step) - first) / Math.max(1e-9, last - first)) * (width - LEFT - RIGHT);
+  }
+
+  private y(value: number, height: number): number {
+    const at = this.plot.logValues ? Math.log10(Math.max(value, 1e-12)) : value;
+    return height - BOTTOM - ((at - this.low) / Math.max(1e-9, this.high - this.low)) * (height - this.top - BOTTOM);
+  }
+
+  private recordAt(place: number): number {
+    const { steps } = this.course, { width } = this.panel.size;
+    let best = 0;
+    for (let k = 1; k < this.n; k++) if (Math.abs(this.x(steps[k], width) - place) < Math.abs(this.x(steps[best], width) - place)) best = k;
+    return best;
+  }
+
+  private curveAt(px: number, py: number): number {
+    const record = this.recordAt(px);
+    let [gap, found] = [12, -1];
+    for (const { values, feature } of this.plot.curves) {
+      const away = Math.abs(this.y(values(record), this.panel.size.height) - py);
+      if (away < gap) [gap, found] = [away, feature];
+    }
+    return found;
+  }
+
+  private pointers(): void {
+    const { canvas } = this.panel, { course } = this;
+    let held = false;
+    canvas.addEventListener("pointerdown", (event) => {
+      held = true;
+      canvas.setPointerCapture(event.pointerId);
+      course.move(this.recordAt(placeOf(event, canvas)[0]));
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      const [px, py] = placeOf(event, canvas);
+      if (held) course.move(this.recordAt(px));
+      else course.hover(this.curveAt(px, py));
+    });
+    canvas.addEventListener("pointerup", () => (held = false));
+    canvas.addEventListener("pointerleave", () => course.hover(-1));
+    canvas.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      course.move(Math.min(this.n - 1, Math.max(0, course.now() + step)));
+    });
+  }
+
+  private draw(painter: Painter): void {
+    const inks = theme(), { course, plot } = this, { width, height } = painter;
+    for (const { start, stop } of plot.bands) {
+      const from = this.x(start, width);
+      painter.box(from - 1, this.top, this.x(stop, width) - from + 2, height - this.top - BOTTOM, inks.soft, 0.16);
+    }
+    for (const span of plot.spans) this.drawName(painter, span);
+    this.drawAxes(painter);
+    const focus = course.focus();
+    for (const curve of plot.curves) if (curve.feature !== focus) this.drawCurve(painter, curve, false);
+    for (const curve of plot.curves) if (curve.feature === focus && focus >= 0) this.drawCurve(painter, curve, true);
+    const now = course.now(), at = this.x(course.steps[now], width);
+    painter.segments([at, 4, at, height - BOTTOM], { color: inks.ink, width: 1.5 });
+    for (const { feature, values, color } of plot.curves.length <= MANY ? plot.curves : []) {
+      painter.dots([at, this.y(values(now), height)], feature === focus ? 5 : 3, color(), inks.ground);
+    }
+  }
+
+  // The name of a stretch, as much of it as there is room for.
+  private drawName(painter: Painter, { name, start, stop, color }: Span): void {
+    const [from, to] = [this.x(start, painter.width), this.x(stop, painter.width)];
+    painter.box(from, 8, Math.max(1.5, to - from), 18, this.course.shade(color), 0.35);
+    let text = name;
+    while (text.length > 3 && painter.measure(text, SMALLEST) > to - from - 6) text = text.slice(0, -2) + "…";
+    if (text.length > 4) painter.text((from + to) / 2, 17, text, { size: SMALLEST, align: "center" });
+  }
+
+  private drawAxes(painter: Painter): void {
+    const inks = theme(), { course, plot } = this, { width, height } = painter;
+    for (const level of plot.logValues ? decades(this.low, this.high) : [0, 0.25, 0.5, 0.75, 1].filter((v) => v <= this.high)) {
+      const y = this.y(level, height);
+      painter.segments([LEFT, y, width - RIGHT, y], { color: inks.faint });
+      painter.text(LEFT - 6, y, short(level), { size: SMALLEST, color: inks.soft, align: "right" });
     }
     let free = -Infinity;
-    for (const step of marks(c.steps[0], c.steps[n - 1], c.log)) {
-      const at = x(step, width), half = painter.measure(count(step), SMALLEST) / 2;
+    for (const step of marks(course.steps[0], course.steps[this.n - 1], course.log)) {
+      const at = this.x(step, width), half = painter.measure(count(step), SMALLEST) / 2;
       if (at - half < Math.max(free, LEFT - half) || at + half > width) continue;
       painter.text(at, height - BOTTOM + 11, count(step), { size: SMALLEST, color: inks.soft, align: "center" });
       free = at + half + 8;
     }
     painter.text(width - RIGHT, height - 7, "step", { size: SMALLEST, color: inks.soft, align: "right" });
-    painter.text(12, (top + height - BOTTOM) / 2, c.label, { size: SMALLEST, color: inks.soft, align: "center", turn: -Math.PI / 2 });
-    const focus = c.focus();
-    const line = (curve: Course["curves"][number], width2: number, color: string) => {
-      const points: number[] = [];
-      for (let k = 0; k < n; k++) if (Number.isFinite(curve.values(k))) points.push(x(c.steps[k], width), y(curve.values(k), height));
-      painter.outline(points, { color, width: width2, alpha: width2 > 2 ? 1 : c.curves.length > 60 ? 0.5 : 0.85 }, undefined, 1, false);
-    };
-    for (const curve of c.curves) if (curve.feature !== focus) line(curve, 1.4, curve.color());
-    for (const curve of c.curves) if (curve.feature === focus && focus >= 0) line(curve, 3.2, curve.color());
-    const now = c.now(), at = x(c.steps[now], width);
-    painter.segments([at, 4, at, height - BOTTOM], { color: inks.ink, width: 1.5 });
-    for (const curve of c.curves.length <= 60 ? c.curves : []) painter.dots([at, y(curve.values(now), height)], curve.feature === focus ? 5 : 3, curve.color(), inks.ground);
-  };
-  const panel = new Panel({
-    title: c.title, file: c.file, height: c.height,
-    described: () => `${c.curves.length} curves over ${n} records, steps ${count(c.steps[0])} to ${count(c.steps[n - 1])}; now step ${count(c.steps[c.now()])}`,
-    table: () => ({
-      header: ["step", ...c.curves.map((one) => one.name)],
-      rows: Array.from({ length: n }, (_, k) => [c.steps[k], ...c.curves.map((one) => fixed(one.values(k), 4))]),
-    }),
-    draw,
-  });
-  const canvas = panel.canvas;
-  let held = false;
-  const to = (event: PointerEvent) => c.move(nearestRecord(placeOf(event, canvas)[0], panel.size.width));
-  canvas.addEventListener("pointerdown", (event) => {
-    held = true;
-    canvas.setPointerCapture(event.pointerId);
-    to(event);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (held) return to(event);
-    const [px, py] = placeOf(event, canvas);
-    const record = nearestRecord(px, panel.size.width);
-    let [gap, found] = [12, -1];
-    for (const curve of c.curves) {
-      const away = Math.abs(y(curve.values(record), panel.size.height) - py);
-      if (away < gap) [gap, found] = [away, curve.feature];
+    painter.text(12, (this.top + height - BOTTOM) / 2, plot.label, { size: SMALLEST, color: inks.soft, align: "center", turn: -Math.PI / 2 });
+  }
+
+  private drawCurve(painter: Painter, { values, color }: Curve, chosen: boolean): void {
+    const points: number[] = [], { steps } = this.course;
+    for (let k = 0; k < this.n; k++) {
+      if (Number.isFinite(values(k))) points.push(this.x(steps[k], painter.width), this.y(values(k), painter.height));
     }
-    c.hover(found);
-  });
-  canvas.addEventListener("pointerup", () => (held = false));
-  canvas.addEventListener("pointerleave", () => c.hover(-1));
-  canvas.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    c.move(Math.min(n - 1, Math.max(0, c.now() + step)));
-  });
-  return panel;
+    const faint = this.plot.curves.length > MANY ? 0.5 : 0.85;
+    painter.outline(points, { color: color(), width: chosen ? 3.2 : 1.4, alpha: chosen ? 1 : faint }, undefined, 1, false);
+  }
 }
 
 function decades(low: number, high: number): number[] {
@@ -131,14 +185,13 @@ function decades(low: number, high: number): number[] {
 }
 
 function marks(first: number, last: number, log: boolean): number[] {
+  const found: number[] = [];
   if (log) {
-    const found = [first];
     for (let power = 1; power <= last; power *= 10) if (power > first) found.push(power);
-    return [...found, last];
+    return [first, ...found, last];
   }
   const raw = (last - first) / 6, power = 10 ** Math.floor(Math.log10(Math.max(1, raw)));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw) ?? raw;
-  const found: number[] = [];
   for (let at = Math.ceil(first / step) * step; at <= last; at += step) found.push(at);
   return found;
 }
