@@ -45,6 +45,25 @@ def test_without_weights_the_census_alone(found: Census) -> None:
         page_of(found, weights=np.zeros((N, 24)))
 
 
+def test_features_that_are_left_out_keep_the_numbers_of_the_others(
+    browser: Any, table: np.ndarray, tmp_path: Path
+) -> None:
+    mask = np.ones(N, dtype=bool)
+    mask[50:90] = False
+    found = census(table, feature_axis=0, mask=mask, null="isotropic", n_draws=0, progress=False)
+    target = found.to_html(tmp_path / "page.html", labels=[f"word {k}" for k in range(N)])
+    with opened(browser, target) as page:
+        page.get_by_role("tab", name="Features").click()
+        page.get_by_label("Filter Features").fill("word 105")
+        row = page.locator("[role=tabpanel]:not([hidden]) tr[data-row]")
+        assert row.count() == 1
+        cells = [text.strip() for text in row.locator("td").all_inner_texts()]
+        assert cells[0] == "105"
+        (place,) = np.flatnonzero(found.features == 105)
+        assert cells[7] == f"word {found.opposite[place]}"
+        page.get_by_role("columnheader", name="opposite").get_by_role("button").click()
+
+
 def test_tables_and_links(browser: Any, path: Path, found: Census) -> None:
     with opened(browser, path) as page:
         cells = "[role=tabpanel]:not([hidden]) tr[data-row] td:first-child"

@@ -187,6 +187,7 @@ export class Forest {
   private draw(painter: Painter): void {
     const inks = theme(), { model, order } = this, { width, height } = painter;
     const cut = model.cut(this.store.now.cut), line = this.cut;
+    if (!model.heights.length) painter.text(width / 2, height / 2 - 40, "nothing merges", { color: inks.soft, align: "center", size: 13 });
     for (const tick of [0, 0.2, 0.4, 0.6, 0.8, 1]) {
       const y = this.y(tick, height);
       painter.segments([LEFT, y, width - RIGHT, y], { color: inks.faint });

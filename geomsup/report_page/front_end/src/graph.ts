@@ -149,6 +149,7 @@ export class Graph {
 
   private draw(painter: Painter): void {
     const inks = theme(), { model } = this, { width, height } = painter;
+    if (!this.pieces.length) painter.text(width / 2, height / 2, "there are no components to draw", { color: inks.soft, align: "center", size: 13 });
     this.pack(width, height);
     const { zoom, x: dx, y: dy } = this.view;
     const cut = model.cut(this.store.now.cut), focus = this.store.focus, scale = this.scale * zoom;

@@ -37,6 +37,7 @@ export class Model {
   readonly labels: string[] | null;
   private cutAt: number | null | undefined;
   private cutNow!: Cut;
+  private places: Map<number, number> | null = null;
   private links: { start: Int32Array; of: Int32Array } | null = null;
 
   constructor(readonly payload: Payload) {
@@ -62,7 +63,10 @@ export class Model {
   }
 
   position(number: number): number {
-    return this.numbers ? Array.prototype.indexOf.call(this.numbers, number) : number < this.n ? number : -1;
+    const { numbers } = this;
+    if (!numbers) return number < this.n ? number : -1;
+    this.places ??= new Map(Array.from(numbers, (own, i) => [own, i]));
+    return this.places.get(number) ?? -1;
   }
 
   // The label as it is, which may be anything; "" for none.

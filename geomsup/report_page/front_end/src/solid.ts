@@ -243,7 +243,7 @@ export class Solid {
     for (const k of order) {
       const [x, y] = [at.flat[2 * k], at.flat[2 * k + 1]];
       const near = Math.max(-1, Math.min(1, at.depth[k]));
-      const color = mixed(scene.color(scene.features[k]), inks.ground, 0.22 * (1 - near));
+      const color = mixed(scene.color(scene.features[k]), inks.ground, 0.4 * Math.max(0, -near));
       const chosen = scene.features[k] === focus;
       painter.segments([x0, y0, x, y], { color, width: chosen ? 3.5 : 2 });
       if (chosen) painter.dots([x, y], 10 + near, inks.ink);
