@@ -60,7 +60,7 @@ def payload_of(
     payload = Payload(
         "geometry",
         {
-            "title": report.summary(most=4),
+            "title": report.summary(most=4) if report.components else "no structures",
             "head": [head, f"found: {report.summary()}" if report.components else ""],
             "foot": [line for line in rest if line.startswith(_FEET)],
             "labels": labels,

@@ -405,7 +405,9 @@ def test_a_frame_in_a_notebook(
 def test_nothing_to_show_is_a_page_too(browser: Any, tmp_path: Path) -> None:
     report = classify_geometry(np.zeros((2, 3)))
     with opened(browser, report.to_html(tmp_path / "page.html")) as page:
-        assert "there are no components" in page.locator("main").inner_text()
+        assert page.locator("h1").inner_text() == "no structures"
+        assert "there are none" in page.locator("main").inner_text()
+        assert card(page, "In its own span").count() == 0
 
 
 def test_a_thousand_components(browser: Any, tmp_path: Path, report: GeometryReport) -> None:

@@ -16,7 +16,7 @@ export class Detail {
 
   show(group: Group | null): void {
     if (!group) {
-      this.root.replaceChildren(el("p", { class: "soft" }, this.model.groups.length ? "choose a component" : "there are no components"));
+      this.root.replaceChildren(el("p", { class: "soft" }, "choose a component"));
       return;
     }
     const lines = group.lines.flatMap(([name, text]) => [el("dt", {}, name), el("dd", {}, text)]);

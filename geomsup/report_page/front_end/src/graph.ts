@@ -1,7 +1,7 @@
 // The interference graph, each component by itself, on shelves like words on a page.
 
 import { theme } from "./colours";
-import { count, el, fixed } from "./dom";
+import { count, counted, el, fixed } from "./dom";
 import type { Group, Model } from "./model";
 import { SMALLEST, type Painter } from "./paint";
 import { Panel, nearest, placeOf } from "./panel";
@@ -40,7 +40,7 @@ export class Graph {
       described: () => `${count(this.pieces.length)} of ${count(model.groups.length)} components, ${count(model.cosines.length)} edges`,
       table: () => this.table(),
       draw: (painter) => this.draw(painter),
-      help: `Solid: positive cosine; dashed: negative. Drag moves, + and − zoom.${this.left ? ` ${count(this.left)} components are too large to draw here.` : ""}`,
+      help: `Solid: positive cosine; dashed: negative. Drag moves, + and − zoom.${this.left ? ` ${counted(this.left, "component is", "components are")} too large to draw here.` : ""}`,
     });
     const zoom = (factor: number, title: string, text: string) => {
       const button = el("button", { type: "button", title, "aria-label": title }, text);
@@ -149,7 +149,7 @@ export class Graph {
 
   private draw(painter: Painter): void {
     const inks = theme(), { model } = this, { width, height } = painter;
-    if (!this.pieces.length) painter.text(width / 2, height / 2, "there are no components to draw", { color: inks.soft, align: "center", size: 13 });
+    if (!this.pieces.length) painter.text(width / 2, height / 2, "no component is small enough to draw", { color: inks.soft, align: "center", size: 13 });
     this.pack(width, height);
     const { zoom, x: dx, y: dy } = this.view;
     const cut = model.cut(this.store.now.cut), focus = this.store.focus, scale = this.scale * zoom;

@@ -72,8 +72,7 @@ export class Linked {
     this.forest.panel.tools.prepend(only);
     const bar = el("div", { class: "bar" }, search(model, (feature) => store.set({ feature, group: Math.max(-1, model.owner[feature]) })), cut.root, reported, readout);
     root.replaceChildren(heading(this.payload), bar, el("div", { class: "grid" },
-      ...before.map((panel) => panel.root), lists.root, this.solid.panel.root, this.detail.root, this.forest.panel.root, this.graph.panel.root,
-      this.levels.panel.root, this.cosines.panel.root), footing(this.payload));
+      ...before.map((panel) => panel.root), lists.root, ...this.views()), footing(this.payload));
     const all = [...this.panels, ...before];
     const told = () => {
       const now = model.cut(store.now.cut);
@@ -105,6 +104,13 @@ export class Linked {
     window.addEventListener("afterprint", () => tables.forEach((table) => table.print(false)));
     if (model.groups.length) store.set({ group: 0 });
     told();
+  }
+
+  // Without components there is nothing to turn.
+  private views(): HTMLElement[] {
+    const [forest, levels] = [this.forest.panel.root, this.levels.panel.root];
+    if (!this.model.groups.length) return [forest, levels];
+    return [this.solid.panel.root, this.detail.root, forest, this.graph.panel.root, levels, this.cosines.panel.root];
   }
 
   // The table of features, which both kinds of pages have.

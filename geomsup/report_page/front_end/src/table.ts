@@ -167,7 +167,7 @@ export class Table {
     if (first) parts.push(gap(first));
     for (let k = first; k < last; k++) parts.push(this.row(k));
     if (last < this.rows.length && !this.printing) parts.push(gap(this.rows.length - last));
-    if (!this.rows.length) parts.push(el("tr", {}, el("td", { colspan: this.listing.columns.length, class: "left soft" }, "nothing of that kind")));
+    if (!this.rows.length) parts.push(el("tr", {}, el("td", { colspan: this.listing.columns.length, class: "left soft" }, this.listing.n ? "nothing of that kind" : "there are none")));
     this.body.replaceChildren(...parts);
   }
 
