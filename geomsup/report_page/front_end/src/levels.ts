@@ -90,7 +90,10 @@ export class Levels {
     });
     this.places = places;
     const radius = order.length > MANY ? 1 : order.length > 300 ? 2.2 : 4;
-    for (const [color, at] of byColor) painter.dots(at, radius, color);
+    // What is rare on top, and larger in a crowd.
+    for (const [color, at] of [...byColor].sort((a, b) => b[1].length - a[1].length)) {
+      painter.dots(at, order.length > MANY && 20 * at.length < order.length ? 2 * radius : radius, color);
+    }
     const place = order.indexOf(this.store.focus);
     if (place < 0) return;
     const [fx, fy] = [places[2 * place], places[2 * place + 1]];
