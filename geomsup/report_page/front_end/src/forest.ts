@@ -8,8 +8,8 @@ import { Panel, placeOf } from "./panel";
 import type { Store } from "./store";
 
 const LEFT = 46, RIGHT = 12, TOP = 12, BOTTOM = 30;
-// A bracket narrower than this cannot be seen; its leaves are a stroke of colour on the ground.
-const NARROW = 0.4;
+// Of brackets narrower than this, one stroke for each pixel, as high as the highest there.
+const NARROW = 0.8;
 
 // Leaves in an order in which no two brackets cross, and the brackets over them.
 export class Order {
@@ -197,18 +197,29 @@ export class Forest {
     const unit = (width - LEFT - RIGHT) / (this.to - this.from);
     const byColor = new Map<string, number[]>();
     const above: number[] = [];
+    const strokesOf = (k: number) => {
+      if (model.heights[k] < line - 1e-9) return above;
+      const color = model.color(order.leaf[k], cut);
+      let into = byColor.get(color);
+      if (!into) byColor.set(color, (into = []));
+      return into;
+    };
+    const highest = new Int32Array(Math.ceil(width) + 1).fill(-1); // merge of each pixel
     for (let k = 0; k < model.heights.length; k++) {
       const [l, r] = [Math.min(order.left[k], order.right[k]), Math.max(order.left[k], order.right[k])];
-      if ((r - l) * unit < NARROW || r < this.from - 1 || l > this.to + 1) continue;
-      let into = above;
-      if (model.heights[k] >= line - 1e-9) {
-        const color = model.color(order.leaf[k], cut);
-        if (!(into = byColor.get(color)!)) byColor.set(color, (into = []));
+      if (r < this.from - 1 || l > this.to + 1) continue;
+      const [x1, x2] = [this.x(order.left[k], width), this.x(order.right[k], width)];
+      if ((r - l) * unit < NARROW) {
+        // Merges come from the strongest to the weakest: the last one is the highest.
+        if (x1 > LEFT && x1 < width) highest[Math.round(x1)] = k;
+        continue;
       }
       const y = this.y(model.heights[k], height);
-      const [x1, x2] = [this.x(order.left[k], width), this.x(order.right[k], width)];
-      into.push(x1, this.y(order.under[2 * k], height), x1, y, x1, y, x2, y, x2, y, x2, this.y(order.under[2 * k + 1], height));
+      strokesOf(k).push(x1, this.y(order.under[2 * k], height), x1, y, x1, y, x2, y, x2, y, x2, this.y(order.under[2 * k + 1], height));
     }
+    highest.forEach((k, x) => {
+      if (k >= 0) strokesOf(k).push(x, this.y(model.heights[k], height), x, this.y(1, height));
+    });
     painter.segments(above, { color: inks.line, width: 1.2 });
     for (const [color, ends] of byColor) painter.segments(ends, { color, width: unit > 3 ? 2 : 1.2 });
     this.drawLeaves(painter, unit);

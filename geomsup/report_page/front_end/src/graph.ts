@@ -40,7 +40,7 @@ export class Graph {
       described: () => `${count(this.pieces.length)} of ${count(model.groups.length)} components, ${count(model.cosines.length)} edges`,
       table: () => this.table(),
       draw: (painter) => this.draw(painter),
-      help: `Solid: positive cosine; dashed: negative. Drag moves, + and − zoom.${this.left ? ` ${counted(this.left, "component is", "components are")} too large to draw here.` : ""}`,
+      help: `Solid: positive cosine; dashed: negative. Drag moves, + and − zoom.${this.left ? ` ${counted(this.left, "component is", "components are")} not drawn: those of more than ${count(MOST_MEMBERS)} features, and what is beyond ${count(MOST_NODES)} features.` : ""}`,
     });
     const zoom = (factor: number, title: string, text: string) => {
       const button = el("button", { type: "button", title, "aria-label": title }, text);
