@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -191,13 +192,10 @@ def test_pointing_into_pictures_names_features(browser: Any, path: Path) -> None
         for name in PICTURES:
             box = card(page, name).locator("canvas").bounding_box()
             found = set()
-            for x in np.linspace(0.05, 0.95, 16):
-                for y in np.linspace(0.15, 0.9, 10):
-                    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-                    settled(page)
-                    text = page.locator(".readout").inner_text()
-                    if text.startswith("feature"):
-                        found.add(text.split(" ")[1])
+            for x, y in product(np.linspace(0.05, 0.95, 16), np.linspace(0.15, 0.9, 10)):
+                page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+                if (text := readout(page)).startswith("feature"):
+                    found.add(text.split(" ")[1])
                 if len(found) > 1:
                     break
             assert len(found) > 1, name
