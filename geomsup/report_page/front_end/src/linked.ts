@@ -148,7 +148,8 @@ export class Linked {
         text: (k: number) => groups[k].row[c],
         key: (k: number) => groups[k].keys[c],
       })),
-      search: (k) => [groups[k].row.join(" "), ...(model.labels ? Array.from(groups[k].members.subarray(0, 50), (i) => model.raw(i)) : [])].join(" ").toLowerCase(),
+      // Without the runner-up: whoever looks for "irregular" means what is irregular.
+      search: (k) => [...groups[k].row.filter((_, c) => named[c].name !== "runner-up"), ...(model.labels ? Array.from(groups[k].members.subarray(0, 50), (i) => model.raw(i)) : [])].join(" ").toLowerCase(),
       color: (k) => visible(groups[k].color),
       chosen: () => store.now.group,
       choose: (k) => store.set({ group: k, feature: groups[k].members[0] }),
