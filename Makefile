@@ -10,7 +10,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: help demo test test-slow bench accuracy thomson reproduce docs images clean
+.PHONY: help demo test test-slow bench accuracy thomson reproduce docs images page clean
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make reproduce  the published experiments at smoke scale, and their scorecard"
 	@echo "make docs       HTML documentation in docs/_build/html"
 	@echo "make images     the pictures of the README, from examples of the gallery"
+	@echo "make page       the page of reports from its sources (needs Node 20 and npm)"
 	@echo "make clean      remove .venv and everything generated"
 
 $(VENV)/.installed: pyproject.toml constraints.txt
@@ -72,7 +73,12 @@ docs: $(VENV)/.installed-docs
 images: $(VENV)/.installed
 	$(BIN)/python docs/make_images.py
 
+# The same bytes from the same sources; tests hold the page against them.
+page:
+	cd geomsup/report_page/front_end && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent build
+
 clean:
+	rm -rf geomsup/report_page/front_end/node_modules
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 		.benchmarks docs/_build docs/gallery docs/api/generated docs/sg_execution_times.rst \
 		geomsup-demo geomsup-reproduction

@@ -28,6 +28,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "command_line",
     "gallery_pictures",
+    "live_pages",
     "offline_math",
     "plain_bars",
     "shape_tables",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import numpy as np
 import pytest
+from browsing import chromium
 
 # Pictures are drawn into memory wherever the tests run.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -27,6 +28,13 @@ hypothesis.settings.load_profile("geomsup")
 def rng() -> np.random.Generator:
     """A generator that starts at the same seed in each test."""
     return np.random.default_rng(20220914)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, for all tests of a module; those are skipped where there is none."""
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

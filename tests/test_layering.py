@@ -103,6 +103,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "restoring": {"errors"},
     "storage": {"errors"},
     "compiling": set(),
+    # What a result that has a page inherits; it knows of pages only while it makes one.
+    "showing": set(),
     **_floors("weights", _WEIGHTS, {"errors"}),
     "weights": {f"weights.{name}" for name in _WEIGHTS},
     # A matrix is measured, and its features are compared with each other …
@@ -319,6 +321,21 @@ MAY_IMPORT["plotting"] = {
     "survey.tree",
     "weights",
 }
+# Pages read them too, and hand them to a browser.
+MAY_IMPORT["report_page"] = {
+    "errors",
+    "weights",
+    "matching",
+    "geometry.gram",
+    "geometry.interference",
+    "geometry.report",
+    "geometry.report_tables",
+    "geometry.report_text",
+    "dynamics",
+    "survey.component",
+    "survey.record",
+    "plotting",
+}
 # Experiments put training and analysis side by side; nothing but the command line reads them.
 # Inside: what all of them are made of, then the themes, then what runs and lists them.
 _COMPARED = {
@@ -348,9 +365,14 @@ MAY_IMPORT[""] = ANALYSIS | {"geometry.classify", "sweeps"}
 # The command line is the one leaf that may reach everything.
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MAY_IMPORT["__main__"] = {"cli"}
-# Everybody checks arguments and keeps results, each in one place.
-for name in set(MAY_IMPORT) - {"errors", "validation", "restoring"}:
-    MAY_IMPORT[name] |= {"validation", "restoring"}
+# Everybody checks arguments, keeps results and says that they can be shown, each in one place.
+for name in set(MAY_IMPORT) - {"errors", "validation", "restoring", "showing"}:
+    MAY_IMPORT[name] |= {"validation", "restoring", "showing"}
+# Results are drawn inside a function: experiments in `draw`, what has a page in methods of `Shown`.
+_LATE: dict[str, tuple[set[str], str]] = {
+    "experiments": ({"draw"}, "plotting"),
+    "showing": ({"to_html", "show"}, "report_page"),
+}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -396,18 +418,16 @@ def _draws(dotted: str) -> bool:
 
 
 def _drawn(dotted: str, source: str) -> tuple[str, str]:
-    """The source of a module without what draws an experiment, and what draws it."""
+    """The source of a module without what draws an experiment or a page, and what draws it."""
     if _draws(dotted):
         return "", source
     tree = ast.parse(source)
-    drawing = [
-        node
-        for node in tree.body
-        if dotted.startswith("experiments.")
-        and isinstance(node, ast.FunctionDef)
-        and node.name == "draw"
-    ]
-    tree.body = [node for node in tree.body if node not in drawing]
+    drawing: list[ast.stmt] = []
+    names, _ = _LATE.get(dotted.split(".")[0], (set(), ""))
+    for body in [tree.body, *(node.body for node in tree.body if isinstance(node, ast.ClassDef))]:
+        late = [node for node in body if isinstance(node, ast.FunctionDef) and node.name in names]
+        drawing += late
+        body[:] = [node for node in body if node not in late] or [ast.Pass()]
     return ast.unparse(tree), "\n".join(map(ast.unparse, drawing))
 
 
@@ -415,8 +435,9 @@ def _forbidden(dotted: str, source: str) -> set[str]:
     entry = _entry(dotted)
     allowed = MAY_IMPORT[entry] | {entry}
     quiet, drawing = _drawn(dotted, source)
+    late = {_LATE.get(dotted.split(".")[0], (set(), "plotting"))[1]}
     return {name for name in _imported(quiet) if _entry(name) not in allowed} | {
-        name for name in _imported(drawing) if _entry(name) not in allowed | {"plotting"}
+        name for name in _imported(drawing) if _entry(name) not in allowed | late
     }
 
 
@@ -468,3 +489,14 @@ def test_a_row_draws_in_draw_alone() -> None:
     assert not _forbidden("experiments.sets.correlated", inside("draw"))
     assert _forbidden("experiments.sets.correlated", inside("check"))
     assert _forbidden("theory.loss", inside("draw"))
+
+
+def test_only_the_methods_of_a_page_know_of_pages() -> None:
+    def inside(name: str) -> str:
+        return (
+            f"class Shown:\n    def {name}(self):\n        from geomsup.report_page import page_of"
+        )
+
+    assert not _forbidden("showing", inside("to_html"))
+    assert _forbidden("showing", inside("other"))
+    assert _forbidden("geometry.report", inside("to_html"))

@@ -131,6 +131,10 @@ class VerbParser(argparse.ArgumentParser):
         """Declare where a picture goes."""
         self.add_argument("--plot", metavar="FILE.png", help=f"draw {what} (also .pdf, .svg)")
 
+    def add_page(self) -> None:
+        """Declare where an interactive page goes."""
+        self.add_argument("--html", metavar="FILE.html", help="write an interactive page, one file")
+
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """Read the words after the verb."""
         # What stands behind "--" may begin like an option, which the other way of parsing drops.

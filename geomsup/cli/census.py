@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from geomsup.cli.arguments import VerbParser, at_least
 from geomsup.cli.output import (
     UsageError,
+    add_page,
+    add_picture,
+    checked_page,
     empty_figure,
     options_to_blame,
     print_json,
@@ -107,6 +110,7 @@ def add_arguments(parser: VerbParser) -> None:
     add_targets(parser, "census", "pairs")
     parser.add_argument("--device", default="cpu", help='"cpu", "cuda" or "cuda:1" (default: cpu)')
     parser.add_seed()
+    parser.add_page()
     parser.add_plot("the cosines over those of the null, the counts, and structures")
 
 
@@ -115,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
     from geomsup import census
 
     checked_targets(args)
+    checked_page(args.html)
     matrix = opened(args.file, args.key, args.layer, args.feature_axis)
     names = "n_draws q centre remove_components fold_norms labels mask components seed"
     names += " partner partner_axis device"
@@ -131,7 +136,15 @@ def run(args: argparse.Namespace) -> int:
         print_json({"file": args.file, "matrix": matrix.to_dict(), **found.to_dict()})
     else:
         say(f"{matrix}\n\n{found}")
-    saved_tables(args, found, ("census", "pairs"), lambda: _drawn(found, matrix))
+    # Structures are drawn where they are; without any, nobody needs the matrix in one piece.
+    shown = matrix if found.components else None
+    saved_tables(
+        args,
+        found,
+        ("census", "pairs"),
+        lambda: add_picture(args, lambda: _drawn(found, matrix)),
+        lambda: add_page(args, lambda path: found.to_html(path, weights=shown)),
+    )
     return 0
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from geomsup.cli.arguments import VerbParser, at_least, reader
 from geomsup.cli.output import (
     UsageError,
+    add_page,
     add_picture,
+    checked_page,
     empty_figure,
     options_to_blame,
     print_json,
@@ -43,6 +45,7 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
     ("model.npz --key W_dec --feature-axis 0", "rows are, as in the decoder of an autoencoder"),
     ("run.safetensors --instance 3 --verbose", "one model of geomsup train, with all details"),
     ("W.npy --plot report.png", "with a picture"),
+    ("W.npy --html report.html --labels names.csv", "as a page to look into, and to mail"),
 )
 
 
@@ -65,6 +68,12 @@ def add_arguments(parser: VerbParser) -> None:
         help="matches to keep for each component (default: 5)",
     )
     parser.add_plot("the report")
+    parser.add_page()
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="names of the features for --html: one on each line, or a .csv with a column label",
+    )
     parser.add_argument(
         "--verbose", action="store_true", help="print the details of each component as well"
     )
@@ -72,6 +81,7 @@ def add_arguments(parser: VerbParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Classify one matrix, or all the models of a file."""
+    checked_page(args.html)
     if args.key is None and is_run(args.file):
         _classify_run(args)
         return
@@ -166,6 +176,7 @@ def _show(
         for component in report.components if args.verbose else ():
             say(f"\n{component}")
     add_picture(args, lambda: _drawn(W, report))
+    add_page(args, lambda path: report.to_html(path, weights=W, labels=args.labels))
 
 
 def _drawn(W: Any, report: GeometryReport) -> Figure:
@@ -210,8 +221,9 @@ def _command(args: argparse.Namespace) -> str:
 
 
 def _refuse_picture_of_many(args: argparse.Namespace) -> None:
-    if args.plot is not None:
-        raise UsageError("--plot draws one matrix; choose it with --instance K")
+    for option, target in (("--plot", args.plot), ("--html", args.html)):
+        if target is not None:
+            raise UsageError(f"{option} shows one matrix; choose it with --instance K")
 
 
 def _auto_or_number(help_text: str) -> dict[str, Any]:

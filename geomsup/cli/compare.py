@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from geomsup.cli.arguments import VerbParser, at_least
 from geomsup.cli.output import (
+    add_picture,
     figure_of,
     options_to_blame,
     print_json,
@@ -116,7 +117,9 @@ def run(args: argparse.Namespace) -> int:
         print_json({**files, **found.to_dict()})
     else:
         say(f"A  {one}\n\nB  {other}\n\n{found}")
-    saved_tables(args, found, ("comparison", "matches"), lambda: _drawn(found))
+    saved_tables(
+        args, found, ("comparison", "matches"), lambda: add_picture(args, lambda: _drawn(found))
+    )
     return 0
 
 

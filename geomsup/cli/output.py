@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UsageError",
+    "add_page",
     "add_picture",
     "answer",
+    "checked_page",
     "checked_picture",
     "complain",
     "drop_output",
@@ -143,6 +145,16 @@ def checked_picture(path: str | None) -> None:
     checked_place(target, "a picture")
 
 
+def checked_page(path: str | None) -> None:
+    """Refuse a page that could not be written, before any work goes into it."""
+    if path is None:
+        return
+    target = Path(path)
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"expected a page named *.html, got {target.name!r}; rename it")
+    checked_place(target, "a page")
+
+
 def checked_place(target: Path, what: str = "a file") -> None:
     """Refuse a name that no file can have, before any work goes into it."""
     if target.is_dir():
@@ -166,6 +178,18 @@ def add_picture(args: argparse.Namespace, draw: Callable[[], Figure]) -> None:
         ) from error
     if not args.json:
         say(f"\npicture: {args.plot}")
+
+
+def add_page(args: argparse.Namespace, write: Callable[[str], object]) -> None:
+    """Write the page that --html asks for, after all is printed: it may fail."""
+    if args.html is None:
+        return
+    try:
+        write(args.html)
+    except GeomsupError as error:
+        raise GeomsupError(f"the results are complete, but {error}") from error
+    if not args.json:
+        say(f"\npage: {args.html}")
 
 
 def figure_of(size: tuple[float, float], plot: Callable[..., object], result: object) -> Figure:

@@ -16,15 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.cli.arguments import VerbParser
-from geomsup.cli.output import UsageError, add_picture, checked_picture, checked_place, say
+from geomsup.cli.output import UsageError, checked_picture, checked_place, say
 from geomsup.errors import GeomsupError
 from geomsup.weights import as_weights, list_arrays
 from geomsup.weights.entries import weight_candidates
 from geomsup.weights.files import UnsettledError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from geomsup import Census, DictionaryComparison
     from geomsup.training import TrainedModel, TrainingRun
     from geomsup.weights.opened import OpenedWeights
@@ -143,9 +141,9 @@ def saved_tables(
     args: argparse.Namespace,
     found: Census | DictionaryComparison,
     names: tuple[str, str],
-    draw: Callable[[], Figure],
+    *pictures: Callable[[], None],
 ) -> None:
-    """Write what --out, --csv and --plot ask for: the result, a table of it, and a picture.
+    """Write what --out and --csv ask for, the result and a table of it, and then pictures.
 
     `names` are those of the result and of the rows of the table.  One file that cannot be written
     takes no other with it.
@@ -162,7 +160,7 @@ def saved_tables(
             _say_written(args, rows, args.csv)
 
     failures = []
-    for keep in (save, write_table, lambda: add_picture(args, draw)):
+    for keep in (save, write_table, *pictures):
         try:
             keep()
         except GeomsupError as error:

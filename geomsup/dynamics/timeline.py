@@ -24,6 +24,7 @@ from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.gram import dimensionality_of
 from geomsup.geometry.report import GeometryReport
 from geomsup.restoring import Plain, read_only
+from geomsup.showing import Shown
 from geomsup.validation import number_within, whole_number
 from geomsup.weights import as_numbers, load_arrays, matrix_of
 
@@ -122,7 +123,7 @@ class Coincidence(Plain):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class GeometryTimeline(Plain):
+class GeometryTimeline(Plain, Shown):
     """The geometry of one model at each record of its training.
 
     Parameters

@@ -27,6 +27,7 @@ from geomsup.geometry.report_tables import table_of
 from geomsup.geometry.report_text import HEADER, aligned_table, counted, row_of, shortened
 from geomsup.matching import ShapeMatch
 from geomsup.restoring import ByContent, Plain, restored
+from geomsup.showing import Shown
 from geomsup.sphere.compare import OptimaComparison
 
 __all__ = ["ComponentReport", "GeometryReport", "Unstructured"]
@@ -214,7 +215,7 @@ class Unstructured(Plain):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class GeometryReport(ByContent):
+class GeometryReport(ByContent, Shown):
     """The named geometry of a weight matrix.
 
     Attributes

@@ -12,6 +12,7 @@ import colorsys
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,6 +33,7 @@ __all__ = [
     "name_color",
     "name_colors",
     "shortened_numbers",
+    "toned_colors",
     "unstructured",
 ]
 
@@ -133,11 +135,16 @@ def name_colors(report: GeometryReport) -> dict[str, str]:
 
 def component_colors(report: GeometryReport) -> list[str]:
     """Return the colour of each component: that of its name, in another tone for each namesake."""
+    return toned_colors([component.name for component in report.components])
+
+
+def toned_colors(names: Sequence[str]) -> list[str]:
+    """Return the colour of each name, in another tone for each time that it comes back."""
     seen: Counter[str] = Counter()
     colors = []
-    for component in report.components:
-        colors.append(_toned(name_color(component.name), seen[component.name]))
-        seen[component.name] += 1
+    for name in names:
+        colors.append(_toned(name_color(name), seen[name]))
+        seen[name] += 1
     return colors
 
 

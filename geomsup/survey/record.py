@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError, shorten
 from geomsup.geometry.report_tables import Table
 from geomsup.restoring import restored
+from geomsup.showing import Shown
 from geomsup.storage import read_tensors, write_tensors
 from geomsup.survey.component import Component
 from geomsup.survey.source import Rows, matrix_of
@@ -135,7 +136,7 @@ class Record:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Census(Record):
+class Census(Record, Shown):
     """What the features of a matrix hold beyond chance.
 
     Features are meant by their number in the matrix throughout.
