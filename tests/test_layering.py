@@ -21,6 +21,7 @@ def _floors(package: str, names: list[str], may: set[str]) -> dict[str, set[str]
 
 
 _WEIGHTS = [
+    "labels",
     "entries",
     "zip_records",
     "inert_pickles",
@@ -208,6 +209,7 @@ _COUNTED = {
     "progress",
     "restoring",
     "storage",
+    "weights.labels",
     "weights.matrix",
     "weights.opened",
     "nulls",

@@ -92,7 +92,11 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_argument(
         "--fold-norms", action="store_true", help="divide each feature by its norm first"
     )
-    parser.add_argument("--labels", metavar="FILE", help="names of the features, one on each line")
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="names of the features: one on each line, or a .csv with a column label",
+    )
     parser.add_argument(
         "--mask", metavar="PATTERN", help="leave out features whose label the pattern finds"
     )

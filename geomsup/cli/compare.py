@@ -88,7 +88,11 @@ def add_arguments(parser: VerbParser) -> None:
         metavar="COS",
         help="part of a feature from here (default: .5)",
     )
-    parser.add_argument("--labels", metavar="FILE", help="names of the features, one on each line")
+    parser.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="names of the features: one on each line, or a .csv with a column label",
+    )
     parser.add_argument("--other-labels", metavar="FILE", help="the same, of OTHER")
     add_targets(parser, "comparison", "matches")
     parser.add_seed()

@@ -15,8 +15,9 @@ from geomsup.comparison.record import N_BINS, DictionaryComparison, parents_of_s
 from geomsup.errors import GeomsupError
 from geomsup.progress import bar
 from geomsup.survey.record import compared
-from geomsup.survey.source import Rows, about, labels_of
+from geomsup.survey.source import Rows, about
 from geomsup.validation import number_within, seed_number, whole_number, yes_or_no
+from geomsup.weights.labels import labels_of
 
 __all__ = ["compare_dictionaries"]
 

@@ -17,10 +17,10 @@ from geomsup.dynamics import GeometryTimeline
 from geomsup.errors import GeomsupError, shorten
 from geomsup.geometry.report import GeometryReport
 from geomsup.report_page import census, geometry, timeline
-from geomsup.report_page.labels import labels_of
 from geomsup.report_page.payload import Payload
 from geomsup.survey.record import Census
 from geomsup.validation import brief
+from geomsup.weights.labels import labels_of
 
 __all__ = ["open_page", "page_of", "write_page"]
 

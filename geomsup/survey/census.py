@@ -28,7 +28,7 @@ from geomsup.survey.partners import partners_of
 from geomsup.survey.record import Census, Comparison, compared
 from geomsup.survey.resuming import Parts, parts_in
 from geomsup.survey.significant import LOOSEST, Significant, significant_pairs
-from geomsup.survey.source import Directions, Rows, labels_of, mask_of, matrix_of
+from geomsup.survey.source import Directions, Rows, mask_of, matrix_of
 from geomsup.survey.spectrum import filling_of
 from geomsup.survey.structures import (
     Named,
@@ -46,6 +46,7 @@ from geomsup.validation import (
     whole_number,
     yes_or_no,
 )
+from geomsup.weights.labels import labels_of
 
 __all__ = ["census"]
 
@@ -104,7 +105,8 @@ def census(
         What is done to the features first: subtract their mean; subtract the projection on so many
         principal components; divide each by its norm, before the other two.
     labels : sequence of str or path, optional
-        A name for each feature, in a list or in a file with one on each line.
+        A name for each feature: in a list, in a text file with one on each line, or in a CSV
+        file with a column "label" (and perhaps "feature", counted from 0).
     mask : array of bool or str, optional
         True for each feature that takes part, or a regular expression that finds the labels of
         those that do not.

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from geomsup.validation import brief, whole_number, yes_or_no
 from geomsup.weights.matrix import as_numbers
 from geomsup.weights.opened import OpenedWeights, open_weights
 
-__all__ = ["Directions", "Rows", "about", "labels_of", "mask_of", "matrix_of"]
+__all__ = ["Directions", "Rows", "about", "mask_of", "matrix_of"]
 
 FloatArray = NDArray[np.float64]
 UnitArray = NDArray[np.float32]
@@ -259,26 +258,6 @@ def mask_of(
             f"pattern of the labels to leave out; got {brief(mask)}"
         )
     return kept.astype(np.bool_)
-
-
-def labels_of(labels: object, n_features: int) -> tuple[str, ...] | None:
-    """A name for each feature, from a list or from a file with one on each line."""
-    if labels is None:
-        return None
-    if isinstance(labels, (str, os.PathLike)):
-        try:
-            names = Path(labels).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise GeomsupError(f"labels cannot be read from {brief(labels)}: {error}") from error
-    elif isinstance(labels, Sequence) and all(isinstance(name, str) for name in labels):
-        names = list(labels)
-    else:
-        raise GeomsupError(
-            f"labels must be a list of str or the path of a file, got {brief(labels)}"
-        )
-    if len(names) != n_features:
-        raise GeomsupError(f"expected {n_features} labels, one for each feature, got {len(names)}")
-    return tuple(names)
 
 
 def _unit(rows: FloatArray) -> FloatArray:

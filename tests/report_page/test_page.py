@@ -23,7 +23,6 @@ import geomsup
 from geomsup import GeometryReport, classify_geometry
 from geomsup.errors import GeomsupError
 from geomsup.report_page import page_of, write_page
-from geomsup.report_page.labels import labels_of
 from geomsup.report_page.payload import Payload
 
 FOLDER = Path(geomsup.__file__).parent / "report_page"
@@ -159,20 +158,6 @@ def test_a_page_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(GeomsupError, match="cannot be written"):
         write_page(report, tmp_path / "missing" / "page.html")
     assert report.to_html(tmp_path / "page.html").read_text().startswith("<!doctype html>")
-
-
-def test_labels_from_files(tmp_path: Path) -> None:
-    lines, table, numbered = tmp_path / "a.txt", tmp_path / "a.csv", tmp_path / "b.csv"
-    lines.write_text("one\ntwo\n")
-    table.write_text('label,more\n"a, ""b""",1\nc,2\n')
-    numbered.write_text("feature,label\n1,last\n")
-    assert labels_of(lines, 2) == ("one", "two")
-    assert labels_of(str(table), 2) == ('a, "b"', "c")
-    assert labels_of(numbered, 2) == ("", "last")
-    for text, said in (("name\nx\n", "column 'label'"), ("feature,label\n7,x\n", "0 … 1")):
-        table.write_text(text)
-        with pytest.raises(GeomsupError, match=said):
-            labels_of(table, 2)
 
 
 def test_a_hostile_title_stays_text() -> None:

@@ -60,7 +60,8 @@ def _from_file(path: Path, n_features: int) -> list[str]:
     except (OSError, ValueError) as error:
         raise GeomsupError(f"labels cannot be read from {brief(str(path))}: {error}") from error
     if path.suffix.lower() != ".csv":
-        return text.splitlines()
+        # Words may hold what str.splitlines takes for the end of a line.
+        return text.removesuffix("\n").split("\n")
     reader = csv.DictReader(io.StringIO(text, newline=""))
     columns = reader.fieldnames or []
     if "label" not in columns:
