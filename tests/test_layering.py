@@ -231,6 +231,7 @@ _BESIDE = {
     "survey.pairs",
     "survey.record",
     "survey.source",
+    "weights.labels",
 }
 MAY_IMPORT.update(_floors("comparison", _COMPARING, _BESIDE))
 MAY_IMPORT["comparison"] = {f"comparison.{name}" for name in _COMPARING}
@@ -327,6 +328,7 @@ MAY_IMPORT["plotting"] = {
 MAY_IMPORT["report_page"] = {
     "errors",
     "weights",
+    "weights.labels",
     "matching",
     "geometry.gram",
     "geometry.interference",
