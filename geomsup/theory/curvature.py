@@ -99,6 +99,14 @@ class Spectrum:
 class Neighbourhood:
     """First and second derivatives at (W, b), of a normalised problem.
 
+    Parameters
+    ----------
+    W, b, problem
+        The point, and the problem it is a point of.
+    one_sided : bool, default False
+        Whether a bias is varied on its own side of zero only, however near that is: the curvature
+        right here, where Newton's method wants it.  Otherwise a kink so near counts as here.
+
     Attributes
     ----------
     gradient : ndarray
@@ -117,7 +125,9 @@ class Neighbourhood:
         Of their mean.
     """
 
-    def __init__(self, W: FloatArray, b: FloatArray, problem: Problem) -> None:
+    def __init__(
+        self, W: FloatArray, b: FloatArray, problem: Problem, *, one_sided: bool = False
+    ) -> None:
         self.W, self.b, self.problem = W, b, problem
         self.m, self.n = W.shape
         self.gram = W.T @ W
@@ -130,7 +140,10 @@ class Neighbourhood:
         self.gradient = packed(W @ self.pull, slopes[:, -1])
         self.symmetries = self._symmetries()
         step = _STEP * max(float(np.abs(self.gram).max()), float(np.abs(b).max()), 0.1)
-        rows = [self._row_hessians(slopes, side * step) for side in (1.0, -1.0)]
+        bias_step = np.full(self.n, step)
+        if one_sided:
+            bias_step = np.where(b != 0.0, np.minimum(step, 0.25 * np.abs(b)), step)
+        rows = [self._row_hessians(slopes, side * step, side * bias_step) for side in (1.0, -1.0)]
         self.kinked = self._is_kinked(rows[0] - rows[1])
         forward, backward = (self._spectrum(each) for each in rows)
         self.sides = forward, backward
@@ -172,15 +185,19 @@ class Neighbourhood:
         gradients: FloatArray = both.reshape(size, n, n + 1)
         return gradients
 
-    def _row_hessians(self, slopes: FloatArray, step: float) -> FloatArray:
+    def _row_hessians(
+        self, slopes: FloatArray, step: float, bias_step: FloatArray
+    ) -> FloatArray:
         """R_i of every row, by differences towards one side: (n, n + 1, n + 1)."""
         n = self.n
         gram = np.repeat(self.gram[None], n + 1, axis=0)
         b = np.repeat(self.b[None], n + 1, axis=0)
         each = np.arange(n)
         gram[each, :, each] += step  # the k-th entry of every row at once
-        b[n] += step
-        rows = (self._row_gradients(gram, b) - slopes).transpose(1, 0, 2) / step
+        b[n] += bias_step
+        rows = (self._row_gradients(gram, b) - slopes).transpose(1, 0, 2)
+        rows[:, :n] /= step
+        rows[:, n] /= bias_step[:, None]
         symmetric: FloatArray = 0.5 * (rows + rows.transpose(0, 2, 1))
         return symmetric
 
