@@ -23,6 +23,7 @@ and only R_i, the Hessian of one row in its own variables, is made of difference
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,10 +120,6 @@ class Neighbourhood:
     symmetries : ndarray
         Directions that change nothing: rotations and biases of dead outputs, of the features that
         are there.
-    sides : tuple of Spectrum
-        Of the forward and the backward Hessian.
-    mean : Spectrum
-        Of their mean.
     """
 
     def __init__(
@@ -145,12 +142,20 @@ class Neighbourhood:
             bias_step = np.where(b != 0.0, np.minimum(step, 0.25 * np.abs(b)), step)
         rows = [self._row_hessians(slopes, side * step, side * bias_step) for side in (1.0, -1.0)]
         self.kinked = self._is_kinked(rows[0] - rows[1])
-        forward, backward = (self._spectrum(each) for each in rows)
-        self.sides = forward, backward
-        self.mean = self._spectrum(0.5 * (rows[0] + rows[1]))
+        self._rows = rows[0], rows[1]
         steepest = np.maximum(np.maximum(rows[0], rows[1])[:, -1, -1], self.unit)
         self.slope = self._slope(steepest)
         self.metric = self._metric(steepest)
+
+    @cached_property
+    def sides(self) -> tuple[Spectrum, Spectrum]:
+        """Of the forward and of the backward Hessian."""
+        return self._spectrum(self._rows[0]), self._spectrum(self._rows[1])
+
+    @cached_property
+    def mean(self) -> Spectrum:
+        """Of the mean of the two Hessians."""
+        return self._spectrum(0.5 * (self._rows[0] + self._rows[1]))
 
     @property
     def n_flat(self) -> int:

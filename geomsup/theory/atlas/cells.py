@@ -12,14 +12,22 @@ from numpy.typing import NDArray
 
 from geomsup.geometry.classify import geometry_of
 from geomsup.restoring import read_only
-from geomsup.theory.atlas.envelope import NODES, Pool, best_of, boundaries_between, spread
-from geomsup.theory.atlas.newton import Critical
+from geomsup.theory.atlas.envelope import (
+    MERGED,
+    NODES,
+    STABLE,
+    Pool,
+    best_of,
+    boundaries_between,
+    spread,
+)
+from geomsup.theory.atlas.newton import Critical, followed
 from geomsup.theory.atlas.table import AtlasCell, AtlasEntry
 from geomsup.theory.atlas.tasks import MOST_KEPT, SAME_LOSS
 from geomsup.theory.packing import packed
 from geomsup.theory.search import configuration_name
 
-__all__ = ["assembled", "compositions_of"]
+__all__ = ["assembled"]
 
 FloatArray = NDArray[np.float64]
 Key = tuple[int, int]
@@ -38,7 +46,10 @@ class _Node:
 
 
 def assembled(
-    key: Key, pools: dict[float, Pool], smaller: Mapping[Key, AtlasCell]
+    key: Key,
+    pools: dict[float, Pool],
+    others: Mapping[Key, AtlasCell],
+    known: AtlasCell | None = None,
 ) -> AtlasCell:
     """Follow what was found, and put the phases together.
 
@@ -48,23 +59,28 @@ def assembled(
         Features and dimensions.
     pools : dict
         Minima that were found, at each feature probability that was searched.
-    smaller : mapping
-        Cells that this one may be an orthogonal sum of.
+    others : mapping
+        Cells, of which this one may be an orthogonal sum.
+    known : AtlasCell, optional
+        What was known of this cell; nothing of it is lost.
     """
     n, m = key
     nothing = Pool(x=np.empty((0, n * (m + 1))), loss=np.empty(0), met=np.empty(0), n_starts=0)
     at = {p: pools.get(p, nothing) for p in sorted({*NODES, *pools})}
-    spread(at, m, {p: compositions_of(key, p, smaller) for p in at})
+    spread(at, m, {p: _starts(key, p, others, known) for p in at})
     nodes = [node for p, pool in at.items() if (node := _node(pool, m, p)) is not None]
     phases: list[list[_Node]] = [[nodes[0]]]
     ends: list[str] = []
-    for low, high in zip(nodes[:-1], nodes[1:], strict=True):
-        near = np.concatenate([at[node.point.p].x[: MOST_KEPT // 2] for node in (low, high)])
-        for boundary in boundaries_between(low.point, high.point, near):
-            phases[-1].append(_at_boundary(boundary.below, boundary.above, low))
-            phases.append([_at_boundary(boundary.above, boundary.below, high)])
-            ends.append(boundary.kind)
-        phases[-1].append(high)
+    for high in nodes[1:]:
+        low = phases[-1][-1]
+        same = _continued(low.point, high)
+        if same is None:
+            near = np.concatenate([at[p].x[: MOST_KEPT // 2] for p in (low.point.p, high.point.p)])
+            for boundary in boundaries_between(low.point, high.point, near):
+                phases[-1].append(_at_boundary(boundary.below, boundary.above, low))
+                phases.append([_at_boundary(boundary.above, boundary.below, high)])
+                ends.append(boundary.kind)
+        phases[-1].append(same or high)
     edges = [0.0, *(phase[0].point.p for phase in phases[1:]), 1.0]
     entries = [
         _entry(key, phase, edges[k : k + 2], kind)
@@ -73,15 +89,24 @@ def assembled(
     return AtlasCell(n_features=n, n_hidden=m, entries=tuple(entries))
 
 
-def compositions_of(key: Key, p: float, smaller: Mapping[Key, AtlasCell]) -> FloatArray:
-    """Starts at a node from smaller cells: orthogonal sums, and one cell beside dropped features."""
+def _starts(
+    key: Key, p: float, others: Mapping[Key, AtlasCell], known: AtlasCell | None
+) -> FloatArray:
+    """Starts at a node: what was known there, and what other cells are good for.
+
+    Orthogonal sums of two cells, and one cell beside dropped features.
+    """
     n, m = key
     best = {(k, 0): (np.zeros((0, k)), np.full(k, 0.5 * p)) for k in range(n)}
-    for cell in smaller.values():
+    for cell in others.values():
         entry = cell.at(p)
         node = entry.nearest(p)
         best[cell.n_features, cell.n_hidden] = entry.W[node], entry.b[node]
     rows = []
+    if known is not None:
+        entry = known.at(p)
+        node = entry.nearest(p)
+        rows.append(packed(entry.W[node], entry.b[node]))
     for (n_first, m_first), (W_first, b_first) in best.items():
         rest = n - n_first, m - m_first
         if m_first <= rest[1] and rest in best:
@@ -118,6 +143,17 @@ def _node(pool: Pool, n_hidden: int, p: float) -> _Node | None:
         runner_up="" if second is None else _name(second),
         runner_up_loss=np.nan if second is None else second.loss,
     )
+
+
+def _continued(point: Critical, node: _Node) -> _Node | None:
+    """A node as part of the phase of the point before it; None if it is not.
+
+    At p = 1 signs are free, so a phase ties with others: it is no other phase for that.
+    """
+    ahead = followed(point, node.point.p)
+    if ahead is None or ahead.softest < -STABLE or ahead.loss > node.point.loss * (1.0 + MERGED):
+        return None
+    return node if ahead.order == node.point.order else replace(node, point=ahead, name=_name(ahead))
 
 
 def _at_boundary(point: Critical, other: Critical, node: _Node) -> _Node:

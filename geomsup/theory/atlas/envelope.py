@@ -22,7 +22,7 @@ from geomsup.theory.atlas.tasks import MOST_KEPT, SAME_LOSS, distinct, finished
 from geomsup.theory.loss import Problem
 from geomsup.theory.packing import unpacked
 
-__all__ = ["NODES", "Boundary", "Pool", "boundaries_between", "best_of", "spread"]
+__all__ = ["MERGED", "NODES", "STABLE", "Boundary", "Pool", "boundaries_between", "best_of", "spread"]
 
 FloatArray = NDArray[np.float64]
 
@@ -33,13 +33,17 @@ NODES = (
     *(0.93, 0.95, 0.97, 0.985, 0.995, 1.0),
 )
 # Minima that are taken along, and the push that makes them leave a saddle.
-_TAKEN, _PUSH = 6, 1e-4
+_TAKEN, _PUSH = 4, 1e-4
 # Relative loss below which two followed points have become one.
-_MERGED = 1e-11
+MERGED = 1e-11
+# Above minus so much the softest mode of a point counts as that of a minimum.
+STABLE = 1e-9
 # A bracket so narrow, relative, in which two branches are one says that they part continuously …
-_NARROW, _MOST_HALVINGS = 1e-4, 40
+_NARROW, _MOST_HALVINGS = 1e-2, 40
 # … where the softest mode is looked for so far around it.
 _AROUND = 0.03
+# Of the logarithm of p; a mode is known to about 1e-10.
+_CROSSING_TOL, _CRITICAL_TOL = 1e-12, 1e-10
 _THINNEST = 1e-7  # relative width below which no third phase is looked for
 
 
@@ -91,9 +95,10 @@ def spread(pools: dict[float, Pool], n_hidden: int, compositions: Mapping[float,
     for p in nodes:
         if len(compositions.get(p, ())):
             _improve(pools, p, compositions[p], n_hidden)
-    for here, there in [*pairwise(nodes), *pairwise(nodes[::-1]), *pairwise(nodes)]:
-        if len(pools[here].x):
-            _improve(pools, there, pools[here].x[:_TAKEN], n_hidden)
+    for way, taken in ((nodes, _TAKEN), (nodes[::-1], _TAKEN), (nodes, 1)):
+        for here, there in pairwise(way):
+            if len(pools[here].x):
+                _improve(pools, there, pools[here].x[:taken], n_hidden)
 
 
 def _improve(pools: dict[float, Pool], p: float, starts: FloatArray, n_hidden: int) -> None:
@@ -109,7 +114,7 @@ def best_of(pool: Pool, n_hidden: int, p: float, rank: int = 0) -> Critical | No
     found: list[Critical] = []
     for x in pool.x:
         point = polished(*unpacked(x, n_hidden), p)
-        if point is None or point.softest < -1e-9:
+        if point is None or point.softest < -STABLE:
             continue
         if found and point.loss <= found[-1].loss * (1.0 + SAME_LOSS):
             continue
@@ -160,29 +165,41 @@ def _lower(boundary: Boundary, others: FloatArray) -> Critical | None:
 
 def _boundary(low: Critical, high: Critical) -> Boundary | None:
     """Where the lower of two points, each followed from where it is the lowest, changes."""
+    looked = False
     for _ in range(_MOST_HALVINGS):
         over, under = followed(low, high.p), followed(high, low.p)
         if over is not None and under is not None:
-            if under.loss > low.loss * (1.0 + _MERGED) and over.loss > high.loss * (1.0 + _MERGED):
+            if under.loss > low.loss * (1.0 + MERGED) and over.loss > high.loss * (1.0 + MERGED):
                 return _crossing(low, high)
-        if high.p < low.p * (1.0 + _NARROW):
-            break
+        if high.p < low.p * (1.0 + _NARROW) and not looked:
+            looked = True
+            if low.order == high.order and low.n_kept == high.n_kept:
+                return None  # one branch, which was only hard to follow
+            parting = _parting(low, high)
+            if parting is not None:
+                if abs(parting.below.loss - parting.above.loss) <= SAME_LOSS * parting.below.loss:
+                    return parting
+                # The other is the lower one there, so they cross before.
+                high = parting.above
+                continue
         middle = float(np.sqrt(low.p * high.p))
         mine, theirs = followed(low, middle), followed(high, middle)
         if mine is None and theirs is None:
-            break
+            return None
         if mine is None or (theirs is not None and _goes_up(mine, theirs, low)):
             assert theirs is not None
             high = theirs
         else:
             low = mine
-    return _parting(low, high)
+        if high.p < low.p * (1.0 + _THINNEST):
+            break
+    return Boundary(p=high.p, kind="continuous", below=low, above=high)
 
 
 def _goes_up(mine: Critical, theirs: Critical, low: Critical) -> bool:
     """Whether the upper phase is already there at a point to which both were followed."""
     difference = mine.loss / theirs.loss - 1.0
-    if abs(difference) <= _MERGED:
+    if abs(difference) <= MERGED:
         # One has become the other; which it is, the symmetry tells.
         return mine.order != low.order
     return difference > 0.0
@@ -197,7 +214,7 @@ def _crossing(low: Critical, high: Critical) -> Boundary:
         mine, theirs = (_nearest_followed(points, p) for points in known)
         return mine.loss / theirs.loss - 1.0
 
-    root = float(brentq(difference, np.log(low.p), np.log(high.p), xtol=1e-14, rtol=1e-15))
+    root = float(brentq(difference, np.log(low.p), np.log(high.p), xtol=_CROSSING_TOL))
     difference(root)
     below, above = (points[-1] for points in known)
     return Boundary(p=below.p, kind="first order", below=below, above=above)
@@ -213,26 +230,19 @@ def _nearest_followed(points: list[Critical], p: float) -> Critical:
     raise ArithmeticError(f"a branch cannot be followed to p = {p:.6g}")
 
 
-def _parting(low: Critical, high: Critical) -> Boundary:
-    """Where the more symmetric of two branches that are one here becomes unstable."""
-    symmetric = low if low.order >= high.order else high
-    nearest = symmetric
+def _parting(low: Critical, high: Critical) -> Boundary | None:
+    """Where the more symmetric of two branches that are one near by becomes unstable, if it does."""
+    known = [low if low.order >= high.order else high]
 
     def softest(log_p: float) -> float:
-        nonlocal nearest
-        moved = followed(nearest, float(np.exp(log_p)))
-        if moved is None:
-            raise ArithmeticError("the symmetric branch ends")
-        nearest = moved
-        return moved.softest
+        return _nearest_followed(known, float(np.exp(log_p))).softest
 
     ends = np.log([low.p * (1.0 - _AROUND), min(high.p * (1.0 + _AROUND), 1.0)])
-    p = float(np.sqrt(low.p * high.p))
     try:
-        if softest(ends[0]) * softest(ends[1]) < 0.0:
-            p = float(np.exp(brentq(softest, *ends, xtol=1e-14, rtol=1e-15)))
+        if softest(ends[0]) * softest(ends[1]) >= 0.0:
+            return None
+        p = float(np.exp(brentq(softest, *ends, xtol=_CRITICAL_TOL)))
+        below, above = (_nearest_followed([point], p) for point in (low, high))
     except ArithmeticError:
-        pass
-    below, above = (followed(low, p) or low), (followed(high, p) or high)
+        return None
     return Boundary(p=p, kind="continuous", below=below, above=above)
-

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,15 +24,15 @@ FloatArray = NDArray[np.float64]
 
 _MOST_HESSIANS = 8
 # Steps that shrink by less than so much call for a new Hessian.
-_SHRINKS = 0.3
+_SHRINKS = 0.5
 # The first step from a new Hessian may be so much longer than the last one before.
 _LEAPS = 2.0
 # A step so short, relative to the largest parameter, is rounding; one that stops shrinking at up to
 # the second is where a series, or a flat direction, ends.
 _ARRIVED, _ENDED = 1e-14, 1e-7
 # What the scalar products of the features may change by in one step of a follower, relative to the
-# largest, and how often steps are cut into two.
-_MOST_MOVED, _MOST_CUTS = 0.2, 6
+# largest; its shortest step, as a share of the way, and how many it tries.
+_MOST_MOVED, _SHORTEST, _MOST_ATTEMPTS = 0.2, 1e-2, 30
 # Scalar products that differ by less, relative to the largest, are equal; a shorter W_i is zero.
 _EQUAL, SHORT = 1e-5, 1e-4
 
@@ -119,15 +118,19 @@ def _solver(near: Neighbourhood) -> Callable[[FloatArray], FloatArray]:
 
 def followed(point: Critical, p: float) -> Critical | None:
     """The same critical point at another feature probability; None where it cannot be followed."""
-    for cuts in range(_MOST_CUTS):
-        stops = np.geomspace(point.p, p, 2**cuts + 1)
-        stops[-1] = p
-        here: Critical | None = point
-        for _, stop in pairwise(stops.tolist()):
-            there = polished(here.W, here.b, stop) if here is not None else None
-            here = there if there is not None and here is not None and _near(here, there) else None
-        if here is not None:
-            return here
+    here, gone, step = point, 0.0, 1.0  # in shares of the way in log p
+    for _ in range(_MOST_ATTEMPTS):
+        reached = min(gone + step, 1.0)
+        stop = p if reached == 1.0 else point.p * (p / point.p) ** reached
+        there = polished(here.W, here.b, stop)
+        if there is not None and _near(here, there):
+            here, gone, step = there, reached, 2.0 * step
+            if reached == 1.0:
+                return here
+        else:
+            step *= 0.25
+            if step < _SHORTEST:
+                return None
     return None
 
 
