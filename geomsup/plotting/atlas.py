@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -75,12 +75,12 @@ def plot_atlas(
     for cell in cells:
         check_made_by("theory.atlas_cells", cell, "entries", "n_features", "n_hidden")
     axes: Axes = axes_for(ax, figsize=(14.0, 6.5))
-    covered: Counter[str] = Counter()
+    covered: defaultdict[str, float] = defaultdict(float)
     for cell in cells:
         for entry in cell.entries:
             left, right = _ends(entry, least_p)
             covered[_shape(entry.name)] += right - left
-    named = [shape for shape, _ in covered.most_common(min(n_named, len(_LETTERS)))]
+    named = sorted(covered, key=lambda shape: -covered[shape])[: min(n_named, len(_LETTERS))]
     letter = dict(zip(named, _LETTERS, strict=False))
     for cell in cells:
         place = cell.n_features, cell.n_hidden

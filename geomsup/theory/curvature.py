@@ -190,9 +190,7 @@ class Neighbourhood:
         gradients: FloatArray = both.reshape(size, n, n + 1)
         return gradients
 
-    def _row_hessians(
-        self, slopes: FloatArray, step: float, bias_step: FloatArray
-    ) -> FloatArray:
+    def _row_hessians(self, slopes: FloatArray, step: float, bias_step: FloatArray) -> FloatArray:
         """R_i of every row, by differences towards one side: (n, n + 1, n + 1)."""
         n = self.n
         gram = np.repeat(self.gram[None], n + 1, axis=0)

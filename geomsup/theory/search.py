@@ -197,9 +197,9 @@ def best_configuration(
     BFGS on :func:`expected_loss`, many starts side by side: compositions of catalogue shapes, each
     at its symmetric optimum with the important features first, what the atlas knows of
     (:func:`best_known`, for up to 12 equal features in up to 4 dimensions), and random ones.  From
-    the best minima features are then dropped, revived, exchanged and merged as long as that leads lower.
-    That no lower minimum exists is not proved; the share of starts that found the best one says how
-    hard it was to find.
+    the best minima features are then dropped, revived, exchanged and merged as long as that leads
+    lower.  That no lower minimum exists is not proved; the share of starts that found the best one
+    says how hard it was to find.
 
     Examples
     --------

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,13 @@ from geomsup.theory.atlas.envelope import (
     NODES,
     STABLE,
     Pool,
-    best_of,
     boundaries_between,
+    lowest_of,
     spread,
 )
 from geomsup.theory.atlas.newton import Critical, followed
 from geomsup.theory.atlas.table import AtlasCell, AtlasEntry
-from geomsup.theory.atlas.tasks import MOST_KEPT, SAME_LOSS
+from geomsup.theory.atlas.tasks import SAME_LOSS
 from geomsup.theory.packing import packed
 from geomsup.theory.search import configuration_name
 
@@ -67,7 +68,7 @@ def assembled(
     n, m = key
     nothing = Pool(x=np.empty((0, n * (m + 1))), loss=np.empty(0), met=np.empty(0), n_starts=0)
     at = {p: pools.get(p, nothing) for p in sorted({*NODES, *pools})}
-    spread(at, m, {p: _starts(key, p, others, known) for p in at})
+    spread(at, m, {p: _starts(key, others, known, nothing.x, p) for p in at})
     nodes = [node for p, pool in at.items() if (node := _node(pool, m, p)) is not None]
     phases: list[list[_Node]] = [[nodes[0]]]
     ends: list[str] = []
@@ -75,8 +76,9 @@ def assembled(
         low = phases[-1][-1]
         same = _continued(low.point, high)
         if same is None:
-            near = np.concatenate([at[p].x[: MOST_KEPT // 2] for p in (low.point.p, high.point.p)])
-            for boundary in boundaries_between(low.point, high.point, near):
+            near = np.concatenate([at[low.point.p].x, at[high.point.p].x])
+            starts = partial(_starts, key, others, known, near)
+            for boundary in boundaries_between(low.point, high.point, starts):
                 phases[-1].append(_at_boundary(boundary.below, boundary.above, low))
                 phases.append([_at_boundary(boundary.above, boundary.below, high)])
                 ends.append(boundary.kind)
@@ -90,9 +92,13 @@ def assembled(
 
 
 def _starts(
-    key: Key, p: float, others: Mapping[Key, AtlasCell], known: AtlasCell | None
+    key: Key,
+    others: Mapping[Key, AtlasCell],
+    known: AtlasCell | None,
+    near: FloatArray,
+    p: float,
 ) -> FloatArray:
-    """Starts at a node: what was known there, and what other cells are good for.
+    """Starts at a feature probability: those near by, what was known, what other cells offer.
 
     Orthogonal sums of two cells, and one cell beside dropped features.
     """
@@ -102,7 +108,7 @@ def _starts(
         entry = cell.at(p)
         node = entry.nearest(p)
         best[cell.n_features, cell.n_hidden] = entry.W[node], entry.b[node]
-    rows = []
+    rows = list(near)
     if known is not None:
         entry = known.at(p)
         node = entry.nearest(p)
@@ -129,12 +135,12 @@ def _name(point: Critical) -> str:
 
 
 def _node(pool: Pool, n_hidden: int, p: float) -> _Node | None:
-    best = best_of(pool, n_hidden, p)
-    if best is None:
+    found = lowest_of(pool, n_hidden, p, 2)
+    if not found:
         return None
+    best, second = found[0], found[1] if len(found) > 1 else None
     size = best.loss / pool.loss[0]
     met = pool.met[np.abs(pool.loss * size - best.loss) <= SAME_LOSS * best.loss]
-    second = best_of(pool, n_hidden, p, rank=1)
     return _Node(
         point=best,
         name=_name(best),
@@ -153,7 +159,9 @@ def _continued(point: Critical, node: _Node) -> _Node | None:
     ahead = followed(point, node.point.p)
     if ahead is None or ahead.softest < -STABLE or ahead.loss > node.point.loss * (1.0 + MERGED):
         return None
-    return node if ahead.order == node.point.order else replace(node, point=ahead, name=_name(ahead))
+    return (
+        node if ahead.order == node.point.order else replace(node, point=ahead, name=_name(ahead))
+    )
 
 
 def _at_boundary(point: Critical, other: Critical, node: _Node) -> _Node:

@@ -9,7 +9,7 @@ mode of the more symmetric one vanishes, and the boundary is continuous.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,18 +22,27 @@ from geomsup.theory.atlas.tasks import MOST_KEPT, SAME_LOSS, distinct, finished
 from geomsup.theory.loss import Problem
 from geomsup.theory.packing import unpacked
 
-__all__ = ["MERGED", "NODES", "STABLE", "Boundary", "Pool", "boundaries_between", "best_of", "spread"]
+__all__ = [
+    "MERGED",
+    "NODES",
+    "STABLE",
+    "Boundary",
+    "Pool",
+    "boundaries_between",
+    "lowest_of",
+    "spread",
+]
 
 FloatArray = NDArray[np.float64]
+Starts = Callable[[float], FloatArray]
 
 # Feature probabilities at which an entry holds its configuration.
 NODES = (
-    *(1e-6, 1e-5, 1e-4, 1e-3, 0.003, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15),
-    *(0.18, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9),
-    *(0.93, 0.95, 0.97, 0.985, 0.995, 1.0),
+    *(1e-6, 1e-4, 1e-3, 0.003, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4),
+    *(0.45, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 1.0),
 )
 # Minima that are taken along, and the push that makes them leave a saddle.
-_TAKEN, _PUSH = 4, 1e-4
+_TAKEN, _PUSH = 3, 1e-4
 # Relative loss below which two followed points have become one.
 MERGED = 1e-11
 # Above minus so much the softest mode of a point counts as that of a minimum.
@@ -80,7 +89,9 @@ class Boundary:
     above: Critical
 
 
-def spread(pools: dict[float, Pool], n_hidden: int, compositions: Mapping[float, FloatArray]) -> None:
+def spread(
+    pools: dict[float, Pool], n_hidden: int, compositions: Mapping[float, FloatArray]
+) -> None:
     """Take the lowest minima of every node to the next one, upwards and then downwards.
 
     Parameters
@@ -109,29 +120,28 @@ def _improve(pools: dict[float, Pool], p: float, starts: FloatArray, n_hidden: i
     pools[p] = pools[p].merged(x, loss, np.zeros(len(x)), 0)
 
 
-def best_of(pool: Pool, n_hidden: int, p: float, rank: int = 0) -> Critical | None:
-    """The lowest point of a pool that is a minimum, to full precision; the next one by rank."""
+def lowest_of(pool: Pool, n_hidden: int, p: float, count: int) -> list[Critical]:
+    """The lowest points of a pool that are minima, to full precision, as many as are asked for."""
     found: list[Critical] = []
     for x in pool.x:
         point = polished(*unpacked(x, n_hidden), p)
         if point is None or point.softest < -STABLE:
             continue
-        if found and point.loss <= found[-1].loss * (1.0 + SAME_LOSS):
-            continue
-        found.append(point)
-        if len(found) > rank:
-            return point
-    return None
+        if not found or point.loss > found[-1].loss * (1.0 + SAME_LOSS):
+            found.append(point)
+            if len(found) == count:
+                break
+    return found
 
 
-def boundaries_between(low: Critical, high: Critical, others: FloatArray) -> list[Boundary]:
+def boundaries_between(low: Critical, high: Critical, others: Starts) -> list[Boundary]:
     """Where the best configuration changes between two nodes, from the best of each.
 
     Parameters
     ----------
     low, high : Critical
-    others : ndarray of shape (n_others, n_parameters)
-        Minima near by, from which a third phase in between is looked for.
+    others : callable
+        Starts at a feature probability in between, from which a third phase is looked for.
     """
     ahead = followed(low, high.p)
     if ahead is not None and _is_same(ahead, high):
@@ -153,11 +163,11 @@ def _is_same(one: Critical, other: Critical) -> bool:
     )
 
 
-def _lower(boundary: Boundary, others: FloatArray) -> Critical | None:
+def _lower(boundary: Boundary, others: Starts) -> Critical | None:
     """A point below both phases at their boundary."""
     m, n = boundary.below.W.shape
     problem, size = Problem.of(n, boundary.p, 1.0).normalised()
-    x, loss = finished(others, m, problem)
+    x, loss = finished(others(boundary.p), m, problem)
     if loss[0] * size >= boundary.below.loss * (1.0 - SAME_LOSS):
         return None
     return polished(*unpacked(x[0], m), boundary.p)
@@ -168,9 +178,8 @@ def _boundary(low: Critical, high: Critical) -> Boundary | None:
     looked = False
     for _ in range(_MOST_HALVINGS):
         over, under = followed(low, high.p), followed(high, low.p)
-        if over is not None and under is not None:
-            if under.loss > low.loss * (1.0 + MERGED) and over.loss > high.loss * (1.0 + MERGED):
-                return _crossing(low, high)
+        if _above(under, low) and _above(over, high):
+            return _crossing(low, high)
         if high.p < low.p * (1.0 + _NARROW) and not looked:
             looked = True
             if low.order == high.order and low.n_kept == high.n_kept:
@@ -194,6 +203,10 @@ def _boundary(low: Critical, high: Critical) -> Boundary | None:
         if high.p < low.p * (1.0 + _THINNEST):
             break
     return Boundary(p=high.p, kind="continuous", below=low, above=high)
+
+
+def _above(point: Critical | None, best: Critical) -> bool:
+    return point is not None and point.loss > best.loss * (1.0 + MERGED)
 
 
 def _goes_up(mine: Critical, theirs: Critical, low: Critical) -> bool:
@@ -231,18 +244,19 @@ def _nearest_followed(points: list[Critical], p: float) -> Critical:
 
 
 def _parting(low: Critical, high: Critical) -> Boundary | None:
-    """Where the more symmetric of two branches that are one near by becomes unstable, if it does."""
+    """Where the more symmetric of two branches that are one becomes unstable, if it does."""
     known = [low if low.order >= high.order else high]
 
     def softest(log_p: float) -> float:
         return _nearest_followed(known, float(np.exp(log_p))).softest
 
-    ends = np.log([low.p * (1.0 - _AROUND), min(high.p * (1.0 + _AROUND), 1.0)])
+    below, above = low.p * (1.0 - _AROUND), min(high.p * (1.0 + _AROUND), 1.0)
+    ends = float(np.log(below)), float(np.log(above))
     try:
         if softest(ends[0]) * softest(ends[1]) >= 0.0:
             return None
         p = float(np.exp(brentq(softest, *ends, xtol=_CRITICAL_TOL)))
-        below, above = (_nearest_followed([point], p) for point in (low, high))
+        points = [_nearest_followed([point], p) for point in (low, high)]
     except ArithmeticError:
         return None
-    return Boundary(p=p, kind="continuous", below=below, above=above)
+    return Boundary(p=p, kind="continuous", below=points[0], above=points[1])

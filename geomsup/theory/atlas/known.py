@@ -42,7 +42,16 @@ class KnownOptimum(Plain):
     """
 
     _left_out = ("entry",)
-    _derived = ("name", "status", "symmetry", "low", "high", "ends", "runner_up", "runner_up_excess")
+    _derived = (
+        "name",
+        "status",
+        "symmetry",
+        "low",
+        "high",
+        "ends",
+        "runner_up",
+        "runner_up_excess",
+    )
 
     n_features: int
     n_hidden: int
@@ -163,8 +172,10 @@ def best_known(n_features: int, n_hidden: int, feature_probability: float) -> Kn
             f"and no model of {n} in {m}; search it with best_configuration"
         )
     if p == 0.0:
-        raise GeomsupError("expected a feature probability above zero, got 0; without features "
-                           "every configuration is as good")
+        raise GeomsupError(
+            "expected a feature probability above zero, got 0; without features "
+            "every configuration is as good"
+        )
     entry = cell.at(p)
     point = _at(entry, p)
     return KnownOptimum(

@@ -22,7 +22,7 @@ __all__ = ["Critical", "followed", "polished"]
 
 FloatArray = NDArray[np.float64]
 
-_MOST_HESSIANS = 8
+_MOST_HESSIANS = 6
 # Steps that shrink by less than so much call for a new Hessian.
 _SHRINKS = 0.5
 # The first step from a new Hessian may be so much longer than the last one before.
@@ -32,7 +32,7 @@ _LEAPS = 2.0
 _ARRIVED, _ENDED = 1e-14, 1e-7
 # What the scalar products of the features may change by in one step of a follower, relative to the
 # largest; its shortest step, as a share of the way, and how many it tries.
-_MOST_MOVED, _SHORTEST, _MOST_ATTEMPTS = 0.2, 1e-2, 30
+_MOST_MOVED, _SHORTEST, _MOST_ATTEMPTS = 0.2, 0.02, 15
 # Scalar products that differ by less, relative to the largest, are equal; a shorter W_i is zero.
 _EQUAL, SHORT = 1e-5, 1e-4
 

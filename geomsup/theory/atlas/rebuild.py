@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from geomsup.theory.atlas.cells import assembled
 from geomsup.theory.atlas.envelope import Pool
@@ -38,7 +37,10 @@ KEYS: tuple[Key, ...] = tuple(
     )
 )
 # Feature probabilities that are searched, the most telling ones first.
-SEARCHED = (0.1, 0.01, 0.3, 0.03, 0.6, 0.9, 1e-3, 0.2, 0.05, 0.75, 1.0, 0.15, 0.02, 0.45, 0.97, 1e-4)
+SEARCHED = (
+    *(0.1, 0.01, 0.3, 0.03, 0.6, 0.9, 1e-3, 0.2),
+    *(0.05, 0.75, 1.0, 0.15, 0.02, 0.45, 0.97, 1e-4),
+)
 
 
 def tasks(
@@ -77,14 +79,16 @@ def _pools(key: Key, folder: Path) -> tuple[dict[float, Pool], str]:
     for path in paths:
         with np.load(path, allow_pickle=False) as file:
             p = json.loads(str(file["task"]))["p"]
-            one: tuple[NDArray[np.float64], ...] = file["x"], file["loss"], file["met"]
+            x, loss, met = file["x"], file["loss"], file["met"]
             n_starts = int(file["n_starts"])
-        none = Pool(x=one[0][:0], loss=one[1][:0], met=one[2][:0], n_starts=0)
-        pools[p] = pools.get(p, none).merged(*one, n_starts)
+        none = Pool(x=x[:0], loss=loss[:0], met=met[:0], n_starts=0)
+        pools[p] = pools.get(p, none).merged(x, loss, met, n_starts)
     return pools, hashlib.sha256(" ".join(path.stem for path in paths).encode()).hexdigest()[:16]
 
 
-def _put_together(key: Key, folder: Path, cells: dict[Key, AtlasCell], known: AtlasCell | None) -> bool:
+def _put_together(
+    key: Key, folder: Path, cells: dict[Key, AtlasCell], known: AtlasCell | None
+) -> bool:
     """One cell, unless the same searches made it before; whether it is there."""
     pools, digest = _pools(key, folder)
     if not pools:

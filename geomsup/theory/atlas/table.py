@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError, counted
 from geomsup.restoring import Plain, read_only
 
-__all__ = ["TABLE", "AtlasCell", "AtlasEntry", "atlas_cell", "atlas_cells", "load_table", "save_table"]
+__all__ = [
+    "TABLE",
+    "AtlasCell",
+    "AtlasEntry",
+    "atlas_cell",
+    "atlas_cells",
+    "load_table",
+    "save_table",
+]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int_]

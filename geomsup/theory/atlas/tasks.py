@@ -74,9 +74,7 @@ def search(config: Mapping[str, Any]) -> dict[str, FloatArray]:
     }
 
 
-def finished(
-    starts: FloatArray, n_hidden: int, problem: Problem
-) -> tuple[FloatArray, FloatArray]:
+def finished(starts: FloatArray, n_hidden: int, problem: Problem) -> tuple[FloatArray, FloatArray]:
     """The distinct minima that starts descend to, lowest first, and their losses."""
     ends = descend(
         packed_loss(n_hidden, problem),
@@ -97,9 +95,7 @@ def distinct(value: FloatArray, tolerance: float) -> list[int]:
     return kept
 
 
-def _roughly(
-    starts: FloatArray, n_hidden: int, problem: Problem
-) -> tuple[FloatArray, FloatArray]:
+def _roughly(starts: FloatArray, n_hidden: int, problem: Problem) -> tuple[FloatArray, FloatArray]:
     """Where some steps lead, more of them for those that are lower."""
     loss = packed_loss(n_hidden, problem)
     x, value = starts.copy(), np.full(len(starts), np.inf)
