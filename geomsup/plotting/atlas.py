@@ -50,9 +50,9 @@ def plot_atlas(
     Returns
     -------
     matplotlib.axes.Axes
-        In each cell a strip along the logarithm of p, with a colour and a letter for each shape,
-        whatever is dropped or shares a direction.  Full lines are boundaries of first order, dotted
-        ones continuous.
+        In each cell a strip along the logarithm of p, with a colour and a letter for each shape;
+        below the letter how many features share a direction (×2) or are dropped (−1).  Full lines
+        are boundaries of first order, dotted ones continuous.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def plot_atlas(
                 axes.text(
                     place[0] + _WIDTH * 0.5 * (left + right),
                     place[1] + 0.5 * _HEIGHT,
-                    letter[shape],
+                    letter[shape] + _besides(entry),
                     ha="center",
                     va="center",
                     fontsize=8,
@@ -140,7 +140,7 @@ def _finish(axes: Axes, cells: Sequence[AtlasCell], least_p: float) -> None:
         yticks=[m + 0.5 * _HEIGHT for m in hidden],
         yticklabels=[str(m) for m in hidden],
         xlabel=f"features; each strip from $p$ = {least_p:g} (left) to 1, logarithmic; "
-        "boundaries of first order full, continuous dotted",
+        "boundaries of first order full, continuous dotted; ×2 share a direction, −1 dropped",
         ylabel="dimensions",
     )
     axes.tick_params(length=0)
@@ -158,6 +158,13 @@ def _shape(name: str) -> str:
     kept = re.sub(r", \d+ dropped$| \(×\d+\)| \([^)]*\)", "", name)
     counts = Counter(kept.split(" + "))
     return " + ".join(part if k == 1 else f"{k} × {part}" for part, k in counts.items())
+
+
+def _besides(entry: AtlasEntry) -> str:
+    """What the letter leaves out: how many features share directions, and how many are dropped."""
+    shared = re.findall(r"×(\d+)", entry.name)
+    lines = [f"\n×{max(map(int, shared))}"] if shared else []
+    return "".join(lines + ([f"\n−{entry.n_dropped}"] if entry.n_dropped else []))
 
 
 def _ink_on(color: str) -> str:

@@ -40,6 +40,7 @@ BoolArray = NDArray[np.bool_]
 
 _EPS = float(np.finfo(np.float64).eps)
 _STEP = 1e-5  # of the differences that make R_i, relative to the weights of the row
+_ZERO_BIAS = 1e-14  # a bias below is zero up to rounding: at the kink, not beside it
 _KINK = 1e-2  # relative difference between one-sided Hessians that no smooth loss shows
 # Eigenvalues in units of features that cannot be told from zero: with rows that are exact to
 # rounding, and with rows from a series.  A triangle's softest mode has p/8.
@@ -112,9 +113,6 @@ class Neighbourhood:
     ----------
     gradient : ndarray
         In (W, b), packed.
-    slope : float
-        Length of the gradient in units of features: |M⁻¹ gradient|, the step in W and b to the
-        minimum of a quadratic of curvature M, less what may be rounding.
     kinked : bool
         Whether the Hessians of some row differ between its two sides.
     symmetries : ndarray
@@ -139,13 +137,21 @@ class Neighbourhood:
         step = _STEP * max(float(np.abs(self.gram).max()), float(np.abs(b).max()), 0.1)
         bias_step = np.full(self.n, step)
         if one_sided:
-            bias_step = np.where(b != 0.0, np.minimum(step, 0.25 * np.abs(b)), step)
+            near = np.minimum(step, 0.25 * np.abs(b))
+            bias_step = np.where(np.abs(b) > _ZERO_BIAS, near, step)
         rows = [self._row_hessians(slopes, side * step, side * bias_step) for side in (1.0, -1.0)]
         self.kinked = self._is_kinked(rows[0] - rows[1])
         self._rows = rows[0], rows[1]
-        steepest = np.maximum(np.maximum(rows[0], rows[1])[:, -1, -1], self.unit)
-        self.slope = self._slope(steepest)
-        self.metric = self._metric(steepest)
+
+    @property
+    def _steepest(self) -> FloatArray:
+        """The largest curvature of every bias."""
+        return np.maximum(np.maximum(*self._rows)[:, -1, -1], self.unit)
+
+    @cached_property
+    def metric(self) -> Metric:
+        """The metric of the steeper side."""
+        return self._metric(self._steepest)
 
     @cached_property
     def sides(self) -> tuple[Spectrum, Spectrum]:
@@ -210,9 +216,13 @@ class Neighbourhood:
         allowed = _KINK * np.sqrt(unit[:, :, None] * unit[:, None, :])
         return bool(np.any(np.abs(jump) > allowed))
 
-    def _slope(self, steepest: FloatArray) -> float:
-        """|M⁻¹ gradient|, with the gradient of each feature less its rounding."""
-        p, importance = self.problem.p, self.problem.importance
+    @cached_property
+    def slope(self) -> float:
+        """Length of the gradient in units of features, |M⁻¹ gradient|, less what may be rounding.
+
+        The step in W and b to the minimum of a quadratic of curvature M.
+        """
+        p, importance, steepest = self.problem.p, self.problem.importance, self._steepest
         of_W, of_b = unpacked(self.gradient, self.m)
         shared = np.outer(p, importance) + np.outer(importance, p)
         rounding = _ROUNDINGS * _EPS * shared @ np.linalg.norm(self.W, axis=0)

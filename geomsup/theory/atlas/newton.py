@@ -32,7 +32,7 @@ _LEAPS = 2.0
 _ARRIVED, _ENDED = 1e-14, 1e-7
 # What the scalar products of the features may change by in one step of a follower, relative to the
 # largest; its shortest step, as a share of the way, and how many it tries.
-_MOST_MOVED, _SHORTEST, _MOST_ATTEMPTS = 0.2, 0.02, 15
+_MOST_MOVED, _SHORTEST, _MOST_ATTEMPTS = 0.2, 0.1, 8
 # Scalar products that differ by less, relative to the largest, are equal; a shorter W_i is zero.
 _EQUAL, SHORT = 1e-5, 1e-4
 
@@ -95,13 +95,16 @@ def polished(W: FloatArray, b: FloatArray, p: float) -> Critical | None:
             step = step_from(gradient[0])
             length = float(np.linalg.norm(step)) / max(float(np.abs(x).max()), 0.1)
             slow = length > _SHRINKS * before
-            if length <= _ARRIVED or (is_fresh and slow and length <= _ENDED):
+            if length <= _ARRIVED or (is_fresh and length > before and length <= _ENDED):
                 W, b = unpacked(x, m)
                 return Critical(p=p, W=W, b=b, loss=float(size * value[0]))
             if slow and not (is_fresh and length < min(1.0, _LEAPS * at_start)):
                 break
             x, before, is_fresh = x + step, length, False
-    return None
+    if before > _ENDED:
+        return None
+    W, b = unpacked(x, m)
+    return Critical(p=p, W=W, b=b, loss=float(size * loss(x[None])[0][0]))
 
 
 def _solver(near: Neighbourhood) -> Callable[[FloatArray], FloatArray]:
