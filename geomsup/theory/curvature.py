@@ -40,7 +40,7 @@ BoolArray = NDArray[np.bool_]
 
 _EPS = float(np.finfo(np.float64).eps)
 _STEP = 1e-5  # of the differences that make R_i, relative to the weights of the row
-_ZERO_BIAS = 1e-14  # a bias below is zero up to rounding: at the kink, not beside it
+_ZERO_BIAS = 1e-3  # in p², which a digon's is a tenth of; below, it is at the kink, not beside it
 _KINK = 1e-2  # relative difference between one-sided Hessians that no smooth loss shows
 # Eigenvalues in units of features that cannot be told from zero: with rows that are exact to
 # rounding, and with rows from a series.  A triangle's softest mode has p/8.
@@ -138,7 +138,7 @@ class Neighbourhood:
         bias_step = np.full(self.n, step)
         if one_sided:
             near = np.minimum(step, 0.25 * np.abs(b))
-            bias_step = np.where(np.abs(b) > _ZERO_BIAS, near, step)
+            bias_step = np.where(np.abs(b) > _ZERO_BIAS * problem.p**2, near, step)
         rows = [self._row_hessians(slopes, side * step, side * bias_step) for side in (1.0, -1.0)]
         self.kinked = self._is_kinked(rows[0] - rows[1])
         self._rows = rows[0], rows[1]

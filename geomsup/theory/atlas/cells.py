@@ -16,7 +16,6 @@ from geomsup.restoring import read_only
 from geomsup.theory.atlas.envelope import (
     MERGED,
     NODES,
-    STABLE,
     Pool,
     boundaries_between,
     lowest_of,
@@ -157,7 +156,7 @@ def _continued(point: Critical, node: _Node) -> _Node | None:
     At p = 1 signs are free, so a phase ties with others: it is no other phase for that.
     """
     ahead = followed(point, node.point.p)
-    if ahead is None or ahead.softest < -STABLE or ahead.loss > node.point.loss * (1.0 + MERGED):
+    if ahead is None or not ahead.is_stable or ahead.loss > node.point.loss * (1.0 + MERGED):
         return None
     return (
         node if ahead.order == node.point.order else replace(node, point=ahead, name=_name(ahead))

@@ -20,12 +20,11 @@ from scipy.optimize import brentq
 from geomsup.theory.atlas.newton import Critical, followed, polished
 from geomsup.theory.atlas.tasks import MOST_KEPT, SAME_LOSS, distinct, finished
 from geomsup.theory.loss import Problem
-from geomsup.theory.packing import unpacked
+from geomsup.theory.packing import packed, unpacked
 
 __all__ = [
     "MERGED",
     "NODES",
-    "STABLE",
     "Boundary",
     "Pool",
     "boundaries_between",
@@ -43,10 +42,10 @@ NODES = (
 )
 # Minima that are taken along, and the push that makes them leave a saddle.
 _TAKEN, _PUSH = 3, 1e-4
+# The push along its softest mode that makes a saddle roll down.
+_ROLL = 1e-2
 # Relative loss below which two followed points have become one.
 MERGED = 1e-11
-# Above minus so much the softest mode of a point counts as that of a minimum.
-STABLE = 1e-9
 # A bracket so narrow, relative, in which two branches are one says that they part continuously …
 _NARROW, _MOST_HALVINGS = 1e-2, 40
 # … where the softest mode is looked for so far around it.
@@ -125,7 +124,7 @@ def lowest_of(pool: Pool, n_hidden: int, p: float, count: int) -> list[Critical]
     found: list[Critical] = []
     for x in pool.x:
         point = polished(*unpacked(x, n_hidden), p)
-        if point is None or point.softest < -STABLE:
+        if point is None or not point.is_stable:
             continue
         if not found or point.loss > found[-1].loss * (1.0 + SAME_LOSS):
             found.append(point)
@@ -164,10 +163,17 @@ def _is_same(one: Critical, other: Critical) -> bool:
 
 
 def _lower(boundary: Boundary, others: Starts) -> Critical | None:
-    """A point below both phases at their boundary."""
+    """A point below both phases at their boundary: from others, and from one that is a saddle."""
     m, n = boundary.below.W.shape
     problem, size = Problem.of(n, boundary.p, 1.0).normalised()
-    x, loss = finished(others(boundary.p), m, problem)
+    ways_down = [
+        packed(point.W, point.b) + sign * _ROLL * point.near.mean.directions[0]
+        for point in (boundary.below, boundary.above)
+        for sign in (1.0, -1.0)
+        if not point.is_stable
+    ]
+    starts = np.array([*others(boundary.p), *ways_down])
+    x, loss = finished(starts, m, problem)
     if loss[0] * size >= boundary.below.loss * (1.0 - SAME_LOSS):
         return None
     return polished(*unpacked(x[0], m), boundary.p)
@@ -185,7 +191,7 @@ def _boundary(low: Critical, high: Critical) -> Boundary | None:
             if low.order == high.order and low.n_kept == high.n_kept:
                 return None  # one branch, which was only hard to follow
             parting = _parting(low, high)
-            if parting is not None:
+            if parting is not None and low.p <= parting.p <= high.p:
                 if abs(parting.below.loss - parting.above.loss) <= SAME_LOSS * parting.below.loss:
                     return parting
                 # The other is the lower one there, so they cross before.
@@ -202,7 +208,8 @@ def _boundary(low: Critical, high: Critical) -> Boundary | None:
             low = mine
         if high.p < low.p * (1.0 + _THINNEST):
             break
-    return Boundary(p=high.p, kind="continuous", below=low, above=high)
+    below = followed(low, high.p) or low
+    return Boundary(p=high.p, kind="continuous", below=below, above=high)
 
 
 def _above(point: Critical | None, best: Critical) -> bool:

@@ -33,6 +33,8 @@ _ARRIVED, _ENDED = 1e-14, 1e-7
 # What the scalar products of the features may change by in one step of a follower, relative to the
 # largest; its shortest step, as a share of the way, and how many it tries.
 _MOST_MOVED, _SHORTEST, _MOST_ATTEMPTS = 0.2, 0.1, 8
+# Above minus so much the softest mode of a point counts as that of a minimum.
+_STABLE = 1e-9
 # Scalar products that differ by less, relative to the largest, are equal; a shorter W_i is zero.
 _EQUAL, SHORT = 1e-5, 1e-4
 
@@ -55,6 +57,11 @@ class Critical:
     def softest(self) -> float:
         """Smallest eigenvalue of the Hessian across the symmetries."""
         return float(self.near.mean.transverse.min(initial=np.inf))
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether no direction leads down; at a kink curvature says nothing, and descents must."""
+        return self.near.kinked or self.softest >= -_STABLE
 
     @cached_property
     def order(self) -> int:
