@@ -38,7 +38,7 @@ Starts = Callable[[float], FloatArray]
 # Feature probabilities at which an entry holds its configuration.
 NODES = (
     *(1e-6, 1e-4, 1e-3, 0.003, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4),
-    *(0.45, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 1.0),
+    *(0.45, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99, 0.998, 1.0),
 )
 # Minima that are taken along, and the push that makes them leave a saddle.
 _TAKEN, _PUSH = 3, 1e-4

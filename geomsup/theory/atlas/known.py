@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 from geomsup.restoring import Plain, read_only
-from geomsup.theory.atlas.newton import Critical, followed
+from geomsup.theory.atlas.newton import Critical, followed, polished
 from geomsup.theory.atlas.table import AtlasEntry, atlas_cell, atlas_cells
-from geomsup.theory.loss import Problem, batch_losses
+from geomsup.theory.atlas.tasks import finished
+from geomsup.theory.loss import Problem
+from geomsup.theory.packing import packed, unpacked
 from geomsup.validation import number_within, positive_integer
 
 __all__ = ["KnownOptimum", "best_known", "known_point"]
@@ -206,13 +208,15 @@ def known_point(n_hidden: int, problem: Problem) -> Critical | None:
 def _at(entry: AtlasEntry, p: float) -> Critical:
     """The configuration of a phase, from the nearest node that Newton steps lead from.
 
-    If they lead from none, the nearest node itself, with its loss here.
+    If they lead from none, by descents.
     """
-    for node in np.argsort(np.abs(np.log(entry.p / p)))[:_MOST_NODES].tolist():
+    nodes = np.argsort(np.abs(np.log(entry.p / p)))[:_MOST_NODES].tolist()
+    for node in nodes:
         start = Critical(p=float(entry.p[node]), W=entry.W[node], b=entry.b[node], loss=np.nan)
         point = followed(start, p)
         if point is not None:
             return point
-    W, b = entry.W[entry.nearest(p)], entry.b[entry.nearest(p)]
-    loss = batch_losses(W[None], b[None], Problem.of(entry.n_features, p, 1.0))[0]
-    return Critical(p=p, W=W, b=b, loss=float(loss.sum()))
+    problem, size = Problem.of(entry.n_features, p, 1.0).normalised()
+    x, loss = finished(packed(entry.W[nodes], entry.b[nodes]), entry.n_hidden, problem)
+    W, b = unpacked(x[0], entry.n_hidden)
+    return polished(W, b, p) or Critical(p=p, W=W, b=b, loss=float(size * loss[0]))

@@ -22,11 +22,11 @@ __all__ = ["Critical", "followed", "polished"]
 
 FloatArray = NDArray[np.float64]
 
-_MOST_HESSIANS = 6
+_MOST_HESSIANS = 8
 # Steps that shrink by less than so much call for a new Hessian.
-_SHRINKS = 0.5
-# The first step from a new Hessian may be so much longer than the last one before.
-_LEAPS = 2.0
+_SHRINKS = 0.1
+# The longest step that is taken, relative to the largest parameter.
+_LONGEST = 1.0
 # A step so short, relative to the largest parameter, is rounding; one that stops shrinking at up to
 # the second is where a series, or a flat direction, ends.
 _ARRIVED, _ENDED = 1e-14, 1e-7
@@ -96,16 +96,15 @@ def polished(W: FloatArray, b: FloatArray, p: float) -> Critical | None:
     before = np.inf
     for _ in range(_MOST_HESSIANS):
         step_from = _solver(Neighbourhood(*unpacked(x, m), problem, one_sided=True))
-        is_fresh, at_start = True, before
+        is_fresh = True
         while True:
             value, gradient = loss(x[None])
             step = step_from(gradient[0])
             length = float(np.linalg.norm(step)) / max(float(np.abs(x).max()), 0.1)
-            slow = length > _SHRINKS * before
             if length <= _ARRIVED or (is_fresh and length > before and length <= _ENDED):
                 W, b = unpacked(x, m)
                 return Critical(p=p, W=W, b=b, loss=float(size * value[0]))
-            if slow and not (is_fresh and length < min(1.0, _LEAPS * at_start)):
+            if length > (_LONGEST if is_fresh else _SHRINKS * before):
                 break
             x, before, is_fresh = x + step, length, False
     if before > _ENDED:

@@ -39,7 +39,7 @@ KEYS: tuple[Key, ...] = tuple(
 # Feature probabilities that are searched, the most telling ones first.
 SEARCHED = (
     *(0.1, 0.01, 0.3, 0.03, 0.6, 0.9, 1e-3, 0.2),
-    *(0.05, 0.75, 1.0, 0.15, 0.02, 0.45, 0.97, 1e-4),
+    *(0.05, 0.75, 1.0, 0.15, 0.02, 0.45, 0.97, 1e-4, 0.99),
 )
 
 
