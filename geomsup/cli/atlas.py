@@ -46,20 +46,19 @@ def add_arguments(parser: VerbParser) -> None:
     size = at_least(1)
     parser.add_argument("n_features", nargs="?", type=size, metavar="N", help="features")
     parser.add_argument("n_hidden", nargs="?", type=size, metavar="M", help="dimensions")
-    parser.add_argument(
+    parser.add_numbers(
         "--p",
         "--feature-probability",
         dest="feature_probability",
-        type=float,
         metavar="P",
-        help="feature probability, in (0, 1]",
+        help="feature probabilities in (0, 1] to look at",
     )
     parser.add_plot("the atlas, or the phases of one size")
 
 
 def run(args: argparse.Namespace) -> None:
     """Look up, print and draw."""
-    from geomsup.theory import atlas_cell, atlas_cells, best_known
+    from geomsup.theory import atlas_cells, best_known
 
     if args.n_features is not None and args.n_hidden is None:
         raise UsageError("give both the features N and the dimensions M, or neither")
@@ -67,20 +66,20 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError("--p is for one size; give the features N and the dimensions M too")
     cells = atlas_cells()
     if args.n_features is not None:
-        cell = atlas_cell(args.n_features, args.n_hidden)
-        if cell is None:
+        key = args.n_features, args.n_hidden
+        cells = tuple(cell for cell in cells if cell.key == key)
+        if not cells:
             raise UsageError(
-                f"the atlas has no model of {args.n_features} features in {args.n_hidden}; "
-                "search it with geomsup optimum"
+                f"the atlas has no model of {key[0]} features in {key[1]}; search it with "
+                "geomsup optimum"
             )
-        cells = (cell,)
     if args.feature_probability is not None:
         with options_to_blame():
-            best = best_known(args.n_features, args.n_hidden, args.feature_probability)
+            optima = [best_known(*cells[0].key, p) for p in args.feature_probability]
         if args.json:
-            print_json({**best.to_dict(), "plot": args.plot})
+            print_json({"optima": [best.to_dict() for best in optima], "plot": args.plot})
         else:
-            say(best)
+            say("\n".join(map(str, optima)))
     elif args.json:
         print_json({"cells": [cell.to_dict() for cell in cells], "plot": args.plot})
     else:

@@ -159,12 +159,12 @@ def best_known(n_features: int, n_hidden: int, feature_probability: float) -> Kn
     Examples
     --------
     >>> from geomsup.theory import best_known
-    >>> best = best_known(5, 2, 0.07)
+    >>> best = best_known(5, 2, 0.1)
     >>> best.name, best.symmetry, round(best.loss, 9)
-    ('pentagon', 10, 0.015213519)
+    ('pentagon', 10, 0.026305131)
     """
     n, m = positive_integer("n_features", n_features), positive_integer("n_hidden", n_hidden)
-    p = number_within("feature_probability", feature_probability, 0.0, 1.0)
+    p = number_within("feature_probability", feature_probability, 0, 1)
     cell = atlas_cell(n, m)
     if cell is None:
         sizes = atlas_cells()

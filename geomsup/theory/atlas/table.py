@@ -125,6 +125,11 @@ class AtlasCell(Plain):
     entries: tuple[AtlasEntry, ...]
 
     @property
+    def key(self) -> tuple[int, int]:
+        """Features and dimensions."""
+        return self.n_features, self.n_hidden
+
+    @property
     def boundaries(self) -> FloatArray:
         """Feature probabilities between the phases."""
         return np.array([entry.high for entry in self.entries[:-1]])
