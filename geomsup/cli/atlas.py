@@ -58,21 +58,9 @@ def add_arguments(parser: VerbParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Look up, print and draw."""
-    from geomsup.theory import atlas_cells, best_known
+    from geomsup.theory import best_known
 
-    if args.n_features is not None and args.n_hidden is None:
-        raise UsageError("give both the features N and the dimensions M, or neither")
-    if args.n_features is None and args.feature_probability is not None:
-        raise UsageError("--p is for one size; give the features N and the dimensions M too")
-    cells = atlas_cells()
-    if args.n_features is not None:
-        key = args.n_features, args.n_hidden
-        cells = tuple(cell for cell in cells if cell.key == key)
-        if not cells:
-            raise UsageError(
-                f"the atlas has no model of {key[0]} features in {key[1]}; search it with "
-                "geomsup optimum"
-            )
+    cells = _chosen(args)
     if args.feature_probability is not None:
         with options_to_blame():
             optima = [best_known(*cells[0].key, p) for p in args.feature_probability]
@@ -85,6 +73,26 @@ def run(args: argparse.Namespace) -> None:
     else:
         say(cells[0] if args.n_features is not None else _overview(cells))
     add_picture(args, lambda: _drawn(cells))
+
+
+def _chosen(args: argparse.Namespace) -> tuple[AtlasCell, ...]:
+    """The cell that is asked for, or all of them."""
+    from geomsup.theory import atlas_cells
+
+    if args.n_features is not None and args.n_hidden is None:
+        raise UsageError("give both the features N and the dimensions M, or neither")
+    if args.n_features is None:
+        if args.feature_probability is not None:
+            raise UsageError("--p is for one size; give the features N and the dimensions M too")
+        return atlas_cells()
+    key = args.n_features, args.n_hidden
+    chosen = tuple(cell for cell in atlas_cells() if cell.key == key)
+    if not chosen:
+        raise UsageError(
+            f"the atlas has no model of {key[0]} features in {key[1]}; search it with "
+            "geomsup optimum"
+        )
+    return chosen
 
 
 def _overview(cells: tuple[AtlasCell, ...]) -> str:

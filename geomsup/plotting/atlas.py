@@ -76,41 +76,19 @@ def plot_atlas(
         check_made_by("theory.atlas_cells", cell, "entries", "n_features", "n_hidden")
     axes: Axes = axes_for(ax, figsize=(14.0, 6.5))
     covered: defaultdict[str, float] = defaultdict(float)
-    for cell in cells:
-        for entry in cell.entries:
-            left, right = _ends(entry, least_p)
-            covered[_shape(entry.name)] += right - left
+    for entry in (entry for cell in cells for entry in cell.entries):
+        left, right = _ends(entry, least_p)
+        covered[_shape(entry.name)] += right - left
     named = sorted(covered, key=lambda shape: -covered[shape])[: min(n_named, len(_LETTERS))]
-    letter = dict(zip(named, _LETTERS, strict=False))
+    letters = dict(zip(named, _LETTERS, strict=False))
     for cell in cells:
-        place = cell.n_features, cell.n_hidden
         for entry in cell.entries:
-            left, right = _ends(entry, least_p)
-            if right <= left:
-                continue
-            shape = _shape(entry.name)
-            color = name_color(shape) if shape in letter else "white"
-            span = (place[0] + _WIDTH * left, place[1]), _WIDTH * (right - left), _HEIGHT
-            axes.add_patch(Rectangle(*span, facecolor=color, alpha=0.8, linewidth=0.0))
-            if right - left > _ROOM and shape in letter:
-                axes.text(
-                    place[0] + _WIDTH * 0.5 * (left + right),
-                    place[1] + 0.5 * _HEIGHT,
-                    letter[shape] + _besides(entry),
-                    ha="center",
-                    va="center",
-                    fontsize=8,
-                    color=_ink_on(color),
-                )
-            if entry.ends and right > 0.0:
-                at = place[0] + _WIDTH * right
-                style = "-" if entry.ends == "first order" else ":"
-                axes.plot([at, at], [place[1], place[1] + _HEIGHT], style, color=INK, linewidth=1.0)
-        outline = Rectangle(place, _WIDTH, _HEIGHT, fill=False, edgecolor=INK, linewidth=0.6)
-        axes.add_patch(outline)
+            _draw(axes, entry, letters.get(_shape(entry.name), ""), least_p)
+        place = cell.n_features, cell.n_hidden
+        axes.add_patch(Rectangle(place, _WIDTH, _HEIGHT, fill=False, edgecolor=INK, linewidth=0.6))
     handles = [
-        Patch(facecolor=name_color(shape), alpha=0.8, label=f"{letter[shape]}  {shape}")
-        for shape in named
+        Patch(facecolor=name_color(shape), alpha=0.8, label=f"{letter}  {shape}")
+        for shape, letter in letters.items()
     ]
     if len(covered) > len(named):
         handles.append(
@@ -126,6 +104,32 @@ def plot_atlas(
         bbox_to_anchor=(0.0, -0.1),
     )
     return axes
+
+
+def _draw(axes: Axes, entry: AtlasEntry, letter: str, least_p: float) -> None:
+    """A phase: its colour, its letter where there is room, and the boundary where it ends."""
+    from matplotlib.patches import Rectangle
+
+    left, right = _ends(entry, least_p)
+    if right <= left:
+        return
+    place = entry.n_features + _WIDTH * left, entry.n_hidden
+    color = name_color(_shape(entry.name)) if letter else "#FFFFFF"
+    size = _WIDTH * (right - left), _HEIGHT
+    axes.add_patch(Rectangle(place, *size, facecolor=color, alpha=0.8, linewidth=0.0))
+    if letter and right - left > _ROOM:
+        axes.text(
+            place[0] + 0.5 * size[0],
+            place[1] + 0.5 * size[1],
+            letter + _besides(entry),
+            ha="center",
+            va="center",
+            fontsize=8,
+            color=_ink_on(color),
+        )
+    if entry.ends:
+        at, style = place[0] + size[0], "-" if entry.ends == "first order" else ":"
+        axes.plot([at, at], [place[1], place[1] + size[1]], style, color=INK, linewidth=1.0)
 
 
 def _finish(axes: Axes, cells: Sequence[AtlasCell], least_p: float) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,12 +122,8 @@ def _starts(
     return np.array(rows).reshape(len(rows), n * (m + 1))
 
 
-def _column(values: Iterable[float]) -> FloatArray:
-    return read_only(np.array(list(values), dtype=np.float64))
-
-
-def _counts(values: Iterable[int]) -> NDArray[np.int_]:
-    return read_only(np.array(list(values), dtype=np.int_))
+def _column(items: Sequence[object], name: str) -> NDArray[Any]:
+    return read_only(np.array([getattr(item, name) for item in items]))
 
 
 def _name(point: Critical) -> str:
@@ -191,14 +188,14 @@ def _entry(key: Key, phase: list[_Node], edges: list[float], ends: str) -> Atlas
         n_dropped=dropped,
         ends=ends,
         status="best known",
-        p=_column(point.p for point in points),
         W=read_only(np.array([point.W for point in points])),
         b=read_only(np.array([point.b for point in points])),
-        loss=_column(point.loss for point in points),
-        smallest_eigenvalue=_column(point.softest for point in points),
-        zero_modes=_counts(point.near.n_flat for point in points),
-        met=_counts(node.met for node in phase),
-        n_starts=_counts(node.n_starts for node in phase),
-        runner_up_loss=_column(node.runner_up_loss for node in phase),
+        p=_column(points, "p"),
+        loss=_column(points, "loss"),
+        smallest_eigenvalue=_column(points, "softest"),
+        zero_modes=_column(points, "n_flat"),
+        met=_column(phase, "met"),
+        n_starts=_column(phase, "n_starts"),
+        runner_up_loss=_column(phase, "runner_up_loss"),
         runner_up=tuple(node.runner_up for node in phase),
     )

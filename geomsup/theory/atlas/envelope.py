@@ -87,6 +87,11 @@ class Boundary:
     below: Critical
     above: Critical
 
+    @property
+    def is_seamless(self) -> bool:
+        """Whether both cost the same here."""
+        return abs(self.below.loss - self.above.loss) <= SAME_LOSS * self.below.loss
+
 
 def spread(
     pools: dict[float, Pool], n_hidden: int, compositions: Mapping[float, FloatArray]
@@ -183,33 +188,36 @@ def _boundary(low: Critical, high: Critical) -> Boundary | None:
     """Where the lower of two points, each followed from where it is the lowest, changes."""
     looked = False
     for _ in range(_MOST_HALVINGS):
-        over, under = followed(low, high.p), followed(high, low.p)
-        if _above(under, low) and _above(over, high):
+        if _above(followed(high, low.p), low) and _above(followed(low, high.p), high):
             return _crossing(low, high)
         if high.p < low.p * (1.0 + _NARROW) and not looked:
             looked = True
             if low.order == high.order and low.n_kept == high.n_kept:
                 return None  # one branch, which was only hard to follow
             parting = _parting(low, high)
-            if parting is not None and low.p <= parting.p <= high.p:
-                if abs(parting.below.loss - parting.above.loss) <= SAME_LOSS * parting.below.loss:
+            if parting is not None:
+                if parting.is_seamless:
                     return parting
-                # The other is the lower one there, so they cross before.
-                high = parting.above
-                continue
-        middle = float(np.sqrt(low.p * high.p))
-        mine, theirs = followed(low, middle), followed(high, middle)
-        if mine is None and theirs is None:
+                high = parting.above  # the lower one there, so they cross before
+        halved = _halved(low, high)
+        if halved is None:
             return None
-        if mine is None or (theirs is not None and _goes_up(mine, theirs, low)):
-            assert theirs is not None
-            high = theirs
-        else:
-            low = mine
+        low, high = halved
         if high.p < low.p * (1.0 + _THINNEST):
             break
     below = followed(low, high.p) or low
     return Boundary(p=high.p, kind="continuous", below=below, above=high)
+
+
+def _halved(low: Critical, high: Critical) -> tuple[Critical, Critical] | None:
+    """The half in which the best changes; None if neither can be followed to the middle."""
+    middle = float(np.sqrt(low.p * high.p))
+    mine, theirs = followed(low, middle), followed(high, middle)
+    if mine is None:
+        return None if theirs is None else (low, theirs)
+    if theirs is not None and _goes_up(mine, theirs, low):
+        return low, theirs
+    return mine, high
 
 
 def _above(point: Critical | None, best: Critical) -> bool:
@@ -251,7 +259,7 @@ def _nearest_followed(points: list[Critical], p: float) -> Critical:
 
 
 def _parting(low: Critical, high: Critical) -> Boundary | None:
-    """Where the more symmetric of two branches that are one becomes unstable, if it does."""
+    """Where the more symmetric of two branches that are one becomes unstable, if it does so."""
     known = [low if low.order >= high.order else high]
 
     def softest(log_p: float) -> float:
@@ -263,6 +271,8 @@ def _parting(low: Critical, high: Critical) -> Boundary | None:
         if softest(ends[0]) * softest(ends[1]) >= 0.0:
             return None
         p = float(np.exp(brentq(softest, *ends, xtol=_CRITICAL_TOL)))
+        if not low.p <= p <= high.p:
+            return None
         points = [_nearest_followed([point], p) for point in (low, high)]
     except ArithmeticError:
         return None

@@ -188,7 +188,7 @@ def best_known(n_features: int, n_hidden: int, feature_probability: float) -> Kn
         W=read_only(point.W),
         b=read_only(point.b),
         smallest_eigenvalue=point.softest,
-        zero_modes=point.near.n_flat,
+        zero_modes=point.n_flat,
         entry=entry,
     )
 

@@ -59,6 +59,11 @@ class Critical:
         return float(self.near.mean.transverse.min(initial=np.inf))
 
     @property
+    def n_flat(self) -> int:
+        """Flat directions beside the symmetries."""
+        return self.near.n_flat
+
+    @property
     def is_stable(self) -> bool:
         """Whether no direction leads down; at a kink curvature says nothing, and descents must."""
         return self.near.kinked or self.softest >= -_STABLE
