@@ -89,7 +89,9 @@ def test_the_phases_of_a_cell_cover_all_feature_probabilities() -> None:
 
 @pytest.mark.parametrize(("n", "m", "p", "loss"), _REFERENCE)
 def test_reference_losses_are_met(n: int, m: int, p: float, loss: float) -> None:
-    assert best_known(n, m, p).loss == pytest.approx(loss, abs=6e-9)
+    found = best_known(n, m, p).loss
+    assert found == pytest.approx(loss, abs=2e-8)  # it may be a little lower
+    assert found <= loss + 5e-9
 
 
 @pytest.mark.parametrize(
