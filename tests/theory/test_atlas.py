@@ -100,6 +100,9 @@ def test_reference_losses_are_met(n: int, m: int, p: float, loss: float) -> None
         (5, 2, "pentagon", "digon ⊕ digon"),
         (5, 2, "digon ⊕ digon", "triangle"),
         (3, 2, "digon ⊕ monosemantic", "triangle"),
+        (4, 3, "digon ⊕ monosemantic ⊕ monosemantic", "tetrahedron"),
+        (7, 2, "heptagon", "hexagon"),
+        (7, 3, "pentagon ⊕ digon", "octahedron"),
     ],
 )
 def test_boundaries_agree_with_those_of_families(n: int, m: int, below: str, above: str) -> None:
