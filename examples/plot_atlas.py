@@ -125,4 +125,4 @@ for cell in cells:
 for entry in atlas_cell(8, 3).entries:
     if 0.8 < entry.high < 0.95:
         norms = np.sort(np.linalg.norm(entry.W[-1], axis=0))
-        print(f"up to p = {entry.high:.5f}: |W_i| {np.array2string(norms, precision=3)}")
+        print(f"up to p = {entry.high:.5f}: |W_i|", " ".join(f"{norm:.3f}" for norm in norms))

@@ -37,7 +37,7 @@ _SAID = {
         r"8 features in 3 dimensions",
         r"8 in 3: near the optimum .* square antiprism",
         r"digons in 1: 2: 100%",
-        r"up to p = 0\.89668: .W_i. \[0\. +0\. +0\. +0\. +0\.88",
+        r"up to p = 0\.89668: .W_i. 0\.000 0\.000 0\.000 0\.000 0\.88",
     ],
     "plot_triangle": [r"0\.05 +12 +digon \+ monosemantic", r"found: 1 × triangle"],
     "plot_intro": [

@@ -16,6 +16,7 @@ from geomsup.theory import (
     best_known,
     expected_loss,
     phase_boundary,
+    sparse_limit,
     symmetric_optimum,
     verify_optimum,
 )
@@ -133,6 +134,13 @@ def test_best_known_between_nodes_is_a_minimum_of_full_precision() -> None:
     verdict = verify_optimum(best.W, best.b, 0.0873, n_starts=5)
     assert verdict.verdict == "local minimum"
     assert verdict.best_known == pytest.approx(best.loss, rel=1e-12)
+
+
+@pytest.mark.parametrize(("n", "shape"), [(5, "pentagon"), (6, "hexagon"), (7, "heptagon")])
+def test_rare_features_reach_the_sparse_limit(n: int, shape: str) -> None:
+    for p in (1e-6, 1e-8):
+        limit = sparse_limit(shape).coefficient
+        assert best_known(n, 2, p).loss / p == pytest.approx(limit, rel=100.0 * p)
 
 
 def test_best_known_reads_well_and_is_plain() -> None:

@@ -120,9 +120,21 @@ class AtlasCell(Plain):
     entries : tuple of AtlasEntry
     """
 
+    _derived = ("searched", "n_starts")
+
     n_features: int
     n_hidden: int
     entries: tuple[AtlasEntry, ...]
+
+    @property
+    def searched(self) -> tuple[float, ...]:
+        """Feature probabilities at which there was a search, and not only following."""
+        return tuple(float(p) for entry in self.entries for p in entry.p[entry.n_starts > 0])
+
+    @property
+    def n_starts(self) -> int:
+        """Starts of all these searches together."""
+        return sum(int(entry.n_starts.sum()) for entry in self.entries)
 
     @property
     def key(self) -> tuple[int, int]:
@@ -140,11 +152,9 @@ class AtlasCell(Plain):
 
     def __str__(self) -> str:
         width = max(len(entry.name) for entry in self.entries)
-        searched = {float(p) for e in self.entries for p in e.p[e.n_starts > 0]}
-        n_starts = sum(int(entry.n_starts.sum()) for entry in self.entries)
         lines = [
             f"{self.n_features} features in {counted(self.n_hidden, 'dimension')}: best known, "
-            f"searched at {len(searched)} feature probabilities from {n_starts} starts",
+            f"searched at {len(self.searched)} feature probabilities from {self.n_starts} starts",
             f"{'up to p':<14}  {'it ends':<11}  symmetry  configuration",
             f"{'─' * 14}  {'─' * 11}  ────────  {'─' * width}",
         ]
