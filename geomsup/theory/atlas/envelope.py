@@ -46,6 +46,8 @@ _TAKEN, _PUSH = 3, 1e-4
 _ROLL = 1e-2
 # Relative loss below which two followed points have become one.
 MERGED = 1e-11
+# … and by which a third phase must be lower than both.
+_LOWER = 1e-10
 # A bracket so narrow, relative, in which two branches are one says that they part continuously …
 _NARROW, _MOST_HALVINGS = 1e-2, 40
 # … where the softest mode is looked for so far around it.
@@ -170,7 +172,7 @@ def _is_same(one: Critical, other: Critical) -> bool:
 def _lower(boundary: Boundary, others: Starts) -> Critical | None:
     """A point below both phases at their boundary: from others, and from one that is a saddle."""
     m, n = boundary.below.W.shape
-    problem, size = Problem.of(n, boundary.p, 1.0).normalised()
+    problem, _ = Problem.of(n, boundary.p, 1.0).normalised()
     ways_down = [
         packed(point.W, point.b) + sign * _ROLL * point.near.mean.directions[0]
         for point in (boundary.below, boundary.above)
@@ -178,10 +180,10 @@ def _lower(boundary: Boundary, others: Starts) -> Critical | None:
         if not point.is_stable
     ]
     starts = np.array([*others(boundary.p), *ways_down])
-    x, loss = finished(starts, m, problem)
-    if loss[0] * size >= boundary.below.loss * (1.0 - SAME_LOSS):
-        return None
-    return polished(*unpacked(x[0], m), boundary.p)
+    x, _ = finished(starts, m, problem)
+    third = polished(*unpacked(x[0], m), boundary.p)
+    is_lower = third is not None and third.loss < boundary.below.loss * (1.0 - _LOWER)
+    return third if is_lower else None
 
 
 def _boundary(low: Critical, high: Critical) -> Boundary | None:
