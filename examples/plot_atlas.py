@@ -60,8 +60,9 @@ for verdict, sizes in verdicts.items():
     print(f"{verdict}: {', '.join(sizes)}")
 
 # %%
-# Square, octahedron, and the polygons up to the heptagon appear.  The octagon never does: to drop
-# one of eight features in two dimensions is cheaper than to give it a place, however rare they are.
+# Square, pentagon, hexagon, heptagon, octahedron and 16-cell appear.  The octagon never does: to
+# drop one of eight features in two dimensions is cheaper than to give it a place, however rare
+# they are.
 # With fewer features than two for each dimension nothing is at stake: digons and single features
 # do not disturb each other, so charges that would spread evenly do not.  Seven features in three
 # dimensions are a capped octahedron, not the pentagonal bipyramid; eight are a square antiprism,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -159,9 +159,7 @@ def _ends(entry: AtlasEntry, least_p: float) -> tuple[float, float]:
 
 def _shape(name: str) -> str:
     """What a phase is, whatever it drops and whichever features share a direction."""
-    kept = re.sub(r", \d+ dropped$| \(×\d+\)| \([^)]*\)", "", name)
-    counts = Counter(kept.split(" + "))
-    return " + ".join(part if k == 1 else f"{k} × {part}" for part, k in counts.items())
+    return re.sub(r", \d+ dropped$| \(×\d+\)| \([^)]*\)", "", name)
 
 
 def _besides(entry: AtlasEntry) -> str:
