@@ -37,6 +37,12 @@ _RELATIVE, _ABSOLUTE = 0.05, 0.02
 
 # What each example must have said by its end; patterns of its output.
 _SAID = {
+    "plot_atlas": [
+        r"8 features in 3 dimensions",
+        r"8 in 3: near the optimum .* square antiprism",
+        r"digons in 1: 2: 100%",
+        r"up to p = 0\.89668: .W_i. 0\.000 0\.000 0\.000 0\.000 0\.88",
+    ],
     "plot_triangle": [r"0\.05 +12 +digon \+ monosemantic", r"found: 1 × triangle"],
     "plot_intro": [
         r"✓ importance 0\.9\^i, sparsity 0\.9: a pentagon",

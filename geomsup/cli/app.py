@@ -46,6 +46,7 @@ examples:
                                         the best configurations there are, by exact loss
   geomsup phases --features 2 --hidden 1 --plot phases.png
                                         the phase diagram of the toy model
+  geomsup atlas 8 3                     the best known for 8 features in 3 dimensions, for all p
   geomsup thomson 12                    the least energy known for 12 points on a sphere
   geomsup reproduce intro               a published outcome, run again and scored
   geomsup sweep grid.toml --n-jobs 2    every combination of some settings, all results kept
@@ -86,6 +87,7 @@ VERBS: dict[str, Verb] = {
         "verify",
         "optimum",
         "phases",
+        "atlas",
         "thomson",
         "reproduce",
         "sweep",

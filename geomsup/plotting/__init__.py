@@ -15,6 +15,7 @@ axes, so that a caller keeps the last word on titles, sizes and files.
 
 from __future__ import annotations
 
+from geomsup.plotting.atlas import plot_atlas
 from geomsup.plotting.census import (
     plot_census,
     plot_cosine_histogram,
@@ -40,6 +41,7 @@ from geomsup.plotting.vulnerability import plot_vulnerability
 __all__ = [
     "name_color",
     "neuron_legend",
+    "plot_atlas",
     "plot_census",
     "plot_comparison",
     "plot_component",

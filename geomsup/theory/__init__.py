@@ -8,6 +8,14 @@
 ('digon', 0.003319484)
 """
 
+from geomsup.theory.atlas import (
+    AtlasCell,
+    AtlasEntry,
+    KnownOptimum,
+    atlas_cell,
+    atlas_cells,
+    best_known,
+)
 from geomsup.theory.closed_forms import SparseLimit, digon_loss, sparse_limit
 from geomsup.theory.diagram import PhaseDiagram, phase_diagram
 from geomsup.theory.loss import ExpectedLoss, expected_loss
@@ -17,16 +25,22 @@ from geomsup.theory.symmetric import SymmetricOptimum, symmetric_optimum
 from geomsup.theory.verify import Escape, OptimumVerdict, verify_optimum
 
 __all__ = [
+    "AtlasCell",
+    "AtlasEntry",
     "BestConfiguration",
     "Escape",
     "ExpectedLoss",
     "FamilyLosses",
+    "KnownOptimum",
     "LocalMinimum",
     "OptimumVerdict",
     "PhaseDiagram",
     "SparseLimit",
     "SymmetricOptimum",
+    "atlas_cell",
+    "atlas_cells",
     "best_configuration",
+    "best_known",
     "digon_loss",
     "expected_loss",
     "family_losses",

@@ -23,6 +23,7 @@ and only R_i, the Hessian of one row in its own variables, is made of difference
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,7 @@ BoolArray = NDArray[np.bool_]
 
 _EPS = float(np.finfo(np.float64).eps)
 _STEP = 1e-5  # of the differences that make R_i, relative to the weights of the row
+_ZERO_BIAS = 1e-3  # in p², which a digon's is a tenth of; below, it is at the kink, not beside it
 _KINK = 1e-2  # relative difference between one-sided Hessians that no smooth loss shows
 # Eigenvalues in units of features that cannot be told from zero: with rows that are exact to
 # rounding, and with rows from a series.  A triangle's softest mode has p/8.
@@ -99,25 +101,28 @@ class Spectrum:
 class Neighbourhood:
     """First and second derivatives at (W, b), of a normalised problem.
 
+    Parameters
+    ----------
+    W, b, problem
+        The point, and the problem it is a point of.
+    one_sided : bool, default False
+        Whether a bias is varied on its own side of zero only, however near that is: the curvature
+        right here, where Newton's method wants it.  Otherwise a kink so near counts as here.
+
     Attributes
     ----------
     gradient : ndarray
         In (W, b), packed.
-    slope : float
-        Length of the gradient in units of features: |M⁻¹ gradient|, the step in W and b to the
-        minimum of a quadratic of curvature M, less what may be rounding.
     kinked : bool
         Whether the Hessians of some row differ between its two sides.
     symmetries : ndarray
         Directions that change nothing: rotations and biases of dead outputs, of the features that
         are there.
-    sides : tuple of Spectrum
-        Of the forward and the backward Hessian.
-    mean : Spectrum
-        Of their mean.
     """
 
-    def __init__(self, W: FloatArray, b: FloatArray, problem: Problem) -> None:
+    def __init__(
+        self, W: FloatArray, b: FloatArray, problem: Problem, *, one_sided: bool = False
+    ) -> None:
         self.W, self.b, self.problem = W, b, problem
         self.m, self.n = W.shape
         self.gram = W.T @ W
@@ -130,14 +135,33 @@ class Neighbourhood:
         self.gradient = packed(W @ self.pull, slopes[:, -1])
         self.symmetries = self._symmetries()
         step = _STEP * max(float(np.abs(self.gram).max()), float(np.abs(b).max()), 0.1)
-        rows = [self._row_hessians(slopes, side * step) for side in (1.0, -1.0)]
+        bias_step = np.full(self.n, step)
+        if one_sided:
+            near = np.minimum(step, 0.25 * np.abs(b))
+            bias_step = np.where(np.abs(b) > _ZERO_BIAS * problem.p**2, near, step)
+        rows = [self._row_hessians(slopes, side * step, side * bias_step) for side in (1.0, -1.0)]
         self.kinked = self._is_kinked(rows[0] - rows[1])
-        forward, backward = (self._spectrum(each) for each in rows)
-        self.sides = forward, backward
-        self.mean = self._spectrum(0.5 * (rows[0] + rows[1]))
-        steepest = np.maximum(np.maximum(rows[0], rows[1])[:, -1, -1], self.unit)
-        self.slope = self._slope(steepest)
-        self.metric = self._metric(steepest)
+        self._rows = rows[0], rows[1]
+
+    @property
+    def _steepest(self) -> FloatArray:
+        """The largest curvature of every bias."""
+        return np.maximum(np.maximum(*self._rows)[:, -1, -1], self.unit)
+
+    @cached_property
+    def metric(self) -> Metric:
+        """The metric of the steeper side."""
+        return self._metric(self._steepest)
+
+    @cached_property
+    def sides(self) -> tuple[Spectrum, Spectrum]:
+        """Of the forward and of the backward Hessian."""
+        return self._spectrum(self._rows[0]), self._spectrum(self._rows[1])
+
+    @cached_property
+    def mean(self) -> Spectrum:
+        """Of the mean of the two Hessians."""
+        return self._spectrum(0.5 * (self._rows[0] + self._rows[1]))
 
     @property
     def n_flat(self) -> int:
@@ -172,15 +196,17 @@ class Neighbourhood:
         gradients: FloatArray = both.reshape(size, n, n + 1)
         return gradients
 
-    def _row_hessians(self, slopes: FloatArray, step: float) -> FloatArray:
+    def _row_hessians(self, slopes: FloatArray, step: float, bias_step: FloatArray) -> FloatArray:
         """R_i of every row, by differences towards one side: (n, n + 1, n + 1)."""
         n = self.n
         gram = np.repeat(self.gram[None], n + 1, axis=0)
         b = np.repeat(self.b[None], n + 1, axis=0)
         each = np.arange(n)
         gram[each, :, each] += step  # the k-th entry of every row at once
-        b[n] += step
-        rows = (self._row_gradients(gram, b) - slopes).transpose(1, 0, 2) / step
+        b[n] += bias_step
+        rows = (self._row_gradients(gram, b) - slopes).transpose(1, 0, 2)
+        rows[:, :n] /= step
+        rows[:, n] /= bias_step[:, None]
         symmetric: FloatArray = 0.5 * (rows + rows.transpose(0, 2, 1))
         return symmetric
 
@@ -190,9 +216,13 @@ class Neighbourhood:
         allowed = _KINK * np.sqrt(unit[:, :, None] * unit[:, None, :])
         return bool(np.any(np.abs(jump) > allowed))
 
-    def _slope(self, steepest: FloatArray) -> float:
-        """|M⁻¹ gradient|, with the gradient of each feature less its rounding."""
-        p, importance = self.problem.p, self.problem.importance
+    @cached_property
+    def slope(self) -> float:
+        """Length of the gradient in units of features, |M⁻¹ gradient|, less what may be rounding.
+
+        The step in W and b to the minimum of a quadratic of curvature M.
+        """
+        p, importance, steepest = self.problem.p, self.problem.importance, self._steepest
         of_W, of_b = unpacked(self.gradient, self.m)
         shared = np.outer(p, importance) + np.outer(importance, p)
         rounding = _ROUNDINGS * _EPS * shared @ np.linalg.norm(self.W, axis=0)

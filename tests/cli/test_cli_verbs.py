@@ -29,6 +29,7 @@ _NEEDS = {
     "optimum": "--features 2 --hidden 1 --p 0.1 --starts 4",
     "phases": "digon --features 2 --p 0.1 0.3",
     "thomson": "4",
+    "atlas": "3 2",
     "dictionary": "--restarts 1 --steps 10 --penalty 0.1",
     "attack": "--samples 20",
     "census": "--feature-axis 0 --draws 1",

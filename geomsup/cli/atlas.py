@@ -1,0 +1,119 @@
+"""``geomsup atlas``: the best configurations known, at every feature probability."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from geomsup.cli.arguments import VerbParser, at_least
+from geomsup.cli.output import (
+    UsageError,
+    add_picture,
+    figure_of,
+    options_to_blame,
+    print_json,
+    say,
+    table,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from geomsup.theory import AtlasCell
+
+__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
+
+SUMMARY: str = "the best configurations known, at every feature probability"
+DESCRIPTION: str = """\
+Look up the weights and biases of least exact loss that are known for N independent features of
+equal importance in M dimensions: which shape it is as the feature probability P grows, where one
+gives way to another, and how.
+
+Without N and M: one line for each size in the atlas. With both: the phases of this size. With P
+too: the configuration there, brought to full precision."""
+
+
+EXAMPLES: tuple[tuple[str, str], ...] = (
+    ("", "all sizes"),
+    ("8 3", "the phases of eight features in three dimensions"),
+    ("8 3 --p 0.1", "the square antiprism, and what comes next"),
+    ("--plot atlas.png", "the periodic table of superposition"),
+)
+
+
+def add_arguments(parser: VerbParser) -> None:
+    """Declare the options."""
+    size = at_least(1)
+    parser.add_argument("n_features", nargs="?", type=size, metavar="N", help="features")
+    parser.add_argument("n_hidden", nargs="?", type=size, metavar="M", help="dimensions")
+    parser.add_numbers(
+        "--p",
+        "--feature-probability",
+        dest="feature_probability",
+        metavar="P",
+        help="feature probabilities in (0, 1] to look at",
+    )
+    parser.add_plot("the atlas, or the phases of one size")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Look up, print and draw."""
+    from geomsup.theory import best_known
+
+    cells = _chosen(args)
+    if args.feature_probability is not None:
+        with options_to_blame():
+            optima = [best_known(*cells[0].key, p) for p in args.feature_probability]
+        if args.json:
+            print_json({"optima": [best.to_dict() for best in optima], "plot": args.plot})
+        else:
+            say("\n".join(map(str, optima)))
+    elif args.json:
+        print_json({"cells": [cell.to_dict() for cell in cells], "plot": args.plot})
+    else:
+        say(cells[0] if args.n_features is not None else _overview(cells))
+    add_picture(args, lambda: _drawn(cells))
+
+
+def _chosen(args: argparse.Namespace) -> tuple[AtlasCell, ...]:
+    """The cell that is asked for, or all of them."""
+    from geomsup.theory import atlas_cells
+
+    if args.n_features is not None and args.n_hidden is None:
+        raise UsageError("give both the features N and the dimensions M, or neither")
+    if args.n_features is None:
+        if args.feature_probability is not None:
+            raise UsageError("--p is for one size; give the features N and the dimensions M too")
+        return atlas_cells()
+    key = args.n_features, args.n_hidden
+    chosen = tuple(cell for cell in atlas_cells() if cell.key == key)
+    if not chosen:
+        raise UsageError(
+            f"the atlas has no model of {key[0]} features in {key[1]}; search it with "
+            "geomsup optimum"
+        )
+    return chosen
+
+
+def _overview(cells: tuple[AtlasCell, ...]) -> str:
+    """A line for each cell."""
+    rows = [
+        [
+            str(cell.n_features),
+            str(cell.n_hidden),
+            str(len(cell.entries)),
+            " | ".join(
+                f"{entry.name} – {entry.high:.3g}" if entry.ends else entry.name
+                for entry in cell.entries
+            ),
+        ]
+        for cell in cells
+    ]
+    header = ["N", "M", "phases", "as p grows (up to which p)"]
+    return "\n".join(table(header, rows, left=[header[-1]]))
+
+
+def _drawn(cells: tuple[AtlasCell, ...]) -> Figure:
+    from geomsup.plotting import plot_atlas
+
+    return figure_of((14.0, 6.5) if len(cells) > 1 else (8.0, 3.0), plot_atlas, cells)

@@ -1,0 +1,222 @@
+"""The best configuration known at any feature probability, from the atlas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.errors import GeomsupError
+from geomsup.restoring import Plain, read_only
+from geomsup.theory.atlas.newton import Critical, followed, polished
+from geomsup.theory.atlas.table import AtlasEntry, atlas_cell, atlas_cells
+from geomsup.theory.atlas.tasks import finished
+from geomsup.theory.loss import Problem
+from geomsup.theory.packing import packed, unpacked
+from geomsup.validation import number_within, positive_integer
+
+__all__ = ["KnownOptimum", "best_known", "known_point"]
+
+FloatArray = NDArray[np.float64]
+
+_MOST_NODES = 3  # of a phase, from which it is followed
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class KnownOptimum(Plain):
+    """The best configuration known for independent features of equal importance.
+
+    Attributes
+    ----------
+    n_features, n_hidden : int
+    feature_probability : float
+    loss : float
+        Sum over features, at importance one.
+    W : ndarray of shape (n_hidden, n_features)
+    b : ndarray of shape (n_features,)
+    smallest_eigenvalue : float
+        Of the Hessian across the symmetries, in units of features.
+    zero_modes : int
+        Flat directions beside the rotations of W and the biases of dead outputs.
+    entry : AtlasEntry
+        The phase that it belongs to.
+    """
+
+    _left_out = ("entry",)
+    _derived = (
+        "name",
+        "status",
+        "symmetry",
+        "low",
+        "high",
+        "ends",
+        "runner_up",
+        "runner_up_excess",
+    )
+
+    n_features: int
+    n_hidden: int
+    feature_probability: float
+    loss: float
+    W: FloatArray
+    b: FloatArray
+    smallest_eigenvalue: float
+    zero_modes: int
+    entry: AtlasEntry
+
+    @property
+    def name(self) -> str:
+        """Name of the phase."""
+        return self.entry.name
+
+    @property
+    def status(self) -> str:
+        """Whether it is known to be the best."""
+        return self.entry.status
+
+    @property
+    def symmetry(self) -> int:
+        """Permutations of the represented features that keep all scalar products and biases."""
+        return self.entry.symmetry
+
+    @property
+    def low(self) -> float:
+        """Feature probability at which the phase begins."""
+        return self.entry.low
+
+    @property
+    def high(self) -> float:
+        """Feature probability at which the phase ends …"""
+        return self.entry.high
+
+    @property
+    def ends(self) -> str:
+        """… and how."""
+        return self.entry.ends
+
+    @property
+    def runner_up(self) -> str:
+        """Name of the next lowest minimum at the nearest node, empty if none was met."""
+        return self.entry.runner_up[self.entry.nearest(self.feature_probability)]
+
+    @property
+    def runner_up_excess(self) -> float:
+        """How much higher its loss is, relative, at the nearest node."""
+        node = self.entry.nearest(self.feature_probability)
+        return float(self.entry.runner_up_loss[node] / self.entry.loss[node] - 1.0)
+
+    def __str__(self) -> str:
+        entry = self.entry
+        met, n_starts = int(entry.met.sum()), int(entry.n_starts.sum())
+        lines = [
+            f"{self.n_features} features in {self.n_hidden}, p = {self.feature_probability:.9g}: "
+            f"{self.name} ({self.status})",
+            f"  loss      {self.loss:.12g}",
+            f"  phase     {self.low:.9g} < p < {self.high:.9g}"
+            + (f", ends {self.ends}" if self.ends else ""),
+            f"  symmetry  order {self.symmetry}",
+            f"  Hessian   smallest eigenvalue {self.smallest_eigenvalue:.4g}, "
+            f"{self.zero_modes} zero modes",
+            f"  met by    {met} of {n_starts} starts in this phase, at least",
+        ]
+        if self.runner_up:
+            lines.append(
+                f"  next      {self.runner_up}, {self.runner_up_excess:.2%} higher near by"
+            )
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def best_known(n_features: int, n_hidden: int, feature_probability: float) -> KnownOptimum:
+    """The best configuration known, for independent features of equal importance.
+
+    Parameters
+    ----------
+    n_features, n_hidden : int
+        Up to 12 features in up to 4 dimensions, more features than dimensions.
+    feature_probability : float
+        p in (0, 1].
+
+    Returns
+    -------
+    KnownOptimum
+
+    Raises
+    ------
+    GeomsupError
+        If the atlas has no such size; :func:`best_configuration` searches any.
+
+    Notes
+    -----
+    The atlas holds configurations at some feature probabilities; the nearest of the same phase is
+    brought to this one by Newton steps on the exact loss.  It was made by
+    ``python -m geomsup.theory.atlas.rebuild``: searches from random starts and compositions of
+    shapes, every minimum followed along p, and the lowest taken.  That there is nothing lower is
+    not proved.
+
+    Examples
+    --------
+    >>> from geomsup.theory import best_known
+    >>> best = best_known(5, 2, 0.1)
+    >>> best.name, best.symmetry, round(best.loss, 9)
+    ('pentagon', 10, 0.026305131)
+    """
+    n, m = positive_integer("n_features", n_features), positive_integer("n_hidden", n_hidden)
+    p = number_within("feature_probability", feature_probability, 0, 1)
+    cell = atlas_cell(n, m)
+    if cell is None:
+        sizes = atlas_cells()
+        raise GeomsupError(
+            f"the atlas has more features than dimensions, up to "
+            f"{max(cell.n_features for cell in sizes)} in {max(cell.n_hidden for cell in sizes)}, "
+            f"and no model of {n} in {m}; search it with best_configuration"
+        )
+    if p == 0.0:
+        raise GeomsupError(
+            "expected a feature probability above zero, got 0; without features "
+            "every configuration is as good"
+        )
+    entry = cell.at(p)
+    point = _at(entry, p)
+    return KnownOptimum(
+        n_features=n,
+        n_hidden=m,
+        feature_probability=p,
+        loss=point.loss,
+        W=read_only(point.W),
+        b=read_only(point.b),
+        smallest_eigenvalue=point.softest,
+        zero_modes=point.n_flat,
+        entry=entry,
+    )
+
+
+def known_point(n_hidden: int, problem: Problem) -> Critical | None:
+    """What the atlas has for a problem, at importance one; None for sizes or data that it has not.
+
+    Features that are never there, or do not matter, are no such data.
+    """
+    p, importance = problem.p, problem.importance
+    cell = atlas_cell(problem.n_features, n_hidden)
+    if cell is None or np.ptp(p) > 0.0 or np.ptp(importance) > 0.0:
+        return None
+    return _at(cell.at(float(p[0])), float(p[0])) if p[0] * importance[0] > 0.0 else None
+
+
+def _at(entry: AtlasEntry, p: float) -> Critical:
+    """The configuration of a phase, from the nearest node that Newton steps lead from.
+
+    If they lead from none, by descents.
+    """
+    nodes = np.argsort(np.abs(np.log(entry.p / p)))[:_MOST_NODES].tolist()
+    for node in nodes:
+        start = Critical(p=float(entry.p[node]), W=entry.W[node], b=entry.b[node], loss=np.nan)
+        point = followed(start, p)
+        if point is not None:
+            return point
+    problem, size = Problem.of(entry.n_features, p, 1.0).normalised()
+    x, loss = finished(packed(entry.W[nodes], entry.b[nodes]), entry.n_hidden, problem)
+    W, b = unpacked(x[0], entry.n_hidden)
+    return polished(W, b, p) or Critical(p=p, W=W, b=b, loss=float(size * loss[0]))

@@ -1,0 +1,180 @@
+"""A critical point to full precision, and the same one at another feature probability.
+
+Newton steps with the Hessian of :mod:`geomsup.theory.curvature`.  They go to saddles as well as to
+minima, so that a shape can be followed to where it becomes unstable and beyond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.theory.curvature import Neighbourhood
+from geomsup.theory.loss import Problem
+from geomsup.theory.packing import packed, packed_loss, unpacked
+
+__all__ = ["Critical", "followed", "polished"]
+
+FloatArray = NDArray[np.float64]
+
+_MOST_HESSIANS = 8
+# Steps that shrink by less than so much call for a new Hessian.
+_SHRINKS = 0.1
+# The longest step that is taken, relative to the largest parameter.
+_LONGEST = 1.0
+# A step so short, relative to the largest parameter, is rounding; one that stops shrinking at up to
+# the second is where a series, or a flat direction, ends.
+_ARRIVED, _ENDED = 1e-14, 1e-7
+# What the scalar products of the features may change by in one step of a follower, relative to the
+# largest; its shortest step, as a share of the way, and how many it tries.
+_MOST_MOVED, _SHORTEST, _MOST_ATTEMPTS = 0.2, 0.1, 8
+# Above minus so much the softest mode of a point counts as that of a minimum.
+_STABLE = 1e-9
+# Scalar products that differ by less, relative to the largest, are equal; a shorter W_i is zero.
+_EQUAL, SHORT = 1e-5, 1e-4
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Critical:
+    """A point where the gradient vanishes, for independent features of equal importance."""
+
+    p: float
+    W: FloatArray  # (n_hidden, n_features)
+    b: FloatArray  # (n_features,)
+    loss: float  # of importance one
+
+    @cached_property
+    def near(self) -> Neighbourhood:
+        """Its neighbourhood, in the problem whose zero output has loss one."""
+        return Neighbourhood(self.W, self.b, _problem(len(self.b), self.p)[0], one_sided=True)
+
+    @property
+    def softest(self) -> float:
+        """Smallest eigenvalue of the Hessian across the symmetries."""
+        return float(self.near.mean.transverse.min(initial=np.inf))
+
+    @property
+    def n_flat(self) -> int:
+        """Flat directions beside the symmetries."""
+        return self.near.n_flat
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether no direction leads down; at a kink curvature says nothing, and descents must."""
+        return self.near.kinked or self.softest >= -_STABLE
+
+    @cached_property
+    def order(self) -> int:
+        """How many permutations of the features keep the Gram matrix and the biases."""
+        return _order(self.near.gram, self.b, _EQUAL)
+
+    @property
+    def n_kept(self) -> int:
+        """Features that are represented."""
+        return int(np.sum(np.linalg.norm(self.W, axis=0) > SHORT))
+
+
+def _problem(n_features: int, p: float) -> tuple[Problem, Any]:
+    return Problem.of(n_features, p, 1.0).normalised()
+
+
+def polished(W: FloatArray, b: FloatArray, p: float) -> Critical | None:
+    """The critical point that Newton steps reach, or None if they do not arrive.
+
+    A Hessian serves for several steps: those cost one gradient each.
+
+    Parameters
+    ----------
+    W : ndarray of shape (n_hidden, n_features)
+    b : ndarray of shape (n_features,)
+    p : float
+    """
+    m, n = W.shape
+    problem, size = _problem(n, p)
+    loss = packed_loss(m, problem, 1e-13)
+    x = packed(W, b)
+    before = np.inf
+    for _ in range(_MOST_HESSIANS):
+        step_from = _solver(Neighbourhood(*unpacked(x, m), problem, one_sided=True))
+        is_fresh = True
+        while True:
+            value, gradient = loss(x[None])
+            step = step_from(gradient[0])
+            length = float(np.linalg.norm(step)) / max(float(np.abs(x).max()), 0.1)
+            if length <= _ARRIVED or (is_fresh and length > before and length <= _ENDED):
+                W, b = unpacked(x, m)
+                return Critical(p=p, W=W, b=b, loss=float(size * value[0]))
+            if length > (_LONGEST if is_fresh else _SHRINKS * before):
+                break
+            x, before, is_fresh = x + step, length, False
+    if before > _ENDED:
+        return None
+    W, b = unpacked(x, m)
+    return Critical(p=p, W=W, b=b, loss=float(size * loss(x[None])[0][0]))
+
+
+def _solver(near: Neighbourhood) -> Callable[[FloatArray], FloatArray]:
+    """Newton's step for a gradient; flat directions and symmetries are left alone."""
+    spectrum = near.mean
+    bent = np.abs(spectrum.transverse) > 1e-12
+    directions, curvatures = spectrum.directions[bent], spectrum.transverse[bent]
+
+    def step(gradient: FloatArray) -> FloatArray:
+        return -((directions @ gradient) / curvatures) @ directions
+
+    return step
+
+
+def followed(point: Critical, p: float) -> Critical | None:
+    """The same critical point at another feature probability; None where it cannot be followed."""
+    here, gone, step = point, 0.0, 1.0  # in shares of the way in log p
+    for _ in range(_MOST_ATTEMPTS):
+        reached = min(gone + step, 1.0)
+        stop = p if reached == 1.0 else point.p * (p / point.p) ** reached
+        there = polished(here.W, here.b, stop)
+        if there is not None and _near(here, there):
+            here, gone, step = there, reached, 2.0 * step
+            if reached == 1.0:
+                return here
+        else:
+            step *= 0.25
+            if step < _SHORTEST:
+                return None
+    return None
+
+
+def _near(one: Critical, other: Critical) -> bool:
+    grams = [each.W.T @ each.W for each in (one, other)]
+    moved = max(np.abs(grams[0] - grams[1]).max(), np.abs(one.b - other.b).max())
+    return bool(moved <= _MOST_MOVED * max(np.abs(grams[0]).max(), 0.1))
+
+
+def _order(gram: FloatArray, b: FloatArray, tolerance: float) -> int:
+    """Orbit by orbit: where each feature can go while those before it stay (orbit, stabiliser)."""
+    n = len(gram)
+    slack = tolerance * max(float(np.abs(gram).max()), 0.1)
+    same = np.abs(gram[:, :, None, None] - gram) <= slack  # G_ij and G_kl
+    alike = (np.abs(b[:, None] - b) <= slack) & np.einsum("iikk->ik", same)
+
+    def extends(images: list[int]) -> bool:
+        k = len(images)
+        if k == n:
+            return True
+        return any(fits(images, j) and extends([*images, j]) for j in range(n))
+
+    def fits(images: list[int], j: int) -> bool:
+        k = len(images)
+        if j in images or not alike[k, j]:
+            return False
+        return all(same[k, i, j, image] for i, image in enumerate(images))
+
+    order = 1
+    for k in range(n):
+        fixed = list(range(k))
+        order *= sum(fits(fixed, j) and extends([*fixed, j]) for j in range(n))
+    return order

@@ -1,0 +1,261 @@
+"""The atlas of optima: every entry checked again, and how it is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geomsup.errors import GeomsupError
+from geomsup.theory import (
+    AtlasEntry,
+    atlas_cell,
+    atlas_cells,
+    best_configuration,
+    best_known,
+    expected_loss,
+    phase_boundary,
+    sparse_limit,
+    symmetric_optimum,
+    verify_optimum,
+)
+from geomsup.theory.atlas.cells import assembled
+from geomsup.theory.atlas.envelope import Pool
+from geomsup.theory.atlas.newton import Critical, followed, polished
+from geomsup.theory.atlas.rebuild import KEYS, main
+from geomsup.theory.atlas.table import TABLE, load_table, save_table
+from geomsup.theory.atlas.tasks import search
+
+_CELLS = atlas_cells()
+_ENTRIES = [entry for cell in _CELLS for entry in cell.entries]
+# Lowest of 300 to 1,300 starts on an independent code.
+_REFERENCE = [
+    (6, 2, 0.6, 0.41777266),
+    (6, 2, 0.2, 0.13625472),
+    (6, 2, 0.05, 0.02373044),
+    (7, 3, 0.1, 0.02962462),
+    (7, 3, 0.02, 0.00217257),
+]
+
+
+def _id(entry: AtlasEntry) -> str:
+    return f"{entry.n_features}-{entry.n_hidden}-{entry.high:.4g}"
+
+
+def _check(entry: AtlasEntry) -> None:
+    """An entry is what it says: losses, vanishing gradients, minima, and lower than the next."""
+    for p, W, b, loss in zip(entry.p, entry.W, entry.b, entry.loss, strict=True):
+        exact = expected_loss(W, b, float(p))
+        assert exact.loss == pytest.approx(loss, rel=1e-9)
+        # Of nine and more features a gradient is known as well as its series.
+        steepest = 1e-8 * p + exact.gradient_bound
+        assert np.abs(exact.grad_W).max() <= steepest
+        assert np.abs(exact.grad_b).max() <= steepest
+    for node in {0, len(entry.p) // 2, len(entry.p) - 1}:
+        point = Critical(
+            p=float(entry.p[node]), W=entry.W[node], b=entry.b[node], loss=entry.loss[node]
+        )
+        assert point.softest == pytest.approx(entry.smallest_eigenvalue[node], abs=1e-6)
+        # Phases closer than 1e-9 in loss may not be told apart, so one may be held a hair beyond
+        # where it becomes unstable.
+        assert point.softest > -1e-5
+        if entry.low < point.p < entry.high:
+            assert point.n_kept == entry.n_features - entry.n_dropped
+    known = np.isfinite(entry.runner_up_loss)
+    assert np.all(entry.runner_up_loss[known] >= entry.loss[known] * (1.0 - 1e-8))
+    assert np.all(entry.met <= entry.n_starts)
+
+
+@pytest.mark.parametrize("entry", _ENTRIES[::20], ids=_id)
+def test_an_entry_is_what_it_says(entry: AtlasEntry) -> None:
+    _check(entry)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", _ENTRIES, ids=_id)
+def test_every_entry_is_what_it_says(entry: AtlasEntry) -> None:
+    _check(entry)
+
+
+def test_the_phases_of_a_cell_cover_all_feature_probabilities() -> None:
+    for cell in _CELLS:
+        assert (cell.n_features, cell.n_hidden) in KEYS
+        assert cell.entries[0].low == 0.0
+        assert cell.entries[-1].high == 1.0
+        for before, after in zip(cell.entries[:-1], cell.entries[1:], strict=True):
+            assert before.high == after.low
+            assert before.ends in ("first order", "continuous")
+            # Both phases are held where they meet, and cost the same there.
+            assert before.p[-1] == pytest.approx(after.p[0], rel=1e-12)
+            assert before.loss[-1] == pytest.approx(after.loss[0], rel=1e-8)
+
+
+@pytest.mark.parametrize(("n", "m", "p", "loss"), _REFERENCE)
+def test_reference_losses_are_met(n: int, m: int, p: float, loss: float) -> None:
+    found = best_known(n, m, p).loss
+    assert found == pytest.approx(loss, abs=2e-8)  # it may be a little lower
+    assert found <= loss + 5e-9
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "below", "above"),
+    [
+        (5, 2, "pentagon", "digon ⊕ digon"),
+        (5, 2, "digon ⊕ digon", "triangle"),
+        (3, 2, "digon ⊕ monosemantic", "triangle"),
+        (4, 3, "digon ⊕ monosemantic ⊕ monosemantic", "tetrahedron"),
+        (7, 2, "heptagon", "hexagon"),
+        (7, 3, "pentagon ⊕ digon", "octahedron"),
+    ],
+)
+def test_boundaries_agree_with_those_of_families(n: int, m: int, below: str, above: str) -> None:
+    cell = atlas_cell(n, m)
+    assert cell is not None
+    exact = phase_boundary(below, above, n_features=n)
+    assert np.abs(cell.boundaries - exact).min() < 1e-8
+
+
+def test_a_continuous_boundary_is_where_a_mode_becomes_soft() -> None:
+    soft = [entry for entry in _ENTRIES if entry.ends == "continuous" and entry.p[-1] < 0.9]
+    for entry in soft[:3]:
+        other = next(
+            each
+            for each in _ENTRIES
+            if (each.n_features, each.n_hidden, each.low)
+            == (entry.n_features, entry.n_hidden, entry.high)
+        )
+        ends = min(entry.smallest_eigenvalue[-1], other.smallest_eigenvalue[0], key=abs)
+        assert abs(ends) < 1e-6
+
+
+def test_best_known_between_nodes_is_a_minimum_of_full_precision() -> None:
+    best = best_known(5, 2, 0.0873)
+    family = symmetric_optimum("pentagon", 5, 0.0873)
+    assert best.loss == pytest.approx(family.loss, rel=1e-13)
+    assert best.smallest_eigenvalue > 0.0
+    verdict = verify_optimum(best.W, best.b, 0.0873, n_starts=5)
+    assert verdict.verdict == "local minimum"
+    assert verdict.best_known == pytest.approx(best.loss, rel=1e-12)
+
+
+@pytest.mark.parametrize(("n", "shape"), [(5, "pentagon"), (6, "hexagon"), (7, "heptagon")])
+def test_rare_features_reach_the_sparse_limit(n: int, shape: str) -> None:
+    for p in (1e-6, 1e-8):
+        limit = sparse_limit(shape).coefficient
+        assert best_known(n, 2, p).loss / p == pytest.approx(limit, rel=100.0 * p)
+
+
+def test_best_known_reads_well_and_is_plain() -> None:
+    best = best_known(5, 2, 0.1)
+    assert str(best).startswith("5 features in 2, p = 0.1: pentagon (best known)")
+    assert best.to_dict()["name"] == "pentagon"
+    assert best.runner_up_excess > 0.0
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "p", "words"),
+    [(30, 2, 0.1, "best_configuration"), (5, 2, 0.0, "above zero"), (5, 2, 1.5, "feature_prob")],
+)
+def test_what_the_atlas_has_not(n: int, m: int, p: float, words: str) -> None:
+    with pytest.raises(GeomsupError, match=words):
+        best_known(n, m, p)
+
+
+def _above_the_atlas(count: int, most: int) -> list[tuple[int, int, float]]:
+    rng = np.random.default_rng(0)
+    above, cells = [], [cell for cell in _CELLS if cell.n_features <= most]
+    for _ in range(count):
+        cell = cells[rng.integers(len(cells))]
+        n, m, p = cell.n_features, cell.n_hidden, float(10 ** rng.uniform(-4, 0))
+        best = best_configuration(n, m, p)
+        if best.loss > best_known(n, m, p).loss * (1.0 + 1e-9):
+            above.append((n, m, p))
+    return above
+
+
+def test_a_search_is_never_above_the_atlas() -> None:
+    assert not _above_the_atlas(5, most=6)
+
+
+@pytest.mark.slow
+def test_no_search_of_any_size_is_above_the_atlas() -> None:
+    assert not _above_the_atlas(200, most=12)
+
+
+def test_a_search_says_what_the_atlas_has() -> None:
+    best = best_configuration(4, 2, 0.2, 2.0, n_starts=10)
+    assert best.best_known == pytest.approx(2.0 * best_known(4, 2, 0.2).loss, rel=1e-12)
+    assert not best.beats_atlas
+    assert "and the atlas" in str(best)
+    assert best_configuration(2, 1, 0.2, [1.0, 0.5], n_starts=5).best_known is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "n", "p", "order"),
+    [("pentagon", 5, 0.1, 10), ("octahedron", 6, 0.1, 48), ("square antiprism", 8, 0.1, 16)],
+)
+def test_symmetries_are_those_of_the_shape(shape: str, n: int, p: float, order: int) -> None:
+    best = symmetric_optimum(shape, n, p)
+    point = polished(best.W, best.b, p)
+    assert point is not None
+    assert point.order == order
+    assert point.loss == pytest.approx(best.loss, rel=1e-12)
+
+
+def test_a_followed_shape_is_the_optimum_of_its_family() -> None:
+    start = symmetric_optimum("pentagon", 5, 0.05)
+    point = polished(start.W, start.b, 0.05)
+    assert point is not None
+    # Beyond .2249 two digons are lower, but the pentagon is still there.
+    there = followed(point, 0.4)
+    assert there is not None
+    assert there.loss == pytest.approx(symmetric_optimum("pentagon", 5, 0.4).loss, rel=1e-12)
+
+
+def test_a_search_depends_on_its_configuration_alone() -> None:
+    config = {"n_features": 4, "n_hidden": 2, "p": 0.1, "n_starts": 10, "seed": 3}
+    first, second = search(config), search(config)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    assert first["loss"][0] * 4 * 0.1 / 3 == pytest.approx(
+        symmetric_optimum("square", 4, 0.1).loss, rel=1e-9
+    )
+    assert first["met"][0] <= first["n_starts"]
+
+
+def test_a_cell_is_made_of_searches(tmp_path: Path) -> None:
+    config = {"n_features": 2, "n_hidden": 1, "n_starts": 10, "seed": 0}
+    pools = {}
+    for p in (0.1, 0.9):
+        found = search({**config, "p": p})
+        pools[p] = Pool(x=found["x"], loss=found["loss"], met=found["met"], n_starts=10)
+    cell = assembled((2, 1), pools, {})
+    known = atlas_cell(2, 1)
+    assert known is not None
+    assert [entry.name for entry in cell.entries] == [entry.name for entry in known.entries]
+    np.testing.assert_allclose(cell.boundaries, known.boundaries, atol=1e-8)
+    save_table(tmp_path / "table.npz", {(2, 1): cell})
+    again = load_table(tmp_path / "table.npz")[2, 1]
+    assert str(again) == str(cell)
+    np.testing.assert_array_equal(again.entries[0].W, cell.entries[0].W)
+
+
+def test_rebuilding_goes_on_where_it_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--work", str(tmp_path / "work"), "--table", str(tmp_path / "table.npz")]
+    words += ["--most", "2", "--p", "0.1", "--starts", "5"]
+    main(words)
+    assert "searched" in capsys.readouterr().out
+    made = (tmp_path / "table.npz").read_bytes()
+    main(words)
+    assert not capsys.readouterr().out
+    assert load_table(tmp_path / "table.npz").keys() == {(2, 1)}
+    assert len(made) > 0
+
+
+def test_the_table_is_small_and_a_broken_one_is_said(tmp_path: Path) -> None:
+    assert TABLE.stat().st_size < 5_000_000
+    (tmp_path / "table.npz").write_bytes(b"nothing")
+    with pytest.raises(GeomsupError, match="rebuild"):
+        load_table(tmp_path / "table.npz")
