@@ -16,6 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from geomsup.claims.record import Claim
+    from geomsup.claims.weigh import weigh_claim
     from geomsup.errors import GeomsupError, GeomsupWarning
     from geomsup.geometry.classify import classify_geometry
     from geomsup.geometry.gram import (
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Census",
+    "Claim",
     "ComponentReport",
     "GeometryReport",
     "GeomsupError",
@@ -54,11 +57,14 @@ __all__ = [
     "list_shapes",
     "match_shape",
     "open_weights",
+    "weigh_claim",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "claims.record": ["Claim"],
+    "claims.weigh": ["weigh_claim"],
     "geometry.classify": ["classify_geometry"],
     "errors": ["GeomsupError", "GeomsupWarning"],
     "geometry.gram": [

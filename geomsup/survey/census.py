@@ -34,7 +34,7 @@ from geomsup.survey.spectrum import filling_of
 from geomsup.survey.structures import counts_by_name, law_of, renumbered, structures_of
 from geomsup.validation import brief, number_within, positive_integer, seed_number, whole_number
 
-__all__ = ["census"]
+__all__ = ["census", "labels_of"]
 
 FloatArray = NDArray[np.float64]
 
@@ -152,7 +152,7 @@ def census(
     n_draws = whole_number("n_draws", n_draws, 0)
     max_pairs = positive_integer("max_pairs", max_pairs)
     n_given = len(matrix_of(W, feature_axis))
-    names = _labels(labels, n_given)
+    names = labels_of(labels, n_given)
     preparation: dict[str, Any] = {
         "centre": centre,
         "remove_components": remove_components,
@@ -354,7 +354,8 @@ def _measures(found: Scan, n_above: int, n_below: int) -> dict[str, float]:
     }
 
 
-def _labels(labels: object, n_features: int) -> tuple[str, ...] | None:
+def labels_of(labels: object, n_features: int) -> tuple[str, ...] | None:
+    """A name for each feature, from a list or from a file with one on each line."""
     if labels is None:
         return None
     if isinstance(labels, (str, os.PathLike)):

@@ -1,0 +1,204 @@
+"""Groups to hold a group against: as many features of the same matrix, as near to each other.
+
+A word's neighbours are near each other and have much in common, whatever it is.  So a claim about
+seven days must stand against sevens that are as alike as the days are: an anchor drawn at random and
+members drawn among its K nearest neighbours, where K is chosen such that the mean cosine is that of
+the group.  Each control takes the norms of the group, so that these cannot tell them apart either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geomsup.survey.source import Rows
+
+__all__ = ["Controls", "noise_dim", "random_groups", "similar_groups"]
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+# Numbers of a block of cosines or of rows: 64 MB in float32.
+_BLOCK = 2**24
+# Cosines that are computed to find neighbours, at most; with more features anchors serve again.
+_MOST_COSINES = 2**28
+_FEWEST_ANCHORS = 250
+# Neighbours that are sorted about each anchor.
+_MOST_NEIGHBOURS = 2048
+# Groups that are drawn about an anchor, of which the one is kept that is most like the group.
+_TRIES = 3
+# Anchors, and numbers of neighbours, that are tried out to choose K.
+_N_PILOTS, _N_SIZES = 48, 24
+# Rows whose cosines say how many dimensions the noise has.
+_N_ROWS = 512
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Controls:
+    """Groups of the matrix.
+
+    Attributes
+    ----------
+    members : ndarray of shape (n_controls, n)
+        Rows of the matrix that was searched, in random order.
+    cosines : ndarray of shape (n_controls, n, n)
+    """
+
+    members: IntArray
+    cosines: Array
+
+    def grams(self, norms: Array, rng: np.random.Generator) -> Array:
+        """Inner products with given norms, each group with these in an order of its own."""
+        drawn = rng.permuted(np.tile(norms, (len(self.cosines), 1)), axis=1)
+        return np.asarray(self.cosines * drawn[:, :, None] * drawn[:, None, :])
+
+
+def similar_groups(
+    rows: Rows,
+    pool: IntArray,
+    size: int,
+    mean_cosine: float,
+    n_groups: int,
+    rng: np.random.Generator,
+) -> Controls:
+    """Draw groups about random anchors whose mean cosine is near a given one.
+
+    Parameters
+    ----------
+    rows : Rows
+    pool : ndarray of shape (n_pool,)
+        Rows that may be drawn.
+    size : int
+        Members of each group.
+    mean_cosine : float
+        Of all pairs.
+    n_groups : int
+    rng : Generator
+    """
+    reach = _reach(rows, pool, size, mean_cosine, rng)
+    if reach >= len(pool):
+        return random_groups(rows, pool, size, n_groups, rng, mean_cosine=mean_cosine)
+    if reach > _MOST_NEIGHBOURS:
+        # A part of the pool has the same neighbourhoods, thinned.
+        kept = max(2 * size, len(pool) * _MOST_NEIGHBOURS // reach)
+        pool, reach = rng.permutation(pool)[:kept], _MOST_NEIGHBOURS
+    n_anchors = int(np.clip(_MOST_COSINES // len(pool), _FEWEST_ANCHORS, n_groups))
+    anchors = np.resize(pool[rng.integers(len(pool), size=min(n_anchors, n_groups))], n_groups)
+    anchors.sort()
+    # K varies by e^±½ from anchor to anchor, as neighbourhoods do.
+    sizes = reach * np.exp(rng.uniform(-1.0, 0.0, (n_groups, _TRIES)))
+    sizes = np.clip(sizes.astype(int), size, reach)
+    tries = np.empty((_TRIES, n_groups, size), dtype=np.intp)
+    step = max(1, _BLOCK // len(pool))
+    for start in range(0, n_groups, step):
+        stop = min(start + step, n_groups)
+        near = _neighbours(rows, pool, anchors[start:stop], reach)
+        for group in range(start, stop):
+            for attempt, k in enumerate(sizes[group]):
+                chosen = rng.choice(k, size, replace=False)
+                tries[attempt, group] = near[group - start, chosen]
+    return _nearest(rows, tries, mean_cosine)
+
+
+def random_groups(
+    rows: Rows,
+    pool: IntArray,
+    size: int,
+    n_groups: int,
+    rng: np.random.Generator,
+    *,
+    mean_cosine: float | None = None,
+) -> Controls:
+    """Draw groups at random; of three each the one whose mean cosine is nearest, if one is given."""
+    n_tries = 1 if mean_cosine is None else _TRIES
+    tries = np.stack([_distinct(pool, size, n_groups, rng) for _ in range(n_tries)])
+    return _nearest(rows, tries, mean_cosine or 0.0)
+
+
+def noise_dim(rows: Rows, rng: np.random.Generator) -> float:
+    """Dimensions in which independent directions have the cosines of these: 1/E cos²."""
+    some = rng.permutation(rows.n)[:_N_ROWS]
+    units = rows.exact(np.sort(some))
+    n = len(units)
+    square = float(((units @ units.T) ** 2).sum() - n) / (n * (n - 1))
+    return float(np.clip(1 / max(square, 1e-300), 1.0, rows.dim))
+
+
+def _distinct(pool: IntArray, size: int, n_groups: int, rng: np.random.Generator) -> IntArray:
+    if len(pool) < 50 * size**2:
+        return np.stack([rng.choice(pool, size, replace=False) for _ in range(n_groups)])
+    # Among so many a group with a member twice is rare; it is drawn again.
+    drawn = rng.integers(len(pool), size=(n_groups, size))
+    while True:
+        ascending = np.sort(drawn, axis=1)
+        twice = np.flatnonzero((np.diff(ascending, axis=1) == 0).any(axis=1))
+        if not twice.size:
+            return pool[drawn]
+        drawn[twice] = rng.integers(len(pool), size=(twice.size, size))
+
+
+def _reach(
+    rows: Rows, pool: IntArray, size: int, mean_cosine: float, rng: np.random.Generator
+) -> int:
+    """Number of neighbours among which groups have a given mean cosine, on average."""
+    anchors = pool[rng.integers(len(pool), size=_N_PILOTS)]
+    sizes = np.unique(np.geomspace(size, len(pool), _N_SIZES).astype(int))
+    order = [
+        np.argsort(-cosines, kind="stable") for cosines in _cosines(rows, pool, np.sort(anchors))
+    ]
+    means = []
+    for k in sizes:
+        groups = np.stack([pool[one[rng.choice(k, size, replace=False)]] for one in order])
+        means.append(float(_mean_cosines(_cosines_within(rows, groups)).mean()))
+    # It falls as K grows, but for chance.
+    falling = np.minimum.accumulate(np.array(means))
+    return max(size, round(np.exp(np.interp(-mean_cosine, -falling, np.log(sizes)))))
+
+
+def _cosines(rows: Rows, pool: IntArray, anchors: IntArray) -> NDArray[np.float32]:
+    """Cosines of anchors with all rows of the pool, shape (n_anchors, n_pool)."""
+    units = rows.exact(anchors).astype(np.float32)
+    if 2 * len(pool) < rows.n:
+        return np.asarray(units @ rows.exact(pool).astype(np.float32).T)
+    found = np.empty((len(anchors), rows.n), dtype=np.float32)
+    start = 0
+    for block in rows.blocks():
+        found[:, start : start + len(block)] = units @ block.T
+        start += len(block)
+    return found[:, pool]
+
+
+def _neighbours(rows: Rows, pool: IntArray, anchors: IntArray, reach: int) -> IntArray:
+    """The nearest rows of the pool to each anchor, nearest first, itself among them."""
+    distinct, which = np.unique(anchors, return_inverse=True)
+    cosines = _cosines(rows, pool, distinct)
+    chosen = np.argpartition(-cosines, reach - 1, axis=1)[:, :reach]
+    by_cosine = np.argsort(-np.take_along_axis(cosines, chosen, 1), axis=1, kind="stable")
+    return pool[np.take_along_axis(chosen, by_cosine, 1)][which]
+
+
+def _nearest(rows: Rows, tries: IntArray, mean_cosine: float) -> Controls:
+    """Of the tries for each group, shape (n_tries, n_groups, n), the one that is most alike."""
+    cosines = np.stack([_cosines_within(rows, groups) for groups in tries])
+    off = np.abs(_mean_cosines(cosines) - mean_cosine)
+    best = off.argmin(axis=0)
+    groups = np.arange(tries.shape[1])
+    return Controls(members=tries[best, groups], cosines=cosines[best, groups])
+
+
+def _cosines_within(rows: Rows, groups: IntArray) -> Array:
+    n_groups, size = groups.shape
+    cosines = np.empty((n_groups, size, size))
+    step = max(1, _BLOCK // (size * rows.dim))
+    for start in range(0, n_groups, step):
+        some = groups[start : start + step]
+        units = rows.exact(some.ravel()).reshape(*some.shape, rows.dim)
+        cosines[start : start + step] = units @ np.swapaxes(units, 1, 2)
+    return cosines
+
+
+def _mean_cosines(cosines: Array) -> Array:
+    n = cosines.shape[-1]
+    return np.asarray((cosines.sum(axis=(-2, -1)) - n) / (n * (n - 1)))
