@@ -31,6 +31,8 @@ _MOST_NEIGHBOURS = 2048
 _TRIES = 3
 # Anchors, and numbers of neighbours, that are tried out to choose K.
 _N_PILOTS, _N_SIZES = 48, 24
+# Rows of which all cosines are computed at once.
+_FEW = 2048
 # Rows whose cosines say how many dimensions the noise has.
 _N_ROWS = 512
 
@@ -189,7 +191,13 @@ def _nearest(rows: Rows, tries: IntArray, mean_cosine: float) -> Controls:
 
 
 def _cosines_within(rows: Rows, groups: IntArray) -> Array:
+    """Cosines of the members of each group, shape (n_groups, n, n)."""
     n_groups, size = groups.shape
+    distinct, which = np.unique(groups, return_inverse=True)
+    which = which.reshape(groups.shape)
+    if len(distinct) <= _FEW:
+        units = rows.exact(distinct)
+        return np.asarray((units @ units.T)[which[:, :, None], which[:, None, :]])
     cosines = np.empty((n_groups, size, size))
     step = max(1, _BLOCK // (size * rows.dim))
     for start in range(0, n_groups, step):

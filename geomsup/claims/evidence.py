@@ -30,7 +30,7 @@ from scipy.optimize import isotonic_regression
 from scipy.spatial.distance import squareform
 from scipy.special import gammaln
 
-from geomsup.claims.statistics import orders_on_line, plane_of
+from geomsup.claims.statistics import circles_through, orders_on_line, plane_of
 from geomsup.matching.evidence import log_sphere, log_sum, marginalise
 from geomsup.restoring import read_only
 
@@ -232,12 +232,9 @@ def _volume(cost: Array, known: float) -> Array:
 
 def angles_about_circle(points: Array) -> tuple[Array, float]:
     """Points of a plane as angles about the centre of the circle nearest to them, and its radius."""
-    # |z|² = 2 c·z + (ρ² - |c|²), by least squares (Kåsa 1976, IEEE Trans. Instrum. Meas. 25, 8).
-    squares = (points**2).sum(axis=1)
-    solved = np.linalg.lstsq(np.column_stack([2 * points, np.ones(len(points))]), squares)[0]
-    offset = points - solved[:2]
-    radius = math.sqrt(max(float(solved[2] + solved[:2] @ solved[:2]), 0.0))
-    return np.arctan2(offset[:, 1], offset[:, 0]), radius
+    centre, radius = circles_through(points)
+    offset = points - centre
+    return np.arctan2(offset[:, 1], offset[:, 0]), float(radius)
 
 
 def _turned(angles: Array) -> Array:

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 __all__ = [
     "along_line",
     "centred",
+    "circles_through",
     "from_shape",
     "haar_groups",
     "mean_cosines",
     "mean_opposites",
+    "off_circle",
     "orders_in_plane",
     "orders_on_line",
     "plane_of",
@@ -96,6 +98,27 @@ def tours(grams: Array, orders: IntArray, *, closed: bool) -> Array:
     steps = steps_of(grams, orders)
     total = steps.sum(axis=-1) if closed else steps[..., :-1].sum(axis=-1)
     return np.asarray(total / np.maximum(np.trace(grams, axis1=-2, axis2=-1), _TINY))
+
+
+def circles_through(points: Array) -> tuple[Array, Array]:
+    """Centres and radii of the circles nearest to points of a plane, shape (..., 2) and (...).
+
+    |z|² = 2 c·z + (ρ² - |c|²), by least squares (Kåsa 1976, IEEE Trans. Instrum. Meas. 25, 8–14).
+    """
+    squares = (points**2).sum(axis=-1)
+    columns = np.concatenate([2 * points, np.ones((*squares.shape, 1))], axis=-1)
+    solved = (np.linalg.pinv(columns) @ squares[..., None])[..., 0]
+    centres = solved[..., :2]
+    return centres, np.sqrt(np.maximum(solved[..., 2] + (centres**2).sum(axis=-1), 0.0))
+
+
+def off_circle(grams: Array) -> Array:
+    """Mean squared deviation from the circle in the principal plane, over its squared radius."""
+    points = plane_of(grams)[1]
+    centres, radii = circles_through(points)
+    distances = np.linalg.norm(points - centres[..., None, :], axis=-1)
+    deviations = ((distances - radii[..., None]) ** 2).mean(axis=-1)
+    return np.asarray(deviations / np.maximum(radii**2, _TINY))
 
 
 def along_line(grams: Array, order: IntArray | None) -> Array:

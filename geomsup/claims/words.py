@@ -23,6 +23,7 @@ from geomsup.claims.statistics import (
     from_shape,
     mean_cosines,
     mean_opposites,
+    off_circle,
     orders_in_plane,
     orders_on_line,
     plane_of,
@@ -69,6 +70,9 @@ class Word:
         What ``measure`` returns, in words.
     curve : {"closed", "open", "straight", None}
         What members follow each other along, where an order means something.
+    shape_alone : callable or None
+        A second measure, from Gram matrices, that clouds of the spectrum are held to beside the
+        first: a ring with uneven steps is round all the same.
     takes_order : bool
     apart : bool
         Whether a group must also be farther from the mean of the matrix than random groups are,
@@ -76,8 +80,9 @@ class Word:
     similar : bool
         Whether controls are as near to each other as the group, or groups at random, where
         nearness is what is claimed.
-    has_clouds : bool
-        Whether Gaussian clouds with the spectrum of the group are a test of it.
+    clouds_from : int or None
+        Number of members from which Gaussian clouds with the spectrum of the group are a test: two
+        vectors of a spectrum are always opposite, or always not.
     size : int or None
         The number of members that it needs.
     """
@@ -89,10 +94,11 @@ class Word:
     weigh: Callable[[Group], Mapping[str, float]]
     statistic: str
     curve: Literal["closed", "open", "straight"] | None = None
+    shape_alone: Callable[[Array], Array] | None = None
     takes_order: bool = True
     apart: bool = False
     similar: bool = True
-    has_clouds: bool = True
+    clouds_from: int | None = 4
     size: int | None = None
 
 
@@ -252,6 +258,7 @@ WORDS: dict[str, Word] = {
             weigh=partial(_spread_out, claimed="ring"),
             statistic="closed tour",
             curve="closed",
+            shape_alone=off_circle,
         ),
         Word(
             name="arc",
@@ -280,7 +287,7 @@ WORDS: dict[str, Word] = {
             statistic="unevenness of distances",
             apart=True,
             takes_order=False,
-            has_clouds=False,
+            clouds_from=None,
         ),
         Word(
             name="antipodes",
@@ -290,7 +297,6 @@ WORDS: dict[str, Word] = {
             weigh=_opposed,
             statistic="mean cosine of opposites",
             similar=False,
-            has_clouds=False,
         ),
         Word(
             name="bundle",
@@ -301,7 +307,7 @@ WORDS: dict[str, Word] = {
             statistic="minus the mean cosine",
             takes_order=False,
             similar=False,
-            has_clouds=False,
+            clouds_from=None,
         ),
     )
 }
