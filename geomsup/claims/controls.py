@@ -1,9 +1,10 @@
 """Groups to hold a group against: as many features of the same matrix, as near to each other.
 
 A word's neighbours are near each other and have much in common, whatever it is.  So a claim about
-seven days must stand against sevens that are as alike as the days are: an anchor drawn at random and
-members drawn among its K nearest neighbours, where K is chosen such that the mean cosine is that of
-the group.  Each control takes the norms of the group, so that these cannot tell them apart either.
+seven days must stand against sevens that are as alike as the days are: an anchor drawn at random
+and members drawn among its K nearest neighbours, where K is chosen such that the mean cosine is
+that of the group, and of the groups so drawn the third that comes nearest to it.  Each control
+takes the norms of the group, so that these cannot tell them apart either.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _MOST_COSINES = 2**28
 _FEWEST_ANCHORS = 250
 # Neighbours that are sorted about each anchor.
 _MOST_NEIGHBOURS = 2048
-# Groups that are drawn about an anchor, of which the one is kept that is most like the group.
+# So many times as many groups are drawn as are kept, those most like the group.
 _TRIES = 3
 # Anchors, and numbers of neighbours, that are tried out to choose K.
 _N_PILOTS, _N_SIZES = 48, 24
@@ -86,22 +87,24 @@ def similar_groups(
         # A part of the pool has the same neighbourhoods, thinned.
         kept = max(2 * size, len(pool) * _MOST_NEIGHBOURS // reach)
         pool, reach = rng.permutation(pool)[:kept], _MOST_NEIGHBOURS
-    n_anchors = int(np.clip(_MOST_COSINES // len(pool), _FEWEST_ANCHORS, n_groups))
-    anchors = np.resize(pool[rng.integers(len(pool), size=min(n_anchors, n_groups))], n_groups)
+    # Where the group is nearer together than most neighbours are, each anchor has but one such
+    # group, and it takes many anchors to find neighbourhoods that are as near.
+    n_anchors, n_tries = n_groups, _TRIES * n_groups
+    if reach == size:
+        n_anchors = n_tries = 2 * n_groups
+    n_anchors = min(n_anchors, max(_FEWEST_ANCHORS, _MOST_COSINES // len(pool)))
+    anchors = np.resize(pool[rng.integers(len(pool), size=n_anchors)], n_tries)
     anchors.sort()
     # K varies by e^±½ from anchor to anchor, as neighbourhoods do.
-    sizes = reach * np.exp(rng.uniform(-1.0, 0.0, (n_groups, _TRIES)))
+    sizes = reach * np.exp(rng.uniform(-1.0, 0.0, n_tries))
     sizes = np.clip(sizes.astype(int), size, reach)
-    tries = np.empty((_TRIES, n_groups, size), dtype=np.intp)
+    tries = np.empty((n_tries, size), dtype=np.intp)
     step = max(1, _BLOCK // len(pool))
-    for start in range(0, n_groups, step):
-        stop = min(start + step, n_groups)
-        near = _neighbours(rows, pool, anchors[start:stop], reach)
-        for group in range(start, stop):
-            for attempt, k in enumerate(sizes[group]):
-                chosen = rng.choice(k, size, replace=False)
-                tries[attempt, group] = near[group - start, chosen]
-    return _nearest(rows, tries, mean_cosine)
+    for start in range(0, n_tries, step):
+        near = _neighbours(rows, pool, anchors[start : start + step], reach)
+        for group, own in enumerate(near, start):
+            tries[group] = own[rng.choice(sizes[group], size, replace=False)]
+    return _nearest(rows, tries, mean_cosine, n_groups)
 
 
 def random_groups(
@@ -113,10 +116,10 @@ def random_groups(
     *,
     mean_cosine: float | None = None,
 ) -> Controls:
-    """Draw groups at random; of three each the one whose mean cosine is nearest, if one is given."""
-    n_tries = 1 if mean_cosine is None else _TRIES
-    tries = np.stack([_distinct(pool, size, n_groups, rng) for _ in range(n_tries)])
-    return _nearest(rows, tries, mean_cosine or 0.0)
+    """Draw groups at random; of three times as many those nearest to a mean cosine."""
+    n_tries = n_groups if mean_cosine is None else _TRIES * n_groups
+    tries = _distinct(pool, size, n_tries, rng)
+    return _nearest(rows, tries, mean_cosine or 0.0, n_groups)
 
 
 def noise_dim(rows: Rows, rng: np.random.Generator) -> float:
@@ -181,13 +184,12 @@ def _neighbours(rows: Rows, pool: IntArray, anchors: IntArray, reach: int) -> In
     return pool[np.take_along_axis(chosen, by_cosine, 1)][which]
 
 
-def _nearest(rows: Rows, tries: IntArray, mean_cosine: float) -> Controls:
-    """Of the tries for each group, shape (n_tries, n_groups, n), the one that is most alike."""
-    cosines = np.stack([_cosines_within(rows, groups) for groups in tries])
+def _nearest(rows: Rows, tries: IntArray, mean_cosine: float, n_groups: int) -> Controls:
+    """Those of the groups, shape (n_tries, n), whose mean cosine is nearest to a given one."""
+    cosines = _cosines_within(rows, tries)
     off = np.abs(_mean_cosines(cosines) - mean_cosine)
-    best = off.argmin(axis=0)
-    groups = np.arange(tries.shape[1])
-    return Controls(members=tries[best, groups], cosines=cosines[best, groups])
+    best = np.sort(np.argsort(off, kind="stable")[:n_groups])
+    return Controls(members=tries[best], cosines=cosines[best])
 
 
 def _cosines_within(rows: Rows, groups: IntArray) -> Array:

@@ -231,7 +231,7 @@ def _volume(cost: Array, known: float) -> Array:
 
 
 def angles_about_circle(points: Array) -> tuple[Array, float]:
-    """Points of a plane as angles about the centre of the circle nearest to them, and its radius."""
+    """Points of a plane as angles about the centre of the nearest circle, and its radius."""
     centre, radius = circles_through(points)
     offset = points - centre
     return np.arctan2(offset[:, 1], offset[:, 0]), float(radius)

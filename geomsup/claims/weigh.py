@@ -94,9 +94,9 @@ def weigh_claim(
     features : sequence of int or str
         The group: indices, or labels.
     shape : str
-        "ring" (closed, any steps), "arc" (open, in a plane), "line", "simplex", "antipodes" (pairs),
-        "bundle", or a name of the catalogue: "heptagon" is a ring of even steps, "tetrahedron" a
-        simplex of four.
+        "ring" (closed, any steps), "arc" (open, in a plane), "line", "simplex", "antipodes"
+        (pairs), "bundle", or a name of the catalogue: "heptagon" is a ring of even steps,
+        "tetrahedron" a simplex of four.
     order : sequence of int or str, optional
         The same features in the order in which they are said to follow each other; antipodes two
         by two.

@@ -4,14 +4,14 @@
     PYTHONPATH=tests python tests/benchmarks/claims.py --part rings
     PYTHONPATH=tests python tests/benchmarks/claims.py --part uniform
 
-*Nothing*: groups of 4 to 30 features in 2 to 4,096 dimensions without the structure that is claimed:
-features of the matrix; a Gaussian cloud, round, flat, or long in few dimensions, set in the matrix;
-clusters; and rings, arcs and lines whose order is shuffled, claimed in that order.  The matrix is
-round, or its variances fall as 1/k, with a mean and mixed norms or without.
+*Nothing*: groups of 4 to 30 features in 2 to 4,096 dimensions without the structure that is
+claimed: features of the matrix; a Gaussian cloud, round, flat, or long in few dimensions, set in
+the matrix; clusters; and rings, arcs and lines whose order is shuffled, claimed in that order.  The
+matrix is round, or its variances fall as 1/k, with a mean and mixed norms or without.
 
 *Rings*: of 7 and 12 about a common part as long as their radius, with even steps or with any that
-leave no gap of half the circle.  ``noise`` is the rms displacement of a vertex in all dimensions together
-over the radius.
+leave no gap of 2.5 mean ones.  ``noise`` is the rms displacement of a vertex in all dimensions
+together over the radius.
 
 *Uniform*: p-values of groups that are drawn as controls are.
 """
@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter, defaultdict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,13 +94,15 @@ def draw_without(rng: np.random.Generator, n_controls: int) -> tuple[str, str, C
         n = max(n, 6)
         size = float(np.sqrt(rows.var(axis=0).sum()))
         rows[:n] = rows[0] + size * on_curve(word, n, m, rng.choice([0.05, 0.2, 0.4]), rng)
-        options = {"order": rng.permutation(n)}
+        options: dict[str, Any] = {"order": rng.permutation(n)}
     else:
         word, kind = str(rng.choice(UNORDERED)), str(rng.choice(GROUPS))
         if kind != "features":
             rows[:n] = without_structure(kind, n, rows, rng)
         options = {}
-        if word == "antipodes":
+        if word == "bundle":
+            options["about"] = "mean"  # a cloud about the mean of a matrix is a bundle elsewhere
+        elif word == "antipodes":
             n -= n % 2
         elif word == "polygon":
             word = f"{n}-gon"
