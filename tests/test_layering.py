@@ -196,6 +196,7 @@ _SURVEY = [
     "partners",
     "census",
 ]
+_CLAIMS = ["statistics", "record", "evidence", "words", "groups", "controls", "weigh"]
 _COUNTED = {
     "errors",
     "progress",
@@ -210,6 +211,18 @@ _COUNTED = {
 _FORMED = {"survey.component", "survey.density", "survey.forest"}
 MAY_IMPORT.update(_floors("survey", _SURVEY, _COUNTED | _FORMED))
 MAY_IMPORT["survey"] = {f"survey.{name}" for name in _SURVEY}
+# A claim about a group is held against other groups of its matrix, and against its rivals.
+_CLAIMED = {
+    "errors",
+    "matching",
+    "matching.evidence",
+    "shapes",
+    "survey.bundles",
+    "survey.census",
+    "survey.source",
+}
+MAY_IMPORT.update(_floors("claims", _CLAIMS, _CLAIMED))
+MAY_IMPORT["claims"] = {f"claims.{name}" for name in _CLAIMS}
 ANALYSIS = set(MAY_IMPORT)
 MAY_IMPORT["geometry.classify"] = set(ANALYSIS)
 # Change points are found in curves, whatever they are; the timeline of a training names geometry.
@@ -282,6 +295,7 @@ MAY_IMPORT["plotting"] = {
     "neurons",
     "survey",
     "survey.record",
+    "claims.record",
     "weights",
 }
 # Experiments put training and analysis side by side; nothing but the command line reads them.

@@ -36,6 +36,8 @@ class Claim(Plain):
         Their names.
     about : {"centroid", "origin", "mean"}
         The centre: of the group, of the space, or of the whole matrix.
+    curve : {"closed", "open", "straight"} or None
+        What the members follow each other along.
     is_ordered : bool
         Whether an order was claimed too.
     verdict : {"supported", "contradicted", "undecided"}
@@ -66,14 +68,16 @@ class Claim(Plain):
         Step from the last of ``order`` to the first over the mean step, in all dimensions.
     noise_dim : float
         Dimensions that the noise is taken to have: those in which independent directions have the
-        cosines of this matrix.
+        cosines of this matrix; for a simplex, those in which independent rows are as far from
+        equidistant as the controls are.
     mean_cosine, control_mean_cosine : float
         Of all pairs of the group, and of the control groups on average.
     coordinates : ndarray of shape (n, 2)
-        ``features`` in the plane of the claim, about the centre.
+        ``features`` in the plane of the claim, about the centre, in units of their rms distance
+        from it in all dimensions.
     control_statistics : ndarray of shape (n_controls,)
     control_coordinates : ndarray of shape (n_shown, n, 2)
-        Some of the controls, each in its own plane.
+        Some of the controls, each in its own plane, in the same units.
     settings : mapping
         Arguments, as they were understood.
     """
@@ -85,6 +89,7 @@ class Claim(Plain):
     features: tuple[int, ...]
     labels: tuple[str, ...] | None
     about: str
+    curve: Literal["closed", "open", "straight"] | None
     is_ordered: bool
     verdict: Verdict
     why: str
@@ -129,7 +134,7 @@ class Claim(Plain):
                 said,
                 *_wrapped(self.why),
                 "",
-                *_wrapped(f"{'in order' if self.angles is not None else 'members'}: {shown}"),
+                *_wrapped(f"{'in order' if self.curve else 'members'}: {shown}"),
                 *_wrapped(self._measured()),
                 "",
                 *self._tests(),
@@ -146,7 +151,7 @@ class Claim(Plain):
             f"{self.statistic_name} {self.statistic:.3f} (controls {_spread(self)}), "
             f"{100 * self.share:.0f} % of the squared distances in a plane"
         )
-        if self.angles is not None:
+        if self.curve:
             text += f", step from last to first {self.closure:.2f} mean steps"
         return text + (
             f"; mean cosine {self.mean_cosine:.2f} (controls {self.control_mean_cosine:.2f}), "

@@ -188,7 +188,7 @@ def sides_of(cosines: Array) -> Array:
 
 def from_shape(grams: Array, sides: Array) -> Array:
     """Root mean square difference of sorted cosines from those of a shape."""
-    return np.sqrt(((sides_of(cosines_of(grams)) - sides) ** 2).mean(axis=-1))
+    return np.asarray(np.sqrt(((sides_of(cosines_of(grams)) - sides) ** 2).mean(axis=-1)))
 
 
 def haar_groups(grams: Array, n_groups: int, rank: int, rng: np.random.Generator) -> Array:

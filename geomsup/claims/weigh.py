@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,7 @@ IntArray = NDArray[np.intp]
 _LEVEL = 0.01
 # … and above its rivals, or below one, if it is so many nats from it: twenty to one.
 _CLEARLY = 3.0
+_HOPELESS = 1e5
 # It does worse than most controls if so many do as well.
 _MOST = 0.9
 # Without an order, a line is what one axis has nearly all of: a few members always have a longest.
@@ -63,7 +64,7 @@ _MOST_MEMBERS = 512
 # Rows of the isotropic background, and controls that are kept for the picture.
 _N_ISOTROPIC, _N_SHOWN = 4096, 60
 # Seven members have 360 orders around a ring, so that one in 360 is the best by chance.
-_N_ORDERS = _N_CLOUDS = 2000
+_N_ORDERS = 2000
 # Rounding must not hide a control that is the group itself, turned.
 _SAME = 1e-9
 
@@ -331,7 +332,8 @@ def _tested(
     grams = controls.grams(case.norms, rng)
     measured = case.measure(grams)
     statistic = float(case.measure(case.whole[None])[0])
-    shown = plane_of(case.about_centre(grams[:_N_SHOWN]))[1]
+    shown = case.about_centre(grams[:_N_SHOWN])
+    sizes = np.sqrt(np.trace(shown, axis1=1, axis2=2) / n)
     p_together = None
     if case.word.apart:
         others = random_groups(*pool, n, n_controls, rng).grams(case.norms, rng)
@@ -339,22 +341,24 @@ def _tested(
     return _Tests(
         statistic=statistic,
         controls=measured,
-        coordinates=shown,
+        coordinates=plane_of(shown)[1] / np.maximum(sizes, np.finfo(float).tiny)[:, None, None],
         control_mean_cosine=-float(mean_cosines(controls.cosines).mean()),
         p_value=_share(measured, statistic),
-        p_cloud=_p_cloud(case, statistic, rng),
+        p_cloud=_p_cloud(case, statistic, n_controls, rng),
         p_order=_p_order(case, statistic, rng),
         p_together=p_together,
     )
 
 
-def _p_cloud(case: _Case, statistic: float, rng: np.random.Generator) -> float | None:
+def _p_cloud(
+    case: _Case, statistic: float, n_clouds: int, rng: np.random.Generator
+) -> float | None:
     fewest = case.word.clouds_from
     # A line in no order *is* a cloud with one long axis.
     is_cloud = case.word.curve == "straight" and not case.is_ordered
     if fewest is None or len(case.members) < fewest or is_cloud:
         return None
-    clouds = haar_groups(case.group.gram, _N_CLOUDS, case.group.rank, rng)
+    clouds = haar_groups(case.group.gram, n_clouds, case.group.rank, rng)
     found = _share(case.word.measure(clouds, case.is_ordered), statistic)
     if case.word.shape_alone is None:
         return found
@@ -381,7 +385,10 @@ def _share(others: Array, statistic: float) -> float:
 def _claim(
     case: _Case, tests: _Tests, names: tuple[str, ...] | None, settings: Mapping[str, Any]
 ) -> Claim:
-    weighed = dict(case.word.weigh(case.group))
+    group = case.group
+    if case.word.apart:
+        group = replace(group, dim=_dim_of_controls(case, tests))
+    weighed = dict(case.word.weigh(group))
     own = weighed.pop("")
     evidence = {name: own - value for name, value in weighed.items()}
     shares, planes = plane_of(case.group.gram[None])
@@ -390,7 +397,7 @@ def _claim(
     closure = float(steps[-1] / max(float(steps.mean()), np.finfo(float).tiny))
     verdict, why = _verdict(case, tests, evidence, closure, float(shares[0, 0]))
     along = _canonical(case, along)
-    size = math.sqrt(float(np.trace(case.about_centre(case.whole[None])[0])))
+    size = math.sqrt(len(case.members))
     angles = None
     if case.word.curve in ("closed", "open"):
         angles = read_only(_from_first(angles_about_circle(planes[0])[0][along]))
@@ -399,6 +406,7 @@ def _claim(
         features=case.members,
         labels=None if names is None else tuple(names[k] for k in case.members),
         about=case.centre,
+        curve=case.word.curve,
         is_ordered=case.is_ordered,
         verdict=verdict,
         why=why,
@@ -413,7 +421,7 @@ def _claim(
         angles=angles,
         share=float(shares[0, :2].sum()),
         closure=closure,
-        noise_dim=case.group.dim,
+        noise_dim=group.dim,
         mean_cosine=-float(mean_cosines(case.whole[None])[0]),
         control_mean_cosine=tests.control_mean_cosine,
         coordinates=read_only(planes[0][np.argsort(case.arranged)] * size),
@@ -421,6 +429,15 @@ def _claim(
         control_coordinates=read_only(tests.coordinates),
         settings=settings,
     )
+
+
+def _dim_of_controls(case: _Case, tests: _Tests) -> float:
+    """Dimensions in which independent rows are as far from equidistant as controls mostly are.
+
+    The mean of d Σλ²/(Σλ)² - 1 is (d² + d - 2)/md over Gram matrices of rank d from m dimensions.
+    """
+    d, middle = case.group.rank, float(np.median(tests.controls))
+    return float(np.clip((d + 1 - 2 / d) / max(middle, 1e-12), 1.0, case.rows.dim))
 
 
 def _along(case: _Case, planes: Array) -> IntArray:
@@ -478,7 +495,8 @@ def _against(tests: _Tests, rival: str, margin: float) -> list[str]:
     """What speaks clearly against the claim."""
     found = []
     if margin <= -_CLEARLY:
-        found.append(f"{rival} explains it better, by {-margin:.1f} nats")
+        by = f"by {-margin:.1f} nats" if margin > -_HOPELESS else "the claim not at all"
+        found.append(f"{rival} explains it better, {by}")
     if tests.p_value >= _MOST:
         found.append(f"{100 * tests.p_value:.0f} % of the control groups do as well")
     return found

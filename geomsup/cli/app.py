@@ -36,6 +36,8 @@ examples:
   geomsup demo                          train small models, name and draw what they do
   geomsup classify weights.npy          name the geometry of your own matrix
   geomsup census sae/                   what a large dictionary holds beyond chance
+  geomsup claim sae/ --features 3,8,21,34 --shape ring
+                                        is this group what it is said to be?
   geomsup neurons run.safetensors       which neurons compute which features
   geomsup attack run.safetensors        how much harm a small change of the input does
   geomsup dictionary run.safetensors    do sparse autoencoders find the features?
@@ -75,6 +77,7 @@ VERBS: dict[str, Verb] = {
         "train",
         "classify",
         "census",
+        "claim",
         "neurons",
         "attack",
         "dictionary",

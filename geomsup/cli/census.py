@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from geomsup import Census
     from geomsup.weights.opened import OpenedWeights
 
-__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
+__all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "opened_weights", "run"]
 
 SUMMARY: str = "count what a large dictionary or embedding holds beyond chance"
 DESCRIPTION: str = """\
@@ -52,17 +52,7 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
 
 def add_arguments(parser: VerbParser) -> None:
     """Declare the options."""
-    parser.add_file("a weight file, or the file or folder of a published dictionary or model")
-    parser.add_argument("--key", metavar="NAME", help="which array, when the file has several")
-    parser.add_argument(
-        "--layer", type=at_least(0), metavar="K", help="which layer, when there are several"
-    )
-    parser.add_argument(
-        "--feature-axis",
-        type=int,
-        choices=(-1, 0),
-        help="-1: columns are features; 0: rows are; not needed where the layout is known",
-    )
+    parser.add_published()
     parser.add_argument(
         "--null",
         default="matched",
@@ -121,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
         checked_place(Path(args.csv))
     if args.out is not None:
         checked_target(args.out)
-    opened = _opened(args)
+    opened = opened_weights(args)
     names = "n_draws q centre remove_components fold_norms labels mask components seed"
     names += " partner partner_axis"
     options: dict[str, Any] = {name: getattr(args, name) for name in names.split()}
@@ -142,7 +132,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _opened(args: argparse.Namespace) -> OpenedWeights:
+def opened_weights(args: argparse.Namespace) -> OpenedWeights:
+    """The matrix that FILE, --key, --layer and --feature-axis mean."""
     from geomsup.weights.layout_files import UnknownLayoutError
     from geomsup.weights.opened import open_weights
 

@@ -21,6 +21,7 @@ from geomsup.plotting.census import (
     plot_counts,
     plot_neighbours,
 )
+from geomsup.plotting.claims import plot_claim, plot_claim_controls, plot_claim_plane
 from geomsup.plotting.dictionaries import plot_matched_cosines, plot_splitting_tree
 from geomsup.plotting.dimensionality import plot_dimensionality
 from geomsup.plotting.directions import plot_directions
@@ -38,6 +39,9 @@ __all__ = [
     "name_color",
     "neuron_legend",
     "plot_census",
+    "plot_claim",
+    "plot_claim_controls",
+    "plot_claim_plane",
     "plot_comparison",
     "plot_cosine_histogram",
     "plot_cosines",
