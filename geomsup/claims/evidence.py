@@ -45,6 +45,10 @@ SIGNALS: Array = read_only(np.geomspace(0.1, 1e6, 29))
 _PURE = 1 - np.geomspace(1e-4, 1.0, 25)[:-1]
 # A closed curve has no step longer than so many mean ones: the census names rings by this rule.
 LARGEST_STEP = 2.5
+# What the two turns of angles that make a circle an ellipse cost: loadings take these up, so that
+# data hold them to about √π of 2π whatever the noise is.  With it the evidence of free places on a
+# ring is within .4 nats of averages over random places, at 6 and 7 members in 4 to 8 dimensions.
+_SOFT = 2 * math.log(2 * math.sqrt(math.pi))
 # Evenly spaced arcs that are weighed, from nearly straight to nearly closed.
 _N_BENDS = 24
 _NONE = np.full(len(SIGNALS), -np.inf)
@@ -217,12 +221,14 @@ class Group:
     def _along(self, template: Array, length: float, known: float) -> Array:
         """Evidence of members anywhere along a curve of some length, in an order that is known.
 
-        A member that is moved by s along it loses s² of the share.  A curve and its mirror image
-        are the same template.
+        A member that is moved by s along it loses s² of the share, but that a turn of the curve
+        and the two ways to make it an ellipse lose nothing: loadings take them up.  A curve and
+        its mirror image are the same template.
         """
         share, rank = self.frame(template)
         firm = np.log1p(self._pull(share) * length**2 / np.pi)
-        return self._at(share, rank) + _volume(0.5 * (self.n - 1) * firm, known + math.log(2))
+        cost = 0.5 * (self.n - 3) * firm + _SOFT
+        return self._at(share, rank) + _volume(cost, known + math.log(2))
 
 
 def _volume(cost: Array, known: float) -> Array:

@@ -53,6 +53,7 @@ _LEVEL = 0.01
 # … and above its rivals, or below one, if it is so many nats from it: twenty to one.
 _CLEARLY = 3.0
 _HOPELESS = 1e5
+_ARTICLE = {"ring": "a ", "arc": "an ", "line": "a ", "blob": "a ", "simplex": "a ", "bundle": "a "}
 # It does worse than most controls if so many do as well.
 _MOST = 0.9
 # Without an order, a line is what one axis has nearly all of: a few members always have a longest.
@@ -480,7 +481,10 @@ def _verdict(
         return "contradicted", "; ".join(against)
     doubts = _doubts(case, tests, closure, longest)
     if margin < _CLEARLY:
-        doubts.append(f"{rival} explains it as well ({margin:+.1f} nats)")
+        doubts.append(
+            f"as well explained by {_ARTICLE.get(rival, '')}{rival} (the claim is {margin:+.1f} nats "
+            "from it)"
+        )
     if doubts:
         return "undecided", "; ".join(doubts)
     said = f"{tests.p_value:.2g} of the controls do as well"
@@ -495,8 +499,8 @@ def _against(tests: _Tests, rival: str, margin: float) -> list[str]:
     """What speaks clearly against the claim."""
     found = []
     if margin <= -_CLEARLY:
-        by = f"by {-margin:.1f} nats" if margin > -_HOPELESS else "the claim not at all"
-        found.append(f"{rival} explains it better, {by}")
+        by = f"by {-margin:.1f} nats" if margin > -_HOPELESS else "and the claim not at all"
+        found.append(f"better explained by {_ARTICLE.get(rival, '')}{rival}, {by}")
     if tests.p_value >= _MOST:
         found.append(f"{100 * tests.p_value:.0f} % of the control groups do as well")
     return found

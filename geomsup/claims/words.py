@@ -140,8 +140,8 @@ def _spread_out(group: Group, claimed: str, *, even: bool = False) -> dict[str, 
     if claimed == "simplex":
         found["simplex"] = marginal(group.simplex())
         found["blob"] = 0.0
-        found["higher rank"] = marginal(group.clouds(range(1, group.rank)))
-        del found["ring"], found["arc"], found["line"]
+        found["lower rank"] = marginal(group.clouds(range(1, group.rank)))
+        del found["ring"], found["arc"], found["line"], found["higher rank"]
     found = {name: value for name, value in found.items() if np.isfinite(value) or name == claimed}
     return {"": max(found.pop(claimed), _HOPELESS), **found}
 
