@@ -196,7 +196,17 @@ _SURVEY = [
     "partners",
     "census",
 ]
-_CLAIMS = ["statistics", "record", "evidence", "words", "groups", "controls", "weigh"]
+_CLAIMS = [
+    "statistics",
+    "record",
+    "evidence",
+    "words",
+    "groups",
+    "controls",
+    "case",
+    "verdict",
+    "weigh",
+]
 _COUNTED = {
     "errors",
     "progress",
