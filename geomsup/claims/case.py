@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.claims.controls import noise_dim, random_groups, similar_groups
+from geomsup.claims.controls import Likeness, noise_dim, random_groups, similar_groups
 from geomsup.claims.evidence import Group
 from geomsup.claims.groups import positions_in, with_metric
 from geomsup.claims.statistics import (
@@ -75,7 +75,6 @@ class Case:
     arranged: IntArray
     places: IntArray
     is_ordered: bool
-    norms: Array
     whole: Array  # Gram matrix about the origin, or the mean of the matrix
     group: Group
 
@@ -135,7 +134,6 @@ def case_of(
         arranged=arranged,
         places=places,
         is_ordered=order is not None,
-        norms=norms,
         whole=whole,
         group=group,
     )
@@ -169,19 +167,19 @@ def pool_of(
 def tested(
     case: Case, pool: tuple[Rows, IntArray], n_controls: int, rng: np.random.Generator
 ) -> Tests:
-    n, mean = len(case.members), -float(mean_cosines(case.whole[None])[0])
+    n = len(case.members)
     if case.word.similar:
-        controls = similar_groups(*pool, n, mean, n_controls, rng)
+        controls = similar_groups(*pool, n, Likeness.of(case.whole), n_controls, rng)
     else:
         controls = random_groups(*pool, n, n_controls, rng)
-    grams = controls.grams(case.norms, rng)
+    grams = controls.grams
     measured = case.measure(grams)
     statistic = float(case.measure(case.whole[None])[0])
     shown = case.about_centre(grams[:_N_SHOWN])
     sizes = np.sqrt(np.trace(shown, axis1=1, axis2=2) / n)
     p_together = None
     if case.word.apart:
-        others = random_groups(*pool, n, n_controls, rng).grams(case.norms, rng)
+        others = random_groups(*pool, n, n_controls, rng).grams
         p_together = _share(together(others), float(together(case.whole[None])[0]))
     return Tests(
         statistic=statistic,

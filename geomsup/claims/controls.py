@@ -3,8 +3,12 @@
 A word's neighbours are near each other and have much in common, whatever it is.  So a claim about
 seven days must stand against sevens that are as alike as the days are: an anchor drawn at random
 and members drawn among its K nearest neighbours, where K is chosen such that the mean cosine is
-that of the group, and of the groups so drawn the third that comes nearest to it.  Each control
-takes the norms of the group, so that these cannot tell them apart either.
+that of the group.  Of the groups so drawn the third is kept that comes nearest to its mean cosine
+and to the spread of its norms.  A group that is no nearer together than random ones are stands
+against the third of these that comes nearest.
+
+Controls keep norms of their own: where some axes are longer than others the long features lie along
+these, and to hand out norms anew would make controls rounder than any group is.
 """
 
 from __future__ import annotations
@@ -14,9 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.claims.statistics import cosines_of
 from geomsup.survey.source import Rows
 
-__all__ = ["Controls", "noise_dim", "random_groups", "similar_groups"]
+__all__ = ["Controls", "Likeness", "noise_dim", "random_groups", "similar_groups"]
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -32,10 +37,44 @@ _MOST_NEIGHBOURS = 2048
 _TRIES = 3
 # Anchors, and numbers of neighbours, that are tried out to choose K.
 _N_PILOTS, _N_SIZES = 48, 24
+# The spread of norms counts half as much as the mean cosine.
+_NORM_WEIGHT = 0.5
+# A group no nearer together than this share of random ones may be one of them.
+_USUAL, _N_TRIED = 0.95, 200
 # Rows of which all cosines are computed at once.
 _FEW = 2048
 # Rows whose cosines say how many dimensions the noise has.
 _N_ROWS = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likeness:
+    """What controls have in common with a group.
+
+    Attributes
+    ----------
+    mean_cosine : float
+        Of all pairs.
+    norm_spread : float
+        Standard deviation of the logarithms of the norms; no claim depends on their scale.
+    """
+
+    mean_cosine: float
+    norm_spread: float
+
+    @classmethod
+    def of(cls, gram: Array) -> Likeness:
+        """That of a group with given inner products."""
+        cosines, norms = cosines_of(gram[None]), np.sqrt(np.diag(gram))
+        return cls(mean_cosine=float(_means(cosines)[0]), norm_spread=float(np.log(norms).std()))
+
+    def distances(self, cosines: Array, norms: Array) -> Array:
+        """How far groups are from it, each of the two in units of its spread among them."""
+        off = np.abs(_means(cosines) - self.mean_cosine)
+        spreads = np.log(norms).std(axis=1)
+        uneven = np.abs(spreads - self.norm_spread)
+        scales = [max(float(_means(cosines).std()), 1e-9), max(float(spreads.std()), 1e-9)]
+        return np.asarray(off / scales[0] + _NORM_WEIGHT * uneven / scales[1])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,26 +86,28 @@ class Controls:
     members : ndarray of shape (n_controls, n)
         Rows of the matrix that was searched, in random order.
     cosines : ndarray of shape (n_controls, n, n)
+    norms : ndarray of shape (n_controls, n)
     """
 
     members: IntArray
     cosines: Array
+    norms: Array
 
-    def grams(self, norms: Array, rng: np.random.Generator) -> Array:
-        """Inner products with given norms, each group with these in an order of its own."""
-        drawn = rng.permuted(np.tile(norms, (len(self.cosines), 1)), axis=1)
-        return np.asarray(self.cosines * drawn[:, :, None] * drawn[:, None, :])
+    @property
+    def grams(self) -> Array:
+        """Inner products, shape (n_controls, n, n)."""
+        return np.asarray(self.cosines * self.norms[:, :, None] * self.norms[:, None, :])
 
 
 def similar_groups(
     rows: Rows,
     pool: IntArray,
     size: int,
-    mean_cosine: float,
+    like: Likeness,
     n_groups: int,
     rng: np.random.Generator,
 ) -> Controls:
-    """Draw groups about random anchors whose mean cosine is near a given one.
+    """Draw groups about random anchors that are like a given one.
 
     Parameters
     ----------
@@ -75,14 +116,17 @@ def similar_groups(
         Rows that may be drawn.
     size : int
         Members of each group.
-    mean_cosine : float
-        Of all pairs.
+    like : Likeness
     n_groups : int
     rng : Generator
     """
-    reach = _reach(rows, pool, size, mean_cosine, rng)
-    if reach >= len(pool):
-        return random_groups(rows, pool, size, n_groups, rng, mean_cosine=mean_cosine)
+    some = _cosines_within(rows, _distinct(pool, size, _N_TRIED, rng))
+    reach = _reach(rows, pool, size, like.mean_cosine, rng)
+    # Neighbours of one anchor and groups at random are not alike even if as near to each other:
+    # what may be a random group is held against random ones.
+    usual = float(np.quantile(_means(some), _USUAL))
+    if like.mean_cosine <= usual or reach >= len(pool):
+        return random_groups(rows, pool, size, n_groups, rng, like=like)
     if reach > _MOST_NEIGHBOURS:
         # A part of the pool has the same neighbourhoods, thinned.
         kept = max(2 * size, len(pool) * _MOST_NEIGHBOURS // reach)
@@ -104,7 +148,7 @@ def similar_groups(
         near = _neighbours(rows, pool, anchors[start : start + step], reach)
         for group, own in enumerate(near, start):
             tries[group] = own[rng.choice(sizes[group], size, replace=False)]
-    return _nearest(rows, tries, mean_cosine, n_groups)
+    return _nearest(rows, tries, like, n_groups)
 
 
 def random_groups(
@@ -114,12 +158,12 @@ def random_groups(
     n_groups: int,
     rng: np.random.Generator,
     *,
-    mean_cosine: float | None = None,
+    like: Likeness | None = None,
 ) -> Controls:
-    """Draw groups at random; of three times as many those nearest to a mean cosine."""
-    n_tries = n_groups if mean_cosine is None else _TRIES * n_groups
+    """Draw groups at random; of three times as many those most like a group, if one is given."""
+    n_tries = n_groups if like is None else _TRIES * n_groups
     tries = _distinct(pool, size, n_tries, rng)
-    return _nearest(rows, tries, mean_cosine or 0.0, n_groups)
+    return _nearest(rows, tries, like, n_groups)
 
 
 def noise_dim(rows: Rows, rng: np.random.Generator) -> float:
@@ -156,7 +200,7 @@ def _reach(
     means = []
     for k in sizes:
         groups = np.stack([pool[one[rng.choice(k, size, replace=False)]] for one in order])
-        means.append(float(_mean_cosines(_cosines_within(rows, groups)).mean()))
+        means.append(float(_means(_cosines_within(rows, groups)).mean()))
     # It falls as K grows, but for chance.
     falling = np.minimum.accumulate(np.array(means))
     return max(size, round(np.exp(np.interp(-mean_cosine, -falling, np.log(sizes)))))
@@ -184,12 +228,14 @@ def _neighbours(rows: Rows, pool: IntArray, anchors: IntArray, reach: int) -> In
     return pool[np.take_along_axis(chosen, by_cosine, 1)][which]
 
 
-def _nearest(rows: Rows, tries: IntArray, mean_cosine: float, n_groups: int) -> Controls:
-    """Those of the groups, shape (n_tries, n), whose mean cosine is nearest to a given one."""
-    cosines = _cosines_within(rows, tries)
-    off = np.abs(_mean_cosines(cosines) - mean_cosine)
-    best = np.sort(np.argsort(off, kind="stable")[:n_groups])
-    return Controls(members=tries[best], cosines=cosines[best])
+def _nearest(rows: Rows, tries: IntArray, like: Likeness | None, n_groups: int) -> Controls:
+    """Those of the groups, shape (n_tries, n), that are most like a given one."""
+    cosines, norms = _cosines_within(rows, tries), rows.norms[tries]
+    best = np.arange(n_groups)
+    if like is not None:
+        off = like.distances(cosines, norms)
+        best = np.sort(np.argsort(off, kind="stable")[:n_groups])
+    return Controls(members=tries[best], cosines=cosines[best], norms=norms[best])
 
 
 def _cosines_within(rows: Rows, groups: IntArray) -> Array:
@@ -209,6 +255,6 @@ def _cosines_within(rows: Rows, groups: IntArray) -> Array:
     return cosines
 
 
-def _mean_cosines(cosines: Array) -> Array:
+def _means(cosines: Array) -> Array:
     n = cosines.shape[-1]
     return np.asarray((cosines.sum(axis=(-2, -1)) - n) / (n * (n - 1)))

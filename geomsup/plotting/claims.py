@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geomsup.claims.record import Claim
 from geomsup.errors import GeomsupError
-from geomsup.plotting.canvas import axes_for
+from geomsup.plotting.canvas import axes_for, figure_for
 from geomsup.plotting.labels import point_labels
 from geomsup.plotting.style import GHOST, INK, POSITIVE, UNSTRUCTURED
 
@@ -57,16 +57,13 @@ def plot_claim(claim: Claim, *, fig: Figure | None = None) -> Figure:
     ['ring of 7: contradicted', 'closed tour']
     """
     _checked(claim)
-    if fig is None:
-        import matplotlib.pyplot as plt
-
-        fig = plt.figure(figsize=_SIZE, layout="constrained")
-    grid = fig.add_gridspec(1, 5)
+    figure: Figure = figure_for(fig, _SIZE)
+    grid = figure.add_gridspec(1, 5)
     title = f"{claim.shape} of {len(claim.features)}: {claim.verdict}"
-    plot_claim_plane(claim, ax=fig.add_subplot(grid[0, :3])).set_title(title, loc="left")
-    side = fig.add_subplot(grid[0, 3:])
+    plot_claim_plane(claim, ax=figure.add_subplot(grid[0, :3])).set_title(title, loc="left")
+    side = figure.add_subplot(grid[0, 3:])
     plot_claim_controls(claim, ax=side).set_title(claim.statistic_name, loc="left")
-    return fig
+    return figure
 
 
 def plot_claim_plane(claim: Claim, *, ax: Axes | None = None) -> Axes:
@@ -143,7 +140,7 @@ def plot_claim_controls(claim: Claim, *, ax: Axes | None = None) -> Axes:
     axes.set_xlabel(f"{claim.statistic_name} (small where the claim holds)")
     axes.set_ylabel("groups")
     axes.set_ylim(0, 1.35 * axes.get_ylim()[1])
-    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    axes.legend(framealpha=0.9, edgecolor="none", fontsize=8, loc="upper left")
     axes.spines[["top", "right"]].set_visible(False)
     return axes
 

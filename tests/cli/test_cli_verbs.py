@@ -32,6 +32,7 @@ _NEEDS = {
     "dictionary": "--restarts 1 --steps 10 --penalty 0.1",
     "attack": "--samples 20",
     "census": "--feature-axis 0 --draws 1",
+    "claim": "--feature-axis 0 --features 0,1,2,3,4 --shape ring --controls 50",
     "train": "--steps 2 --batch-size 4 --instances 2",
 }
 _PICTURE_OF = {**_NEEDS, "classify": "", "neurons": ""}
@@ -73,7 +74,7 @@ def _words(name: str, file: str, more: str = "") -> list[str]:
 
 
 def _run_of(name: str, files: dict[str, str]) -> str:
-    return files[{"neurons": "relu", "census": "matrix"}.get(name, "linear")]
+    return files[{"neurons": "relu", "census": "matrix", "claim": "matrix"}.get(name, "linear")]
 
 
 def _last_line(capsys: Capture) -> str:
@@ -107,9 +108,10 @@ def _file_help(name: str) -> str:
 
 def test_the_verbs_are_all_here() -> None:
     """The lists that the tests below go by are not empty by an accident of their making."""
-    known = {"census", "classify", "neurons", "attack", "dictionary", "inspect", "verify"}
+    known = {"census", "claim", "classify", "neurons", "attack"}
+    known |= {"dictionary", "inspect", "verify"}
     assert set(_OF_FILES) == known
-    assert len(_DRAWING) == 7
+    assert len(_DRAWING) == 8
     assert len(_with("--seed")) >= 5
 
 
