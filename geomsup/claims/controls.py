@@ -37,8 +37,6 @@ _MOST_NEIGHBOURS = 2048
 _TRIES = 3
 # Anchors, and numbers of neighbours, that are tried out to choose K.
 _N_PILOTS, _N_SIZES = 48, 24
-# The spread of norms counts half as much as the mean cosine.
-_NORM_WEIGHT = 0.5
 # A group no nearer together than this share of random ones may be one of them.
 _USUAL, _N_TRIED = 0.95, 200
 # Rows of which all cosines are computed at once.
@@ -68,13 +66,12 @@ class Likeness:
         cosines, norms = cosines_of(gram[None]), np.sqrt(np.diag(gram))
         return cls(mean_cosine=float(_means(cosines)[0]), norm_spread=float(np.log(norms).std()))
 
-    def distances(self, cosines: Array, norms: Array) -> Array:
-        """How far groups are from it, each of the two in units of its spread among them."""
+    def nearest(self, cosines: Array, norms: Array, n_groups: int) -> IntArray:
+        """Which of more groups are most like it: half of those to spare go for each of the two."""
         off = np.abs(_means(cosines) - self.mean_cosine)
-        spreads = np.log(norms).std(axis=1)
-        uneven = np.abs(spreads - self.norm_spread)
-        scales = [max(float(_means(cosines).std()), 1e-9), max(float(spreads.std()), 1e-9)]
-        return np.asarray(off / scales[0] + _NORM_WEIGHT * uneven / scales[1])
+        near = np.argsort(off, kind="stable")[: (len(off) + n_groups) // 2]
+        uneven = np.abs(np.log(norms[near]).std(axis=1) - self.norm_spread)
+        return np.sort(near[np.argsort(uneven, kind="stable")[:n_groups]])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -233,8 +230,7 @@ def _nearest(rows: Rows, tries: IntArray, like: Likeness | None, n_groups: int) 
     cosines, norms = _cosines_within(rows, tries), rows.norms[tries]
     best = np.arange(n_groups)
     if like is not None:
-        off = like.distances(cosines, norms)
-        best = np.sort(np.argsort(off, kind="stable")[:n_groups])
+        best = like.nearest(cosines, norms, n_groups)
     return Controls(members=tries[best], cosines=cosines[best], norms=norms[best])
 
 

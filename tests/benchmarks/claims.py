@@ -10,7 +10,7 @@ the matrix; clusters; and rings, arcs and lines whose order is shuffled, claimed
 matrix is round, or its variances fall as 1/k, with a mean and mixed norms or without.
 
 *Rings*: of 7 and 12 about a common part as long as their radius, with even steps or with any that
-leave no gap of 2.5 mean ones.  ``noise`` is the rms displacement of a vertex in all dimensions
+leave no gap of two mean ones.  ``noise`` is the rms displacement of a vertex in all dimensions
 together over the radius.
 
 *Uniform*: p-values of groups that are drawn as controls are.
@@ -71,7 +71,7 @@ def on_curve(
     else:
         while True:
             places = np.sort(rng.uniform(size=n))
-            if np.diff(places, append=places[0] + 1).max() < 2.5 / n:
+            if np.diff(places, append=places[0] + 1).max() < 2 / n:
                 break
     if kind == "line":
         points = np.column_stack([places, 0 * places])
@@ -131,7 +131,10 @@ def nothing(n_draws: int, n_controls: int, seed: int) -> None:
             verdicts[key][claim.verdict] += 1
         if claim.verdict == "supported":
             dim = claim.noise_dim
-            print(f"  draw {k}: {word} of {len(claim.features)}, {kind}, {dim:.0f}: {claim.why}")
+            print(
+                f"  draw {k}: {word} of {len(claim.features)}, {kind}, {dim:.0f}: {claim.why}",
+                flush=True,
+            )
     for key in sorted(verdicts):
         if " of " not in key or verdicts[key]["supported"]:
             count = verdicts[key]

@@ -59,7 +59,7 @@ def test_controls_have_norms_of_their_own_as_uneven_as_the_groups(
         np.testing.assert_allclose(controls.grams[7], one @ one.T, atol=1e-9)
         found.append(float(np.log(controls.norms).std(axis=1).mean()))
     assert found == sorted(found)
-    assert found[2] - found[0] > 0.2
+    assert found[2] - found[0] > 0.1
     assert Likeness.of(one @ one.T).norm_spread == pytest.approx(
         np.log(np.linalg.norm(one, axis=1)).std()
     )
