@@ -28,7 +28,7 @@ def test_controls_have_the_mean_cosine_of_the_group(
     controls = similar_groups(
         rows, pool, 6, Likeness(mean_cosine=wanted, norm_spread=0.1), 300, rng
     )
-    assert off_diagonal(controls.cosines).mean() == pytest.approx(wanted, abs=0.04)
+    assert off_diagonal(controls.cosines).mean() == pytest.approx(wanted, abs=0.06)
     assert controls.members.shape == (300, 6)
     assert np.isin(controls.members, pool).all()
     assert all(len(set(group)) == 6 for group in controls.members.tolist())
