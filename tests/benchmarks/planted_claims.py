@@ -1,8 +1,8 @@
 """How often `weigh_claim` supports what is not there, and what is.
 
-    PYTHONPATH=tests python tests/benchmarks/claims.py --draws 10000 --part nothing
-    PYTHONPATH=tests python tests/benchmarks/claims.py --part rings
-    PYTHONPATH=tests python tests/benchmarks/claims.py --part uniform
+    PYTHONPATH=tests python tests/benchmarks/planted_claims.py --draws 10000 --part nothing
+    PYTHONPATH=tests python tests/benchmarks/planted_claims.py --part rings
+    PYTHONPATH=tests python tests/benchmarks/planted_claims.py --part uniform
 
 *Nothing*: groups of 4 to 30 features in 2 to 4,096 dimensions without the structure that is
 claimed: features of the matrix; a Gaussian cloud, round, flat, or long in few dimensions, set in

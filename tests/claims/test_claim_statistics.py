@@ -64,6 +64,15 @@ def test_a_tour_is_its_steps(rng: np.random.Generator) -> None:
     assert tours(grams, order[None], closed=False)[0] == pytest.approx(steps[:-1].sum() / size)
 
 
+def test_a_bunch_goes_round_nothing() -> None:
+    bunch = 10 + polygon(2 * np.pi * np.arange(6) / 6)
+    grams = (bunch @ bunch.T)[None]
+    around = gram(bunch)
+    natural = np.arange(6)[None]
+    assert tours(around, natural, closed=True)[0] == pytest.approx(1.0)
+    assert tours(grams, natural, closed=True)[0] > 3.9
+
+
 @pytest.mark.parametrize("bend", [0.01, 1.0, 3.0])
 def test_an_open_curve_is_found_from_end_to_end(bend: float, rng: np.random.Generator) -> None:
     order = rng.permutation(9)
