@@ -200,7 +200,7 @@ def _reach(
         means.append(float(_means(_cosines_within(rows, groups)).mean()))
     # It falls as K grows, but for chance.
     falling = np.minimum.accumulate(np.array(means))
-    return max(size, round(np.exp(np.interp(-mean_cosine, -falling, np.log(sizes)))))
+    return max(size, round(float(np.exp(np.interp(-mean_cosine, -falling, np.log(sizes))))))
 
 
 def _cosines(rows: Rows, pool: IntArray, anchors: IntArray) -> NDArray[np.float32]:

@@ -79,7 +79,6 @@ def _doubts(case: Case, tests: Tests, closure: float, longest: float) -> list[st
 def _n_orders(case: Case) -> float:
     """Orders of so many members that are not the same to the claim."""
     n = len(case.members)
-    same = {"closed": 2 * n, "open": 2, "straight": 2}.get(
-        case.word.curve or "", 2 ** (n // 2) * math.factorial(n // 2)
-    )
-    return math.factorial(n) / same
+    if case.word.curve is None:  # pairs, in any order and either way round
+        return math.factorial(n) / (2 ** (n // 2) * math.factorial(n // 2))
+    return math.factorial(n) / (2 * n if case.word.curve == "closed" else 2)

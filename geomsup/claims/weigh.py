@@ -221,9 +221,9 @@ def _along(case: Case, planes: Array) -> IntArray:
     if case.is_ordered or case.word.curve is None:
         return np.arange(len(case.members))
     if case.word.curve == "closed":
-        return orders_in_plane(planes)[0]
+        return np.asarray(orders_in_plane(planes)[0])
     if case.word.curve == "open":
-        return orders_on_line(case.group.gram[None], planes)[0]
+        return np.asarray(orders_on_line(case.group.gram[None], planes)[0])
     return np.argsort(planes[0, :, 0], kind="stable")
 
 

@@ -127,8 +127,11 @@ def _natural(grams: Array) -> NDArray[np.intp]:
 def _spread_out(group: Group, claimed: str, *, even: bool = False) -> dict[str, float]:
     """Ring, arc, line and simplex beside each other, clusters, and clouds of any rank."""
     zero = np.zeros(len(SIGNALS))
-    curve = {"ring": partial(group.ring, even=even), "arc": group.arc, "line": group.line}
-    found = {name: marginal(weigh()) for name, weigh in curve.items()}
+    found = {
+        "ring": marginal(group.ring(even=even)),
+        "arc": marginal(group.arc()),
+        "line": marginal(group.line()),
+    }
     flat = group.rank > 2
     found["blob"] = marginal(group.cloud(2)) if flat else 0.0
     found["higher rank"] = marginal(group.clouds(range(3, group.rank)))
@@ -233,7 +236,7 @@ def _of_catalogue(shape: Shape) -> Word:
 
     def measure(grams: Array, ordered: bool) -> Array:
         del ordered
-        return np.min([from_shape(grams, one) for one in sides], axis=0)
+        return np.asarray(np.min([from_shape(grams, one) for one in sides], axis=0))
 
     return Word(
         name=shape.name,

@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter, defaultdict
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -161,32 +162,26 @@ def ring_in_matrix(
 def rings(n_draws: int, n_controls: int, seed: int) -> None:
     """Print how many rings are supported."""
     print("matrix         m  n  steps  noise  supported: in no order, in their order, shuffled")
-    for kind in BACKGROUNDS:
-        for m in (8, 16, 64, 384):
-            for n in (7, 12):
-                for even in (True, False):
-                    for noise in (0.2, 0.3):
-                        counts = [0, 0, 0]
-                        for k in range(n_draws):
-                            rng = np.random.default_rng([seed, m, n, even, round(100 * noise), k])
-                            W = ring_in_matrix(n, m, noise, kind, rng, even=even)
-                            for at, order in enumerate((None, range(n), rng.permutation(n))):
-                                claim = weigh_claim(
-                                    W,
-                                    range(n),
-                                    "ring",
-                                    order=order,
-                                    feature_axis=0,
-                                    n_controls=n_controls,
-                                    seed=rng,
-                                )
-                                counts[at] += claim.verdict == "supported"
-                        shares = "  ".join(f"{count / n_draws:5.2f}" for count in counts)
-                        steps = "even" if even else "any"
-                        print(
-                            f"{kind:11s} {m:4d} {n:2d}  {steps:5s} {noise:5.1f}  {shares}",
-                            flush=True,
-                        )
+    cells = product(BACKGROUNDS, (8, 16, 64, 384), (7, 12), (True, False), (0.2, 0.3))
+    for kind, m, n, even, noise in cells:
+        counts = np.zeros(3)
+        for k in range(n_draws):
+            rng = np.random.default_rng([seed, m, n, even, round(100 * noise), k])
+            W = ring_in_matrix(n, m, noise, kind, rng, even=even)
+            for at, order in enumerate((None, [*range(n)], rng.permutation(n).tolist())):
+                claim = weigh_claim(
+                    W,
+                    range(n),
+                    "ring",
+                    order=order,
+                    feature_axis=0,
+                    n_controls=n_controls,
+                    seed=rng,
+                )
+                counts[at] += claim.verdict == "supported"
+        shares = "  ".join(f"{count / n_draws:5.2f}" for count in counts)
+        steps = "even" if even else "any"
+        print(f"{kind:11s} {m:4d} {n:2d}  {steps:5s} {noise:5.1f}  {shares}", flush=True)
 
 
 def control_like(n: int, rows: Array, rng: np.random.Generator) -> list[int]:
@@ -198,44 +193,33 @@ def control_like(n: int, rows: Array, rng: np.random.Generator) -> list[int]:
 
 def uniform(n_draws: int, n_controls: int, seed: int) -> None:
     """Print the Kolmogorov–Smirnov p of p-values on groups that are like controls."""
-    print("matrix        group       word         n   KS p   mean   below .01")
-    for kind in BACKGROUNDS:
-        for word in (
-            "ring",
-            "ring in order",
-            "line in order",
-            "arc",
-            "simplex",
-            "bundle",
-            "antipodes",
-        ):
-            for group in ("random", "neighbours"):
-                if group == "neighbours" and word in ("bundle", "antipodes"):
-                    continue  # their controls are random groups
-                values = []
-                for k in range(n_draws):
-                    rng = np.random.default_rng([seed, k, BACKGROUNDS.index(kind)])
-                    rows, n = background(kind, 1500, 32, rng), 8
-                    members = list(range(n))
-                    if group == "neighbours":
-                        members = control_like(n, rows, rng)
-                    claim = weigh_claim(
-                        rows,
-                        members,
-                        word.removesuffix(" in order"),
-                        order=members if word.endswith("order") else None,
-                        feature_axis=0,
-                        n_controls=n_controls,
-                        seed=rng,
-                    )
-                    values.append(claim.p_value)
-                found = kstest(values, "uniform").pvalue
-                low = float(np.mean(np.array(values) <= 0.01))
-                print(
-                    f"{kind:13s} {group:11s} {word:13s} {n_draws:4d}  {found:5.3f}  "
-                    f"{np.mean(values):.3f}  {low:.3f}",
-                    flush=True,
-                )
+    words = ("ring", "ring in order", "line in order", "arc", "simplex", "bundle", "antipodes")
+    print("matrix        group       word             n   KS p   mean   below .01")
+    for kind, word, group in product(BACKGROUNDS, words, ("random", "neighbours")):
+        if group == "neighbours" and word in ("bundle", "antipodes"):
+            continue  # their controls are random groups
+        values = []
+        for k in range(n_draws):
+            rng = np.random.default_rng([seed, k, BACKGROUNDS.index(kind)])
+            rows, n = background(kind, 1500, 32, rng), 8
+            members = control_like(n, rows, rng) if group == "neighbours" else [*range(n)]
+            claim = weigh_claim(
+                rows,
+                members,
+                word.removesuffix(" in order"),
+                order=members if word.endswith("order") else None,
+                feature_axis=0,
+                n_controls=n_controls,
+                seed=rng,
+            )
+            values.append(claim.p_value)
+        found = kstest(values, "uniform").pvalue
+        low = float(np.mean(np.array(values) <= 0.01))
+        print(
+            f"{kind:13s} {group:11s} {word:13s} {n_draws:4d}  {found:5.3f}  "
+            f"{np.mean(values):.3f}  {low:.3f}",
+            flush=True,
+        )
 
 
 def main() -> None:

@@ -13,14 +13,14 @@ from geomsup.claims.statistics import centred, complement
 Array = NDArray[np.float64]
 
 
-def group_of(points: Array, *, order: Array | None = None) -> Group:
+def group_of(points: Array, *, order: NDArray[np.intp] | None = None) -> Group:
     gram = centred((points @ points.T)[None])[0]
     n, dim = points.shape
     return Group(
         gram=gram / np.trace(gram),
         rank=n - 1,
         dim=dim,
-        order=None if order is None else order.astype(np.intp),
+        order=order,
     )
 
 
@@ -28,7 +28,7 @@ def points_on(angles: Array, dim: int, noise: float, rng: np.random.Generator) -
     points = noise / np.sqrt(dim) * rng.standard_normal((len(angles), dim))
     points[:, 0] += np.cos(angles)
     points[:, 1] += np.sin(angles)
-    return points
+    return np.asarray(points)
 
 
 def ring(n: int, dim: int, noise: float, rng: np.random.Generator) -> Array:
