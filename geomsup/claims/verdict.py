@@ -80,5 +80,5 @@ def _n_orders(case: Case) -> float:
     """Orders of so many members that are not the same to the claim."""
     n = len(case.members)
     if case.word.curve is None:  # pairs, in any order and either way round
-        return math.factorial(n) / (2 ** (n // 2) * math.factorial(n // 2))
+        return math.factorial(n) / (2.0 ** (n // 2) * math.factorial(n // 2))
     return math.factorial(n) / (2 * n if case.word.curve == "closed" else 2)
