@@ -78,6 +78,22 @@ class VerbParser(argparse.ArgumentParser):
             help="-1: columns are features; 0: rows are; not needed where the layout is known",
         )
 
+    def add_preparation(self) -> None:
+        """Declare what is done to the features of a large matrix first, and their names."""
+        self.add_argument(
+            "--remove-components",
+            type=at_least(0),
+            default=0,
+            metavar="N",
+            help="remove so many principal components",
+        )
+        self.add_argument(
+            "--fold-norms", action="store_true", help="divide each feature by its norm first"
+        )
+        self.add_argument(
+            "--labels", metavar="FILE", help="names of the features, one on each line"
+        )
+
     def add_instance(self, help_text: str) -> None:
         """Declare which model or matrix of several is meant."""
         self.add_argument("--instance", type=at_least(0), metavar="K", help=help_text)

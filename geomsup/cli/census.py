@@ -71,17 +71,7 @@ def add_arguments(parser: VerbParser) -> None:
         "--q", type=float, default=0.05, metavar="Q", help="rate of false pairs (default: .05)"
     )
     parser.add_argument("--centre", action="store_true", help="subtract the mean of the features")
-    parser.add_argument(
-        "--remove-components",
-        type=at_least(0),
-        default=0,
-        metavar="N",
-        help="remove so many principal components",
-    )
-    parser.add_argument(
-        "--fold-norms", action="store_true", help="divide each feature by its norm first"
-    )
-    parser.add_argument("--labels", metavar="FILE", help="names of the features, one on each line")
+    parser.add_preparation()
     parser.add_argument(
         "--mask", metavar="PATTERN", help="leave out features whose label the pattern finds"
     )

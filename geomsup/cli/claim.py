@@ -75,20 +75,10 @@ def add_arguments(parser: VerbParser) -> None:
         metavar="N",
         help="control groups (default: 2000)",
     )
-    parser.add_argument(
-        "--remove-components",
-        type=at_least(0),
-        default=0,
-        metavar="N",
-        help="remove so many principal components first",
-    )
-    parser.add_argument(
-        "--fold-norms", action="store_true", help="divide each feature by its norm first"
-    )
+    parser.add_preparation()
     parser.add_argument(
         "--metric", metavar="WHICH", help="inner product: causal, or a file with a matrix"
     )
-    parser.add_argument("--labels", metavar="FILE", help="names of the features, one on each line")
     parser.add_argument(
         "--by-label", action="store_true", help="numbers in LIST are labels too, not indices"
     )
