@@ -16,6 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from geomsup.claims.record import Claim
+    from geomsup.claims.weigh import weigh_claim
     from geomsup.comparison.compare import compare_dictionaries
     from geomsup.comparison.record import DictionaryComparison
     from geomsup.errors import GeomsupError, GeomsupWarning
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Census",
+    "Claim",
     "ComponentReport",
     "DictionaryComparison",
     "GeometryReport",
@@ -60,11 +63,14 @@ __all__ = [
     "match_shape",
     "open_weights",
     "sweep",
+    "weigh_claim",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "claims.record": ["Claim"],
+    "claims.weigh": ["weigh_claim"],
     "comparison.compare": ["compare_dictionaries"],
     "comparison.record": ["DictionaryComparison"],
     "geometry.classify": ["classify_geometry"],

@@ -203,6 +203,17 @@ _SURVEY = [
     "partners",
     "census",
 ]
+_CLAIMS = [
+    "statistics",
+    "record",
+    "evidence",
+    "words",
+    "groups",
+    "controls",
+    "case",
+    "verdict",
+    "weigh",
+]
 _COUNTED = {
     "compiling",
     "errors",
@@ -235,6 +246,18 @@ _BESIDE = {
 }
 MAY_IMPORT.update(_floors("comparison", _COMPARING, _BESIDE))
 MAY_IMPORT["comparison"] = {f"comparison.{name}" for name in _COMPARING}
+# A claim about a group is held against other groups of its matrix, and against its rivals.
+_CLAIMED = {
+    "errors",
+    "matching",
+    "matching.evidence",
+    "shapes",
+    "survey.bundles",
+    "survey.source",
+    "weights.labels",
+}
+MAY_IMPORT.update(_floors("claims", _CLAIMS, _CLAIMED))
+MAY_IMPORT["claims"] = {f"claims.{name}" for name in _CLAIMS}
 ANALYSIS = set(MAY_IMPORT)
 MAY_IMPORT["geometry.classify"] = set(ANALYSIS)
 # Change points are found in curves, whatever they are; the timeline of a training names geometry.
@@ -322,6 +345,7 @@ MAY_IMPORT["plotting"] = {
     "survey.record",
     "sweeps",
     "survey.tree",
+    "claims.record",
     "weights",
 }
 # Pages read them too, and hand them to a browser.

@@ -37,6 +37,8 @@ examples:
   geomsup classify weights.npy          name the geometry of your own matrix
   geomsup census sae/                   what a large dictionary holds beyond chance
   geomsup compare seed0/ seed1/         what two dictionaries have in common
+  geomsup claim sae/ --features 3,8,21,34 --shape ring
+                                        is this group what it is said to be?
   geomsup neurons run.safetensors       which neurons compute which features
   geomsup attack run.safetensors        how much harm a small change of the input does
   geomsup dictionary run.safetensors    do sparse autoencoders find the features?
@@ -79,6 +81,7 @@ VERBS: dict[str, Verb] = {
         "classify",
         "census",
         "compare",
+        "claim",
         "neurons",
         "attack",
         "dictionary",

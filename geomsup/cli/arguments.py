@@ -64,6 +64,38 @@ class VerbParser(argparse.ArgumentParser):
         self.add_instance("which matrix of a stack, from 0")
         self.add_feature_axis("--feature-axis", "columns")
 
+    def add_published(self) -> None:
+        """Declare FILE, which may be a published dictionary or model, and its matrix."""
+        self.add_file("a weight file, or the file or folder of a published dictionary or model")
+        self.add_argument("--key", metavar="NAME", help="which array, when the file has several")
+        self.add_argument(
+            "--layer", type=at_least(0), metavar="K", help="which layer, when there are several"
+        )
+        self.add_argument(
+            "--feature-axis",
+            type=int,
+            choices=(-1, 0),
+            help="-1: columns are features; 0: rows are; not needed where the layout is known",
+        )
+
+    def add_preparation(self) -> None:
+        """Declare what is done to the features of a large matrix first, and their names."""
+        self.add_argument(
+            "--remove-components",
+            type=at_least(0),
+            default=0,
+            metavar="N",
+            help="remove so many principal components",
+        )
+        self.add_argument(
+            "--fold-norms", action="store_true", help="divide each feature by its norm first"
+        )
+        self.add_argument(
+            "--labels",
+            metavar="FILE",
+            help="names of the features: one on each line, or a .csv with a column label",
+        )
+
     def add_instance(self, help_text: str) -> None:
         """Declare which model or matrix of several is meant."""
         self.add_argument("--instance", type=at_least(0), metavar="K", help=help_text)

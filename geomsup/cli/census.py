@@ -53,17 +53,7 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
 
 def add_arguments(parser: VerbParser) -> None:
     """Declare the options."""
-    parser.add_file("a weight file, or the file or folder of a published dictionary or model")
-    parser.add_argument("--key", metavar="NAME", help="which array, when the file has several")
-    parser.add_argument(
-        "--layer", type=at_least(0), metavar="K", help="which layer, when there are several"
-    )
-    parser.add_argument(
-        "--feature-axis",
-        type=int,
-        choices=(-1, 0),
-        help="-1: columns are features; 0: rows are; not needed where the layout is known",
-    )
+    parser.add_published()
     parser.add_argument(
         "--null",
         default="matched",
@@ -82,21 +72,7 @@ def add_arguments(parser: VerbParser) -> None:
         "--q", type=float, default=0.05, metavar="Q", help="rate of false pairs (default: .05)"
     )
     parser.add_argument("--centre", action="store_true", help="subtract the mean of the features")
-    parser.add_argument(
-        "--remove-components",
-        type=at_least(0),
-        default=0,
-        metavar="N",
-        help="remove so many principal components",
-    )
-    parser.add_argument(
-        "--fold-norms", action="store_true", help="divide each feature by its norm first"
-    )
-    parser.add_argument(
-        "--labels",
-        metavar="FILE",
-        help="names of the features: one on each line, or a .csv with a column label",
-    )
+    parser.add_preparation()
     parser.add_argument(
         "--mask", metavar="PATTERN", help="leave out features whose label the pattern finds"
     )

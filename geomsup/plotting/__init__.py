@@ -22,6 +22,7 @@ from geomsup.plotting.census import (
     plot_counts,
     plot_neighbours,
 )
+from geomsup.plotting.claims import plot_claim, plot_claim_controls, plot_claim_plane
 from geomsup.plotting.comparison import plot_dictionary_comparison
 from geomsup.plotting.dictionaries import plot_matched_cosines, plot_splitting_tree
 from geomsup.plotting.dimensionality import plot_dimensionality
@@ -43,6 +44,9 @@ __all__ = [
     "neuron_legend",
     "plot_atlas",
     "plot_census",
+    "plot_claim",
+    "plot_claim_controls",
+    "plot_claim_plane",
     "plot_comparison",
     "plot_component",
     "plot_cosine_histogram",

@@ -27,6 +27,7 @@ __all__ = [
     "PALETTE",
     "POSITIVE",
     "SEQUENTIAL",
+    "UNSTRUCTURED",
     "component_colors",
     "component_title",
     "grouped_by_name",

@@ -34,6 +34,7 @@ _NEEDS = {
     "attack": "--samples 20",
     "census": "--feature-axis 0 --draws 1",
     "compare": "--feature-axis 0 --draws 1",
+    "claim": "--feature-axis 0 --features 0,1,2,3,4 --shape ring --controls 50",
     "train": "--steps 2 --batch-size 4 --instances 2",
 }
 _PICTURE_OF = {**_NEEDS, "classify": "", "neurons": ""}
@@ -77,7 +78,8 @@ def _words(name: str, file: str, more: str = "") -> list[str]:
 
 
 def _run_of(name: str, files: dict[str, str]) -> str:
-    return files[{"neurons": "relu", "census": "matrix", "compare": "matrix"}.get(name, "linear")]
+    kinds = {"neurons": "relu", "census": "matrix", "compare": "matrix", "claim": "matrix"}
+    return files[kinds.get(name, "linear")]
 
 
 def _last_line(capsys: Capture) -> str:
@@ -111,9 +113,10 @@ def _file_help(name: str) -> str:
 
 def test_the_verbs_are_all_here() -> None:
     """The lists that the tests below go by are not empty by an accident of their making."""
-    known = {"census", "classify", "compare", "neurons", "attack", "dictionary", "inspect"}
-    assert set(_OF_FILES) == {*known, "verify"}
-    assert len(_DRAWING) == 8
+    known = {"census", "claim", "classify", "compare", "neurons", "attack"}
+    known |= {"dictionary", "inspect", "verify"}
+    assert set(_OF_FILES) == known
+    assert {"census", "claim", "compare", "classify", "train"} <= set(_DRAWING)
     assert len(_with("--seed")) >= 5
 
 

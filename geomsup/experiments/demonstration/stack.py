@@ -187,8 +187,11 @@ def check(results: Sequence[Result]) -> Outcome:
             Claim(
                 says="the less important features are the first in superposition",
                 found="pairs in which a feature with a direction of its own matters more than one "
-                f"that shares, where there are both: {shares or 'none'}",
-                by_seed=tuple(order[mixed] >= _IN_ORDER),
+                f"that shares, where there are both: {shares or 'nowhere'}",
+                by_seed=tuple(
+                    bool(row.any()) and order[k, row].mean() >= _IN_ORDER
+                    for k, row in enumerate(mixed)
+                ),
             ),
         ),
         numbers={

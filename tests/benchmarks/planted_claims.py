@@ -1,0 +1,239 @@
+"""How often `weigh_claim` supports what is not there, and what is.
+
+    PYTHONPATH=tests python tests/benchmarks/planted_claims.py --draws 10000 --part nothing
+    PYTHONPATH=tests python tests/benchmarks/planted_claims.py --part rings
+    PYTHONPATH=tests python tests/benchmarks/planted_claims.py --part uniform
+
+*Nothing*: groups of 4 to 30 features in 2 to 4,096 dimensions without the structure that is
+claimed: features of the matrix; a Gaussian cloud, round, flat, or long in few dimensions, set in
+the matrix; clusters; and rings, arcs and lines whose order is shuffled, claimed in that order.  The
+matrix is round, or its variances fall as 1/k, with a mean and mixed norms or without.
+
+*Rings*: of 7 and 12 about a common part as long as their radius, with even steps or with any that
+leave no gap of two mean ones.  ``noise`` is the rms displacement of a vertex in all dimensions
+together over the radius.
+
+*Uniform*: p-values of groups that are drawn as controls are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter, defaultdict
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from planted_census import BACKGROUNDS, background
+from scipy.stats import kstest
+
+from geomsup import Claim, weigh_claim
+
+Array = NDArray[np.float64]
+
+GROUPS = ("features", "round cloud", "flat cloud", "long cloud", "clusters")
+CURVES = ("ring", "arc", "line")
+UNORDERED = ("ring", "arc", "line", "simplex", "antipodes", "bundle", "polygon", "orthoplex")
+DIMS = (2, 3, 4, 6, 8, 16, 32, 64, 128, 384, 1024, 4096)
+
+
+def without_structure(kind: str, n: int, rows: Array, rng: np.random.Generator) -> Array:
+    """Return n features about the mean of the rows, of their size, without structure."""
+    m = rows.shape[1]
+    size = float(np.sqrt(rows.var(axis=0).sum()))
+    centre = rows.mean(axis=0)
+    if kind == "round cloud":
+        cloud = rng.standard_normal((n, m))
+    elif kind == "flat cloud":
+        cloud = rng.standard_normal((n, m)) * (np.arange(m) < rng.integers(2, 4))
+        cloud += 0.1 / np.sqrt(m) * rng.standard_normal((n, m))
+    elif kind == "long cloud":
+        cloud = rng.standard_normal((n, m)) * np.arange(1, m + 1) ** -rng.uniform(0.5, 1.5)
+    else:
+        k = int(rng.integers(2, max(3, n // 2)))
+        cloud = rng.standard_normal((k, m))[np.arange(n) % k]
+        cloud += rng.uniform(0.05, 0.4) * rng.standard_normal((n, m))
+    axes = np.linalg.qr(rng.standard_normal((m, min(m, 64))))[0] if m > 64 else np.eye(m)
+    if m <= 64:
+        axes = np.linalg.qr(rng.standard_normal((m, m)))[0]
+        cloud = cloud @ axes
+    cloud *= size * rng.uniform(0.2, 1.5) / np.sqrt((cloud**2).sum(axis=1).mean())
+    return np.asarray(centre + cloud)
+
+
+def on_curve(
+    kind: str, n: int, m: int, noise: float, rng: np.random.Generator, *, even: bool = True
+) -> Array:
+    """Return n points on a curve of root mean square radius 1, in order, with noise."""
+    if even:
+        places = np.arange(n) / n
+    else:
+        while True:
+            places = np.sort(rng.uniform(size=n))
+            if np.diff(places, append=places[0] + 1).max() < 2 / n:
+                break
+    if kind == "line":
+        points = np.column_stack([places, 0 * places])
+    else:
+        angles = (2 * np.pi if kind == "ring" else np.pi) * places
+        points = np.column_stack([np.cos(angles), np.sin(angles)])
+    points = points - points.mean(axis=0)
+    points /= np.sqrt((points**2).sum(axis=1).mean())
+    axes = np.linalg.qr(rng.standard_normal((m, 2)))[0]
+    return np.asarray(points @ axes.T + noise / np.sqrt(m) * rng.standard_normal((n, m)))
+
+
+def draw_without(rng: np.random.Generator, n_controls: int) -> tuple[str, str, Claim]:
+    """Weigh one claim of something that is not there."""
+    n, m = int(rng.integers(4, 31)), int(rng.choice(DIMS))
+    n_rows = 400 if m <= 384 else 150
+    rows = background(str(rng.choice(BACKGROUNDS)), n_rows, m, rng)
+    if rng.uniform() < 0.2:
+        word, kind = str(rng.choice(CURVES)), "shuffled order"
+        n = max(n, 6)
+        size = float(np.sqrt(rows.var(axis=0).sum()))
+        rows[:n] = rows[0] + size * on_curve(word, n, m, rng.choice([0.05, 0.2, 0.4]), rng)
+        options: dict[str, Any] = {"order": rng.permutation(n)}
+    else:
+        word, kind = str(rng.choice(UNORDERED)), str(rng.choice(GROUPS))
+        if kind != "features":
+            rows[:n] = without_structure(kind, n, rows, rng)
+        options = {}
+        if word == "bundle":
+            options["about"] = "mean"  # a cloud about the mean of a matrix is a bundle elsewhere
+        elif word == "antipodes":
+            n -= n % 2
+        elif word == "polygon":
+            word = f"{n}-gon"
+        elif word == "orthoplex":
+            n = min(n - n % 2, 12)
+            word = f"{n // 2}-orthoplex"
+        elif word in CURVES and rng.uniform() < 0.5:
+            options = {"order": rng.permutation(n)}
+            kind += ", ordered"
+    return (
+        word if "-" not in word else word.split("-")[1],
+        kind,
+        weigh_claim(
+            rows, range(n), word, feature_axis=0, n_controls=n_controls, seed=rng, **options
+        ),
+    )
+
+
+def nothing(n_draws: int, n_controls: int, seed: int) -> None:
+    """Print how many claims of nothing are supported, by word and by kind of group."""
+    verdicts: dict[str, Counter[str]] = defaultdict(Counter)
+    start = time.perf_counter()
+    for k in range(n_draws):
+        word, kind, claim = draw_without(np.random.default_rng([seed, k]), n_controls)
+        for key in ("all", f"word: {word}", f"group: {kind}", f"{word} of {kind}"):
+            verdicts[key][claim.verdict] += 1
+        if claim.verdict == "supported":
+            dim = claim.noise_dim
+            print(
+                f"  draw {k}: {word} of {len(claim.features)}, {kind}, {dim:.0f}: {claim.why}",
+                flush=True,
+            )
+    for key in sorted(verdicts):
+        if " of " not in key or verdicts[key]["supported"]:
+            count = verdicts[key]
+            total = sum(count.values())
+            print(
+                f"{key:34s} {total:6d}  supported {count['supported'] / total:7.4f}  "
+                f"contradicted {count['contradicted'] / total:6.3f}"
+            )
+    print(f"{(time.perf_counter() - start) / n_draws:.3f} s each")
+
+
+def ring_in_matrix(
+    n: int, m: int, noise: float, kind: str, rng: np.random.Generator, *, even: bool
+) -> Array:
+    """Return a matrix whose first n features are a ring about a common part of its radius."""
+    rows = background(kind, 2000, m, rng)
+    radius = float(np.sqrt((rows**2).sum(axis=1).mean() / 2))
+    common = rng.standard_normal(m)
+    common /= np.linalg.norm(common)
+    rows[:n] = radius * (common + on_curve("ring", n, m, noise, rng, even=even))
+    return rows
+
+
+def rings(n_draws: int, n_controls: int, seed: int) -> None:
+    """Print how many rings are supported."""
+    print("matrix         m  n  steps  noise  supported: in no order, in their order, shuffled")
+    cells = product(BACKGROUNDS, (8, 16, 64, 384), (7, 12), (True, False), (0.2, 0.3))
+    for kind, m, n, even, noise in cells:
+        counts = np.zeros(3)
+        for k in range(n_draws):
+            rng = np.random.default_rng([seed, m, n, even, round(100 * noise), k])
+            W = ring_in_matrix(n, m, noise, kind, rng, even=even)
+            for at, order in enumerate((None, [*range(n)], rng.permutation(n).tolist())):
+                claim = weigh_claim(
+                    W,
+                    range(n),
+                    "ring",
+                    order=order,
+                    feature_axis=0,
+                    n_controls=n_controls,
+                    seed=rng,
+                )
+                counts[at] += claim.verdict == "supported"
+        shares = "  ".join(f"{count / n_draws:5.2f}" for count in counts)
+        steps = "even" if even else "any"
+        print(f"{kind:11s} {m:4d} {n:2d}  {steps:5s} {noise:5.1f}  {shares}", flush=True)
+
+
+def control_like(n: int, rows: Array, rng: np.random.Generator) -> list[int]:
+    """Return a group as controls are: an anchor's neighbours, some of the nearest 20 n."""
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    nearest = np.argsort(-(units @ units[rng.integers(len(units))]))[: 20 * n]
+    return [int(one) for one in rng.choice(nearest, n, replace=False)]
+
+
+def uniform(n_draws: int, n_controls: int, seed: int) -> None:
+    """Print the Kolmogorov–Smirnov p of p-values on groups that are like controls."""
+    words = ("ring", "ring in order", "line in order", "arc", "simplex", "bundle", "antipodes")
+    print("matrix        group       word             n   KS p   mean   below .01")
+    for kind, word, group in product(BACKGROUNDS, words, ("random", "neighbours")):
+        if group == "neighbours" and word in ("bundle", "antipodes"):
+            continue  # their controls are random groups
+        values = []
+        for k in range(n_draws):
+            rng = np.random.default_rng([seed, k, BACKGROUNDS.index(kind)])
+            rows, n = background(kind, 1500, 32, rng), 8
+            members = control_like(n, rows, rng) if group == "neighbours" else [*range(n)]
+            claim = weigh_claim(
+                rows,
+                members,
+                word.removesuffix(" in order"),
+                order=members if word.endswith("order") else None,
+                feature_axis=0,
+                n_controls=n_controls,
+                seed=rng,
+            )
+            values.append(claim.p_value)
+        found = kstest(values, "uniform").pvalue
+        low = float(np.mean(np.array(values) <= 0.01))
+        print(
+            f"{kind:13s} {group:11s} {word:13s} {n_draws:4d}  {found:5.3f}  "
+            f"{np.mean(values):.3f}  {low:.3f}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--part", choices=("nothing", "rings", "uniform"), default="nothing")
+    parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument("--controls", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    {"nothing": nothing, "rings": rings, "uniform": uniform}[args.part](
+        args.draws, args.controls, args.seed
+    )
+
+
+if __name__ == "__main__":
+    main()
