@@ -116,7 +116,7 @@ def test_the_verbs_are_all_here() -> None:
     known = {"census", "claim", "classify", "compare", "neurons", "attack"}
     known |= {"dictionary", "inspect", "verify"}
     assert set(_OF_FILES) == known
-    assert {"census", "claim", "compare", "classify", "train"} <= set(_DRAWING)
+    assert {"census", "claim", "compare", "classify", "atlas"} <= set(_DRAWING)
     assert len(_with("--seed")) >= 5
 
 
