@@ -160,8 +160,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sphere": {"best_known", "sphere.compare", *(f"sphere.{name}" for name in _SPHERE)},
     # … and what they form is named: the one climb back on a matrix's way to its report.
     "geometry.orthogonality": {"matching.evidence"},
-    "geometry.weighing": {"matching", "matching.evidence", "geometry.orthogonality"},
+    "geometry.weighing": {"matching", "matching.evidence", "geometry.orthogonality", "shapes"},
     "geometry.partition": {
+        "shapes",
         "matching",
         "matching.evidence",
         "geometry.interference",

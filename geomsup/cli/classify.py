@@ -24,7 +24,7 @@ from geomsup.cli.sources import is_run, load_matrix, model_of, stack_in
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from geomsup import GeometryReport
+    from geomsup import GeometryReport, Shape
     from geomsup.cli.models import Row
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
@@ -43,6 +43,7 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
     ("model.npz --key W_dec --feature-axis 0", "rows are, as in the decoder of an autoencoder"),
     ("run.safetensors --instance 3 --verbose", "one model of geomsup train, with all details"),
     ("W.npy --plot report.png", "with a picture"),
+    ("W.npy --shapes mine.json", "with shapes of your own beside the catalogue's"),
 )
 
 
@@ -64,6 +65,11 @@ def add_arguments(parser: VerbParser) -> None:
         metavar="N",
         help="matches to keep for each component (default: 5)",
     )
+    parser.add_argument(
+        "--shapes",
+        metavar="FILE.json",
+        help="shapes of your own that compete as well; geomsup shapes --help says how they look",
+    )
     parser.add_plot("the report")
     parser.add_argument(
         "--verbose", action="store_true", help="print the details of each component as well"
@@ -72,6 +78,7 @@ def add_arguments(parser: VerbParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Classify one matrix, or all the models of a file."""
+    args.shapes = _own_shapes(args.shapes)
     if args.key is None and is_run(args.file):
         _classify_run(args)
         return
@@ -141,8 +148,17 @@ def _report(args: argparse.Namespace, W: Any) -> GeometryReport:
         return geometry_of(W, **_options(args))
 
 
+def _own_shapes(path: str | None) -> tuple[Shape, ...]:
+    """Read once, for all models of a file; what is wrong with them is no matter of the options."""
+    if path is None:
+        return ()
+    from geomsup.shapes import load_catalogue
+
+    return load_catalogue(path)
+
+
 def _options(args: argparse.Namespace) -> dict[str, Any]:
-    names = ("interference_threshold", "norm_threshold", "noise", "max_candidates")
+    names = ("interference_threshold", "norm_threshold", "noise", "max_candidates", "shapes")
     return {name: getattr(args, name) for name in names}
 
 
