@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from geomsup.comparison.compare import compare_dictionaries
     from geomsup.comparison.record import DictionaryComparison
+    from geomsup.discovery.discover import discover
     from geomsup.errors import GeomsupError, GeomsupWarning
     from geomsup.geometry.classify import classify_geometry
     from geomsup.geometry.gram import (
@@ -49,6 +50,7 @@ __all__ = [
     "census",
     "classify_geometry",
     "compare_dictionaries",
+    "discover",
     "feature_dimensionality",
     "get_shape",
     "gram_matrix",
@@ -68,6 +70,7 @@ _HOMES = {
     "comparison.compare": ["compare_dictionaries"],
     "comparison.record": ["DictionaryComparison"],
     "geometry.classify": ["classify_geometry"],
+    "discovery.discover": ["discover"],
     "errors": ["GeomsupError", "GeomsupWarning"],
     "geometry.gram": [
         "feature_dimensionality",

@@ -27,7 +27,14 @@ from geomsup.shapes.polytopes import Shape
 from geomsup.shapes.symmetry import SymmetrySearch, congruent
 from geomsup.validation import numbers
 
-__all__ = ["add_to_catalogue", "load_catalogue", "own_shape", "own_shapes", "save_catalogue"]
+__all__ = [
+    "add_to_catalogue",
+    "known_figure",
+    "load_catalogue",
+    "own_shape",
+    "own_shapes",
+    "save_catalogue",
+]
 
 _MOST_BYTES = 64 * 2**20
 # The matcher knows no shape with more vertices.
@@ -102,7 +109,8 @@ def own_shape(
         raise GeomsupError(f"{name!r} must have either vertices or a gram matrix")
     given = vertices if gram is None else _factor(name, gram)
     rows = _in_their_span(name, _unit_rows(name, given))
-    _refuse_known(name, rows)
+    if (known := known_figure(rows)) is not None:
+        raise GeomsupError(f"{name!r} is the {known} of the catalogue; leave it out")
     found = SymmetrySearch(rows, tolerance).symmetries()
     return Shape(
         name=name,
@@ -355,10 +363,16 @@ def _in_their_span(name: str, rows: FloatArray) -> FloatArray:
     return inside
 
 
-def _refuse_known(name: str, rows: FloatArray) -> None:
+def known_figure(rows: FloatArray, slack: float | None = None) -> str | None:
+    """The figure of the catalogue that unit rows are, or None.
+
+    ``slack`` is how much cosines may differ; by default as much as in a file.
+    """
     for known in list_shapes(*rows.shape):
-        if any(_same_figure(form.vertices, rows) for form in known.in_each_form()):
-            raise GeomsupError(f"{name!r} is the {known.name} of the catalogue; leave it out")
+        for form in known.in_each_form():
+            if _same_figure(form.vertices, rows, max(slack or 0.0, _SAME)):
+                return known.name
+    return None
 
 
 def _refuse_twins(shapes: Sequence[Shape]) -> None:
@@ -373,8 +387,8 @@ def _refuse_twins(shapes: Sequence[Shape]) -> None:
                 raise GeomsupError(f"{shape.name!r} is {other.name!r} again; leave one out")
 
 
-def _same_figure(a: FloatArray, b: FloatArray) -> bool:
+def _same_figure(a: FloatArray, b: FloatArray, slack: float = _SAME) -> bool:
     if a.shape != b.shape:
         return False
     cosines = [np.sort((rows @ rows.T).ravel()) for rows in (a, b)]
-    return bool(np.abs(cosines[0] - cosines[1]).max() <= _SAME) and congruent(a, b, _SAME)
+    return bool(np.abs(cosines[0] - cosines[1]).max() <= slack) and congruent(a, b, slack)
