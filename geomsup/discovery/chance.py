@@ -33,8 +33,8 @@ class Chance:
 
     Parameters
     ----------
-    n_frames, n_pairs, n_agreeing : int
-        Frames drawn, their pairs, and the pairs that were one shape by the same procedure.
+    n_frames, n_agreeing : int
+        Frames drawn, and the pairs of them that were one shape by the same procedure.
     """
 
     n_frames: int
@@ -47,12 +47,12 @@ class Chance:
 
     def expected(self, n: int) -> float:
         """Pairs that agree among n random frames, on average."""
-        return self.n_agreeing / self.n_pairs * n * (n - 1) / 2
+        return self.n_agreeing / max(1, self.n_pairs) * n * (n - 1) / 2
 
     def most(self, n: int) -> float:
         """The same with the upper 95 % bound of the rate, which is above 0 where none agreed."""
         bound = float(chi2.ppf(_CONFIDENCE, 2 * (self.n_agreeing + 1))) / 2
-        return min(1.0, bound / self.n_pairs) * n * (n - 1) / 2
+        return min(1.0, bound / max(1, self.n_pairs)) * n * (n - 1) / 2
 
     def p_value(self, n_copies: int, n: int) -> float:
         """About the chance of so many copies among n random frames, at that bound.
@@ -66,7 +66,9 @@ class Chance:
 def chance_of(
     n_points: int, dim: int, noise: float, n_frames: int, rng: np.random.Generator
 ) -> Chance:
-    """Draw random tight frames, and count those that agree."""
+    """Draw random tight frames, and count the pairs that agree; without frames, know nothing."""
+    if n_frames < 2:
+        return Chance(n_frames=n_frames, n_agreeing=0)
     frames = random_frames(n_points, dim, n_frames, rng)
     sizes = [len(group.members) for group in grouped(frames, noise, rng)]
     return Chance(n_frames=n_frames, n_agreeing=sum(k * (k - 1) // 2 for k in sizes))

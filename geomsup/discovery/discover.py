@@ -29,7 +29,7 @@ def discover(
     *,
     noise: float = 0.05,
     shapes: Iterable[Shape | str | os.PathLike[str]] | str | os.PathLike[str] | None = None,
-    n_frames: int = 200,
+    n_frames: int = 100,
     feature_axis: int = -1,
     seed: int | np.random.Generator | None = 0,
     progress: bool | None = None,
@@ -45,8 +45,8 @@ def discover(
         The most angular noise per tangent axis, in radians, that copies of one shape may have.
     shapes : list of Shape, or path, optional
         Shapes that have names already, beside those of the catalogue.
-    n_frames : int, default 200
-        Random tight frames of each size that the recurrences are held against.
+    n_frames : int, default 100
+        Random tight frames that the recurrences of each size are held against.
     feature_axis : int, default -1
         The axis of a matrix that counts features.
     seed : int, Generator or None, default 0
@@ -83,7 +83,7 @@ def discover(
     [('9-in-4 a', (0, 1, 2))]
     """
     tolerance = number_within("noise", noise, 1e-6, 0.25)
-    frames = whole_number("n_frames", n_frames, 2, 10_000)
+    most = whole_number("n_frames", n_frames, 10, 10_000)
     rng = random_generator(seed)
     given = collected(runs, own_shapes(shapes), progress, feature_axis)
     by_size: dict[tuple[int, int], list[Unnamed]] = {}
@@ -93,8 +93,10 @@ def discover(
     sizes = []
     with bar(len(by_size), "comparing", "size", progress) as done:
         for number, ((n, dim), alike) in enumerate(sorted(by_size.items())):
-            chance = chance_of(n, dim, tolerance, frames, rng)
             groups = grouped(np.array([one.points for one in alike]), tolerance, rng)
+            # What does not recur needs no null, and drawing it takes longer than all the rest.
+            n_drawn = most if groups else 0
+            chance = chance_of(n, dim, tolerance, n_drawn, rng)
             sizes.append(_size(alike, chance))
             found += [
                 _found(f"{n}-in-{dim} {_letters(k)}", group, alike, chance)
@@ -108,7 +110,7 @@ def discover(
         n_components=given.n_components,
         n_unnamed=len(given.unnamed),
         noise=tolerance,
-        settings={"n_frames": frames, "seed": seed if isinstance(seed, int) else None},
+        settings={"n_frames": most, "seed": seed if isinstance(seed, int) else None},
     )
 
 

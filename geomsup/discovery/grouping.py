@@ -27,6 +27,9 @@ IntArray = NDArray[np.intp]
 
 # The tolerance leaves out five copies of a thousand with the most noise that is allowed.
 _QUANTILE = 0.995
+# All members of a group together have no more noise than that allows with this probability: pairs
+# of strangers that agree by chance do so just within the tolerance.
+_TOGETHER = 0.9
 # Configurations, and copies of each, on which the effect of noise is measured, and what is added
 # to what was seen.  Pairs of copies that are missed come in through the mean of the others.
 _SAMPLED, _COPIES, _MARGIN = 48, 8, 1.2
@@ -161,6 +164,7 @@ class _Search:
         self.alike = alike
         self.open = np.ones(len(configurations), dtype=bool)
         n, dim = configurations.shape[1:]
+        self.noise = noise
         self.freedom = freedom(n, dim)
         self.most = float(noise**2 * chi2.ppf(_QUANTILE, self.freedom))
 
@@ -195,12 +199,15 @@ class _Search:
             return None
         order = np.array(sorted(members), dtype=np.intp)
         residuals = sum(members[int(k)].residual for k in order)
+        degrees = self.freedom * (len(order) - 1)
+        if residuals > self.noise**2 * chi2.ppf(_TOGETHER, degrees):
+            return None
         mean = self._mean(members)
         return Group(
             members=order,
             orders=np.array([members[int(k)].permutation for k in order]),
             mean=mean,
-            noise=float(np.sqrt(residuals / (self.freedom * (len(order) - 1)))),
+            noise=float(np.sqrt(residuals / degrees)),
         )
 
     def _fitting(self, points: Array, numbers: IntArray, variance: float) -> dict[int, Alignment]:

@@ -41,7 +41,8 @@ class Size(Plain):
     n_components, n_runs : int
         How many there are, and in how many runs.
     n_frames, n_agreeing : int
-        Random tight frames of the size, and their pairs that were one shape by the same procedure.
+        Random tight frames of the size, and their pairs that were one shape by the same procedure;
+        none are drawn where nothing recurs.
     expected_pairs, most_pairs : float
         Pairs that agree among `n_components` random frames: on average, and with the upper 95 %
         bound of the rate.
@@ -247,8 +248,8 @@ class Discovery(Plain):
                 size.label,
                 str(size.n_components),
                 str(size.n_runs),
-                f"{size.expected_pairs:.3g}",
-                f"{size.most_pairs:.2g}",
+                f"{size.expected_pairs:.3g}" if size.n_frames else "–",
+                f"{size.most_pairs:.2g}" if size.n_frames else "–",
             ]
             for size in self.sizes[:_MOST_ROWS]
         ]
@@ -259,7 +260,7 @@ class Discovery(Plain):
 
 
 def _row(shape: FoundShape) -> list[str]:
-    remark = "" if shape.beyond_chance else "as often by chance"
+    remark = "" if shape.beyond_chance else "not beyond chance"
     return [
         shape.name,
         str(len(shape.runs)),

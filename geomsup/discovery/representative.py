@@ -18,8 +18,10 @@ Array = NDArray[np.float64]
 IntArray = NDArray[np.int_]
 
 # A cosine of the mean has √2 of the error of a direction, two that ought to be equal differ by √2
-# of that, and the largest difference of a few hundred is four times the usual one.
-_SLACK = 8.0
+# of that, and the largest difference of a few hundred is four times the usual one.  However many
+# copies there are: each was aligned by the one of several equal maps that brings its noise closest
+# to the others', which left a cosine of forty copies of a box off by 1.5 times the noise of a copy.
+_SLACK, _SELECTED = 8.0, 3.0
 # Coarser means could have any symmetry, finer ones are rounding.
 _COARSEST, _FINEST = 0.1, 1e-6
 
@@ -64,7 +66,7 @@ class Representative:
 def representative(group: Group) -> Representative:
     """Average copies, look for symmetries up to their noise, and impose those that hold."""
     error = group.noise / np.sqrt(len(group.members))
-    slack = max(_SLACK * error, _FINEST)
+    slack = max(_SLACK * error, _SELECTED * group.noise, _FINEST)
     vertices = group.mean
     found = SymmetrySearch(vertices, _FINEST).symmetries()
     if slack <= _COARSEST:
