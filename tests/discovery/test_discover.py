@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from planted import copy_of, units  # a helper beside the tests
+from unnamed_copies import copy_of, units  # a helper beside the tests
 
 from geomsup import GeomsupError, GeomsupWarning, classify_geometry
 from geomsup import discover as discover_at_length
@@ -159,7 +159,7 @@ def test_options_out_of_range(rng: np.random.Generator) -> None:
     runs = [rng.normal(size=(3, 8))]
     for options in ({"noise": 0.0}, {"noise": "auto"}, {"n_frames": 9}, {"seed": -1}):
         with pytest.raises(GeomsupError, match=next(iter(options))):
-            discover(runs, **options)  # type: ignore[arg-type]
+            discover(runs, **options)
 
 
 def test_a_report_from_json_has_no_directions(rng: np.random.Generator) -> None:

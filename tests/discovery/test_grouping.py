@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import mpmath  # type: ignore[import-untyped]  # it has no types
 import numpy as np
 import pytest
-from planted import copy_of, planted, units  # a helper beside the tests
+from unnamed_copies import copy_of, planted, units  # a helper beside the tests
 
 from geomsup.discovery.algebra import algebraic, greatest_height
 from geomsup.discovery.chance import Chance, chance_of, random_frames
@@ -125,8 +126,6 @@ def test_algebraic_numbers_are_read(value: float, error: float, text: str) -> No
     found = algebraic(value + 0.5 * error, error)
     assert str(found) == text
     # An oracle that knows nothing of this search.
-    import mpmath
-
     assert found is not None
     degree = len(found.coefficients) - 1
     polynomial = mpmath.findpoly(value, degree, maxcoeff=300, tol=1e-12)
