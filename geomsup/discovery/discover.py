@@ -123,8 +123,8 @@ def _size(alike: list[Unnamed], chance: Chance) -> Size:
         n_runs=len({one.run for one in alike}),
         n_frames=chance.n_frames,
         n_agreeing=chance.n_agreeing,
-        expected_pairs=chance.expected(len(alike)),
-        most_pairs=chance.most(len(alike)),
+        expected_pairs=chance.expected(len(alike)) if chance.n_frames else None,
+        most_pairs=chance.most(len(alike)) if chance.n_frames else None,
     )
 
 

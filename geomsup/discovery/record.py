@@ -43,7 +43,7 @@ class Size(Plain):
     n_frames, n_agreeing : int
         Random tight frames of the size, and their pairs that were one shape by the same procedure;
         none are drawn where nothing recurs.
-    expected_pairs, most_pairs : float
+    expected_pairs, most_pairs : float or None
         Pairs that agree among `n_components` random frames: on average, and with the upper 95 %
         bound of the rate.
     """
@@ -54,8 +54,8 @@ class Size(Plain):
     n_runs: int
     n_frames: int
     n_agreeing: int
-    expected_pairs: float
-    most_pairs: float
+    expected_pairs: float | None
+    most_pairs: float | None
 
     @property
     def label(self) -> str:
@@ -248,8 +248,8 @@ class Discovery(Plain):
                 size.label,
                 str(size.n_components),
                 str(size.n_runs),
-                f"{size.expected_pairs:.3g}" if size.n_frames else "–",
-                f"{size.most_pairs:.2g}" if size.n_frames else "–",
+                "–" if size.expected_pairs is None else f"{size.expected_pairs:.3g}",
+                "–" if size.most_pairs is None else f"{size.most_pairs:.2g}",
             ]
             for size in self.sizes[:_MOST_ROWS]
         ]
