@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from geomsup.claims.weigh import weigh_claim
     from geomsup.comparison.compare import compare_dictionaries
     from geomsup.comparison.record import DictionaryComparison
+    from geomsup.discovery.discover import discover
     from geomsup.errors import GeomsupError, GeomsupWarning
     from geomsup.geometry.classify import classify_geometry
     from geomsup.geometry.gram import (
@@ -52,6 +53,7 @@ __all__ = [
     "census",
     "classify_geometry",
     "compare_dictionaries",
+    "discover",
     "feature_dimensionality",
     "get_shape",
     "gram_matrix",
@@ -74,6 +76,7 @@ _HOMES = {
     "comparison.compare": ["compare_dictionaries"],
     "comparison.record": ["DictionaryComparison"],
     "geometry.classify": ["classify_geometry"],
+    "discovery.discover": ["discover"],
     "errors": ["GeomsupError", "GeomsupWarning"],
     "geometry.gram": [
         "feature_dimensionality",

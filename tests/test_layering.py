@@ -163,8 +163,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sphere": {"best_known", "sphere.compare", *(f"sphere.{name}" for name in _SPHERE)},
     # … and what they form is named: the one climb back on a matrix's way to its report.
     "geometry.orthogonality": {"matching.evidence"},
-    "geometry.weighing": {"matching", "matching.evidence", "geometry.orthogonality"},
+    "geometry.weighing": {"matching", "matching.evidence", "geometry.orthogonality", "shapes"},
     "geometry.partition": {
+        "shapes",
         "matching",
         "matching.evidence",
         "geometry.interference",
@@ -307,6 +308,21 @@ MAY_IMPORT["sweeps.trainings"] = {
     *(f"training.{name}" for name in _TRAINING),
 }
 MAY_IMPORT["sweeps.optima"] = {"errors", "sweeps", "theory"}
+# What recurs in many models, whoever trained them.
+_DISCOVERING = ["grouping", "chance", "algebra", "representative", "record", "collecting"]
+_MODELS = {
+    "errors",
+    "progress",
+    "shapes",
+    "weights",
+    "matching.alignment",
+    "geometry.report",
+    "geometry.report_text",
+    "geometry.classify",
+    "sweeps",
+}
+MAY_IMPORT.update(_floors("discovery", [*_DISCOVERING, "discover"], _MODELS))
+MAY_IMPORT["discovery"] = {f"discovery.{name}" for name in [*_DISCOVERING, "discover"]}
 # Theory names the optima that it finds, so it stands behind the classifier.
 MAY_IMPORT["theory"] = {
     "compiling",
@@ -339,6 +355,7 @@ MAY_IMPORT["plotting"] = {
     "attacks",
     "comparison.record",
     "dictionary",
+    "discovery.record",
     "neurons",
     "survey",
     "survey.component",
@@ -389,7 +406,7 @@ MAY_IMPORT["experiments.frame"] = set(_COMPARED)
 MAY_IMPORT.update(_floors("experiments", _THEMES, _COMPARED | {"experiments.frame"}))
 MAY_IMPORT["experiments"] = _COMPARED | {"experiments.frame"}
 # The package itself, which hands out the public names.
-MAY_IMPORT[""] = ANALYSIS | {"geometry.classify", "sweeps"}
+MAY_IMPORT[""] = ANALYSIS | {"geometry.classify", "sweeps", "discovery.discover"}
 # The command line is the one leaf that may reach everything.
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MAY_IMPORT["__main__"] = {"cli"}

@@ -52,6 +52,7 @@ examples:
   geomsup thomson 12                    the least energy known for 12 points on a sphere
   geomsup reproduce intro               a published outcome, run again and scored
   geomsup sweep grid.toml --n-jobs 2    every combination of some settings, all results kept
+  geomsup discover geomsup-sweep        the shapes without a name that recur in these
 
 Columns of a matrix are features; see geomsup classify --help for other layouts.
 """
@@ -94,6 +95,7 @@ VERBS: dict[str, Verb] = {
         "thomson",
         "reproduce",
         "sweep",
+        "discover",
     )
 }
 

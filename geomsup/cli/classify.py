@@ -26,7 +26,7 @@ from geomsup.cli.sources import is_run, load_matrix, model_of, stack_in
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from geomsup import GeometryReport
+    from geomsup import GeometryReport, Shape
     from geomsup.cli.models import Row
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
@@ -46,6 +46,7 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
     ("run.safetensors --instance 3 --verbose", "one model of geomsup train, with all details"),
     ("W.npy --plot report.png", "with a picture"),
     ("W.npy --html report.html --labels names.csv", "as a page to look into, and to mail"),
+    ("W.npy --shapes mine.json", "with shapes of your own beside the catalogue's"),
 )
 
 
@@ -67,6 +68,11 @@ def add_arguments(parser: VerbParser) -> None:
         metavar="N",
         help="matches to keep for each component (default: 5)",
     )
+    parser.add_argument(
+        "--shapes",
+        metavar="FILE.json",
+        help="shapes of your own that compete as well; geomsup shapes --help says how they look",
+    )
     parser.add_plot("the report")
     parser.add_page()
     parser.add_argument(
@@ -82,6 +88,7 @@ def add_arguments(parser: VerbParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Classify one matrix, or all the models of a file."""
     checked_page(args.html)
+    args.shapes = _own_shapes(args.shapes)
     if args.key is None and is_run(args.file):
         _classify_run(args)
         return
@@ -151,8 +158,17 @@ def _report(args: argparse.Namespace, W: Any) -> GeometryReport:
         return geometry_of(W, **_options(args))
 
 
+def _own_shapes(path: str | None) -> tuple[Shape, ...]:
+    """Read once, for all models of a file; what is wrong with them is no matter of the options."""
+    if path is None:
+        return ()
+    from geomsup.shapes import load_catalogue
+
+    return load_catalogue(path)
+
+
 def _options(args: argparse.Namespace) -> dict[str, Any]:
-    names = ("interference_threshold", "norm_threshold", "noise", "max_candidates")
+    names = ("interference_threshold", "norm_threshold", "noise", "max_candidates", "shapes")
     return {name: getattr(args, name) for name in names}
 
 

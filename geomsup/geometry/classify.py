@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from os import PathLike
 from typing import Literal
 
 import numpy as np
@@ -35,7 +36,8 @@ from geomsup.geometry.report import ComponentReport, GeometryReport, Unstructure
 from geomsup.matching import Background, Cloud, MatchResult, ShapeMatch, match_cloud
 from geomsup.matching.evidence import NOISE_GRID
 from geomsup.restoring import read_only
-from geomsup.shapes import composite_name
+from geomsup.shapes import Shape, composite_name
+from geomsup.shapes.own import own_shapes
 from geomsup.sphere.compare import OptimaComparison, compared_with
 from geomsup.sphere.optimum import recorded_optimum
 from geomsup.validation import is_auto, number_within, positive_integer
@@ -69,6 +71,7 @@ def classify_geometry(
     norm_threshold: float | Literal["auto"] = "auto",
     noise: float | Literal["auto"] = "auto",
     max_candidates: int = 5,
+    shapes: Iterable[Shape | str | PathLike[str]] | str | PathLike[str] | None = None,
     seed: int | np.random.Generator | None = 0,
 ) -> GeometryReport:
     """Name the structures that the features of a weight matrix form.
@@ -93,6 +96,9 @@ def classify_geometry(
         Angular noise per tangent axis, in radians.  "auto" marginalises over .005 – .25 rad.
     max_candidates : int, default 5
         Matches kept for each component; the runner-up is always kept.
+    shapes : list of Shape, or path, optional
+        Shapes of your own, or a file of them (:func:`geomsup.shapes.load_catalogue`), that compete
+        beside the catalogue's.  All of one size together are expected as little as a rare figure.
     seed : deprecated
         Has no effect, because nothing here is random: the same matrix gives the same report.
         Any value but the default warns, and a later version will not know it.
@@ -136,6 +142,7 @@ def classify_geometry(
         norm_threshold=norm_threshold,
         noise=noise,
         max_candidates=max_candidates,
+        shapes=shapes,
     )
 
 
@@ -146,6 +153,7 @@ def geometry_of(
     norm_threshold: float | Literal["auto"] = "auto",
     noise: float | Literal["auto"] = "auto",
     max_candidates: int = 5,
+    shapes: Iterable[Shape | str | PathLike[str]] | str | PathLike[str] | None = None,
 ) -> GeometryReport:
     """Return :func:`classify_geometry` of a matrix that has been validated already.
 
@@ -153,11 +161,12 @@ def geometry_of(
     """
     sigma = None if is_auto(noise) else number_within("noise", noise, 1e-6, 1.0)
     max_candidates = positive_integer("max_candidates", max_candidates)
+    own = own_shapes(shapes)
     weights = np.ascontiguousarray(weights, dtype=np.float64)
     directions, norms = unit_columns(weights)
     represented = represented_features(norms, norm_threshold, n_hidden=len(weights))
     features = _Represented.of(weights, directions, norms, np.flatnonzero(represented.mask))
-    partition = _partition(features.vertex_directions(), interference_threshold, sigma)
+    partition = _partition(features.vertex_directions(), interference_threshold, sigma, own)
 
     components: list[ComponentReport] = []
     edges: list[tuple[IntArray, Array]] = []
@@ -168,6 +177,7 @@ def geometry_of(
             background=partition.background,
             noise=sigma,
             max_candidates=max_candidates,
+            own=own,
         )
         components.append(_component(features, on_vertex, part, result))
         least = part.cohesion if partition.crowded else partition.threshold
@@ -254,7 +264,10 @@ class _Represented:
 
 
 def _partition(
-    vertices: Array, threshold: float | Literal["auto"], noise: float | None
+    vertices: Array,
+    threshold: float | Literal["auto"],
+    noise: float | None,
+    own: tuple[Shape, ...],
 ) -> Partition:
     if not is_auto(threshold):
         number = number_within("interference_threshold", threshold, 0.0, 1.0)
@@ -264,8 +277,8 @@ def _partition(
         number, reason = 0.5, "there are not two directions that could interfere"
         labels = np.zeros(vertices.shape[1], dtype=np.intp)
     else:
-        return best_partition(vertices, noise=noise)
-    return partition_by(vertices, labels, threshold=number, reason=reason)
+        return best_partition(vertices, noise=noise, own=own)
+    return partition_by(vertices, labels, threshold=number, reason=reason, own=own)
 
 
 def _edges_within(

@@ -29,6 +29,7 @@ from geomsup.geometry.interference import MergeTree, merge_tree, spanning_tree
 from geomsup.geometry.weighing import CROWD_COST, FEW, Option, Weigher, log_prior, weighed_partition
 from geomsup.matching import Background, Cloud
 from geomsup.matching.evidence import noise_grid
+from geomsup.shapes import Shape
 
 __all__ = [
     "MAX_LEAKAGE",
@@ -110,7 +111,9 @@ class _Node:
         return max(0.0, 1.0 - self.within / self.total)
 
 
-def best_partition(units: Array, *, noise: float | None = None) -> Partition:
+def best_partition(
+    units: Array, *, noise: float | None = None, own: tuple[Shape, ...] = ()
+) -> Partition:
     """Choose the structures that the directions of a matrix form.
 
     Parameters
@@ -119,6 +122,8 @@ def best_partition(units: Array, *, noise: float | None = None) -> Partition:
         Unit columns, parallel ones merged.
     noise : float or None
         Noise per tangent axis in radians; None marginalises over it.
+    own : tuple of Shape
+        Shapes that compete beside those of the catalogue.
 
     Returns
     -------
@@ -128,7 +133,7 @@ def best_partition(units: Array, *, noise: float | None = None) -> Partition:
     -----
     At most 32 cuts are weighed, those inside the widest gaps between merge heights.
     """
-    weigher = Weigher(units, noise_grid(noise))
+    weigher = Weigher(units, noise_grid(noise), own)
     tree = merge_tree(units, weigher.cosines)
     options = _cuts(weigher, tree)
     best = max(options, key=lambda option: option.log_evidence)
@@ -149,9 +154,16 @@ def best_partition(units: Array, *, noise: float | None = None) -> Partition:
     )
 
 
-def partition_by(units: Array, labels: IntArray, *, threshold: float, reason: str) -> Partition:
+def partition_by(
+    units: Array,
+    labels: IntArray,
+    *,
+    threshold: float,
+    reason: str,
+    own: tuple[Shape, ...] = (),
+) -> Partition:
     """Return the partition that somebody else has chosen, by labels that count from 0."""
-    weigher = Weigher(units, noise_grid(None))
+    weigher = Weigher(units, noise_grid(None), own)
     order = np.argsort(labels, kind="stable")
     borders = np.flatnonzero(np.diff(labels[order])) + 1
     return Partition(

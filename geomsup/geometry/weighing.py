@@ -11,6 +11,7 @@ from scipy.special import gammaln
 from geomsup.geometry.orthogonality import largest_overlap, pairs_log_evidence
 from geomsup.matching import Cloud, Question, background_of, structure_log_evidence
 from geomsup.matching.evidence import marginalise
+from geomsup.shapes import Shape
 
 __all__ = ["CROWD_COST", "FEW", "Option", "Weighed", "Weigher", "log_prior", "weighed_partition"]
 
@@ -51,9 +52,10 @@ class Weighed:
 class Weigher:
     """The evidence of sets of directions, each computed once."""
 
-    def __init__(self, units: Array, sigma: Array) -> None:
+    def __init__(self, units: Array, sigma: Array, own: tuple[Shape, ...] = ()) -> None:
         self.units = units
         self.sigma = sigma
+        self.own = own
         self.background = background_of(units)
         self.cosines: Array = units.T @ units
         self._known: dict[bytes, Weighed] = {}
@@ -68,7 +70,7 @@ class Weigher:
         if key in self._asked:
             return self._asked[key]
         cloud = Cloud(self.units[:, members].T)
-        question = Question(cloud, self.background, self.sigma, composites=False)
+        question = Question(cloud, self.background, self.sigma, composites=False, own=self.own)
         if len(members) <= _MOST_KEPT:
             self._asked[key] = question
         return question

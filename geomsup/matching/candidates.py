@@ -26,6 +26,7 @@ from geomsup.matching.fitting import (
     Settings,
     fit_shape,
     prepared_forms,
+    prepared_own,
     shape_log_ratio,
 )
 from geomsup.shapes import Shape, list_shapes
@@ -48,7 +49,8 @@ _SEEN_IN_TRAINING = frozenset(["digon", "triangle", "tetrahedron", "pentagon", "
 _SEEN_WEIGHT = 8.0
 # A figure that has lost a vertex is rarer than a whole one.  One that only a list of polyhedra
 # knows, or another form of a name, is rarer still: at .02 they took one name in thirty from
-# tricapped prisms with a noise of .15.
+# tricapped prisms with a noise of .15.  All shapes of one size that a caller adds share the least
+# weight: each of many has as many chances to fit as there are of them.
 _VACANT_WEIGHT = 0.02
 _LISTED_WEIGHT = 0.005
 
@@ -64,13 +66,19 @@ class _Members(NamedTuple):
 
 
 class CandidateSet:
-    """All shapes of the catalogue with N vertices that fit into m dimensions, in all forms."""
+    """All shapes of the catalogue with N vertices that fit into m dimensions, in all forms.
 
-    def __init__(self, shapes: tuple[PreparedShape, ...], n_vertices: int, dim: int) -> None:
+    The last ``n_own`` of them are the caller's.
+    """
+
+    def __init__(
+        self, shapes: tuple[PreparedShape, ...], n_vertices: int, dim: int, *, n_own: int = 0
+    ) -> None:
         self.shapes = shapes
         self.n_vertices = n_vertices
         self.dim = dim
-        weights = np.array([_weight(s.shape) for s in shapes])
+        listed = [_weight(s.shape) for s in shapes[: len(shapes) - n_own]]
+        weights = np.array([*listed, *[_LISTED_WEIGHT / n_own for _ in range(n_own)]])
         self.log_prior: Array = np.log(weights / weights.sum()) if shapes else weights
         # Between the values of a family's parameter the bound can be a little lower.
         self._slack = np.array([1.0 if s.shape.family is None else 0.8 for s in shapes])
@@ -250,16 +258,18 @@ def _weight(shape: Shape) -> float:
     return _SEEN_WEIGHT if shape.name in _SEEN_IN_TRAINING else 1.0
 
 
-def candidate_set(n_vertices: int, dim: int) -> CandidateSet:
-    """Return the shapes with n_vertices vertices in at most dim dimensions."""
+def candidate_set(n_vertices: int, dim: int, own: tuple[Shape, ...] = ()) -> CandidateSet:
+    """Return the shapes with n_vertices vertices in at most dim dimensions, the caller's too."""
     # No shape spans more dimensions than it has vertices: one set for all larger spaces.
-    return _candidate_set(n_vertices, min(n_vertices, dim))
+    fitting = tuple(s for s in own if s.n_vertices == n_vertices and s.dim <= dim)
+    return _candidate_set(n_vertices, min(n_vertices, dim), fitting)
 
 
 @lru_cache(maxsize=1024)
-def _candidate_set(n_vertices: int, dim: int) -> CandidateSet:
+def _candidate_set(n_vertices: int, dim: int, own: tuple[Shape, ...]) -> CandidateSet:
     if n_vertices > MAX_VERTICES:
         return CandidateSet((), n_vertices, dim)
     names = [s.name for s in list_shapes(n_vertices=n_vertices) if s.dim <= dim]
-    forms = tuple(form for name in names for form in prepared_forms(name))
-    return CandidateSet(forms, n_vertices, dim)
+    forms = [form for name in names for form in prepared_forms(name)]
+    added = [prepared_own(shape) for shape in own]
+    return CandidateSet((*forms, *added), n_vertices, dim, n_own=len(added))

@@ -28,6 +28,7 @@ __all__ = [
     "Settings",
     "fit_shape",
     "prepared_forms",
+    "prepared_own",
     "shape_log_ratio",
 ]
 
@@ -184,6 +185,12 @@ def _whole(shape: Shape) -> Template | None:
 def prepared_forms(name: str) -> tuple[PreparedShape, ...]:
     """Return a shape of the catalogue in each of its forms, prepared for aligning it with data."""
     return tuple(PreparedShape(shape) for shape in get_shape(name).in_each_form())
+
+
+@lru_cache(maxsize=256)
+def prepared_own(shape: Shape) -> PreparedShape:
+    """Return a shape of the caller's, prepared; the same as long as it is the same object."""
+    return PreparedShape(shape)
 
 
 def fit_shape(prepared: PreparedShape, cloud: Cloud, sigma: Array, settings: Settings) -> Fit:

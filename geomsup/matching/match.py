@@ -195,10 +195,18 @@ def match_directions(
 
 
 def match_cloud(
-    cloud: Cloud, *, background: Background, noise: float | None, max_candidates: int
+    cloud: Cloud,
+    *,
+    background: Background,
+    noise: float | None,
+    max_candidates: int,
+    own: tuple[Shape, ...] = (),
 ) -> MatchResult:
-    """Compare directions as in :func:`match_directions`, with what is already known of them."""
-    weighed = posterior(Question(cloud, background, noise_grid(noise)), at_least=2)
+    """Compare directions as in :func:`match_directions`, with what is already known of them.
+
+    ``own`` are shapes that compete beside those of the catalogue.
+    """
+    weighed = posterior(Question(cloud, background, noise_grid(noise), own=own), at_least=2)
     log_weights = marginalise(weighed.log_terms)
     probabilities = np.exp(log_weights - log_sum(log_weights))
     if cloud.n_vertices == 1 or background.dim == 1:

@@ -22,6 +22,7 @@ from geomsup.matching.spaces import (
     views_of,
     with_prior,
 )
+from geomsup.shapes import Shape
 
 __all__ = ["Posterior", "Question", "posterior", "structure_log_evidence"]
 
@@ -51,12 +52,20 @@ class Question:
 
     ``composites=False`` asks for a part of a matrix: composites are left out, and so are directions
     that are more nearly orthogonal than the background, which form no part by themselves.
+    ``own`` are shapes that compete beside those of the catalogue.
     """
 
     def __init__(
-        self, cloud: Cloud, background: Background, sigma: Array, *, composites: bool = True
+        self,
+        cloud: Cloud,
+        background: Background,
+        sigma: Array,
+        *,
+        composites: bool = True,
+        own: tuple[Shape, ...] = (),
     ) -> None:
         self.cloud, self.background, self.sigma = cloud, background, sigma
+        self.own = own
         self.composites = composites
         n = cloud.n_vertices
         largest = background.largest if composites else background.dim
@@ -72,7 +81,7 @@ class Question:
         """The shapes that compete, with the directions and spaces that they compete in."""
         n = self.cloud.n_vertices
         return [
-            (candidate_set(n, min(settings[0].dim, seen.dim)), seen, settings)
+            (candidate_set(n, min(settings[0].dim, seen.dim), self.own), seen, settings)
             for seen, settings in views_of(self.cloud, self.spaces)
         ]
 

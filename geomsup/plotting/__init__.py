@@ -27,6 +27,7 @@ from geomsup.plotting.comparison import plot_dictionary_comparison
 from geomsup.plotting.dictionaries import plot_matched_cosines, plot_splitting_tree
 from geomsup.plotting.dimensionality import plot_dimensionality
 from geomsup.plotting.directions import plot_directions
+from geomsup.plotting.discovery import plot_discovery, plot_found_shape
 from geomsup.plotting.graph import plot_interference_graph
 from geomsup.plotting.matrices import plot_cosines, plot_gram
 from geomsup.plotting.neurons import neuron_legend, plot_motif, plot_neurons
@@ -55,9 +56,11 @@ __all__ = [
     "plot_dictionary_comparison",
     "plot_dimensionality",
     "plot_directions",
+    "plot_discovery",
     "plot_excess_energy",
     "plot_family_losses",
     "plot_forest",
+    "plot_found_shape",
     "plot_gram",
     "plot_interference_graph",
     "plot_matched_cosines",

@@ -100,6 +100,8 @@ class Shape(Plain):
     forms : mapping of str to ndarray of shape (n_vertices, dim)
         Other arrangements of the same name and the same symmetry, as unit rows: that of regular
         faces, seen from its mean, where the shape's own lies on one sphere.
+    notes : str
+        What somebody had to say of a shape of their own.
 
     Raises
     ------
@@ -137,6 +139,7 @@ class Shape(Plain):
     vacant_of: str | None = None
     rare: bool = False
     forms: Mapping[str, FloatArray] = field(default_factory=dict)
+    notes: str = ""
 
     def __post_init__(self) -> None:
         vertices = np.array(self.vertices, dtype=np.float64)
@@ -254,6 +257,8 @@ class Shape(Plain):
         if self.synonyms:
             rows.append(("also called", ", ".join(self.synonyms)))
         rows.append(("source", self.source))
+        if self.notes:
+            rows.append(("notes", self.notes))
         return rows
 
     def __str__(self) -> str:

@@ -1,21 +1,17 @@
 """Symmetry of a configuration: how many permutations keep every distance, and which point group.
 
-A permutation of the points that keeps the Gram matrix is an orthogonal map of their span, fixed by
-where it takes a few points that span.  Those few are placed one after another, each only where it
-fits the images before it; the group's order is the product of how many places each one has while
-the earlier ones stay put (orbit and stabiliser), so that a group of 696,729,600 elements is counted
-without being listed.
+The permutations that keep the Gram matrix are found in :mod:`geomsup.shapes.symmetry`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, shorten
+from geomsup.shapes.symmetry import SymmetrySearch
 from geomsup.sphere.energies import smallest_angle
 
 __all__ = ["point_group", "symmetry_order"]
@@ -57,13 +53,8 @@ def symmetry_order(points: FloatArray, tolerance: float = _TOLERANCE) -> int:
     >>> symmetry_order(get_shape("24-cell").vertices)
     1152
     """
-    search = _Search(_distinct_rows(points, tolerance), _SLACK * tolerance)
-    order = 1
-    for depth in range(len(search.base)):
-        fixed = search.base[:depth]
-        places = search.places(fixed)
-        order *= sum(next(search.images([*fixed, int(p)]), None) is not None for p in places)
-    return order
+    search = SymmetrySearch(_distinct_rows(points, tolerance), _SLACK * tolerance)
+    return search.symmetries().order
 
 
 def point_group(points: FloatArray, tolerance: float = _TOLERANCE) -> str:
@@ -106,7 +97,7 @@ def point_group(points: FloatArray, tolerance: float = _TOLERANCE) -> str:
     rank = int(np.sum(spread > slack * np.sqrt(len(points))))
     if rank == 1:
         return "Dinfh" if len(points) == 2 else "Cinfv"
-    search = _Search(points, slack)
+    search = SymmetrySearch(points, slack)
     permutations = search.group()
     # Orthogonal Procrustes over all points, in the span.
     within = points @ axes[:rank].T
@@ -142,90 +133,6 @@ def _distinct_rows(points: Any, tolerance: float) -> FloatArray:
             "two points coincide, to the tolerance, so their symmetry is not defined; drop one"
         )
     return np.asarray(rows)
-
-
-class _Search:
-    """Placements of a spanning set of points onto others that keep all distances."""
-
-    def __init__(self, points: FloatArray, slack: float) -> None:
-        self.gram = points @ points.T
-        self.slack = slack
-        # Points that see different distances cannot be exchanged.
-        self.views = np.sort(self.gram, axis=1)
-        self.base = self._spanning(points)
-
-    def _alike(self, point: int) -> Bools:
-        return np.asarray(np.abs(self.views - self.views[point]).max(axis=1) <= self.slack)
-
-    def _spanning(self, points: FloatArray) -> list[int]:
-        """Independent points, of the rarest kind first, later ones close to the earlier."""
-        kind = np.array([int(np.argmax(self._alike(k))) for k in range(len(points))])
-        counts = np.bincount(kind, minlength=len(points))[kind]
-        base: list[int] = []
-        rest = points.copy()
-        while True:
-            left = np.einsum("ij,ij->i", rest, rest)
-            open_ = left > 0.05 if base else np.ones(len(points), dtype=bool)
-            if not open_.any():
-                open_ = left > self.slack
-                if not open_.any():
-                    return base
-            near = -self.gram[base].max(axis=0) if base else np.zeros(len(points))
-            order = np.lexsort((near, counts, ~open_))
-            base.append(int(order[0]))
-            direction = rest[order[0]] / np.linalg.norm(rest[order[0]])
-            rest = rest - np.outer(rest @ direction, direction)
-
-    def places(self, images: list[int]) -> Indices:
-        """Where the next base point may go, given where those before it went."""
-        source = self.base[len(images)]
-        fits = self._alike(source)
-        for before, image in zip(self.base, images, strict=False):
-            fits &= np.abs(self.gram[image] - self.gram[before, source]) <= self.slack
-        return np.flatnonzero(fits)
-
-    def images(self, start: list[int]) -> Iterator[Indices]:
-        """Permutations that place the base in ways that begin as given, and are symmetries."""
-        if len(start) == len(self.base):
-            permutation = self._permutation(start)
-            if permutation is not None:
-                yield permutation
-            return
-        for place in self.places(start):
-            yield from self.images([*start, int(place)])
-
-    def _permutation(self, images: list[int]) -> Indices | None:
-        # A point is known by its cosines with the base; its image must have those with the images.
-        here, there = self.gram[self.base], self.gram[images]
-        apart = np.abs(here[:, :, None] - there[:, None, :]).max(axis=0)
-        target = apart.argmin(axis=1)
-        if apart[np.arange(len(target)), target].max() > self.slack:
-            return None
-        if len(np.unique(target)) < len(target):
-            return None
-        return target if self._deviation(target) <= self.slack else None
-
-    def _deviation(self, permutation: Indices) -> float:
-        return float(np.abs(self.gram[np.ix_(permutation, permutation)] - self.gram).max())
-
-    def group(self) -> Indices:
-        """All symmetries as permutations, ndarray of shape (order, n_points).
-
-        Near symmetries can pass while their products fail; the worst are dropped until the rest
-        is a group.
-        """
-        permutations = np.array(list(self.images([])))
-        deviations = np.array([self._deviation(permutation) for permutation in permutations])
-        while not self._closed(permutations):
-            kept = deviations < deviations.max()
-            permutations, deviations = permutations[kept], deviations[kept]
-        return permutations
-
-    def _closed(self, permutations: Indices) -> bool:
-        # A symmetry is known by where it takes the base.
-        digits = permutations.shape[1] ** np.arange(len(self.base))
-        products = permutations[:, permutations[:, self.base]] @ digits
-        return bool(np.isin(products, permutations[:, self.base] @ digits).all())
 
 
 def _orders(permutations: Indices, base: list[int]) -> Indices:
