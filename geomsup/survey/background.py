@@ -13,7 +13,7 @@ from geomsup.errors import GeomsupError
 from geomsup.nulls import IsotropicNull, MatchedNull
 from geomsup.nulls.directions import fit_directions
 from geomsup.nulls.shuffled import ShuffledNull
-from geomsup.survey.density import AngularGaussian
+from geomsup.survey.density import AngularGaussian, law_of
 from geomsup.survey.pairs import Pairs, scan
 from geomsup.survey.source import Directions, Rows, about
 from geomsup.survey.tails import (
@@ -125,7 +125,7 @@ class _Matched:
         return np.maximum(*ends)
 
     def law(self, rows: Directions) -> AngularGaussian | None:
-        return AngularGaussian(*self._null.moments, n=self._n if self._is_fitted else None)
+        return law_of(rows, *self._null.moments, n=self._n if self._is_fitted else None)
 
 
 class _Pooled:
@@ -155,11 +155,11 @@ class _Pooled:
         return self._tails.log_p(pairs.i, pairs.j, pairs.cosines)
 
     def law(self, rows: Directions) -> AngularGaussian | None:
-        """Of a Gaussian with the moments of the features, as these matrices have no density.
+        """Of a Gaussian, or Student's t, with the moments of the features: draws have no density.
 
         So what a few long axes bring about is no structure.
         """
-        return AngularGaussian(*fit_directions(rows.blocks, rows.dim), n=rows.n)
+        return law_of(rows, *fit_directions(rows.blocks, rows.dim), n=rows.n)
 
 
 def background_of(
