@@ -15,7 +15,7 @@ from geomsup.nulls.directions import fit_directions
 from geomsup.nulls.shuffled import ShuffledNull
 from geomsup.survey.density import AngularGaussian, law_of
 from geomsup.survey.pairs import Pairs, scan
-from geomsup.survey.source import Directions, Rows, about
+from geomsup.survey.source import Directions, Rows, about, axis_of
 from geomsup.survey.tails import (
     LAST_T,
     FixedTails,
@@ -26,7 +26,7 @@ from geomsup.survey.tails import (
 )
 from geomsup.survey.tiles import N_BINS
 
-__all__ = ["KINDS", "Background", "background_of"]
+__all__ = ["KINDS", "Background", "background_of", "needs_a_plane"]
 
 FloatArray = NDArray[np.float64]
 
@@ -89,11 +89,7 @@ class _Matched:
     def __init__(
         self, null: MatchedNull, rows: Directions, n_draws: int, seed: int, *, is_fitted: bool
     ) -> None:
-        if null.rank < 2:
-            raise GeomsupError(
-                "directions along one line are equal or opposite, whatever their law: a background "
-                "needs two dimensions, in what centring and removing components leave too"
-            )
+        needs_a_plane(null.rank)
         self._null, self._n, self._seed = null, rows.n, seed
         self.n_draws, self._is_fitted = n_draws, is_fitted
         self.signature = hashlib.sha256(
@@ -162,6 +158,16 @@ class _Pooled:
         return law_of(rows, *fit_directions(rows.blocks, rows.dim), n=rows.n)
 
 
+def needs_a_plane(n_dimensions: int) -> None:
+    """Refuse directions in one dimension, where an angle has no law."""
+    if n_dimensions < 2:
+        raise GeomsupError(
+            "directions along one line are equal or opposite, whatever their law: a background "
+            "needs two dimensions, in what centring and removing components leave too; or is "
+            "feature_axis the other one?"
+        )
+
+
 def background_of(
     null: object,
     rows: Rows,
@@ -172,6 +178,7 @@ def background_of(
     device: str = "cpu",
 ) -> Background:
     """The background that a word, or a matrix, stands for."""
+    needs_a_plane(rows.dim)
     if isinstance(null, str):
         if null == "matched":
             fitted = MatchedNull(*fit_directions(rows.blocks, rows.dim))
@@ -187,7 +194,11 @@ def background_of(
                 device,
             )
     with about(f"null must be one of {', '.join(KINDS)}, a MatchedNull or a matrix"):
-        given = null if isinstance(null, MatchedNull) else Rows(null, feature_axis=feature_axis)
+        given = (
+            null
+            if isinstance(null, MatchedNull)
+            else Rows(null, feature_axis=axis_of(null, None, feature_axis))
+        )
     if given.dim != rows.dim:
         raise GeomsupError(
             f"a null that is a matrix needs the {rows.dim} dimensions of W, got {given.dim}; or "

@@ -146,9 +146,10 @@ class AngularStudent(AngularGaussian):
     Notes
     -----
     The root is the symmetric one, so that tails are heavy along the axes of the matrix as far as
-    its covariance allows.  With :math:`z = \Sigma^{-1/2} u` the density on the sphere is
+    its covariance allows.  With :math:`z = \Sigma^{-1/2} u` and :math:`c = \Sigma^{-1/2} \mu` the
+    density on the sphere is
 
-    .. math:: p(u) = |\Sigma|^{-1/2} \int_0^\infty r^{m-1} \prod_k f(r z_k - (\Sigma^{-1/2}\mu)_k) dr,
+    .. math:: p(u) = |\Sigma|^{-1/2} \int_0^\infty r^{m-1} \prod_k f(r z_k - c_k) \, dr,
 
     by Laplace's method in log r.  Its peak is climbed by taking f for a mixture of Gaussians of all
     widths, each entry in turn with the width that it has in the mean: steps that never descend.
