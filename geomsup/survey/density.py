@@ -121,10 +121,6 @@ class AngularGaussian:
         scale = 0.5 * m * np.log(2 * np.pi) + 0.5 * np.log(self._variances).sum() + 0.5 * c
         return np.asarray(round_part + bent - scale + log_sphere(m))
 
-    def excess(self, units: Array) -> Array:
-        """Return what of the log density of unit rows speaks against a structure, shape (n,)."""
-        return self.log_ratio(units)
-
     def _exponent(self, units: Array) -> tuple[Array, Array, float]:
         """Return a, b and c of the Notes."""
         projected, precisions = _unit_rows(units @ self._basis), 1 / self._variances
@@ -182,14 +178,6 @@ class AngularStudent(AngularGaussian):
         step = max(1, _BLOCK // self.dim)
         blocks = [self._log_ratio(units[k : k + step]) for k in range(0, len(units), step)]
         return np.concatenate([np.empty(0), *blocks])
-
-    def excess(self, units: Array) -> Array:
-        """Return the larger log density, this one or the Gaussian's, shape (n,).
-
-        Near an axis features are no structure; between the axes they are none the more for it,
-        where the tails may be heavier than the fit has them.
-        """
-        return np.maximum(super().log_ratio(units), self.log_ratio(units))
 
     def _log_ratio(self, units: Array) -> Array:
         # Laplace's error is much the same for both laws, and the Gaussian's is known.

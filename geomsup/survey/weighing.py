@@ -53,7 +53,7 @@ class Ground:
 
     def excess(self, units: Array) -> Array:
         """Return the log density of the background at unit rows, over the uniform one."""
-        return np.zeros(len(units)) if self.law is None else self.law.excess(units)
+        return np.zeros(len(units)) if self.law is None else self.law.log_ratio(units)
 
     def rounded(self, units: Array) -> Array:
         """Return unit rows in coordinates in which the background leans on no axis."""
