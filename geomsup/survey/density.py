@@ -15,7 +15,6 @@ from scipy.special import gammaln
 
 from geomsup.errors import GeomsupError
 from geomsup.matching.evidence import log_sphere
-from geomsup.survey.source import Directions
 from geomsup.validation import number_within, numbers
 
 __all__ = ["AngularGaussian", "AngularStudent", "law_of"]
@@ -24,9 +23,9 @@ Array = NDArray[np.float64]
 
 # Axes with less than this share of the largest variance are rounding, no dimension.
 _LEAST_VARIANCE = 1e-9
-# Degrees of freedom that are tried, the least there are, and how many features decide.
+# Degrees of freedom that are tried, and the least there are.
 _DEGREES = (2.5, 3.0, 4.0, 6.0, 10.0, 20.0)
-_LEAST_DEGREES, _MOST_FITTED = 2.1, 1000
+_LEAST_DEGREES = 2.1
 # Share of the features that may lie along axes for reasons of their own.
 _FEW = 0.05
 # Steps to the length at which a direction is likeliest: each halves what is left, or better.
@@ -200,9 +199,7 @@ class AngularStudent(AngularGaussian):
         return np.asarray(super().log_ratio(units) + student - (_laplace(a, b, m) - 0.5 * c))
 
 
-def law_of(
-    rows: Directions, mean: object, covariance: object, n: int | None = None
-) -> AngularGaussian:
+def law_of(units: Array, mean: object, covariance: object, n: int | None = None) -> AngularGaussian:
     """Return the law of these moments under which directions are likeliest.
 
     A Gaussian's, unless Student's t is likelier by more than half the logarithm of the number of
@@ -212,8 +209,8 @@ def law_of(
 
     Parameters
     ----------
-    rows : Directions
-        Up to 1,000 of them are asked.
+    units : ndarray of shape (n_units, m)
+        The directions that are asked, unit rows.
     mean, covariance, n
         As for :class:`AngularGaussian`.
 
@@ -221,13 +218,12 @@ def law_of(
     --------
     >>> units = np.random.default_rng(0).standard_t(3, (500, 8))
     >>> units /= np.linalg.norm(units, axis=1, keepdims=True)
-    >>> law_of(Directions(units), np.zeros(8), np.eye(8)).degrees
+    >>> law_of(units, np.zeros(8), np.eye(8)).degrees
     3.0
     """
     gaussian = best = AngularGaussian(mean, covariance, n)
-    if best.dim < rows.dim:
+    if best.dim < units.shape[1]:
         return best
-    units = rows.exact(np.linspace(0, rows.n - 1, min(rows.n, _MOST_FITTED)).astype(np.intp))
     plain, highest = gaussian.log_ratio(units), 0.0
     for degrees in _DEGREES:
         law = AngularStudent(mean, covariance, n, degrees=degrees)

@@ -9,7 +9,6 @@ from scipy.integrate import quad
 from geomsup import GeomsupError, census
 from geomsup.nulls.directions import fit_directions
 from geomsup.survey.density import AngularGaussian, AngularStudent, law_of
-from geomsup.survey.source import Directions
 
 
 def draws(mean: np.ndarray, covariance: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -129,7 +128,7 @@ def test_heavy_tails_are_seen_where_they_are_and_not_in_a_few_features() -> None
 
     def degrees(rows: np.ndarray) -> float | None:
         units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        law = law_of(Directions(units), *fit_directions(lambda: [units], 16), n=len(units))
+        law = law_of(units, *fit_directions(lambda: [units], 16), n=len(units))
         return getattr(law, "degrees", None)
 
     assert degrees(rows) is None
