@@ -86,6 +86,10 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_argument(
         "--partner-axis", type=int, choices=(-1, 0), help="its --feature-axis, if it is another"
     )
+    parser.add_argument("--partner-key", metavar="NAME", help="which array of the partner")
+    parser.add_argument(
+        "--partner-layer", type=at_least(0), metavar="K", help="which layer of the partner"
+    )
     parser.add_argument("--parts", metavar="FOLDER", help="keep what is done, to go on from there")
     add_targets(parser, "census", "pairs")
     parser.add_argument("--device", default="cpu", help='"cpu", "cuda" or "cuda:1" (default: cpu)')
@@ -102,13 +106,15 @@ def run(args: argparse.Namespace) -> int:
     checked_page(args.html)
     matrix = opened(args.file, args.key, args.layer, args.feature_axis)
     names = "n_draws q centre remove_components fold_norms labels mask components seed"
-    names += " partner partner_axis device"
+    names += " device"
     options: dict[str, Any] = {name: getattr(args, name) for name in names.split()}
+    partner = _partner(args, matrix)
     with options_to_blame():
         found = census(
             matrix,
             feature_axis=matrix.feature_axis,
             null=_null(args.null),
+            partner=partner,
             folder=args.parts,
             **options,
         )
@@ -126,6 +132,14 @@ def run(args: argparse.Namespace) -> int:
         lambda: add_page(args, lambda path: found.to_html(path, weights=shown)),
     )
     return 0
+
+
+def _partner(args: argparse.Namespace, matrix: OpenedWeights) -> OpenedWeights | None:
+    """The second matrix: by its own layout, by its own options, or read as the first one is."""
+    if args.partner is None:
+        return None
+    axis = args.feature_axis if args.partner_axis is None else args.partner_axis
+    return opened(args.partner, args.partner_key, args.partner_layer, axis)
 
 
 def _null(word: str) -> str:

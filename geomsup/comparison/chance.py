@@ -17,7 +17,7 @@ from geomsup.errors import GeomsupError
 from geomsup.nulls import IsotropicNull, MatchedNull
 from geomsup.nulls.directions import fit_directions, moments_of, root_of
 from geomsup.nulls.shuffled import ShuffledNull
-from geomsup.survey.background import KINDS
+from geomsup.survey.background import KINDS, needs_a_plane
 from geomsup.survey.source import Directions, Rows, UnitArray, about
 from geomsup.validation import one_of
 
@@ -57,6 +57,8 @@ def drawn_like(rows: Rows, null: object, name: str, *, seed: int) -> Callable[[i
         return np.random.default_rng([seed, ord(name), number])
 
     with about(name):
+        if null == "isotropic":
+            needs_a_plane(rows.dim)
         if isinstance(null, MatchedNull) or null == "isotropic":
             law = null if isinstance(null, MatchedNull) else IsotropicNull(rows.dim)
             return lambda number: Directions(law.draw(rows.n, generator(number)))

@@ -15,7 +15,7 @@ from geomsup.comparison.record import N_BINS, DictionaryComparison, parents_of_s
 from geomsup.errors import GeomsupError
 from geomsup.progress import bar
 from geomsup.survey.record import compared
-from geomsup.survey.source import Rows, about
+from geomsup.survey.source import Rows, about, axis_of
 from geomsup.validation import number_within, seed_number, whole_number, yes_or_no
 from geomsup.weights.labels import labels_of
 
@@ -51,7 +51,7 @@ def compare_dictionaries(
         0 when rows are features, -1 when columns are; for A, and for B without `other_axis`.  What
         :func:`geomsup.open_weights` has opened knows it.
     other_axis : int, optional
-        The `feature_axis` of B, if it is another.
+        The `feature_axis` of B, if it is another and not known.
     null : {"matched", "isotropic", "shuffled"} or MatchedNull, default "matched"
         What takes the place of both dictionaries in the draws, each with as many directions as it
         had: directions of a Gaussian with the mean and covariance of its own ones; uniform ones;
@@ -125,7 +125,7 @@ def compare_dictionaries(
     threshold = number_within("threshold", threshold, -1.0, 1.0)
     split_threshold = number_within("split_threshold", split_threshold, -1.0, 1.0)
     signed = yes_or_no("signed", signed)
-    a, b = _both(A, B, feature_axis, feature_axis if other_axis is None else other_axis)
+    a, b = _both(A, B, feature_axis, axis_of(B, other_axis, feature_axis))
     names_a, names_b = labels_of(labels, a.n_given), labels_of(other_labels, b.n_given)
     word = null_name(null, a.dim)
     scoring = _Scoring(signed, threshold, split_threshold)

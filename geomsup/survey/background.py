@@ -13,9 +13,9 @@ from geomsup.errors import GeomsupError
 from geomsup.nulls import IsotropicNull, MatchedNull
 from geomsup.nulls.directions import fit_directions
 from geomsup.nulls.shuffled import ShuffledNull
-from geomsup.survey.density import AngularGaussian
+from geomsup.survey.density import AngularGaussian, law_of
 from geomsup.survey.pairs import Pairs, scan
-from geomsup.survey.source import Directions, Rows, about
+from geomsup.survey.source import Directions, Rows, about, axis_of
 from geomsup.survey.tails import (
     LAST_T,
     FixedTails,
@@ -26,11 +26,13 @@ from geomsup.survey.tails import (
 )
 from geomsup.survey.tiles import N_BINS
 
-__all__ = ["KINDS", "Background", "background_of"]
+__all__ = ["KINDS", "Background", "background_of", "needs_a_plane"]
 
 FloatArray = NDArray[np.float64]
 
 KINDS = ("matched", "isotropic", "shuffled")
+# Features that choose between laws of directions.
+_ASKED = 1000
 # A table for one threshold of each row: nodes about where a few rows have theirs.  With the null of
 # an MLP layer in 384 dimensions log p is off by 7e-4 at most with four nodes, by .04 with three.
 _PILOT_ROWS, _NARROW_NODES, _MARGIN = 128, 4, 0.25
@@ -89,11 +91,7 @@ class _Matched:
     def __init__(
         self, null: MatchedNull, rows: Directions, n_draws: int, seed: int, *, is_fitted: bool
     ) -> None:
-        if null.rank < 2:
-            raise GeomsupError(
-                "directions along one line are equal or opposite, whatever their law: a background "
-                "needs two dimensions, in what centring and removing components leave too"
-            )
+        needs_a_plane(null.rank)
         self._null, self._n, self._seed = null, rows.n, seed
         self.n_draws, self._is_fitted = n_draws, is_fitted
         self.signature = hashlib.sha256(
@@ -125,7 +123,7 @@ class _Matched:
         return np.maximum(*ends)
 
     def law(self, rows: Directions) -> AngularGaussian | None:
-        return AngularGaussian(*self._null.moments, n=self._n if self._is_fitted else None)
+        return law_of(_some(rows), *self._null.moments, n=self._n if self._is_fitted else None)
 
 
 class _Pooled:
@@ -155,11 +153,26 @@ class _Pooled:
         return self._tails.log_p(pairs.i, pairs.j, pairs.cosines)
 
     def law(self, rows: Directions) -> AngularGaussian | None:
-        """Of a Gaussian with the moments of the features, as these matrices have no density.
+        """Of a Gaussian, or Student's t, with the moments of the features: draws have no density.
 
         So what a few long axes bring about is no structure.
         """
-        return AngularGaussian(*fit_directions(rows.blocks, rows.dim), n=rows.n)
+        return law_of(_some(rows), *fit_directions(rows.blocks, rows.dim), n=rows.n)
+
+
+def _some(rows: Directions) -> FloatArray:
+    """Up to 1,000 unit rows from all over the matrix, to choose a law by."""
+    return rows.exact(np.linspace(0, rows.n - 1, min(rows.n, _ASKED)).astype(np.intp))
+
+
+def needs_a_plane(n_dimensions: int) -> None:
+    """Refuse directions in one dimension, where an angle has no law."""
+    if n_dimensions < 2:
+        raise GeomsupError(
+            "directions along one line are equal or opposite, whatever their law: a background "
+            "needs two dimensions, in what centring and removing components leave too; or is "
+            "feature_axis the other one?"
+        )
 
 
 def background_of(
@@ -172,6 +185,7 @@ def background_of(
     device: str = "cpu",
 ) -> Background:
     """The background that a word, or a matrix, stands for."""
+    needs_a_plane(rows.dim)
     if isinstance(null, str):
         if null == "matched":
             fitted = MatchedNull(*fit_directions(rows.blocks, rows.dim))
@@ -187,7 +201,11 @@ def background_of(
                 device,
             )
     with about(f"null must be one of {', '.join(KINDS)}, a MatchedNull or a matrix"):
-        given = null if isinstance(null, MatchedNull) else Rows(null, feature_axis=feature_axis)
+        given = (
+            null
+            if isinstance(null, MatchedNull)
+            else Rows(null, feature_axis=axis_of(null, None, feature_axis))
+        )
     if given.dim != rows.dim:
         raise GeomsupError(
             f"a null that is a matrix needs the {rows.dim} dimensions of W, got {given.dim}; or "

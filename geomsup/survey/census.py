@@ -28,7 +28,7 @@ from geomsup.survey.partners import partners_of
 from geomsup.survey.record import Census, Comparison, compared
 from geomsup.survey.resuming import Parts, parts_in
 from geomsup.survey.significant import LOOSEST, Significant, significant_pairs
-from geomsup.survey.source import Directions, Rows, mask_of, matrix_of
+from geomsup.survey.source import Directions, Rows, axis_of, mask_of, matrix_of
 from geomsup.survey.spectrum import filling_of
 from geomsup.survey.structures import (
     Named,
@@ -117,7 +117,7 @@ def census(
         A second matrix of the same features, as the weights out of neurons whose weights in are W:
         pairs that are far out in both are counted against permuted features.
     partner_axis : int, optional
-        Its `feature_axis`; by default that of W.
+        Its `feature_axis`; by default that of W, unless `open_weights` has opened it.
     max_pairs : int, default 2,000,000
         How many pairs to keep, the most improbable ones; all are counted.
     folder : path, optional
@@ -194,7 +194,7 @@ def census(
     both, partner_pairs = partners_of(
         rows,
         partner,
-        feature_axis if partner_axis is None else partner_axis,
+        axis_of(partner, partner_axis, feature_axis),
         n_draws=n_draws,
         seed=seed,
         device=device,
@@ -240,7 +240,7 @@ class _Scans:
             )
             return found.to_tensors()
 
-        return Scan.of_tensors(self.parts.get("matrix", scanned))
+        return Scan.of_tensors(self.parts.get("matrix", scanned, Scan.TENSORS))
 
     def of_draws(
         self, n_draws: int, log_p: float, n_structured: int, law: AngularGaussian | None
@@ -253,10 +253,11 @@ class _Scans:
                 # A draw is made once, if anything of it is not in the folder.
                 draw = cache(partial(self.background.draw, number))
                 make = partial(self._scanned, draw, number, log_p)
-                scans.append(Scan.of_tensors(self.parts.get(f"draw-{number}", make)))
+                tensors = self.parts.get(f"draw-{number}", make, Scan.TENSORS)
+                scans.append(Scan.of_tensors(tensors))
                 if number < n_structured:
                     make = partial(self._structured, draw, number, scans[-1], law)
-                    tensors = self.parts.get(f"structures-{number}", make)
+                    tensors = self.parts.get(f"structures-{number}", make, ["found"])
                     structures.append(json.loads(tensors["found"].tobytes()))
                 advance(number + 1)
         return scans, structures

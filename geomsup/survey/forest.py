@@ -280,7 +280,11 @@ class _Choice:
         owners = self._owner[members]
         rivals = [int(other) for other in np.unique(owners) if other >= 0]
         needed = sum(self._taken[other].gain for other in rivals)
-        new = not rivals or self._saves_rank(k, rivals, int((owners < 0).sum()))
+        # Ranks cost more than all the rest where the background is too narrow for the matrix and
+        # nearly all pairs are believed: only what may be more than a bundle is asked for its own.
+        new = self._sets[k][2] and (
+            not rivals or self._saves_rank(k, rivals, int((owners < 0).sum()))
+        )
         best = self._weighed(k, needed) if new else self._as_bundle(k)
         if best.gain <= needed:
             return False
@@ -303,7 +307,9 @@ class _Choice:
     def _rank(self, k: int) -> int:
         """Return how many axes of a set stand out of noise."""
         if k not in self._ranks:
-            energies = np.linalg.svd(self._block.units[self._sets[k][0]], compute_uv=False) ** 2
+            units = self._block.units[self._sets[k][0]]
+            products = units @ units.T if len(units) < units.shape[1] else units.T @ units
+            energies = np.linalg.eigvalsh(products)
             self._ranks[k] = int(np.count_nonzero(energies > _LEAST_AXIS))
         return self._ranks[k]
 

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +98,9 @@ class Scan:
     levels: Counts
     pairs: Pairs
     kept_levels: int
+
+    # The names of what `to_tensors` returns.
+    TENSORS: ClassVar[tuple[str, ...]] = ("n", "kept_levels", "cuts", *_ARRAYS, *Pairs._fields)
 
     def to_tensors(self) -> dict[str, NDArray[Any]]:
         """Its arrays by name, for a file."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ __all__ = ["Parts", "parts_in"]
 Tensors = dict[str, NDArray[Any]]
 
 _KIND = "CensusPart"
+# Raised when the same rows and settings come to other numbers, so that parts of before are made
+# anew: 2 since structures are held against heavy tails.
+_METHOD = 2
 # Rows that stand for the matrix in what a part was made from, beside its norms.
 _N_WITNESSES = 64
 
@@ -36,8 +39,8 @@ class Parts:
     def __init__(self, folder: Path | None, made_from: str) -> None:
         self._folder, self._made_from = folder, made_from
 
-    def get(self, name: str, make: Callable[[], Tensors]) -> Tensors:
-        """The part of this name, from the folder if it is there."""
+    def get(self, name: str, make: Callable[[], Tensors], holds: Collection[str]) -> Tensors:
+        """The part of this name, from the folder if it is there with all that it should hold."""
         if self._folder is None:
             return make()
         path = self._folder / f"{name}.safetensors"
@@ -47,7 +50,7 @@ class Parts:
             except GeomsupError as error:
                 # It may be something else of the same name, so it is not written over.
                 raise KeptFileError(f"{error}; remove it, and this part is made again") from error
-            if said.get("made_from") == self._made_from:
+            if said.get("made_from") == self._made_from and tensors.keys() >= set(holds):
                 return tensors
         tensors = make()
         try:
@@ -73,7 +76,8 @@ def parts_in(
     if not os.access(place, os.W_OK):
         raise KeptFileError(f"nothing can be written in the folder {place}; name another")
     witnesses = np.linspace(0, rows.n - 1, min(rows.n, _N_WITNESSES)).astype(np.intp)
-    content = hashlib.sha256(json.dumps(dict(settings), sort_keys=True).encode())
+    made = {**settings, "method": _METHOD}
+    content = hashlib.sha256(json.dumps(made, sort_keys=True).encode())
     for part in (rows.features, rows.norms, rows.exact(witnesses)):
         content.update(np.ascontiguousarray(part).tobytes())
     return Parts(place, content.hexdigest())

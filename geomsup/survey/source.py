@@ -22,7 +22,7 @@ from geomsup.validation import brief, whole_number, yes_or_no
 from geomsup.weights.matrix import as_numbers
 from geomsup.weights.opened import OpenedWeights, open_weights
 
-__all__ = ["Directions", "Rows", "about", "mask_of", "matrix_of"]
+__all__ = ["Directions", "Rows", "about", "axis_of", "mask_of", "matrix_of"]
 
 FloatArray = NDArray[np.float64]
 UnitArray = NDArray[np.float32]
@@ -208,6 +208,11 @@ def about(which: str) -> Iterator[None]:
     except GeomsupError as error:
         kind = WeightsError if isinstance(error, WeightsError) else GeomsupError
         raise kind(f"{which}: {error}") from error
+
+
+def axis_of(W: object, axis: int | None, usual: int | None) -> int | None:
+    """The axis given for a second matrix, else that of the first; what was opened has its own."""
+    return usual if axis is None and not isinstance(W, OpenedWeights) else axis
 
 
 def matrix_of(W: object, feature_axis: int | None) -> NDArray[Any]:

@@ -72,6 +72,18 @@ def test_a_partner_has_an_axis_of_its_own(folder: Path, capsys: Capture) -> None
     assert [one["found"] > 100 for one in partner] == [True, True, False]
 
 
+def test_a_partner_may_be_one_of_several_arrays(folder: Path, capsys: Capture) -> None:
+    rows = np.load(folder / "plain.npy")
+    np.savez(folder / "both.npz", up=rows, down=-rows[::-1])
+    words = ["census", str(folder / "both.npz"), "--feature-axis", "0", "--draws", "0", "--json"]
+    words += ["--no-components", "--key", "up", "--partner", str(folder / "both.npz")]
+    assert main([*words, "--partner-key", "up"]) == 0
+    partner = json.loads(capsys.readouterr().out)["partner"]
+    assert [one["found"] > 100 for one in partner] == [True, True, False]
+    assert main([*words, "--partner-key", "sideways"]) in (1, 2)
+    assert "sideways" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

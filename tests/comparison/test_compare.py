@@ -188,6 +188,8 @@ def test_in_one_dimension_directions_are_signs() -> None:
     assert found.gap == 0.0
     with pytest.raises(GeomsupError, match="A: "):
         compare_dictionaries([[1.0], [2.0], [-1.0]], [[-3.0], [1.0]], null="isotropic", **ROWS)
+    with pytest.raises(GeomsupError, match="needs two dimensions"):
+        compare_dictionaries(np.ones((3, 1)), np.ones((3, 1)), feature_axis=0, null="isotropic")
 
 
 _GOOD = np.random.default_rng(0).normal(size=(6, 4))

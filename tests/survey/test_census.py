@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from geomsup import Census, census, get_shape
+from geomsup import Census, census, get_shape, open_weights
 from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.nulls import IsotropicNull, MatchedNull
+from geomsup.storage import read_tensors, write_tensors
 from geomsup.survey.pairs import scan as module_scan
 from geomsup.survey.record import Comparison, compared
 
@@ -389,6 +390,36 @@ def test_an_interrupted_census_goes_on(
     assert census(rows, n_draws=3, q=0.2, **options).q == 0.2
     census(rows + 0.1, n_draws=3, **options)
     assert len(done) == 1 + 4 + 4
+
+
+def test_a_part_that_lacks_something_is_made_anew(rng: np.random.Generator, tmp_path: Path) -> None:
+    rows = rng.normal(size=(60, 4))
+    options: dict[str, Any] = {"feature_axis": 0, "folder": tmp_path, "n_draws": 1}
+    whole = census(rows, **options)
+    for name, lost in (("structures-0", "found"), ("draw-0", "levels"), ("matrix", "cuts")):
+        path = tmp_path / f"{name}.safetensors"
+        _, tensors, said = read_tensors(path, None, kind="CensusPart")
+        del tensors[lost]
+        write_tensors(path, tensors | {"other": np.zeros(1)}, said, kind="CensusPart")
+    assert census(rows, **options).to_dict() == whole.to_dict()
+
+
+def test_what_was_opened_knows_its_axis_as_partner_and_as_null(
+    rng: np.random.Generator, tmp_path: Path
+) -> None:
+    rows = rng.normal(size=(60, 4))
+    np.save(tmp_path / "columns.npy", rows.T)
+    other = open_weights(tmp_path / "columns.npy", feature_axis=-1)
+    found = pairs_of(rows, feature_axis=0, partner=other, null=other, n_draws=1)
+    counts = {one.name: one.found for one in found.partner}
+    assert counts["parallel in both (cos ≥ .3)"] > 100
+    assert counts["parallel in one, antipodal in the other"] == 0
+
+
+def test_directions_on_a_line_have_no_census() -> None:
+    for null in ("matched", "isotropic", "shuffled"):
+        with pytest.raises(GeomsupError, match="needs two dimensions"):
+            census(np.ones((5, 1)), feature_axis=0, null=null)
 
 
 @pytest.mark.slow

@@ -293,3 +293,27 @@ def test_features_that_only_keep_to_few_dimensions_have_no_name(rank: int, seed:
     for component in components:
         assert set(component.features) <= set(members.tolist())
         assert component.kind == "irregular" or component.name in ("digon", "bundle")
+
+
+def test_sets_that_are_too_large_for_a_shape_are_not_asked_for_their_rank(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # With a background too narrow for the matrix the forest is a chain of hundreds of large
+    # subtrees, and the spectrum of each of them took minutes.
+    rng = np.random.default_rng(0)
+    units = rng.standard_normal((120, 128)) * np.exp(0.9 * rng.standard_normal(128))
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    i, j = np.triu_indices(120, 1)
+    cosines = np.einsum("pm,pm->p", units[i], units[j])
+    believed = np.abs(cosines) > 0.45
+    edges = (i[believed], j[believed], cosines[believed])
+    sizes, eigvalsh = [], np.linalg.eigvalsh
+
+    def counted(matrix: np.ndarray) -> np.ndarray:
+        sizes.append(len(matrix))
+        return np.asarray(eigvalsh(matrix))
+
+    monkeypatch.setattr(np.linalg, "eigvalsh", counted)
+    components_of(lambda k: units[k], edges, n_features=120)
+    assert sizes
+    assert max(sizes) <= 64

@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from planted import random_directions
+from scipy import linalg, stats
 from scipy.integrate import quad
 
-from geomsup import GeomsupError
+from geomsup import GeomsupError, census
 from geomsup.nulls.directions import fit_directions
-from geomsup.survey.density import AngularGaussian
+from geomsup.survey.density import AngularGaussian, AngularStudent, law_of
 
 
 def draws(mean: np.ndarray, covariance: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -91,3 +92,51 @@ def test_rounded_directions_lean_on_no_axis_and_stay_dependent() -> None:
 def test_moments_that_fit_no_law_are_refused(mean: object, covariance: object) -> None:
     with pytest.raises(GeomsupError):
         AngularGaussian(mean, covariance)
+
+
+@pytest.mark.parametrize("mean", [(0.0, 0.0), (1.0, 0.4)])
+def test_the_density_of_heavy_tails_is_the_integral_along_the_ray(mean: tuple[float, ...]) -> None:
+    degrees, covariance = 4.0, np.array([[2.0, 0.5], [0.5, 1.0]])
+    law = AngularStudent(mean, covariance, degrees=degrees)
+    whitening = np.linalg.inv(np.real(linalg.sqrtm(covariance)))
+    width = np.sqrt((degrees - 2) / degrees)
+    for angle in np.linspace(0.0, 6.0, 7):
+        unit = np.array([np.cos(angle), np.sin(angle)])
+
+        def along(r: float, unit: np.ndarray = unit) -> float:
+            entries = whitening @ (r * unit - np.array(mean)) / width
+            return float(r * np.prod(stats.t.pdf(entries, degrees)) / width**2)
+
+        total = quad(along, 0, np.inf)[0] / np.sqrt(np.linalg.det(covariance))
+        assert law.log_ratio(unit[None])[0] == pytest.approx(np.log(total * 2 * np.pi), abs=0.06)
+
+
+def test_the_density_of_heavy_tails_is_one_in_many_dimensions() -> None:
+    rows = np.random.default_rng(0).standard_t(3, (4000, 32))
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    law = AngularStudent(np.zeros(32), np.eye(32), degrees=3)
+    # The uniform density over its own, in the mean over its own directions.
+    assert np.exp(-law.log_ratio(units)).mean() == pytest.approx(1.0, abs=0.1)
+    with pytest.raises(GeomsupError, match="singular"):
+        AngularStudent(np.zeros(32), np.diag(np.arange(32.0)), degrees=3)
+
+
+def test_heavy_tails_are_seen_where_they_are_and_not_in_a_few_features() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((200, 16))
+    rows[:5] = 0.01 * rows[:5] + np.eye(16)[0]  # a bundle on an axis
+
+    def degrees(rows: np.ndarray) -> float | None:
+        units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        law = law_of(units, *fit_directions(lambda: [units], 16), n=len(units))
+        return getattr(law, "degrees", None)
+
+    assert degrees(rows) is None
+    assert degrees(rng.uniform(-1, 1, (200, 16))) is None
+    assert degrees(rng.standard_t(3, (200, 16)) * np.arange(1, 17)) in (2.5, 3.0, 4.0)
+
+
+def test_heavy_tails_are_no_structure() -> None:
+    # Under the Gaussian's density these had a digon of three, one of four and two more.
+    rows = np.random.default_rng([17, 500, 1]).standard_t(3, (500, 16))
+    assert census(rows, feature_axis=0, n_draws=0, progress=False).components == ()
