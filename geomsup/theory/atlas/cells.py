@@ -22,7 +22,7 @@ from geomsup.theory.atlas.envelope import (
     lowest_of,
     spread,
 )
-from geomsup.theory.atlas.newton import Critical, followed
+from geomsup.theory.atlas.newton import Critical, followed, minimum_near
 from geomsup.theory.atlas.table import AtlasCell, AtlasEntry
 from geomsup.theory.atlas.tasks import SAME_LOSS
 from geomsup.theory.packing import packed
@@ -85,7 +85,7 @@ def assembled(
         phases[-1].append(same or high)
     edges = [0.0, *(phase[0].point.p for phase in phases[1:]), 1.0]
     entries = [
-        _entry(key, phase, edges[k : k + 2], kind)
+        _entry(key, _with_inner(phase, edges[k : k + 2]), edges[k : k + 2], kind)
         for k, (phase, kind) in enumerate(zip(phases, [*ends, ""], strict=True))
     ]
     return AtlasCell(n_features=n, n_hidden=m, entries=tuple(entries))
@@ -127,7 +127,11 @@ def _column(items: Sequence[object], name: str) -> NDArray[Any]:
 
 
 def _name(point: Critical) -> str:
-    return configuration_name(geometry_of(point.W))
+    """What the configuration is called; an optimum has no noise, so what fits loosely is none."""
+    report = geometry_of(point.W)
+    if any(part.match is not None and part.match.loose for part in report.components):
+        return f"irregular, {report.n_dropped} dropped" if report.n_dropped else "irregular"
+    return configuration_name(report)
 
 
 def _node(pool: Pool, n_hidden: int, p: float) -> _Node | None:
@@ -173,9 +177,19 @@ def _at_boundary(point: Critical, other: Critical, node: _Node) -> _Node:
     )
 
 
+def _with_inner(phase: list[_Node], edges: list[float]) -> list[_Node]:
+    """A phase with a node between its ends, where it may have more symmetry than inside."""
+    if any(edges[0] < node.point.p < edges[1] for node in phase):
+        return phase
+    point = minimum_near([node.point for node in phase], float(np.sqrt(edges[0] * edges[1])))
+    nothing = {"met": 0, "n_starts": 0, "runner_up": "", "runner_up_loss": np.nan}
+    inner = replace(phase[0], point=point, name=_name(point), **nothing)
+    return [phase[0], inner, *phase[1:]]
+
+
 def _entry(key: Key, phase: list[_Node], edges: list[float], ends: str) -> AtlasEntry:
     points = [node.point for node in phase]
-    inner = [node for node in phase if edges[0] < node.point.p < edges[1]] or phase
+    inner = [node for node in phase if edges[0] < node.point.p < edges[1]]
     middle = inner[len(inner) // 2].point
     dropped = key[0] - middle.n_kept
     return AtlasEntry(

@@ -9,18 +9,14 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 from geomsup.restoring import Plain, read_only
-from geomsup.theory.atlas.newton import Critical, followed, polished
+from geomsup.theory.atlas.newton import Critical, minimum_near
 from geomsup.theory.atlas.table import AtlasEntry, atlas_cell, atlas_cells
-from geomsup.theory.atlas.tasks import finished
 from geomsup.theory.loss import Problem
-from geomsup.theory.packing import packed, unpacked
 from geomsup.validation import number_within, positive_integer
 
 __all__ = ["KnownOptimum", "best_known", "known_point"]
 
 FloatArray = NDArray[np.float64]
-
-_MOST_NODES = 3  # of a phase, from which it is followed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -206,17 +202,9 @@ def known_point(n_hidden: int, problem: Problem) -> Critical | None:
 
 
 def _at(entry: AtlasEntry, p: float) -> Critical:
-    """The configuration of a phase, from the nearest node that Newton steps lead from.
-
-    If they lead from none, by descents.
-    """
-    nodes = np.argsort(np.abs(np.log(entry.p / p)))[:_MOST_NODES].tolist()
-    for node in nodes:
-        start = Critical(p=float(entry.p[node]), W=entry.W[node], b=entry.b[node], loss=np.nan)
-        point = followed(start, p)
-        if point is not None:
-            return point
-    problem, size = Problem.of(entry.n_features, p, 1.0).normalised()
-    x, loss = finished(packed(entry.W[nodes], entry.b[nodes]), entry.n_hidden, problem)
-    W, b = unpacked(x[0], entry.n_hidden)
-    return polished(W, b, p) or Critical(p=p, W=W, b=b, loss=float(size * loss[0]))
+    """The configuration of a phase."""
+    nodes = [
+        Critical(p=float(p), W=W, b=b, loss=float(loss))
+        for p, W, b, loss in zip(entry.p, entry.W, entry.b, entry.loss, strict=True)
+    ]
+    return minimum_near(nodes, p)
