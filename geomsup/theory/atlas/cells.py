@@ -182,8 +182,9 @@ def _with_inner(phase: list[_Node], edges: list[float]) -> list[_Node]:
     if any(edges[0] < node.point.p < edges[1] for node in phase):
         return phase
     point = minimum_near([node.point for node in phase], float(np.sqrt(edges[0] * edges[1])))
-    nothing = {"met": 0, "n_starts": 0, "runner_up": "", "runner_up_loss": np.nan}
-    inner = replace(phase[0], point=point, name=_name(point), **nothing)
+    inner = _Node(
+        point=point, name=_name(point), met=0, n_starts=0, runner_up="", runner_up_loss=np.nan
+    )
     return [phase[0], inner, *phase[1:]]
 
 
