@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.geometry.classify import geometry_of
+from geomsup.geometry.report import GeometryReport
 from geomsup.restoring import read_only
 from geomsup.theory.atlas.envelope import (
     MERGED,
@@ -22,7 +23,7 @@ from geomsup.theory.atlas.envelope import (
     lowest_of,
     spread,
 )
-from geomsup.theory.atlas.newton import Critical, followed, minimum_near
+from geomsup.theory.atlas.newton import EQUAL, Critical, followed, minimum_near
 from geomsup.theory.atlas.table import AtlasCell, AtlasEntry
 from geomsup.theory.atlas.tasks import SAME_LOSS
 from geomsup.theory.packing import packed
@@ -127,11 +128,27 @@ def _column(items: Sequence[object], name: str) -> NDArray[Any]:
 
 
 def _name(point: Critical) -> str:
-    """What the configuration is called; an optimum has no noise, so what fits loosely is none."""
+    """What the configuration is called.
+
+    The catalogue allows for noise, which an optimum does not have: what fits loosely only is no
+    shape, and neither is what breaks a symmetry.
+    """
     report = geometry_of(point.W)
-    if any(part.match is not None and part.match.loose for part in report.components):
+    loose = any(part.match is not None and part.match.loose for part in report.components)
+    if loose or not _is_symmetric(report, point.near.gram):
         return f"irregular, {report.n_dropped} dropped" if report.n_dropped else "irregular"
     return configuration_name(report)
+
+
+def _is_symmetric(report: GeometryReport, gram: FloatArray) -> bool:
+    """Whether features that have the same scalar products are in components of the same name."""
+    rows = np.sort(gram, axis=1)
+    slack = EQUAL * max(float(np.abs(gram).max()), 0.1)
+    alike = np.abs(rows[:, None] - rows).max(-1) <= slack
+    labels = np.full(len(gram), "", dtype=object)
+    for part in report.components:
+        labels[np.array(part.features)] = part.label
+    return bool(np.all(~alike | (labels[:, None] == labels)))
 
 
 def _node(pool: Pool, n_hidden: int, p: float) -> _Node | None:

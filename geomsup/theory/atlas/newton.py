@@ -19,7 +19,7 @@ from geomsup.theory.curvature import Neighbourhood
 from geomsup.theory.loss import Problem
 from geomsup.theory.packing import packed, packed_loss, unpacked
 
-__all__ = ["Critical", "followed", "minimum_near", "polished"]
+__all__ = ["EQUAL", "Critical", "followed", "minimum_near", "polished"]
 
 FloatArray = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ _MOST_MOVED, _SHORTEST, _MOST_ATTEMPTS = 0.2, 0.1, 8
 # Above minus so much the softest mode of a point counts as that of a minimum.
 _STABLE = 1e-9
 # Scalar products that differ by less, relative to the largest, are equal.
-_EQUAL = 1e-5
+EQUAL = 1e-5
 # Newton steps leave so much of a W_i that is zero.
 _LEFT = 1e-9
 # The push that makes a descent leave a saddle.
@@ -85,7 +85,7 @@ class Critical:
     @cached_property
     def order(self) -> int:
         """How many permutations of the features keep the Gram matrix and the biases."""
-        return _order(self.near.gram, self.b, _EQUAL)
+        return _order(self.near.gram, self.b, EQUAL)
 
     @property
     def n_kept(self) -> int:
