@@ -53,7 +53,9 @@ class AtlasEntry(Plain):
     low, high : float
         The interval of p.  The lowest phase begins at 0, a limit that is never reached.
     name : str
-        As :func:`geomsup.theory.best_configuration` names it, at most of its nodes.
+        As :func:`geomsup.theory.best_configuration` names it, at most of its nodes; "irregular"
+        for what fits a shape loosely only, or breaks a symmetry.  It leaves out features that are
+        much shorter than the others.
     symmetry : int
         Permutations of the represented features that keep all scalar products and biases.
     n_dropped : int
