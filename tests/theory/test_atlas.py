@@ -365,6 +365,15 @@ def test_rebuilding_goes_on_where_it_stopped(
     assert len(made) > 0
 
 
+@pytest.mark.parametrize(
+    "words", [["--p", "2"], ["--p", "nan"], ["--p", "0"], ["--starts", "0"], ["--seed", "-1"]]
+)
+def test_rebuilding_refuses_what_it_cannot_search(words: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["--work", str(tmp_path), "--table", str(tmp_path / "t.npz"), "--most", "2", *words])
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_table_is_small_and_a_broken_one_is_said(tmp_path: Path) -> None:
     assert TABLE.stat().st_size < 5_000_000
     (tmp_path / "table.npz").write_bytes(b"nothing")

@@ -20,10 +20,12 @@ from typing import Any
 
 import numpy as np
 
+from geomsup.errors import GeomsupError
 from geomsup.theory.atlas.cells import assembled
 from geomsup.theory.atlas.envelope import Pool
-from geomsup.theory.atlas.table import TABLE, AtlasCell, load_table, save_table
+from geomsup.theory.atlas.table import TABLE, AtlasCell, load_table, probability, save_table
 from geomsup.theory.atlas.tasks import search
+from geomsup.validation import positive_integer, whole_number
 
 __all__ = ["KEYS", "SEARCHED", "main", "tasks"]
 
@@ -140,8 +142,14 @@ def main(arguments: list[str] | None = None) -> int:
         "--p", type=float, nargs="*", default=SEARCHED, help="feature probabilities to search"
     )
     options = parser.parse_args(arguments)
+    try:
+        searched = [probability(p) for p in options.p]
+        n_starts = positive_integer("--starts", options.starts)
+        seed = whole_number("--seed", options.seed, 0)
+    except GeomsupError as error:
+        parser.error(str(error))
     keys = [key for key in KEYS if options.least <= key[0] <= options.most]
-    for task in tasks(keys, options.p, options.starts, options.seed):
+    for task in tasks(keys, searched, n_starts, seed):
         _run(task, options.work)
     cells = load_table(options.table) if options.table.exists() else {}
     for key in keys:
