@@ -115,6 +115,6 @@ for cell in cells:
             print(f"{cell.n_features} in {cell.n_hidden}: {kind[0]} at p = {spans}")
 
 # %%
-# Up to eight features none does.  Seven in four dimensions seem to: they begin as three digons and
+# None does.  Seven in four dimensions seem to: they begin as three digons and
 # a feature by itself, all orthogonal, and at p = .64 six equal features are three pairs again.  But
 # those are an octahedron, flattened along the axis on which the seventh feature stands.

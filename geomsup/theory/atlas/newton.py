@@ -112,7 +112,7 @@ def polished(W: FloatArray, b: FloatArray, p: float) -> Critical | None:
     problem, size = _problem(n, p)
     loss = packed_loss(m, problem, 1e-13)
     x = revived(packed(W, b), m, p)
-    before = np.inf
+    before, n_ended = np.inf, 0
     for _ in range(_MOST_HESSIANS):
         step_from = _solver(Neighbourhood(*unpacked(x, m), problem, one_sided=True))
         is_fresh = True
@@ -120,7 +120,9 @@ def polished(W: FloatArray, b: FloatArray, p: float) -> Critical | None:
             value, gradient = loss(x[None])
             step = step_from(gradient[0])
             length = float(np.linalg.norm(step)) / max(float(np.abs(x).max()), 0.1)
-            if length <= _ARRIVED or (is_fresh and length > before and length <= _ENDED):
+            n_ended += is_fresh and before < length <= _ENDED
+            # Once is no end: beside a kink the first steps may cross it.
+            if length <= _ARRIVED or n_ended == 2:
                 return _critical(x, m, p, float(size * value[0]))
             if length > (_LONGEST if is_fresh else _SHRINKS * before):
                 break
