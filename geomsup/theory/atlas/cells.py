@@ -25,7 +25,7 @@ from geomsup.theory.atlas.envelope import (
 )
 from geomsup.theory.atlas.newton import EQUAL, Critical, followed, minimum_near
 from geomsup.theory.atlas.table import AtlasCell, AtlasEntry
-from geomsup.theory.atlas.tasks import SAME_LOSS
+from geomsup.theory.atlas.tasks import SAME_LOSS, SHORT
 from geomsup.theory.packing import packed
 from geomsup.theory.search import configuration_name
 
@@ -114,6 +114,12 @@ def _starts(
         entry = known.at(p)
         node = entry.nearest(p)
         rows.append(packed(entry.W[node], entry.b[node]))
+    for W, b in [best[key] for key in best if key[0] > n and key[1] == m]:
+        kept = np.linalg.norm(W, axis=0) > SHORT
+        if kept.sum() <= n:  # what a larger size drops, this one has not
+            more = n - int(kept.sum())
+            W_here = np.hstack([W[:, kept], np.zeros((m, more))])
+            rows.append(packed(W_here, np.append(b[kept], np.full(more, 0.5 * p))))
     for (n_first, m_first), (W_first, b_first) in best.items():
         rest = n - n_first, m - m_first
         if m_first <= rest[1] and rest in best:
