@@ -115,15 +115,6 @@ for cell in cells:
             print(f"{cell.n_features} in {cell.n_hidden}: {kind[0]} at p = {spans}")
 
 # %%
-# Up to eight features none does.  Seven in four dimensions have two figures of one name: three
-# digons and a feature by itself, all orthogonal; and at higher p an octahedron, flattened along the
-# axis on which the seventh feature stands.
-#
-# What was dropped returns, though.  At the largest p, a few features with long vectors leave room
-# for the others at a few hundredths of their length, opposite to them.  Eight features in three
-# dimensions take them back one by one, from the tetrahedron with four dropped to that with none:
-
-for entry in atlas_cell(8, 3).entries:
-    if 0.8 < entry.high < 0.95:
-        norms = np.sort(np.linalg.norm(entry.W[-1], axis=0))
-        print(f"up to p = {entry.high:.5f}: |W_i|", " ".join(f"{norm:.3f}" for norm in norms))
+# None does.  Seven in four dimensions seem to: they begin as three digons and
+# a feature by itself, all orthogonal, and at p = .64 six equal features are three pairs again.  But
+# those are an octahedron, flattened along the axis on which the seventh feature stands.

@@ -55,6 +55,11 @@ def nan(config: Config, seed: int) -> dict[str, Any]:
     return {"loss": float("nan")}
 
 
+def leave(config: Config, seed: int) -> dict[str, Any]:
+    """A function that ends the program, as a script does."""
+    raise SystemExit(3)
+
+
 def die_once(config: Config, seed: int) -> dict[str, Any]:
     """Kill the own process, the first time that anybody gets here with this mark."""
     mark = config.get("mark")

@@ -17,7 +17,6 @@ import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
-    BrokenExecutor,
     CancelledError,
     Future,
     ProcessPoolExecutor,
@@ -97,7 +96,10 @@ def completed(
             yield number, _in_one_thread(function, *arguments)
         return
     if executor is not None:
-        yield from _submitted(function, calls, executor, len(calls))
+        # Its workers may be threads of this process: OpenBLAS obeys the main one alone, and calls
+        # that overlap would give each other's limit back.
+        with threadpool_limits(1):
+            yield from _submitted(function, calls, executor, len(calls))
         return
     count = min(int(side_by_side or 1), len(calls))
     # Started afresh, because a process that has used torch's threads must not be forked.
@@ -131,7 +133,7 @@ def _submitted(
 def _handed_over(executor: Any, function: Callable[..., T], arguments: tuple[Any, ...]) -> Any:
     try:
         future = executor.submit(_outcome, function, *arguments)
-    except (BrokenExecutor, RuntimeError) as error:
+    except Exception as error:
         raise _lost(error) from error
     if not (callable(getattr(future, "done", None)) and callable(getattr(future, "result", None))):
         raise GeomsupError(

@@ -105,6 +105,10 @@ def read_grid(path: str | os.PathLike[str]) -> list[Task]:
     for name in ("config", "grid"):
         if not isinstance(said.get(name, {}), dict):
             raise GeomsupError(f"{name} in {source} must be a table, as in [{name}]")
+    if taken := [name for name in said.get("grid", {}) if name in _PARTS]:
+        raise GeomsupError(
+            f"[grid] in {source} cannot vary {', '.join(taken)}, which stands above the tables"
+        )
     fields = {name: _range(name, given) for name, given in said.get("grid", {}).items()}
     return grid(
         said.get("function", "train"), said.get("config"), seeds=said.get("seeds", 1), **fields
@@ -131,9 +135,10 @@ def _range(name: str, given: Any) -> Any:
             f"{{geomspace = [first, last, count]}}, got {brief(given)}"
         )
     first, last, count = numbers
+    size = positive_integer(f"the count of {name}", count)
+    if size > _MOST:
+        raise GeomsupError(f"a grid may have up to {_MOST:,} tasks, got {size:,} of {name}")
     try:
-        return _RANGES[kind](first, last, positive_integer(f"the count of {name}", count)).tolist()
+        return _RANGES[kind](first, last, size).tolist()
     except (TypeError, ValueError) as error:
-        if isinstance(error, GeomsupError):
-            raise
         raise GeomsupError(f"{name} is no range: {first_line(error)}") from error

@@ -202,7 +202,7 @@ def computed(tasks: Sequence[Task]) -> list[Result]:
             return [
                 Result.of(*one) for one in zip(tasks, _checked_values(found, tasks), strict=True)
             ]
-        except Exception:  # one of them; alone each shows whether it is to blame
+        except (Exception, SystemExit):  # one of them; alone each shows whether it is to blame
             pass
     return [_attempt(task) for task in tasks]
 
@@ -212,7 +212,7 @@ def _attempt(task: Task) -> Result:
     try:
         (values,) = _checked_values(work.together([task.config], [task.seed]), [task])
         return Result.of(task, values)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a function may call sys.exit
         said = {
             "type": type(error).__name__,
             "message": f"{error}" or type(error).__name__,

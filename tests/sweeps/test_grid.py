@@ -50,6 +50,8 @@ def test_a_file_says_the_same(tmp_path: Path) -> None:
         ("[grid]\nsparsity = {linspace = [0, 1]}", "needs a list of values, {linspace"),
         ("[grid]\nsparsity = {linspace = [0, 1, 2.5]}", "the count of sparsity must"),
         ("[grid]\nsparsity = {geomspace = [0, 1, 3]}", "sparsity is no range"),
+        ("[grid]\nsparsity = {linspace = [0, 1, 1000000000000]}", "up to 10,000,000 tasks"),
+        ("[grid]\nseeds = [1, 2]", "cannot vary seeds"),
         ("[grid]\nsparsity = {linspace = ['a', 1, 3]}", "sparsity is no range"),
         ("[grid]\nsparsity = [nan]", "must be finite|must be a number"),
         ("[grid]\nfeature_probability = [nan]", "must be finite, got nan"),

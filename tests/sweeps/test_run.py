@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sweep_functions
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import geomsup
 from geomsup.errors import GeomsupError, GeomsupWarning
@@ -154,6 +155,27 @@ def test_a_batch_with_too_few_results_is_a_failure() -> None:
     assert "must return the values of each" in (results[0].error or {})["message"]
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_function_that_ends_the_program_is_a_failure(n_jobs: int, tmp_path: Path) -> None:
+    tasks = [*grid("sweep_functions:leave", x=[1, 2]), *TASKS]
+    with pytest.warns(GeomsupWarning, match="2 of 11 tasks failed .*SystemExit: 3"):
+        done = sweep(tasks, store=tmp_path, n_jobs=n_jobs)
+    assert len(done.failures) == 2
+
+
+def test_calls_in_threads_have_one_thread_each_and_give_the_others_back(tmp_path: Path) -> None:
+    tasks = grid("sweep_functions:where", x=range(8), inner=[str(tmp_path / "inner")])
+    with threadpool_limits(2), ThreadPoolExecutor(3) as executor:
+        before = _blas_threads()
+        done = sweep(tasks, store=tmp_path / "s", executor=executor)
+        assert _blas_threads() == before
+    assert {row["threads"] for row in done.table()} == {1}
+
+
+def _blas_threads() -> set[int]:
+    return {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+
+
 def test_a_batch_is_done_at_once(tmp_path: Path) -> None:
     tasks = grid("sweep_functions:BATCHED", x=[0.1, 0.2, 0.3, 0.4, 0.5])
     done = sweep(tasks, store=tmp_path)
@@ -210,6 +232,11 @@ class _Elsewhere:
         return future
 
 
+class _Refusing:
+    def submit(self, *_: Any) -> Any:
+        raise OSError("no connection")
+
+
 class _Broken:
     def submit(self, *_: Any) -> Any:
         return 3
@@ -227,6 +254,7 @@ class _Broken:
         ({"executor": 3}, "executor must have a method submit"),
         ({"executor": _Later(), "n_jobs": 2}, "leave out n_jobs"),
         ({"executor": _Broken()}, "executor.submit must return a future"),
+        ({"executor": _Refusing()}, "a worker was lost .OSError: no connection"),
         ({"executor": _Elsewhere()}, "lacks 9 of the results .* the same folder"),
         ({"progress": 3}, "progress must"),
         ({"retry_failed": "yes"}, "retry_failed must be True or False"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from exact_loss import exact_row_loss
 
 from geomsup.errors import GeomsupError
 from geomsup.theory import (
@@ -23,9 +26,11 @@ from geomsup.theory import (
 from geomsup.theory.atlas.cells import assembled
 from geomsup.theory.atlas.envelope import Pool
 from geomsup.theory.atlas.newton import Critical, followed, polished
-from geomsup.theory.atlas.rebuild import KEYS, main
+from geomsup.theory.atlas.rebuild import KEYS, _gaps, main
 from geomsup.theory.atlas.table import TABLE, load_table, save_table
-from geomsup.theory.atlas.tasks import search
+from geomsup.theory.atlas.tasks import finished, search
+from geomsup.theory.loss import Problem
+from geomsup.theory.packing import packed
 
 _CELLS = atlas_cells()
 _ENTRIES = [entry for cell in _CELLS for entry in cell.entries]
@@ -89,6 +94,103 @@ def test_the_phases_of_a_cell_cover_all_feature_probabilities() -> None:
             # Both phases are held where they meet, and cost the same there.
             assert before.p[-1] == pytest.approx(after.p[0], rel=1e-12)
             assert before.loss[-1] == pytest.approx(after.loss[0], rel=1e-8)
+            assert (before.name, before.symmetry, before.n_dropped) != (
+                *(after.name, after.symmetry, after.n_dropped),
+            ) or before.ends == "first order"
+
+
+def test_every_phase_is_held_inside_too_and_is_a_minimum() -> None:
+    for entry in _ENTRIES:
+        inside = (entry.p > entry.low) & (entry.p < entry.high)
+        assert inside.any()
+        # Two phases within 1e-9 of each other at a boundary may not be told apart.
+        assert np.all(entry.smallest_eigenvalue[inside] > -1e-9)
+        assert np.all(entry.smallest_eigenvalue > -1e-6)
+
+
+def test_a_dropped_feature_has_the_output_that_is_best() -> None:
+    for entry in _ENTRIES:
+        dropped = np.linalg.norm(entry.W, axis=1) < 1e-6
+        means = np.broadcast_to(0.5 * entry.p[:, None], entry.b.shape)
+        np.testing.assert_allclose(entry.b[dropped], means[dropped], rtol=1e-7)
+
+
+def test_an_output_that_is_always_zero_is_revived() -> None:
+    shape = symmetric_optimum("pentagon", 5, 1e-4)
+    W, b = np.hstack([shape.W, np.zeros((2, 1))]), np.append(shape.b, -0.1)
+    problem, size = Problem.of(6, 1e-4, 1.0).normalised()
+    x, loss = finished(packed(W, b)[None], 2, problem)
+    assert x[0, -1] == pytest.approx(5e-5, rel=1e-6)
+    expected = shape.loss + 1e-4 / 3.0 - 1e-8 / 4.0
+    assert size * loss[0] == pytest.approx(expected, rel=1e-9)
+    point = polished(W, b, 1e-4)
+    assert point is not None
+    assert point.loss == pytest.approx(expected, rel=1e-12)
+    assert point.order == 10
+
+
+def test_curvature_at_a_kink_is_that_of_steps_across_it() -> None:
+    # W = 1, b = 0 gives out a feature as it is; a bias off by 1e-9 is at the kink all the same.
+    point = Critical(p=1e-4, W=np.eye(2), b=np.array([-9.7e-10, 0.0]), loss=0.0)
+    exact = Critical(p=1e-4, W=np.eye(2), b=np.zeros(2), loss=0.0)
+    assert point.softest == pytest.approx(exact.softest, rel=1e-3)
+    assert point.softest > 0.1
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "p", "order"),
+    # Between two boundaries, close to where a more symmetric branch becomes a saddle.
+    [(4, 2, 0.9253, 2), (5, 3, 0.6259, 4), (8, 3, 0.9136, 24)],
+)
+def test_best_known_is_no_saddle_close_by(n: int, m: int, p: float, order: int) -> None:
+    best = best_known(n, m, p)
+    assert best.smallest_eigenvalue > 0.0
+    assert best.symmetry == order
+    noise = 1e-2 * np.random.default_rng(0).standard_normal((5, n * (m + 1)))
+    problem, size = Problem.of(n, p, 1.0).normalised()
+    _, loss = finished(packed(best.W, best.b) + noise, m, problem)
+    assert size * loss[0] == pytest.approx(best.loss, rel=1e-10)
+
+
+def test_a_lost_branch_keeps_a_cell_out() -> None:
+    cell = atlas_cell(5, 2)
+    assert cell is not None
+    assert not _gaps(cell)
+    first = replace(cell.entries[0], loss=cell.entries[0].loss * (1.0 + 2e-5))
+    jumps = replace(cell, entries=(first, *cell.entries[1:]))
+    assert _gaps(jumps) == [first.high]
+
+
+@pytest.mark.parametrize(("n", "m"), [(4, 2), (5, 3)])
+def test_losses_are_those_of_exact_fractions(n: int, m: int) -> None:
+    cell = atlas_cell(n, m)
+    assert cell is not None
+    for entry in cell.entries:
+        node = len(entry.p) // 2
+        p, b = [Fraction(float(entry.p[node]))] * n, entry.b[node]
+        gram = entry.W[node].T @ entry.W[node]
+        rows = [[Fraction(float(x)) for x in row] for row in gram]
+        exact = sum(exact_row_loss(rows[i], Fraction(float(b[i])), i, p) for i in range(n))
+        assert float(exact) == pytest.approx(entry.loss[node], rel=1e-12)
+
+
+def test_a_loss_is_that_of_samples() -> None:
+    best, rng = best_known(7, 3, 0.05), np.random.default_rng(0)
+    x = rng.random((400_000, 7)) * (rng.random((400_000, 7)) < 0.05)
+    errors = ((x - np.maximum(x @ best.W.T @ best.W + best.b, 0.0)) ** 2).sum(1)
+    assert errors.mean() == pytest.approx(best.loss, abs=4.0 * errors.std() / 400_000**0.5)
+
+
+@pytest.mark.parametrize("p", [0.0, -0.1, 1.5, np.nan, "0.1", 5e-324])
+def test_an_impossible_feature_probability_is_one_error(p: float) -> None:
+    cell = atlas_cell(5, 2)
+    assert cell is not None
+    for call in (cell.at, cell.entries[0].nearest, lambda p: best_known(5, 2, p)):
+        with pytest.raises(GeomsupError, match="probability"):
+            call(p)
+    with pytest.raises(GeomsupError, match="n_features"):
+        atlas_cell("5", 2)  # type: ignore[arg-type]  # on purpose
+    assert atlas_cell(2, 5) is None
 
 
 @pytest.mark.parametrize(("n", "m", "p", "loss"), _REFERENCE)
@@ -155,7 +257,12 @@ def test_best_known_reads_well_and_is_plain() -> None:
 
 @pytest.mark.parametrize(
     ("n", "m", "p", "words"),
-    [(30, 2, 0.1, "best_configuration"), (5, 2, 0.0, "above zero"), (5, 2, 1.5, "feature_prob")],
+    [
+        (30, 2, 0.1, "in 2 it has 3 to"),
+        (9, 7, 0.1, "1 to 4 dimensions"),
+        (5, 2, 0.0, "above zero"),
+        (5, 2, 1.5, "feature_prob"),
+    ],
 )
 def test_what_the_atlas_has_not(n: int, m: int, p: float, words: str) -> None:
     with pytest.raises(GeomsupError, match=words):
@@ -244,7 +351,11 @@ def test_rebuilding_goes_on_where_it_stopped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--work", str(tmp_path / "work"), "--table", str(tmp_path / "table.npz")]
-    words += ["--most", "2", "--p", "0.1", "--starts", "5"]
+    words += ["--most", "2", "--starts", "5", "--p", "0.1"]
+    main(words)
+    # Of one feature probability alone nothing is shipped.
+    assert not (tmp_path / "table.npz").exists()
+    words += ["0.01", "0.3"]
     main(words)
     assert "searched" in capsys.readouterr().out
     made = (tmp_path / "table.npz").read_bytes()
@@ -252,6 +363,15 @@ def test_rebuilding_goes_on_where_it_stopped(
     assert not capsys.readouterr().out
     assert load_table(tmp_path / "table.npz").keys() == {(2, 1)}
     assert len(made) > 0
+
+
+@pytest.mark.parametrize(
+    "words", [["--p", "2"], ["--p", "nan"], ["--p", "0"], ["--starts", "0"], ["--seed", "-1"]]
+)
+def test_rebuilding_refuses_what_it_cannot_search(words: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["--work", str(tmp_path), "--table", str(tmp_path / "t.npz"), "--most", "2", *words])
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_table_is_small_and_a_broken_one_is_said(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.geometry.classify import geometry_of
+from geomsup.geometry.report import GeometryReport
 from geomsup.restoring import read_only
 from geomsup.theory.atlas.envelope import (
     MERGED,
@@ -22,9 +23,9 @@ from geomsup.theory.atlas.envelope import (
     lowest_of,
     spread,
 )
-from geomsup.theory.atlas.newton import Critical, followed
+from geomsup.theory.atlas.newton import EQUAL, Critical, followed, minimum_near
 from geomsup.theory.atlas.table import AtlasCell, AtlasEntry
-from geomsup.theory.atlas.tasks import SAME_LOSS
+from geomsup.theory.atlas.tasks import SAME_LOSS, SHORT
 from geomsup.theory.packing import packed
 from geomsup.theory.search import configuration_name
 
@@ -85,7 +86,7 @@ def assembled(
         phases[-1].append(same or high)
     edges = [0.0, *(phase[0].point.p for phase in phases[1:]), 1.0]
     entries = [
-        _entry(key, phase, edges[k : k + 2], kind)
+        _entry(key, _with_inner(phase, edges[k : k + 2]), edges[k : k + 2], kind)
         for k, (phase, kind) in enumerate(zip(phases, [*ends, ""], strict=True))
     ]
     return AtlasCell(n_features=n, n_hidden=m, entries=tuple(entries))
@@ -113,6 +114,12 @@ def _starts(
         entry = known.at(p)
         node = entry.nearest(p)
         rows.append(packed(entry.W[node], entry.b[node]))
+    for W, b in [best[key] for key in best if key[0] > n and key[1] == m]:
+        kept = np.linalg.norm(W, axis=0) > SHORT
+        if kept.sum() <= n:  # what a larger size drops, this one has not
+            more = n - int(kept.sum())
+            W_here = np.hstack([W[:, kept], np.zeros((m, more))])
+            rows.append(packed(W_here, np.append(b[kept], np.full(more, 0.5 * p))))
     for (n_first, m_first), (W_first, b_first) in best.items():
         rest = n - n_first, m - m_first
         if m_first <= rest[1] and rest in best:
@@ -127,7 +134,27 @@ def _column(items: Sequence[object], name: str) -> NDArray[Any]:
 
 
 def _name(point: Critical) -> str:
-    return configuration_name(geometry_of(point.W))
+    """What the configuration is called.
+
+    The catalogue allows for noise, which an optimum does not have: what fits loosely only is no
+    shape, and neither is what breaks a symmetry.
+    """
+    report = geometry_of(point.W)
+    loose = any(part.match is not None and part.match.loose for part in report.components)
+    if loose or not _is_symmetric(report, point.near.gram):
+        return f"irregular, {report.n_dropped} dropped" if report.n_dropped else "irregular"
+    return configuration_name(report)
+
+
+def _is_symmetric(report: GeometryReport, gram: FloatArray) -> bool:
+    """Whether features that have the same scalar products are in components of the same name."""
+    rows = np.sort(gram, axis=1)
+    slack = EQUAL * max(float(np.abs(gram).max()), 0.1)
+    alike = np.abs(rows[:, None] - rows).max(-1) <= slack
+    labels = np.full(len(gram), "", dtype=object)
+    for part in report.components:
+        labels[np.array(part.features)] = part.label
+    return bool(np.all(~alike | (labels[:, None] == labels)))
 
 
 def _node(pool: Pool, n_hidden: int, p: float) -> _Node | None:
@@ -173,9 +200,20 @@ def _at_boundary(point: Critical, other: Critical, node: _Node) -> _Node:
     )
 
 
+def _with_inner(phase: list[_Node], edges: list[float]) -> list[_Node]:
+    """A phase with a node between its ends, where it may have more symmetry than inside."""
+    if any(edges[0] < node.point.p < edges[1] for node in phase):
+        return phase
+    point = minimum_near([node.point for node in phase], float(np.sqrt(edges[0] * edges[1])))
+    inner = _Node(
+        point=point, name=_name(point), met=0, n_starts=0, runner_up="", runner_up_loss=np.nan
+    )
+    return [phase[0], inner, *phase[1:]]
+
+
 def _entry(key: Key, phase: list[_Node], edges: list[float], ends: str) -> AtlasEntry:
     points = [node.point for node in phase]
-    inner = [node for node in phase if edges[0] < node.point.p < edges[1]] or phase
+    inner = [node for node in phase if edges[0] < node.point.p < edges[1]]
     middle = inner[len(inner) // 2].point
     dropped = key[0] - middle.n_kept
     return AtlasEntry(

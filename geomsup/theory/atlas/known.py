@@ -9,18 +9,14 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 from geomsup.restoring import Plain, read_only
-from geomsup.theory.atlas.newton import Critical, followed, polished
-from geomsup.theory.atlas.table import AtlasEntry, atlas_cell, atlas_cells
-from geomsup.theory.atlas.tasks import finished
+from geomsup.theory.atlas.newton import Critical, minimum_near
+from geomsup.theory.atlas.table import AtlasEntry, atlas_cell, atlas_cells, probability
 from geomsup.theory.loss import Problem
-from geomsup.theory.packing import packed, unpacked
-from geomsup.validation import number_within, positive_integer
+from geomsup.validation import positive_integer
 
 __all__ = ["KnownOptimum", "best_known", "known_point"]
 
 FloatArray = NDArray[np.float64]
-
-_MOST_NODES = 3  # of a phase, from which it is followed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -137,7 +133,7 @@ def best_known(n_features: int, n_hidden: int, feature_probability: float) -> Kn
     n_features, n_hidden : int
         Up to 12 features in up to 4 dimensions, more features than dimensions.
     feature_probability : float
-        p in (0, 1].
+        p in (0, 1].  Below 1e-6 nothing was searched: the first phase is followed there.
 
     Returns
     -------
@@ -146,7 +142,8 @@ def best_known(n_features: int, n_hidden: int, feature_probability: float) -> Kn
     Raises
     ------
     GeomsupError
-        If the atlas has no such size; :func:`best_configuration` searches any.
+        If the atlas has no such size (:func:`best_configuration` searches any), or p is no such
+        number.
 
     Notes
     -----
@@ -164,19 +161,12 @@ def best_known(n_features: int, n_hidden: int, feature_probability: float) -> Kn
     ('pentagon', 10, 0.026305131)
     """
     n, m = positive_integer("n_features", n_features), positive_integer("n_hidden", n_hidden)
-    p = number_within("feature_probability", feature_probability, 0, 1)
+    p = probability(feature_probability)
     cell = atlas_cell(n, m)
     if cell is None:
-        sizes = atlas_cells()
         raise GeomsupError(
-            f"the atlas has more features than dimensions, up to "
-            f"{max(cell.n_features for cell in sizes)} in {max(cell.n_hidden for cell in sizes)}, "
-            f"and no model of {n} in {m}; search it with best_configuration"
-        )
-    if p == 0.0:
-        raise GeomsupError(
-            "expected a feature probability above zero, got 0; without features "
-            "every configuration is as good"
+            f"the atlas has no model of {n} features in {m} ({_sizes(m)}); search it with "
+            "best_configuration"
         )
     entry = cell.at(p)
     point = _at(entry, p)
@@ -193,6 +183,14 @@ def best_known(n_features: int, n_hidden: int, feature_probability: float) -> Kn
     )
 
 
+def _sizes(n_hidden: int) -> str:
+    """What the atlas has, of as many dimensions if it has any."""
+    sizes = [cell.n_features for cell in atlas_cells() if cell.n_hidden == n_hidden]
+    if sizes:
+        return f"in {n_hidden} it has {min(sizes)} to {max(sizes)} features"
+    return f"it has 1 to {max(cell.n_hidden for cell in atlas_cells())} dimensions"
+
+
 def known_point(n_hidden: int, problem: Problem) -> Critical | None:
     """What the atlas has for a problem, at importance one; None for sizes or data that it has not.
 
@@ -202,21 +200,16 @@ def known_point(n_hidden: int, problem: Problem) -> Critical | None:
     cell = atlas_cell(problem.n_features, n_hidden)
     if cell is None or np.ptp(p) > 0.0 or np.ptp(importance) > 0.0:
         return None
-    return _at(cell.at(float(p[0])), float(p[0])) if p[0] * importance[0] > 0.0 else None
+    # Their product is what the loss is measured in.
+    if p[0] * importance[0] < np.finfo(np.float64).tiny:
+        return None
+    return _at(cell.at(float(p[0])), float(p[0]))
 
 
 def _at(entry: AtlasEntry, p: float) -> Critical:
-    """The configuration of a phase, from the nearest node that Newton steps lead from.
-
-    If they lead from none, by descents.
-    """
-    nodes = np.argsort(np.abs(np.log(entry.p / p)))[:_MOST_NODES].tolist()
-    for node in nodes:
-        start = Critical(p=float(entry.p[node]), W=entry.W[node], b=entry.b[node], loss=np.nan)
-        point = followed(start, p)
-        if point is not None:
-            return point
-    problem, size = Problem.of(entry.n_features, p, 1.0).normalised()
-    x, loss = finished(packed(entry.W[nodes], entry.b[nodes]), entry.n_hidden, problem)
-    W, b = unpacked(x[0], entry.n_hidden)
-    return polished(W, b, p) or Critical(p=p, W=W, b=b, loss=float(size * loss[0]))
+    """The configuration of a phase."""
+    nodes = [
+        Critical(p=float(p), W=W, b=b, loss=float(loss))
+        for p, W, b, loss in zip(entry.p, entry.W, entry.b, entry.loss, strict=True)
+    ]
+    return minimum_near(nodes, p)

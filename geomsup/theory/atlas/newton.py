@@ -6,7 +6,7 @@ minima, so that a shape can be followed to where it becomes unstable and beyond.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,17 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.theory.atlas.tasks import SHORT, finished, revived
 from geomsup.theory.curvature import Neighbourhood
 from geomsup.theory.loss import Problem
 from geomsup.theory.packing import packed, packed_loss, unpacked
 
-__all__ = ["Critical", "followed", "polished"]
+__all__ = ["EQUAL", "Critical", "followed", "minimum_near", "polished"]
 
 FloatArray = NDArray[np.float64]
 
 _MOST_HESSIANS = 8
 # Steps that shrink by less than so much call for a new Hessian.
 _SHRINKS = 0.1
+# Points of a phase from which another is looked for.
+_MOST_POINTS = 3
 # The longest step that is taken, relative to the largest parameter.
 _LONGEST = 1.0
 # A step so short, relative to the largest parameter, is rounding; one that stops shrinking at up to
@@ -35,8 +38,12 @@ _ARRIVED, _ENDED = 1e-14, 1e-7
 _MOST_MOVED, _SHORTEST, _MOST_ATTEMPTS = 0.2, 0.1, 8
 # Above minus so much the softest mode of a point counts as that of a minimum.
 _STABLE = 1e-9
-# Scalar products that differ by less, relative to the largest, are equal; a shorter W_i is zero.
-_EQUAL, SHORT = 1e-5, 1e-4
+# Scalar products that differ by less, relative to the largest, are equal.
+EQUAL = 1e-5
+# Newton steps leave so much of a W_i that is zero.
+_LEFT = 1e-9
+# The push that makes a descent leave a saddle.
+_PUSH = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,15 +60,22 @@ class Critical:
         """Its neighbourhood, in the problem whose zero output has loss one."""
         return Neighbourhood(self.W, self.b, _problem(len(self.b), self.p)[0], one_sided=True)
 
+    @cached_property
+    def _around(self) -> Neighbourhood:
+        """The neighbourhood whose curvature is told: at a kink, that of steps across it."""
+        if not self.near.kinked:
+            return self.near
+        return Neighbourhood(self.W, self.b, _problem(len(self.b), self.p)[0])
+
     @property
     def softest(self) -> float:
         """Smallest eigenvalue of the Hessian across the symmetries."""
-        return float(self.near.mean.transverse.min(initial=np.inf))
+        return float(self._around.mean.transverse.min(initial=np.inf))
 
     @property
     def n_flat(self) -> int:
         """Flat directions beside the symmetries."""
-        return self.near.n_flat
+        return self._around.n_flat
 
     @property
     def is_stable(self) -> bool:
@@ -71,7 +85,7 @@ class Critical:
     @cached_property
     def order(self) -> int:
         """How many permutations of the features keep the Gram matrix and the biases."""
-        return _order(self.near.gram, self.b, _EQUAL)
+        return _order(self.near.gram, self.b, EQUAL)
 
     @property
     def n_kept(self) -> int:
@@ -97,8 +111,8 @@ def polished(W: FloatArray, b: FloatArray, p: float) -> Critical | None:
     m, n = W.shape
     problem, size = _problem(n, p)
     loss = packed_loss(m, problem, 1e-13)
-    x = packed(W, b)
-    before = np.inf
+    x = revived(packed(W, b), m, p)
+    before, n_ended = np.inf, 0
     for _ in range(_MOST_HESSIANS):
         step_from = _solver(Neighbourhood(*unpacked(x, m), problem, one_sided=True))
         is_fresh = True
@@ -106,16 +120,22 @@ def polished(W: FloatArray, b: FloatArray, p: float) -> Critical | None:
             value, gradient = loss(x[None])
             step = step_from(gradient[0])
             length = float(np.linalg.norm(step)) / max(float(np.abs(x).max()), 0.1)
-            if length <= _ARRIVED or (is_fresh and length > before and length <= _ENDED):
-                W, b = unpacked(x, m)
-                return Critical(p=p, W=W, b=b, loss=float(size * value[0]))
+            n_ended += is_fresh and before < length <= _ENDED
+            # Once is no end: beside a kink the first steps may cross it.
+            if length <= _ARRIVED or n_ended == 2:
+                return _critical(x, m, p, float(size * value[0]))
             if length > (_LONGEST if is_fresh else _SHRINKS * before):
                 break
             x, before, is_fresh = x + step, length, False
     if before > _ENDED:
         return None
-    W, b = unpacked(x, m)
-    return Critical(p=p, W=W, b=b, loss=float(size * loss(x[None])[0][0]))
+    return _critical(x, m, p, float(size * loss(x[None])[0][0]))
+
+
+def _critical(x: FloatArray, n_hidden: int, p: float, loss: float) -> Critical:
+    W, b = unpacked(x, n_hidden)
+    W = np.where(np.linalg.norm(W, axis=0) < _LEFT, 0.0, W)
+    return Critical(p=p, W=W, b=b, loss=loss)
 
 
 def _solver(near: Neighbourhood) -> Callable[[FloatArray], FloatArray]:
@@ -146,6 +166,28 @@ def followed(point: Critical, p: float) -> Critical | None:
             if step < _SHORTEST:
                 return None
     return None
+
+
+def minimum_near(points: Sequence[Critical], p: float) -> Critical:
+    """The minimum at a feature probability that points of one phase lead to, the nearest first.
+
+    Newton steps may cross to a saddle where two branches have hardly parted; if all do, descents
+    decide.
+    """
+    nearest = sorted(points, key=lambda point: abs(np.log(point.p / p)))[:_MOST_POINTS]
+    for point in nearest:
+        there = followed(point, p)
+        if there is not None and there.is_stable and there.n_kept == point.n_kept:
+            return there
+    m, n = nearest[0].W.shape
+    problem, size = _problem(n, p)
+    starts = np.array([packed(point.W, point.b) for point in nearest])
+    starts += _PUSH * np.random.default_rng(0).standard_normal(starts.shape)
+    x, loss = finished(starts, m, problem)
+    there = polished(*unpacked(x[0], m), p)
+    if there is not None and there.is_stable:
+        return there
+    return _critical(x[0], m, p, float(size * loss[0]))
 
 
 def _near(one: Critical, other: Critical) -> bool:

@@ -14,21 +14,25 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from geomsup.errors import GeomsupError
 from geomsup.theory.atlas.cells import assembled
 from geomsup.theory.atlas.envelope import Pool
-from geomsup.theory.atlas.table import TABLE, AtlasCell, load_table, save_table
+from geomsup.theory.atlas.table import TABLE, AtlasCell, load_table, probability, save_table
 from geomsup.theory.atlas.tasks import search
+from geomsup.validation import positive_integer, whole_number
 
 __all__ = ["KEYS", "SEARCHED", "main", "tasks"]
 
 Key = tuple[int, int]
 
 _MOST_FEATURES, _MOST_HIDDEN = 12, 4
+_SEAMLESS = 1e-8
 # Every cell, smaller ones before those that may be composed of them.
 KEYS: tuple[Key, ...] = tuple(
     sorted(
@@ -36,7 +40,9 @@ KEYS: tuple[Key, ...] = tuple(
         key=lambda key: (sum(key), key[1]),
     )
 )
-# Feature probabilities that are searched, the most telling ones first.
+# Feature probabilities that are searched, the most telling ones first; without the first few a
+# cell is not known.
+_LEAST_SEARCHED = 3
 SEARCHED = (
     *(0.1, 0.01, 0.3, 0.03, 0.6, 0.9, 1e-3, 0.2),
     *(0.05, 0.75, 1.0, 0.15, 0.02, 0.45, 0.97, 1e-4, 0.99),
@@ -89,20 +95,36 @@ def _pools(key: Key, folder: Path) -> tuple[dict[float, Pool], str]:
 def _put_together(
     key: Key, folder: Path, cells: dict[Key, AtlasCell], known: AtlasCell | None
 ) -> bool:
-    """One cell, unless the same searches made it before; whether it is there."""
+    """One cell, unless the same searches and code made it before; whether it can be shipped."""
     pools, digest = _pools(key, folder)
-    if not pools:
+    if not pools.keys() >= set(SEARCHED[:_LEAST_SEARCHED]):
         return False
-    path = folder / "cells" / f"{key[0]}-{key[1]}-{digest}.npz"
+    path = folder / "cells" / f"{key[0]}-{key[1]}-{digest}-{_code()}.npz"
     if path.exists():
         cells.update(load_table(path))
         return True
     start = time.perf_counter()
-    cells[key] = assembled(key, pools, cells, known)
+    cell = assembled(key, pools, cells, known)
+    if gaps := _gaps(cell):
+        print(f"left out: {cell}\nits loss jumps at p = {gaps}", flush=True)
+        return False
+    cells[key] = cell
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_table(path, {key: cells[key]})
-    print(f"{cells[key]}\n{time.perf_counter() - start:.1f} s", flush=True)
+    save_table(path, {key: cell})
+    print(f"{cell}\n{time.perf_counter() - start:.1f} s", flush=True)
     return True
+
+
+def _gaps(cell: AtlasCell) -> list[float]:
+    """Boundaries at which a branch was lost: the lowest loss is continuous."""
+    pairs = pairwise(cell.entries)
+    return [one.high for one, two in pairs if abs(one.loss[-1] / two.loss[0] - 1.0) > _SEAMLESS]
+
+
+def _code() -> str:
+    """A digest of the modules that put cells together."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -120,8 +142,14 @@ def main(arguments: list[str] | None = None) -> int:
         "--p", type=float, nargs="*", default=SEARCHED, help="feature probabilities to search"
     )
     options = parser.parse_args(arguments)
+    try:
+        searched = [probability(p) for p in options.p]
+        n_starts = positive_integer("--starts", options.starts)
+        seed = whole_number("--seed", options.seed, 0)
+    except GeomsupError as error:
+        parser.error(str(error))
     keys = [key for key in KEYS if options.least <= key[0] <= options.most]
-    for task in tasks(keys, options.p, options.starts, options.seed):
+    for task in tasks(keys, searched, n_starts, seed):
         _run(task, options.work)
     cells = load_table(options.table) if options.table.exists() else {}
     for key in keys:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, counted
 from geomsup.restoring import Plain, read_only
+from geomsup.validation import number_within, positive_integer
 
 __all__ = [
     "TABLE",
@@ -25,12 +26,15 @@ __all__ = [
     "atlas_cell",
     "atlas_cells",
     "load_table",
+    "probability",
     "save_table",
 ]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int_]
 
+# Below, its inverse overflows.
+_LEAST_P = float(np.finfo(np.float64).tiny)
 TABLE = Path(__file__).with_name("table.npz")
 # Fields of an entry that have one value for each node.
 _OF_NODES = (
@@ -49,7 +53,9 @@ class AtlasEntry(Plain):
     low, high : float
         The interval of p.  The lowest phase begins at 0, a limit that is never reached.
     name : str
-        As :func:`geomsup.theory.best_configuration` names it, at most of its nodes.
+        As :func:`geomsup.theory.best_configuration` names it, at most of its nodes; "irregular"
+        for what fits a shape loosely only, or breaks a symmetry.  It leaves out features that are
+        much shorter than the others.
     symmetry : int
         Permutations of the represented features that keep all scalar products and biases.
     n_dropped : int
@@ -101,7 +107,7 @@ class AtlasEntry(Plain):
 
     def nearest(self, p: float) -> int:
         """Number of the node nearest to a feature probability."""
-        return int(np.argmin(np.abs(np.log(self.p / p))))
+        return int(np.argmin(np.abs(np.log(self.p / probability(p)))))
 
     def __repr__(self) -> str:
         return (
@@ -148,7 +154,7 @@ class AtlasCell(Plain):
 
     def at(self, p: float) -> AtlasEntry:
         """The phase at a feature probability."""
-        return self.entries[int(np.searchsorted(self.boundaries, p))]
+        return self.entries[int(np.searchsorted(self.boundaries, probability(p)))]
 
     def __str__(self) -> str:
         width = max(len(entry.name) for entry in self.entries)
@@ -177,6 +183,11 @@ def atlas_cell(n_features: int, n_hidden: int) -> AtlasCell | None:
     -------
     AtlasCell or None
 
+    Raises
+    ------
+    GeomsupError
+        If a size is no positive integer.
+
     Examples
     --------
     >>> from geomsup.theory import atlas_cell
@@ -184,7 +195,19 @@ def atlas_cell(n_features: int, n_hidden: int) -> AtlasCell | None:
     >>> cell.at(0.1).name, round(float(cell.boundaries[0]), 6)
     ('pentagon', 0.224875)
     """
-    return _table().get((n_features, n_hidden))
+    n, m = positive_integer("n_features", n_features), positive_integer("n_hidden", n_hidden)
+    return _table().get((n, m))
+
+
+def probability(p: object) -> float:
+    """A feature probability that the atlas can be asked for; GeomsupError if it is none."""
+    number = number_within("feature_probability", p, 0, 1)
+    if number < _LEAST_P:
+        raise GeomsupError(
+            f"expected a feature probability above zero ({_LEAST_P:.1e} at least), got "
+            f"{number:g}; without features every configuration is as good"
+        )
+    return number
 
 
 def atlas_cells() -> tuple[AtlasCell, ...]:

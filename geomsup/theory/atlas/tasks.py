@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem
-from geomsup.theory.packing import packed_loss, unpacked
+from geomsup.theory.packing import packed, packed_loss, unpacked
 from geomsup.theory.starts import composed_starts, moved_starts, random_starts
 
-__all__ = ["distinct", "finished", "search"]
+__all__ = ["SHORT", "distinct", "finished", "revived", "search"]
 
 FloatArray = NDArray[np.float64]
 
@@ -29,6 +29,8 @@ MOST_KEPT, SAME_LOSS = 12, 1e-9
 _MET = 1e-5
 _ROUNDS_OF_MOVES, _MOVED_FROM = 3, 2
 _GRADIENT_TOL, _MOST_STEPS = 1e-9, 600
+# A shorter W_i is zero.
+SHORT = 1e-4
 
 
 def search(config: Mapping[str, Any]) -> dict[str, FloatArray]:
@@ -76,14 +78,27 @@ def search(config: Mapping[str, Any]) -> dict[str, FloatArray]:
 
 def finished(starts: FloatArray, n_hidden: int, problem: Problem) -> tuple[FloatArray, FloatArray]:
     """The distinct minima that starts descend to, lowest first, and their losses."""
-    ends = descend(
-        packed_loss(n_hidden, problem),
-        starts,
-        gradient_tol=_GRADIENT_TOL,
-        max_steps=_MOST_STEPS,
-    )
-    kept = distinct(ends.value, SAME_LOSS)[:MOST_KEPT]
-    return ends.x[kept], ends.value[kept]
+    loss = packed_loss(n_hidden, problem)
+    ends = descend(loss, starts, gradient_tol=_GRADIENT_TOL, max_steps=_MOST_STEPS)
+    x, value = ends.x, ends.value
+    better = revived(x, n_hidden, float(problem.p[0]))
+    dead = np.flatnonzero((unpacked(x, n_hidden)[1] <= 0.0) & (unpacked(better, n_hidden)[1] > 0.0))
+    dead = np.unique(dead // problem.n_features)
+    if dead.size:
+        ends = descend(loss, better[dead], gradient_tol=_GRADIENT_TOL, max_steps=_MOST_STEPS)
+        x[dead], value[dead] = ends.x, ends.value
+    kept = distinct(value, SAME_LOSS)[:MOST_KEPT]
+    return x[kept], value[kept]
+
+
+def revived(x: FloatArray, n_hidden: int, p: float) -> FloatArray:
+    """Models in which the output of a feature without W_i is its mean, which is best.
+
+    Below zero its bias gains nothing and has no gradient either, so that no descent leaves.
+    """
+    W, b = unpacked(x, n_hidden)
+    short = np.linalg.norm(W, axis=-2) < SHORT
+    return packed(np.where(short[..., None, :], 0.0, W), np.where(short, 0.5 * p, b))
 
 
 def distinct(value: FloatArray, tolerance: float) -> list[int]:
