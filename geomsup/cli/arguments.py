@@ -179,8 +179,9 @@ class VerbParser(argparse.ArgumentParser):
             # A name with an underscore is nothing but a name; "noise" may be an English word.
             follows = "" if "_" in name else r"(?=\s*=|\s+(must|needs)\b|\s+')"
             start = r"(?<![\w.-])"
-            assigned = rf"{start}{name}\s*=\s*(?=\S)"
+            assigned = rf"{start}{name}\s*=\s*(?=[^\s,;.)])"
             message = re.sub(assigned, f"{flag} ", message)
+            message = re.sub(rf"{start}{name}=(?=[\s,;.)]|$)", flag, message)
             message = re.sub(rf"{start}{name}\b(?![\w(.]){follows}", flag, message)
         for call, verb in _AS_VERBS.items():
             message = message.replace(call, verb)

@@ -142,7 +142,7 @@ def decide(
     fitting = [
         axis for axis in (0, 1) if all(fact.allows(shape[axis], shape[1 - axis]) for fact in facts)
     ]
-    cure = "pass feature_axis=0 if rows are the features, 1 if columns are"
+    cure = "pass feature_axis=0 if rows are the features, -1 if columns are"
     if not fitting:
         raise WeightsError(
             f"{name}: expected lengths that agree with the decoder's shape {shape}, got {lengths}; "

@@ -389,3 +389,12 @@ def test_the_library_takes_progress_too(call: str) -> None:
         calls[call](False)
     with pytest.raises(GeomsupError, match="progress must be True, False or None"):
         calls[call]("yes")
+
+
+def test_errors_of_the_library_name_options_as_a_shell_does() -> None:
+    parser = _PARSERS["claim"]
+    said = parser.in_own_words("features by label need labels=, got 3; pass key= and feature_axis=")
+    assert said == "features by label need --labels, got 3; pass --key and --feature-axis"
+    assert parser.in_own_words("pass feature_axis=0 (or key=W)") == (
+        "pass --feature-axis 0 (or --key W)"
+    )
