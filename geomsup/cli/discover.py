@@ -12,10 +12,12 @@ from geomsup.cli.output import (
     add_picture,
     answer,
     checked_place,
+    complain,
     empty_figure,
     options_to_blame,
     say,
 )
+from geomsup.cli.sources import is_run, load_run
 
 if TYPE_CHECKING:
     from geomsup.discovery import Discovery
@@ -77,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
     known = () if args.shapes is None else load_catalogue(args.shapes)
     one_folder = len(args.source) == 1 and Path(args.source[0]).is_dir()
     found = discover(
-        args.source[0] if one_folder else args.source,
+        args.source[0] if one_folder else [_models(path) for path in args.source],
         noise=_noise(args),
         shapes=known,
         n_frames=args.n_frames,
@@ -90,6 +92,13 @@ def run(args: argparse.Namespace) -> None:
         _save(args, found)
     if found.shapes:
         add_picture(args, lambda: plot_discovery(found, fig=empty_figure((12, 8))))
+    elif args.plot is not None:
+        complain("warning", "no picture, as nothing recurs")
+
+
+def _models(path: str) -> object:
+    """What a file holds: a run of geomsup train, or one matrix."""
+    return load_run(path) if is_run(path) else path
 
 
 def _noise(args: argparse.Namespace) -> float:

@@ -140,7 +140,10 @@ class Store:
             # Somebody may put a file into another after it was listed.
             with suppress(FileNotFoundError):
                 return self._found(ids)
-        raise GeomsupError(
+        raise self._restless()
+
+    def _restless(self) -> GeomsupError:
+        return GeomsupError(
             f"the files of the store {self.path} vanish while they are read; try again when "
             "nobody compacts it"
         )
@@ -184,16 +187,17 @@ class Store:
         Path or None
             The file; None if there are no results.
         """
-        files = [path for path, _ in self._files()]
+        files = dict(self._files())
         results = {result.task.id: result for result in self.results()}
         if not results:
             return None
         name = file_name(list(results))
         target = self._results / name[:2] / name
-        if files != [target]:
+        if list(files) != [target]:
             self.add(results.values())
-        for path in files:
-            if path != target:
+        for path, held in files.items():
+            # Whatever became of a file while all were read, what it holds is in the one.
+            if path != target and held.keys() <= results.keys():
                 path.unlink(missing_ok=True)
         return target
 
@@ -249,15 +253,14 @@ class Store:
         """Every whole file, with the ids in it and whether they failed.
 
         Folders are listed one after the other, and meanwhile somebody may put a file of the last
-        into one in the first: so it is looked again until nothing is new.
+        into one in the first: so it is looked again until nothing has gone.
         """
         found: dict[Path, dict[str, bool]] = {}
         damaged: dict[Path, GeomsupError] = {}
         looked: set[Path] = set()
+        listed: set[Path] | None = None
         for _ in range(_LOOKS):
-            listed = set(self._results.glob("[0-9a-f][0-9a-f]/*.safetensors"))
-            if listed <= looked:
-                break
+            before, listed = listed, set(self._results.glob("[0-9a-f][0-9a-f]/*.safetensors"))
             for path in listed - looked:
                 try:
                     found[path] = self._held(path)
@@ -266,6 +269,10 @@ class Store:
                 except GeomsupError as error:
                     damaged[path] = error
                 looked.add(path)
+            if before is not None and before <= listed <= looked:
+                break
+        else:
+            raise self._restless()
         self._warn([(path, error) for path, error in damaged.items() if path.exists()])
         return sorted((path, held) for path, held in found.items() if path in listed)
 

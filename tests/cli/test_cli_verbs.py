@@ -73,7 +73,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def _words(name: str, file: str, more: str = "") -> list[str]:
-    own = [file] * ((name in _OF_FILES) + _takes(name, " OTHER"))
+    # What is to recur is there twice.
+    own = [file] * ((name in _OF_FILES) + _takes(name, " OTHER") + 2 * _takes(name, " DIR ["))
     return [name, *own, *shlex.split(f"{_NEEDS.get(name, '')} {more}")]
 
 
@@ -261,7 +262,7 @@ def test_a_seed_below_zero(name: str, files: dict[str, str], capsys: Capture) ->
     assert "--seed" in _last_line(capsys)
 
 
-@pytest.mark.parametrize("name", _with("--p"))
+@pytest.mark.parametrize("name", _with("--p "))
 @pytest.mark.parametrize("p", ["1.5", "-0.1", "nan", "0.1 0.1 0.1 0.1 0.1 0.1 2"])
 def test_a_probability_that_is_none(
     name: str, p: str, files: dict[str, str], capsys: Capture

@@ -190,7 +190,7 @@ _OUT = np.array([[0.5, 2], [0, -5], [1, 0], [0, 1.0]])
 _WITH_MATRIX = sorted(
     name
     for name in plotting.__all__
-    if "W" in inspect.signature(getattr(plotting, name)).parameters
+    if next(iter(inspect.signature(getattr(plotting, name)).parameters)) == "W"
 )
 
 
