@@ -259,8 +259,9 @@ def parallel_groups(units: Array) -> IntArray:
     """Return, for each unit column, the label of the group of parallel columns it belongs to.
 
     Directions within .02 rad are one vertex; so are directions below a threefold jump in the
-    merge angles, as long as they are within .15 rad of their neighbour and of their mean.  Labels
-    count from 0 in the order of first appearance.
+    merge angles, as long as they are within .15 rad of their neighbour and of their mean.  The jump
+    is looked for among directions that hang together within .45 rad: a fan elsewhere says nothing
+    of them.  Labels count from 0 in the order of first appearance.
 
     Examples
     --------
@@ -279,24 +280,41 @@ def parallel_groups(units: Array) -> IntArray:
     # Shifted by one, because csgraph takes an explicit zero for a missing edge.
     graph = sparse.csr_array((1.0 + angles, (row, col)), shape=(n, n))
     forest = minimum_spanning_tree(graph).tocoo()
-    heights = np.sort(forest.data - 1.0)
-    following = np.append(heights[1:], horizon)
-    splits = (heights <= _MAYBE_PARALLEL) & (following >= _PARALLEL_JUMP * heights)
-    splits |= heights <= _SURELY_PARALLEL
-    labels: IntArray = np.arange(n)
-    for tolerance in np.unique(heights[splits])[::-1]:
-        kept = forest.data - 1.0 <= tolerance
-        ties = (forest.row[kept], forest.col[kept])
-        merged = sparse.coo_array((np.ones(len(ties[0])), ties), (n, n))
-        labels = connected_components(merged, directed=False)[1].astype(np.intp)
-        if _widest_group(units, labels) <= _MAYBE_PARALLEL:
-            break
-    else:
-        labels = np.arange(n)
+    heights = forest.data - 1.0
+    home = connected_components(forest, directed=False)[1][forest.row]
+    merged = np.zeros(len(heights), dtype=bool)
+    order = np.argsort(home, kind="stable")
+    for own in np.split(order, np.flatnonzero(np.diff(home[order])) + 1):
+        ties = np.column_stack([forest.row[own], forest.col[own]])
+        merged[own] = heights[own] <= _merging_angle(units, ties, heights[own], horizon)
+    kept = (np.ones(int(merged.sum())), (forest.row[merged], forest.col[merged]))
+    labels = connected_components(sparse.coo_array(kept, (n, n)), directed=False)[1]
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.intp)
     rank[np.argsort(first)] = np.arange(len(first))
     return rank[inverse]
+
+
+def _merging_angle(units: Array, ties: IntArray, heights: Array, horizon: float) -> float:
+    """Return the angle up to which directions that hang together are one; -1 if none are.
+
+    ``ties`` are the edges of their tree, shape (n - 1, 2), and ``heights`` the angles of these.
+    """
+    if not heights.size:
+        return -1.0
+    numbers, places = np.unique(ties, return_inverse=True)
+    places = places.reshape(-1, 2)
+    ordered = np.sort(heights)
+    following = np.append(ordered[1:], horizon)
+    splits = (ordered <= _MAYBE_PARALLEL) & (following >= _PARALLEL_JUMP * ordered)
+    splits |= ordered <= _SURELY_PARALLEL
+    for tolerance in np.unique(ordered[splits])[::-1]:
+        row, col = places[heights <= tolerance].T
+        graph = sparse.coo_array((np.ones(len(row)), (row, col)), (len(numbers),) * 2)
+        labels = connected_components(graph, directed=False)[1]
+        if _widest_group(units[:, numbers], labels) <= _MAYBE_PARALLEL:
+            return float(tolerance)
+    return -1.0
 
 
 def _widest_group(units: Array, labels: IntArray) -> float:

@@ -172,6 +172,20 @@ def test_a_threefold_jump_makes_one_direction_of_neighbours(factor: float) -> No
     assert groups[1] == (0 if factor > 3 else 1)
 
 
+@pytest.mark.parametrize("noise", [0.005, 0.01, 0.02, 0.03])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_fan_elsewhere_says_nothing_of_copies_here(noise: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    fan = np.cumsum([0.0, 0.06, 0.1, 0.17, 0.3])  # no jump, whatever the copies are apart
+    weights = np.zeros((8, 12))
+    pentagon = get_shape("pentagon").vertices.T
+    weights[:2, :7] = np.hstack([pentagon, pentagon[:, :2]])
+    weights[4:6, 7:] = np.vstack([np.cos(fan), np.sin(fan)])
+    weights[:4, :7] += noise * rng.normal(size=(4, 7))
+    groups = parallel_groups(weights / np.linalg.norm(weights, axis=0))
+    np.testing.assert_array_equal(groups, [0, 1, 2, 3, 4, 0, 1, 5, 6, 7, 8, 9])
+
+
 @pytest.mark.parametrize(("gap", "n_groups"), [(0.06, 2), (0.14, 2), (0.16, 3), (0.3, 3)])
 def test_no_jump_makes_one_direction_of_what_is_far_apart(gap: float, n_groups: int) -> None:
     # The third direction is far beyond three times the gap.
