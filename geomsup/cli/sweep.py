@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,7 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_argument("--retry-failed", action="store_true", help="try again what failed before")
     parser.add_argument("--x", metavar="FIELD", help="of plot: along the horizontal axis")
     parser.add_argument("--y", metavar="NAME", help="of plot: along the vertical axis")
+    parser.add_argument("--by", metavar="FIELD", help="of plot: a line for each value of this")
 
 
 def run(args: argparse.Namespace) -> int | None:
@@ -83,8 +85,10 @@ def run(args: argparse.Namespace) -> int | None:
         if folder is None:
             raise UsageError(f"{word} needs a folder, as in geomsup sweep {word} {_FOLDER}")
         return looks[word](args, _store(folder))
-    if args.x is not None or args.y is not None:
-        raise UsageError(f"--x and --y are words of geomsup sweep plot {_FOLDER}; leave them out")
+    if any(given is not None for given in (args.x, args.y, args.by)):
+        raise UsageError(
+            f"--x, --y and --by are words of geomsup sweep plot {_FOLDER}; leave them out"
+        )
     if folder is not None:
         raise UsageError(f"one file describes the grid, got {word} and {folder}; see --out")
     return _swept(args, word)
@@ -151,7 +155,7 @@ def _plot(args: argparse.Namespace, store: Store) -> None:
     def draw(rows: Any, ax: Any) -> None:
         from geomsup.plotting import plot_sweep
 
-        plot_sweep(rows, args.x, args.y, ax=ax)
+        plot_sweep(rows, args.x, args.y, by=args.by, ax=ax)
 
     with options_to_blame():
         figure = figure_of((6.4, 4.8), draw, store)
@@ -160,6 +164,20 @@ def _plot(args: argparse.Namespace, store: Store) -> None:
         print_json({"plot": out})
     else:
         say(f"picture: {out}")
+        pooled = _pooled(store, args.x, args.by)
+        if pooled:
+            say(f"pooled over {', '.join(pooled)}: --by FIELD draws a line for each value")
+
+
+def _pooled(store: Store, x: str, by: str | None) -> list[str]:
+    """The fields that differ among the results of one line at one place."""
+    values: dict[tuple[str, str], set[str]] = {}
+    for result in store.results():
+        row = result.row()
+        place = json.dumps([row.get(x), None if by is None else row.get(by)])
+        for name, value in result.task.config.items():
+            values.setdefault((name, place), set()).add(json.dumps(value))
+    return sorted({name for (name, _), several in values.items() if len(several) > 1})
 
 
 def _names(store: Store) -> str:

@@ -285,7 +285,7 @@ def parallel_groups(units: Array) -> IntArray:
     merged = np.zeros(len(heights), dtype=bool)
     order = np.argsort(home, kind="stable")
     for own in np.split(order, np.flatnonzero(np.diff(home[order])) + 1):
-        ties = np.column_stack([forest.row[own], forest.col[own]])
+        ties = np.column_stack([forest.row[own], forest.col[own]]).astype(np.intp)
         merged[own] = heights[own] <= _merging_angle(units, ties, heights[own], horizon)
     kept = (np.ones(int(merged.sum())), (forest.row[merged], forest.col[merged]))
     labels = connected_components(sparse.coo_array(kept, (n, n)), directed=False)[1]
@@ -311,7 +311,7 @@ def _merging_angle(units: Array, ties: IntArray, heights: Array, horizon: float)
     for tolerance in np.unique(ordered[splits])[::-1]:
         row, col = places[heights <= tolerance].T
         graph = sparse.coo_array((np.ones(len(row)), (row, col)), (len(numbers),) * 2)
-        labels = connected_components(graph, directed=False)[1]
+        labels: IntArray = connected_components(graph, directed=False)[1].astype(np.intp)
         if _widest_group(units[:, numbers], labels) <= _MAYBE_PARALLEL:
             return float(tolerance)
     return -1.0

@@ -20,9 +20,13 @@ __all__ = ["plot_sweep"]
 
 # Values over more decades than that are drawn on a logarithmic axis.
 _DECADES = 2.0
+# Lines of more groups than there are colours.
+_DASHES = ("-", "--", ":")
 
 
-def plot_sweep(results: Any, x: str, y: str, *, ax: Axes | None = None) -> Axes:
+def plot_sweep(
+    results: Any, x: str, y: str, *, by: str | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw a quantity of every task against a field, and the median where several share it.
 
     Parameters
@@ -31,6 +35,9 @@ def plot_sweep(results: Any, x: str, y: str, *, ax: Axes | None = None) -> Axes:
     x, y : str
         Names of columns that hold numbers. Rows without one of them, as those of failed tasks,
         are left out.
+    by : str, optional
+        A column whose every value gets points and a median of its own; by default all rows are
+        pooled, whatever else varies among them.
     ax : matplotlib Axes, optional
         Where to draw; a new figure by default.
 
@@ -52,15 +59,13 @@ def plot_sweep(results: Any, x: str, y: str, *, ax: Axes | None = None) -> Axes:
     >>> [round(float(loss), 3) for loss in ax.lines[-1].get_ydata()]
     [0.02, 0.05]
     """
-    points = _points(results, x, y)
+    groups = _groups(results, x, y, by)
     axes: Axes = axes_for(ax)
-    at, place = np.unique(points[:, 0], return_inverse=True)
-    medians = [np.median(points[place == k, 1]) for k in range(len(at))]
-    color = PALETTE[0]
-    axes.plot(*points.T, "o", color=color, alpha=0.45, markersize=4, mew=0, gid="tasks")
-    if len(at) < len(points):
-        axes.plot(at, medians, "-", color=color, lw=1.5, gid="medians", label="median")
+    for k, (name, own) in enumerate(groups.items()):
+        _draw_group(axes, own, name, PALETTE[k % len(PALETTE)], _DASHES[k // len(PALETTE) % 3])
+    if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False)
+    points = np.concatenate(list(groups.values()))
     for column, set_scale in ((points[:, 0], axes.set_xscale), (points[:, 1], axes.set_yscale)):
         if column.min() > 0 and np.log10(column.max() / column.min()) > _DECADES:
             set_scale("log")
@@ -69,26 +74,44 @@ def plot_sweep(results: Any, x: str, y: str, *, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def _points(results: Any, x: str, y: str) -> NDArray[np.float64]:
-    """Both numbers of every row that has them, of shape (n_rows, 2)."""
+def _draw_group(
+    axes: Axes, points: NDArray[np.float64], name: str | None, color: str, dashes: str
+) -> None:
+    at, place = np.unique(points[:, 0], return_inverse=True)
+    medians = [np.median(points[place == k, 1]) for k in range(len(at))]
+    dots: dict[str, Any] = {"alpha": 0.45, "markersize": 4, "mew": 0, "gid": "tasks"}
+    is_one_each = len(at) == len(points)
+    label = name if is_one_each else None
+    axes.plot(*points.T, "o", color=color, label=label, **dots)
+    if not is_one_each:
+        label = "median" if name is None else f"{name}, median"
+        axes.plot(at, medians, dashes, color=color, lw=1.5, gid="medians", label=label)
+
+
+def _groups(results: Any, x: str, y: str, by: str | None) -> dict[str | None, NDArray[np.float64]]:
+    """Both numbers of every row that has them, of shape (n_rows, 2), for each value of a column."""
     rows = list(results.table() if hasattr(results, "table") else results)
     if not rows or not all(isinstance(row, Mapping) for row in rows):
         raise GeomsupError(
             "expected the results of a sweep, or the rows of their table(), at least one; got "
             f"{shorten(results)}"
         )
-    for name in (x, y):
+    for name in (x, y) if by is None else (x, y, by):
         if not any(name in row for row in rows):
             known = ", ".join(dict.fromkeys(word for row in rows for word in row))
             raise GeomsupError(f"the rows have no {shorten(name)}; they have {known}")
-    pairs = [(row.get(x), row.get(y)) for row in rows]
-    numbers = [pair for pair in pairs if all(map(_is_number, pair))]
-    if not numbers:
+    groups: dict[str | None, list[tuple[Any, Any]]] = {}
+    for row in rows:
+        pair = row.get(x), row.get(y)
+        if all(map(_is_number, pair)):
+            group = None if by is None else f"{by} = {shorten(row.get(by), 20)}"
+            groups.setdefault(group, []).append(pair)
+    if not groups:
         raise GeomsupError(
-            f"{x} and {y} are nowhere both finite numbers, got {shorten(pairs[0][0], 40)} and "
-            f"{shorten(pairs[0][1], 40)}"
+            f"{x} and {y} are nowhere both finite numbers, got {shorten(rows[0].get(x), 40)} and "
+            f"{shorten(rows[0].get(y), 40)}"
         )
-    return np.array(numbers, dtype=np.float64)
+    return {name: np.array(pairs, dtype=np.float64) for name, pairs in groups.items()}
 
 
 def _is_number(value: object) -> bool:

@@ -46,6 +46,18 @@ def test_a_grid_is_run_looked_at_drawn_and_compacted(
     assert len(Store(out)) == 6
 
 
+def test_what_a_picture_pools_is_said(tmp_path: Path, capsys: Capture) -> None:
+    path, out = tmp_path / "grid.toml", str(tmp_path / "out")
+    path.write_text('function = "sweep_functions:square"\n[grid]\nx = [1, 2]\nlabel = ["a", "b"]\n')
+    assert main(["sweep", str(path), "--out", out]) == 0
+    words = ["sweep", "plot", out, "--x", "x", "--y", "square"]
+    capsys.readouterr()
+    assert main(words) == 0
+    assert "pooled over label: --by FIELD" in capsys.readouterr().out
+    assert main([*words, "--by", "label"]) == 0
+    assert "pooled" not in capsys.readouterr().out
+
+
 def test_a_number_that_is_none_is_null_in_json(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "grid.toml"
     path.write_text('function = "sweep_functions:nan"\n')
@@ -86,7 +98,7 @@ def test_an_interrupt_says_how_to_go_on(
         ("sweep status nowhere", 1, "'nowhere' holds no results of a sweep"),
         ("sweep {config} more", 2, "one file describes the grid"),
         ("sweep {config} --out {config}", 1, "is a file; name a folder"),
-        ("sweep {config} --x x", 2, "--x and --y are words of geomsup sweep plot"),
+        ("sweep {config} --x x", 2, "--x, --y and --by are words of geomsup sweep plot"),
         ("sweep {config} --n-jobs 0", 2, "expected a whole number"),
         ("sweep plot {out}", 2, "plot needs --x FIELD and --y NAME; the rows have id, function"),
         ("sweep plot {out} --x x --y none", 2, "the rows have no 'none'"),

@@ -35,6 +35,19 @@ def test_every_task_and_the_medians_are_drawn() -> None:
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_xscale()) == ("p", "loss", "linear")
 
 
+def test_a_line_for_each_value_of_a_field() -> None:
+    rows = [{"p": 0.1 * k, "loss": k + j + 10 * w, "width": w} for k in (1, 2) for j in (0, 1, 5)
+            for w in (2, 3)]  # fmt: skip
+    axes = plot_sweep(rows, "p", "loss", by="width", ax=_axes())
+    medians = {line.get_label(): line for line in axes.lines if line.get_gid() == "medians"}
+    assert set(medians) == {"width = 2, median", "width = 3, median"}
+    assert np.asarray(medians["width = 3, median"].get_ydata()).tolist() == [32.0, 33.0]
+    assert len({line.get_color() for line in medians.values()}) == 2
+    assert axes.get_legend() is not None
+    with pytest.raises(GeomsupError, match="the rows have no 'depth'"):
+        plot_sweep(rows, "p", "loss", by="depth", ax=_axes())
+
+
 def test_decades_are_logarithmic_and_what_has_no_number_is_left_out() -> None:
     rows = [{"p": 10.0**k, "loss": 1.0 + k} for k in range(4)]
     rows += [{"p": 3.0, "loss": None}, {"p": 3.0, "loss": float("nan")}, {"p": 3.0}]  # type: ignore[dict-item]
