@@ -346,7 +346,7 @@ def test_w_dec_of_an_unknown_file_is_decided_by_lengths(tmp_path: Path, columns:
 def test_w_dec_without_any_length_is_refused(tmp_path: Path, name: str) -> None:
     # W_enc is stored either way by one source or the other, so it proves nothing.
     path = write(tmp_path / name, {"W_dec": t(W.T), "W_enc": t(W)})
-    with pytest.raises(WeightsError, match="feature_axis=0 if rows are the features, 1"):
+    with pytest.raises(WeightsError, match="feature_axis=0 if rows are the features, -1"):
         open_weights(path)
     assert has_pentagon(open_weights(path, feature_axis=0))
     assert has_pentagon(open_weights(path, layout="saelens"))
