@@ -23,7 +23,14 @@ import numpy as np
 from geomsup.errors import GeomsupError
 from geomsup.theory.atlas.cells import assembled
 from geomsup.theory.atlas.envelope import Pool
-from geomsup.theory.atlas.table import TABLE, AtlasCell, load_table, probability, save_table
+from geomsup.theory.atlas.table import (
+    TABLE,
+    AtlasCell,
+    load_table,
+    probability,
+    save_table,
+    write_arrays,
+)
 from geomsup.theory.atlas.tasks import search
 from geomsup.validation import positive_integer, whole_number
 
@@ -70,10 +77,7 @@ def _run(task: Mapping[str, Any], folder: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     found = search(task)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, task=np.array(text), **found)
-    partial.replace(path)
+    write_arrays(path, {"task": np.array(text), **found})
     took = time.perf_counter() - start
     print(f"searched {text}: {found['loss'][0]:.9g} of n p / 3, {took:.1f} s", flush=True)
 

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ __all__ = [
     "load_table",
     "probability",
     "save_table",
+    "write_arrays",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -269,6 +271,12 @@ def save_table(path: Path, cells: Mapping[tuple[int, int], AtlasCell]) -> None:
     for name in arrays:
         columns[name] = np.concatenate([np.ravel(getattr(entry, name)) for entry in entries])
     columns["n_nodes"] = np.array([len(entry.p) for entry in entries])
-    partial = path.with_suffix(".partial.npz")
-    np.savez_compressed(partial, allow_pickle=False, **columns)
+    write_arrays(path, columns)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write a file of arrays; one of the same name is replaced only when the new one is whole."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
     partial.replace(path)
