@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, poisson
 
 from geomsup.discovery.grouping import grouped
+from geomsup.shapes.constructors import unit_rows
 
 __all__ = ["Chance", "chance_of", "random_frames"]
 
@@ -87,15 +88,11 @@ def random_frames(n_points: int, dim: int, count: int, rng: np.random.Generator)
     >>> np.allclose(frame.T @ frame, 5 / 3 * np.eye(3), atol=1e-4)
     True
     """
-    rows = _units(rng.normal(size=(count, n_points, dim)))
+    rows = unit_rows(rng.normal(size=(count, n_points, dim)))
     scale = np.sqrt(n_points / dim)
     for _ in range(_ROUNDS):
         left, singular, right = np.linalg.svd(rows, full_matrices=False)
         if np.abs(singular - scale).max() < _CLOSE:
             break
-        rows = _units(left @ right)
+        rows = unit_rows(left @ right)
     return rows
-
-
-def _units(rows: Array) -> Array:
-    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True))

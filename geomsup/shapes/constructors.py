@@ -31,12 +31,12 @@ def unit_rows(points: object) -> FloatArray:
 
     Parameters
     ----------
-    points : array_like of shape (n_vertices, dim)
+    points : array_like of shape (…, n_vertices, dim)
         Non-zero rows.
 
     Returns
     -------
-    ndarray of shape (n_vertices, dim)
+    ndarray of shape (…, n_vertices, dim)
 
     Examples
     --------
@@ -44,7 +44,7 @@ def unit_rows(points: object) -> FloatArray:
     [[0.6, 0.8]]
     """
     rows = np.asarray(points, dtype=np.float64)
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    return np.asarray(rows / np.linalg.norm(rows, axis=-1, keepdims=True))
 
 
 def polygon(k: int) -> FloatArray:
