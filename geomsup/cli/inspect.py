@@ -30,6 +30,8 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
 )
 
 _MAX_COMMANDS = 8
+# From so many features on, chance makes structures too.
+_LARGE = 1000
 
 
 def add_arguments(parser: VerbParser) -> None:
@@ -42,7 +44,8 @@ def run(args: argparse.Namespace) -> None:
     contents = contents_of(args.file)
     made_by = _run_record(str(contents.path))
     offered = [info for info in contents.matrices if made_by is None or info.name == "weights"]
-    commands = {info.name: _command(contents, info, len(offered) == 1) for info in offered}
+    arguments = {info.name: _arguments(contents, info, len(offered) == 1) for info in offered}
+    commands = {name: shlex.join(["geomsup", "classify", *own]) for name, own in arguments.items()}
     if args.json:
         _print_record(contents, made_by, commands)
         return
@@ -53,7 +56,11 @@ def run(args: argparse.Namespace) -> None:
     if not commands:
         say("\nno matrix of real numbers here, so there is nothing to classify")
         return
-    _say_commands(list(commands.values()))
+    _say_commands("classify with", list(commands.values()))
+    large = [info.name for info in offered if _is_large(contents, info)]
+    if made_by is None and large:
+        censuses = [shlex.join(["geomsup", "census", *arguments[name]]) for name in large]
+        _say_commands("so many features are weighed against chance by", censuses)
     if made_by is None and contents.opened is None:
         say("if rows are the features, as in the decoder of an autoencoder: --feature-axis 0")
     elif made_by is not None and made_by["config"]["hidden_activation"] == "relu":
@@ -67,7 +74,7 @@ def _say_contents(contents: FileContents, commands: dict[str, str]) -> None:
             _label(info.name),
             str(info.shape),
             info.dtype,
-            read_as(info) if info.name in commands else "–",
+            read_as(info, contents.feature_axis(info.name)) if info.name in commands else "–",
         ]
         for info in contents.arrays
     ]
@@ -78,8 +85,8 @@ def _say_contents(contents: FileContents, commands: dict[str, str]) -> None:
         say(f"\nlayout  {contents.open_question}")
 
 
-def _say_commands(commands: list[str]) -> None:
-    say("\nclassify with")
+def _say_commands(title: str, commands: list[str]) -> None:
+    say(f"\n{title}")
     for command in commands[:_MAX_COMMANDS]:
         say(f"  {command}")
     if len(commands) > _MAX_COMMANDS:
@@ -135,11 +142,23 @@ def _settings(record: dict[str, Any]) -> list[str]:
     return [f"  {name:<{width}}  {text}" for name, text in rows]
 
 
-def _command(contents: FileContents, info: ArrayInfo, alone: bool) -> str:
-    words = ["geomsup", "classify", str(contents.container.home(info.name))]
+def _arguments(contents: FileContents, info: ArrayInfo, alone: bool) -> list[str]:
+    """What a verb is told so that it takes this array, the right way round."""
+    words = [str(contents.container.home(info.name))]
     words += [] if alone else ["--key", info.name]
     words += ["--feature-axis", "0"] if contents.feature_axis(info.name) == 0 else []
-    return shlex.join(words)
+    return words
+
+
+def _is_large(contents: FileContents, info: ArrayInfo) -> bool:
+    """Whether it has the size of a dictionary or an embedding, which is the census' business.
+
+    Where nothing says which axis counts the features it is the longer one: a wrong hint costs
+    nobody anything.
+    """
+    axis = contents.feature_axis(info.name)
+    n_features = max(info.shape[-2:]) if axis is None else info.shape[-2:][axis]
+    return len(info.shape) == 2 and n_features >= _LARGE
 
 
 def _label(name: str) -> str:

@@ -90,9 +90,11 @@ def contents_of(path: str | os.PathLike[str]) -> FileContents:
     )
 
 
-def read_as(info: ArrayInfo) -> str:
-    """What an array is where columns are features, in words."""
+def read_as(info: ArrayInfo, feature_axis: int | None = None) -> str:
+    """What an array is, in words: columns are features, unless axis 0 is known to count them."""
     *stack, n_hidden, n_features = info.shape
+    if feature_axis == 0:
+        n_hidden, n_features = n_features, n_hidden
     text = f"{n_features} features in {n_hidden} dimensions"
     return " × ".join([*map(str, stack), text])
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 
 import geomsup
 from geomsup import GeometryReport, classify_geometry
@@ -527,6 +528,25 @@ def test_inspect_names_the_command_for_each_matrix(
     assert commands["b"] is None
     assert commands["z"] is None
     assert commands["stack"] == f"geomsup classify '{path}' --key stack"
+
+
+def test_inspect_leads_a_dictionary_to_the_census(tmp_path: Path, capsys: Capture) -> None:
+    hint = "so many features are weighed against chance by"
+    path = tmp_path / "sae_weights.safetensors"
+    arrays = {"W_dec": np.ones((1200, 3)), "W_enc": np.ones((3, 1200)), "b_enc": np.zeros(1200)}
+    save_file(arrays, path)
+    assert main(["inspect", str(path)]) == 0
+    out = capsys.readouterr().out
+    # The layout says which axis counts, and the table reads the array as the commands do.
+    assert "1200 features in 3 dimensions" in out
+    assert "3 features in 1200 dimensions" not in out
+    assert f"{hint}\n  geomsup census {path} --key W_dec --feature-axis 0\n" in out
+    np.save(tmp_path / "small.npy", np.ones((2, 900)))
+    assert main(["inspect", str(tmp_path / "small.npy")]) == 0
+    assert hint not in capsys.readouterr().out
+    np.save(tmp_path / "stack.npy", np.ones((2, 3, 1200)))
+    assert main(["inspect", str(tmp_path / "stack.npy")]) == 0
+    assert hint not in capsys.readouterr().out
 
 
 def test_inspect_shows_what_made_a_run(
