@@ -18,6 +18,7 @@ from geomsup.theory.atlas import (
 )
 from geomsup.theory.closed_forms import SparseLimit, digon_loss, sparse_limit
 from geomsup.theory.diagram import PhaseDiagram, phase_diagram
+from geomsup.theory.feature_model import FeatureModel, FeatureSet
 from geomsup.theory.loss import ExpectedLoss, expected_loss
 from geomsup.theory.phases import FamilyLosses, family_losses, phase_boundary
 from geomsup.theory.search import BestConfiguration, LocalMinimum, best_configuration
@@ -31,6 +32,8 @@ __all__ = [
     "Escape",
     "ExpectedLoss",
     "FamilyLosses",
+    "FeatureModel",
+    "FeatureSet",
     "KnownOptimum",
     "LocalMinimum",
     "OptimumVerdict",
