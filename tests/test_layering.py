@@ -323,8 +323,11 @@ _MODELS = {
 }
 MAY_IMPORT.update(_floors("discovery", [*_DISCOVERING, "discover"], _MODELS))
 MAY_IMPORT["discovery"] = {f"discovery.{name}" for name in [*_DISCOVERING, "discover"]}
+# What the features are: the exact losses and the trainer's samples come from one description.
+MAY_IMPORT["theory.feature_model"] = {"errors"}
 # Theory names the optima that it finds, so it stands behind the classifier.
 MAY_IMPORT["theory"] = {
+    "theory.feature_model",
     "compiling",
     "errors",
     "progress",
@@ -335,7 +338,7 @@ MAY_IMPORT["theory"] = {
     "geometry.classify",
 }
 # The trainer knows nothing of the analysis, but for one objective: the exact loss.
-MAY_IMPORT.update(_floors("training", _TRAINING, {"errors", "storage"}))
+MAY_IMPORT.update(_floors("training", _TRAINING, {"errors", "storage", "theory.feature_model"}))
 MAY_IMPORT["training.environment"] |= {"progress"}
 MAY_IMPORT["training.exact"] |= {"theory"}
 MAY_IMPORT["training.ranking"] = {"training.run"}
