@@ -38,7 +38,7 @@ def _check(config: Config) -> Config:
         sparsity = numbers("sparsity", settings.pop("sparsity"))
         settings["feature_probability"] = (1.0 - sparsity).tolist()
     made = ToyModelConfig.from_dict(settings)
-    several = {
+    several: dict[str, set[Any]] = {
         "feature models": set(made.feature_models),
         "importances": set(map(tuple, made.importances)),
     }

@@ -276,7 +276,7 @@ probability, 1 minus the sparsity
 
     def _take_feature_model(self) -> None:
         """Normalise `feature_model`, and let them say what else says it."""
-        given = self.feature_model
+        given: Any = self.feature_model
         several = isinstance(given, list | tuple)
         models = tuple(_feature_model(one) for one in (given if several else [given]))
         if len(models) not in (1, self.n_settings, self.n_instances):

@@ -64,7 +64,8 @@ def training_set(config: ToyModelConfig, seed: int, *, instance: int = 0) -> NDA
     k = whole_number("instance", instance, 0, config.n_instances - 1)
     number = k // config.n_restarts
     (samples,) = datasets_of(config, [k], [seed_number(seed)], [number])
-    return samples.T.double().contiguous().numpy()
+    drawn: NDArray[np.float64] = samples.T.double().contiguous().numpy()
+    return drawn
 
 
 def datasets_of(

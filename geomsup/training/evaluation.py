@@ -256,7 +256,8 @@ class _NonEmptySampler:
     ) -> None:
         """Draw the first unit of each sample, given in which way it is not empty."""
         shape = self._widest, len(value)
-        values = self._generator.random(shape) if self._widest else None
+        # What no unit asks for is not drawn: what was drawn of a seed before must stay the same.
+        values = self._generator.random(shape) if self._widest else np.empty(shape)
         alone = self._generator.random(shape) if self._has_alone else None
         equal = self._generator.random(len(value)) if self._has_equal else None
         starts = np.array([unit.first for unit in self._units])
