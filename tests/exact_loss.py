@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, product
 from math import factorial, prod
 from typing import TypeAlias
+
+from geomsup.theory import FeatureModel, FeatureSet
 
 Row = Sequence[Fraction]
 Number: TypeAlias = float | Fraction
@@ -74,3 +76,70 @@ def exact_losses(
         Fraction(importance[i]) * exact_row_loss(gram[i], Fraction(b[i]), i, chances)
         for i in range(n)
     ]
+
+
+# (who is present, whether those have one value): with what probability.
+Outcomes: TypeAlias = dict[tuple[tuple[bool, ...], bool], Fraction]
+
+
+def _outcomes(one: FeatureSet) -> Outcomes:
+    """Everything that can happen to a set, written down from what its options mean."""
+    p = [Fraction(chance) for chance in one.probabilities]
+    everyone = range(one.size)
+    present: dict[tuple[bool, ...], Fraction] = {}
+
+    def add(who: tuple[bool, ...], chance: Fraction) -> None:
+        present[who] = present.get(who, Fraction(0)) + chance
+
+    if one.presence == "exclusive":
+        add((False,) * one.size, 1 - sum(p, Fraction(0)))
+        for k in everyone:
+            add(tuple(j == k for j in everyone), p[k])
+    else:
+        gated = Fraction(one.together) if one.presence == "together" else Fraction(0)
+        add((True,) * one.size, gated * p[0])
+        add((False,) * one.size, gated * (1 - p[0]))
+        for who in product((False, True), repeat=one.size):
+            alone = prod((p[k] if who[k] else 1 - p[k] for k in everyone), start=Fraction(1))
+            add(who, (1 - gated) * alone)
+    equal = Fraction(one.equal_values)
+    found: Outcomes = {}
+    for who, chance in present.items():
+        for shared, share in ((True, equal), (False, 1 - equal)):
+            key = who, shared and sum(who) > 1
+            found[key] = found.get(key, Fraction(0)) + chance * share
+    return {key: chance for key, chance in found.items() if chance}
+
+
+def exact_model_losses(
+    W: Sequence[Sequence[Number]], b: Sequence[Number], model: FeatureModel, importance: Row
+) -> list[Fraction]:
+    """Every feature's exact loss on the data of a feature model, by going through all outcomes."""
+    rows = [[Fraction(w) for w in row] for row in W]
+    n = len(b)
+    gram = [
+        [sum((row[i] * row[j] for row in rows), Fraction(0)) for j in range(n)] for i in range(n)
+    ]
+    losses = [Fraction(0)] * n
+    for outcome in product(*(_outcomes(one).items() for one in model.sets)):
+        chance = prod((weight for _, weight in outcome), start=Fraction(1))
+        groups: list[list[int]] = []  # features with one value, which are there
+        start = 0
+        for (who, shared), _ in outcome:
+            here = [start + k for k, is_there in enumerate(who) if is_there]
+            groups += [here] if shared else [[j] for j in here]
+            start += len(who)
+        for i in range(n):
+            a = [sum((gram[i][j] for j in group), Fraction(0)) for group in groups]
+            own = next((k for k, group in enumerate(groups) if i in group), len(a))
+            if model.values == "fixed":
+                size = Fraction(model.magnitude)
+                answer = max(Fraction(b[i]) + size * sum(a, Fraction(0)), Fraction(0))
+                losses[i] += chance * ((size if own < len(a) else 0) - answer) ** 2
+                continue
+            there = [Fraction(1)] * len(a)
+            # An absent feature is a target of zero, and no input.
+            losses[i] += chance * exact_row_loss(
+                [*a, Fraction(0)], Fraction(b[i]), own, [*there, Fraction(0)]
+            )
+    return [weight * loss for weight, loss in zip(importance, losses, strict=True)]

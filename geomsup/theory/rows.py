@@ -43,6 +43,7 @@ def row_terms(
     tol: float,
     *,
     bounds: bool = True,
+    n_models: int = 1,
 ) -> RowTerms:
     """The loss and gradient of every row.
 
@@ -60,9 +61,12 @@ def row_terms(
         Where it cannot be reached the errors returned say so.
     bounds : bool
         Whether rounding is bounded wherever that costs time.
+    n_models : int, default 1
+        The rows are those of so many models, one after the other and equally many of each.  The
+        compiled route holds the tolerance for each model by itself.
     """
     if serves(a.shape[1]):
-        return compiled_rows(a, b, own, p, importance, tol, bounds=bounds)
+        return compiled_rows(a, b, own, p, importance, tol, bounds=bounds, n_models=n_models)
     # Where p = 0 the feature is never there: its weight must not widen the range of s, nor come to
     # stand among the weights that are zero.
     a = np.where(p > 0.0, a, 0.0)
@@ -79,8 +83,9 @@ def row_terms(
     unsure = is_many & (n_counts <= _MOST_FOR_RECURSION)
     if unsure.any():
         which = (a[unsure], b[unsure], own[unsure], p[unsure])
-        plan = plan_series(*which, _SLOW_LOSS * float(own_p[unsure].min()))
-        slow = ~plan.converges(_SLOW_LOSS, _SLOW_GRADIENT, own_p[unsure])
+        unit = _unit_of_slope(p[unsure], own_p[unsure])
+        plan = plan_series(*which, _SLOW_LOSS * float(unit.min()))
+        slow = ~plan.converges(_SLOW_LOSS, _SLOW_GRADIENT, unit)
         is_few[np.flatnonzero(unsure)[slow]] = True
         is_many &= ~is_few
 
@@ -100,6 +105,11 @@ def row_terms(
         )
         terms.put(is_many, many)
     return terms
+
+
+def _unit_of_slope(p: FloatArray, own_p: FloatArray) -> FloatArray:
+    """What the gradient of a row is good to a share of: p_own, or the largest p without it."""
+    return np.where(own_p > 0.0, own_p, p.max(axis=1))
 
 
 def _few(a: FloatArray, b: FloatArray, own: IndexArray, p: FloatArray, bounds: bool) -> RowTerms:
@@ -136,6 +146,7 @@ def _many(
     `known` is the loss of the rows that are not here.
     """
     own_p = p[np.arange(len(own)), own]
+    unit = _unit_of_slope(p, own_p)
     weight = max(float(importance.sum()), 1e-300)
     size = known + float(np.sum(importance * own_p)) / 3.0
 
@@ -149,7 +160,7 @@ def _many(
             slope = min(GRADIENT_SLACK * goal, _WORST_GRADIENT)
         allowed = 0.8 * goal * size
         plan = plan_series(a, b, own, p, 0.1 * allowed / weight)
-        n_needed = plan.n_gradient_terms(slope, own_p)
+        n_needed = plan.n_gradient_terms(slope, unit)
         if terms is not None and error <= goal * size and n_needed <= n_gradient:
             break
         n_gradient = n_needed

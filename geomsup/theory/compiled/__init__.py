@@ -39,12 +39,10 @@ def compiled_rows(
     tol: float,
     *,
     bounds: bool = True,
+    n_models: int = 1,
 ) -> RowTerms:
-    """As :func:`geomsup.theory.rows.row_terms`, with the tolerance for each model by itself.
-
-    The rows of a model follow each other, their `own` rising.
-    """
-    terms, _, _ = _computed(np.empty((0, 0, 0)), a, b, own, p, importance, tol, bounds)
+    """As :func:`geomsup.theory.rows.row_terms`, with the tolerance for each model by itself."""
+    terms, _, _ = _computed(np.empty((n_models, 0, 0)), a, b, own, p, importance, tol, bounds)
     return terms
 
 

@@ -60,17 +60,16 @@ def all_models(
 ) -> None:
     """Fill `grad_a` and `results` for every row, and `grad_W` and `errors` for every model.
 
-    The rows of a model follow each other, their `own` rising.  `W` may be empty: then the rows `a`
-    are given and nothing is asked of the models; else `a` is filled too.  `p` has one row for
-    each row of `a`, for each model or for all of them.
+    The rows of a model follow each other, equally many of each.  Models may have no entries: then
+    the rows `a` are given and nothing is asked of the models; else `a` is filled too.  `p` has one
+    row for each row of `a`, for each model or for all of them.
     """
     n_rows, n_models, n_p = len(b), len(W), len(p)
-    start = 0
-    for stop in range(1, n_rows + 1):
-        if stop < n_rows and own[stop] > own[stop - 1]:
-            continue
-        r, i = slice(start, stop), start * n_models // n_rows
-        if n_models > 0:
+    has_weights = W.shape[1] > 0
+    for i in range(n_models):
+        start, stop = i * n_rows // n_models, (i + 1) * n_rows // n_models
+        r = slice(start, stop)
+        if has_weights:
             fill_gram(W[i], a[r])
         _model(
             a[r],
@@ -83,7 +82,7 @@ def all_models(
             grad_a[r],
             results[r],
         )
-        if n_models > 0:
+        if has_weights:
             for k in range(start, stop):
                 for j in range(a.shape[1]):
                     grad_a[k, j] *= importance[k]
@@ -93,7 +92,6 @@ def all_models(
                 errors[i, 0], errors[i, 1] = error_bounds(
                     W[i], b[r], own_p, a[r], grad_a[r], importance[r], results[r]
                 )
-        start = stop
 
 
 @part
@@ -234,7 +232,7 @@ def _series(
         row = a[r, :k], b[r], own[r], p[r, :k]
         if is_many[r]:
             H[r] = _planned(*row, 0.8 * tol * least * share, plans[r], beyond[r])
-            enough = 0.8 * tol * usual * share, _slack(tol) * p[r, own[r]]
+            enough = 0.8 * tol * usual * share, _slack(tol) * _unit_of_slope(p[r, :k], own[r])
             if k <= _MOST_FOR_RECURSION and _is_long(plans[r], k, *enough):
                 is_many[r] = False
                 _clear(grad_a[r])
@@ -253,8 +251,9 @@ def _series(
     goal = max(tol, rounded / size if size > 0.0 else 0.0)
     for r in range(n_rows):
         if is_many[r]:
-            k, own_p = n_kept[r], p[r, own[r]]
-            i = min(shortest(plans[r, 1], _slack(goal) * own_p), _MOST_GRADIENT)
+            k = n_kept[r]
+            enough_slope = _slack(goal) * _unit_of_slope(p[r, :k], own[r])
+            i = min(shortest(plans[r, 1], enough_slope), _MOST_GRADIENT)
             j = max(shortest(plans[r, 0], 0.72 * goal * size * share), i)
             row = a[r, :k], b[r], own[r], p[r, :k]
             _store(series_row(*row, H[r], LENGTHS[j], LENGTHS[i], grad_a[r, :k]), results[r])
@@ -286,6 +285,17 @@ def _planned(
 def _slack(goal: float) -> float:
     """What the gradient may be off by, relative to p, where the loss may by so much of itself."""
     return min(GRADIENT_SLACK * goal, _WORST_GRADIENT)
+
+
+@kernel
+def _unit_of_slope(p: FloatArray, own: int) -> float:
+    """What the gradient of a row is good to a share of: p_own, or the largest p without it."""
+    if p[own] > 0.0:
+        return float(p[own])
+    largest = 0.0
+    for chance in p:
+        largest = max(largest, chance)
+    return largest
 
 
 @kernel
