@@ -69,8 +69,9 @@ def train(
     objective : {"sampled", "exact"}, default "sampled"
         "sampled" takes gradient steps on batches. "exact" minimises the exact expected loss
         (:func:`geomsup.theory.expected_loss`) by quasi-Newton from the same initial weights: for
-        small tied ReLU-output models of independent features, on the CPU. It takes at most
-        ``n_steps`` evaluations; batch size, optimizer and learning rate play no part.
+        small tied ReLU-output models, whatever their features, on the CPU. It takes at most
+        ``n_steps`` evaluations; batch size and learning rate play no part, and neither does the
+        optimizer, but that the decay of "adamw" is none of a loss.
     checkpoint : path, optional
         A ``.safetensors`` file in which everything that the training needs to go on is kept. If it
         exists, the training goes on from there, and what comes out is the same, bit for bit, as
