@@ -325,6 +325,7 @@ MAY_IMPORT.update(_floors("discovery", [*_DISCOVERING, "discover"], _MODELS))
 MAY_IMPORT["discovery"] = {f"discovery.{name}" for name in [*_DISCOVERING, "discover"]}
 # Theory names the optima that it finds, so it stands behind the classifier.
 MAY_IMPORT["theory"] = {
+    "best_known",
     "compiling",
     "errors",
     "progress",
