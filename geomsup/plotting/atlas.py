@@ -33,7 +33,10 @@ _ROOM, _ROOM_ALONE, _APART = 0.09, 0.03, 0.034
 _LINE, _LABEL = 0.035, 0.2
 # Lines of the legend are as the boundaries are, and as the lines above the strips.
 _BOUNDARIES: dict[str, Any] = {"first order": "-", "continuous": ":"}
-_CHARGES: dict[str, tuple[Any, str]] = {"optimum": ("-", "Thomson optimum"), "shape": ((0, (1, 1)), "… its shape alone")}
+_CHARGES: dict[str, tuple[Any, str]] = {
+    "optimum": ("-", "Thomson optimum"),
+    "shape": ((0, (1, 1)), "… its shape alone"),
+}
 _HATCHES = ("/", "\\", "-", "|")
 # Feature probabilities that have a tick, where they are on the strip.
 _TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.2, 0.5, 1.0)
@@ -139,7 +142,7 @@ def _draw_phase(axes: Axes, entry: AtlasEntry, letter: str, ends: tuple[float, f
         axes.plot([right, right], [top, top + _HEIGHT], style, color=INK, linewidth=1.0)
     if entry.thomson:
         dashes, _ = _CHARGES[entry.thomson]
-        axes.hlines(top - _LINE, left, right, colors=INK, linestyles=[dashes], linewidth=3.0)
+        axes.hlines(top - _LINE, left, right, colors=INK, linestyles=dashes, linewidth=3.0)
 
 
 def _look(shape: str, letter: str) -> dict[str, Any]:
