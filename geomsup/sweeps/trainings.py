@@ -27,6 +27,8 @@ __all__ = ["TRAIN", "values_of"]
 # as large. Of smaller ones no more, because a third of that time is the evaluation.
 _MODELS = 64
 _VALUES = _MODELS * 5 * 1024
+# Steps of a full batch that take some seconds: no more than these are lost to an interrupt.
+_STEPS = 1000
 
 
 def _check(config: Config) -> Config:
@@ -107,4 +109,8 @@ def values_of(run: TrainingRun) -> dict[str, Any]:
     }
 
 
-TRAIN = Work(together=_together, check=_check, alike=_alike, share=_share)
+def _duration(config: Config) -> float:
+    return float(config["n_steps"]) / _STEPS
+
+
+TRAIN = Work(together=_together, check=_check, alike=_alike, share=_share, duration=_duration)
