@@ -51,13 +51,8 @@ def _check(config: Config) -> Config:
 
 
 def _alike(config: Config) -> Any:
-    """All that a batch has in common.
-
-    Equal importances take another way through the arithmetic than unequal ones, and round
-    differently beside them.
-    """
-    common = {name: value for name, value in config.items() if name not in OF_EACH}
-    return {**common, "uniform": len(set(np.ravel(config["importance"]))) == 1}
+    """All that a batch has in common."""
+    return {name: value for name, value in config.items() if name not in OF_EACH}
 
 
 def _share(config: Config) -> float:

@@ -62,11 +62,18 @@ def test_a_training_has_the_bits_that_it_has_alone(
         assert (np.abs(one.values["losses"] - run.losses) < 6 * error).all()
 
 
-def test_unequal_importances_are_not_trained_beside_equal_ones() -> None:
-    """They would round the equal ones differently, unless the batch size is a power of two."""
+def test_equal_importances_beside_unequal_ones_are_rounded_as_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The batch size is no power of two, so 2 I / B rounds wherever it is applied."""
+    monkeypatch.setattr(evaluation, "_SAMPLE_BOUNDS", (4096, 8192))
     importances = [1.0, 2.0, [1.0, 0.9, 0.8, 0.7, 0.6], [3.0] * 5]
-    batches = packed(grid("train", _SHORT, importance=importances), None)
-    assert sorted(len(batch) for batch in batches) == [1, 3]
+    tasks = grid("train", _SHORT, importance=importances)
+    assert [len(batch) for batch in packed(tasks, None)] == [len(tasks)]
+    for task, one in zip(tasks, _results(tasks), strict=True):
+        (alone,) = _results([task])
+        for name in ("weights", "biases", "history_losses"):
+            np.testing.assert_array_equal(one.values[name], alone.values[name])
 
 
 @pytest.mark.parametrize(
