@@ -6,6 +6,7 @@ Nothing is shown in the first second, so that whatever is quick stays silent.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,8 @@ from geomsup.errors import GeomsupError, shorten
 __all__ = ["bar", "is_interactive"]
 
 _SILENT_SECONDS = 1.0
+# Where nobody watches, a log is read later: a line after some time, and then now and then.
+_FIRST_LINE, _NEXT_LINE = 10.0, 60.0
 
 
 def is_interactive() -> bool:
@@ -24,7 +27,7 @@ def is_interactive() -> bool:
 
 @contextmanager
 def bar(
-    total: int, doing: str, unit: str, progress: bool | None = None
+    total: int, doing: str, unit: str, progress: bool | None = None, *, in_lines: bool = False
 ) -> Iterator[Callable[[int], None]]:
     """Show how much of some work is done.
 
@@ -38,6 +41,8 @@ def bar(
         What a piece is.
     progress : bool, optional
         Whether to show it. None shows it in a terminal or a notebook.
+    in_lines : bool, default False
+        Whether None means a line on stderr now and then, where it is neither.
 
     Yields
     ------
@@ -58,13 +63,29 @@ def bar(
     if progress is not None and not isinstance(progress, bool):
         raise GeomsupError(f"progress must be True, False or None, got {shorten(progress)}")
     if not (is_interactive() if progress is None else progress):
-        yield lambda _done: None
+        yield _Lines(total, doing, unit) if in_lines and progress is None else lambda _done: None
         return
     # Only now: whoever sees no bar need not load it.
     from tqdm.auto import tqdm
 
     with tqdm(total=total, desc=doing, unit=unit, leave=False, delay=_SILENT_SECONDS) as shown:
         yield lambda done: _advance(shown, done)
+
+
+class _Lines:
+    """Says on stderr how much is done, at most once in a while, and not what is done at once."""
+
+    def __init__(self, total: int, doing: str, unit: str) -> None:
+        self._said = f"geomsup: {doing}: {{}} of {total:,} {unit}s, {{}} min so far"
+        self._start = time.monotonic()
+        self._next = self._start + _FIRST_LINE
+
+    def __call__(self, done: int) -> None:
+        now = time.monotonic()
+        if now >= self._next and sys.stderr is not None:
+            self._next = now + _NEXT_LINE
+            text = self._said.format(f"{done:,}", f"{(now - self._start) / 60.0:.1f}")
+            print(text, file=sys.stderr, flush=True)
 
 
 def _advance(shown: object, done: int) -> None:

@@ -98,3 +98,12 @@ def _too_few(configs: Sequence[Config], seeds: Sequence[int]) -> list[dict[str, 
 
 
 TOO_FEW = Work(together=_too_few, share=lambda config: 0.5)
+
+
+def _one_by_one(configs: Sequence[Config], seeds: Sequence[int]) -> list[dict[str, Any]]:
+    if len(configs) > 1:
+        raise RuntimeError("one of them is to blame")
+    return [slowly(configs[0], seeds[0])]
+
+
+ONE_BY_ONE = Work(together=_one_by_one, share=lambda config: 0.01)

@@ -330,6 +330,7 @@ MAY_IMPORT["theory.feature_model"] = {"errors"}
 # Theory names the optima that it finds, so it stands behind the classifier.
 MAY_IMPORT["theory"] = {
     "theory.feature_model",
+    "best_known",
     "compiling",
     "errors",
     "progress",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -98,8 +99,10 @@ def _groups(results: Any, x: str, y: str, by: str | None) -> dict[str | None, ND
         )
     for name in (x, y) if by is None else (x, y, by):
         if not any(name in row for row in rows):
-            known = ", ".join(dict.fromkeys(word for row in rows for word in row))
-            raise GeomsupError(f"the rows have no {shorten(name)}; they have {known}")
+            known = list(dict.fromkeys(word for row in rows for word in row))
+            near = difflib.get_close_matches(name, known, n=1)
+            cure = f"did you mean {near[0]!r}?" if near else f"they have {', '.join(known)}"
+            raise GeomsupError(f"the rows have no {shorten(name)}; {cure}")
     groups: dict[str | None, list[tuple[Any, Any]]] = {}
     for row in rows:
         pair = row.get(x), row.get(y)

@@ -104,9 +104,31 @@ def completed(
     count = min(int(side_by_side or 1), len(calls))
     # Started afresh, because a process that has used torch's threads must not be forked.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_begin_worker) as pool:
+    with _Pool(count, mp_context=context, initializer=_begin_worker) as pool:
         # No more than are at work: what waits in a pool's queue cannot be called off.
         yield from _submitted(function, calls, pool, count)
+
+
+class _Pool(ProcessPoolExecutor):
+    """A pool whose processes, begun when the first call comes, hear of Ctrl-C when they are ready.
+
+    One that is interrupted while it begins would print where it was.
+    """
+
+    def submit(self, *call: Any, **named: Any) -> Any:
+        """Hand over a call; a process that this begins is born with the signal held back."""
+        _hold_interrupts(True)
+        try:
+            return super().submit(*call, **named)
+        finally:
+            _hold_interrupts(False)
+
+
+def _hold_interrupts(held: bool) -> None:
+    """Let Ctrl-C wait for this thread, and for the processes that it begins, or come."""
+    if hasattr(signal, "pthread_sigmask"):
+        how = signal.SIG_BLOCK if held else signal.SIG_UNBLOCK
+        signal.pthread_sigmask(how, {signal.SIGINT})
 
 
 def _submitted(
@@ -204,6 +226,7 @@ def _in_one_thread(function: Callable[..., T], *arguments: Any) -> T:
 def _begin_worker() -> None:
     """Let Ctrl-C end the work of a pool's process in silence, and the end of its parent end it."""
     signal.signal(signal.SIGINT, _note_signal)
+    _hold_interrupts(False)
     threading.Thread(target=_follow_parent, daemon=True).start()
 
 

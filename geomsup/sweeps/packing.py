@@ -2,7 +2,8 @@
 
 A hundred small trainings in one batch cost as much as ten one by one, so compatible tasks become
 one batch. How they are packed changes no result (`Work.together` promises that), only how long it
-takes: batches are as large as pays, and smaller where workers would have nothing to do.
+takes: batches are as large as pays, and smaller where workers would have nothing to do, or where
+one would last long: a batch is kept when all of it is done, and an interrupt costs what has begun.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def packed(tasks: Sequence[Task], n_workers: int | None) -> list[list[Task]]:
     for task in tasks:
         equal.setdefault((task.function, task.text), []).append(task)
     alike: dict[str, list[tuple[list[Task], float]]] = {}
+    lasts: dict[str, float] = {}
     total = 0.0
     # Equal configurations stay side by side: what they share is prepared once.
     for (function, _), same in sorted(equal.items()):
@@ -45,11 +47,16 @@ def packed(tasks: Sequence[Task], n_workers: int | None) -> list[list[Task]]:
         share = work.share(config)
         key = canonical([function, work.alike(config)])
         alike.setdefault(key, []).append((sorted(same, key=lambda task: task.id), share))
+        lasts[key] = max(work.duration(config), lasts.get(key, 1.0))
         total += share * len(same)
-    full = 1.0
+    fair = 1.0
     if n_workers is not None and n_workers > 1:
-        full = min(1.0, max(_LEAST, total / (_EACH * n_workers)))
-    return [batch for _, group in sorted(alike.items()) for batch in _filled(group, full)]
+        fair = total / (_EACH * n_workers)
+    return [
+        batch
+        for key, group in sorted(alike.items())
+        for batch in _filled(group, max(_LEAST, min(fair, 1.0 / lasts[key])))
+    ]
 
 
 def _filled(group: Sequence[tuple[list[Task], float]], full: float) -> Iterator[list[Task]]:

@@ -124,7 +124,8 @@ def sweep(
     n_jobs : int, default 1
         Processes side by side, one thread each, where there is no executor.
     progress : bool, optional
-        Whether to show a bar. None shows it in a terminal or a notebook.
+        Whether to show a bar. None shows it in a terminal or a notebook, and a line on stderr now
+        and then elsewhere.
     retry_failed : bool, default False
         Whether tasks that failed before are tried again.
 
@@ -150,7 +151,8 @@ def sweep(
     Results are the same, bit for bit, whatever the executor, the number of workers, the order of
     the tasks and what was there before; on machines with other processors, or other versions of
     NumPy and torch, they may be rounded differently. A batch of compatible tasks is done at once
-    and kept in one file by the worker. Within a task another sweep runs in its process.
+    and kept in one file by the worker; batches of long trainings are smaller, so that an interrupt
+    costs little. Within a task another sweep runs in its process.
 
     Examples
     --------
@@ -171,7 +173,7 @@ def sweep(
     known = place.ids()
     missing = [task for task in chosen if task.id not in known or (again and known[task.id])]
     calls = [(str(place.path), tuple(batch)) for batch in packed(missing, workers)]
-    with bar(len(chosen), "sweeping", "task", progress) as advance:
+    with bar(len(chosen), "sweeping", "task", progress, in_lines=True) as advance:
         done = len(chosen) - len(missing)
         advance(done)
         for _, ids in completed(compute_and_keep, calls, executor=executor, n_jobs=n_jobs):
@@ -188,23 +190,28 @@ def compute_and_keep(store: str, tasks: Sequence[Task]) -> list[str]:
     list of str
         The ids.
     """
-    results = computed(tasks)
-    Store(store).add(results)
+    place = Store(store)
+    for results in computed(tasks):
+        place.add(results)
     return [task.id for task in tasks]
 
 
-def computed(tasks: Sequence[Task]) -> list[Result]:
-    """The results of a batch; what stops one of them is its result."""
+def computed(tasks: Sequence[Task]) -> Iterator[list[Result]]:
+    """The results of a batch, as they come; what stops one of them is its result."""
     work = work_of(tasks[0].function)
     if len(tasks) > 1:
         try:
             found = work.together([task.config for task in tasks], [task.seed for task in tasks])
-            return [
+            results = [
                 Result.of(*one) for one in zip(tasks, _checked_values(found, tasks), strict=True)
             ]
         except (Exception, SystemExit):  # one of them; alone each shows whether it is to blame
             pass
-    return [_attempt(task) for task in tasks]
+        else:
+            yield results
+            return
+    for task in tasks:
+        yield [_attempt(task)]
 
 
 def _attempt(task: Task) -> Result:

@@ -59,12 +59,16 @@ class Work:
     share : callable, optional
         ``share(config)`` is the part of the largest sensible batch that it takes; by default it is
         a batch by itself.
+    duration : callable, optional
+        ``duration(config)`` is how long a full batch takes, in units of what may be lost when it is
+        interrupted; longer ones are divided, as far as that pays.  By default, one.
     """
 
     together: Callable[[Sequence[Config], Sequence[int]], Sequence[Values]]
     check: Callable[[Config], Config] = dict
     alike: Callable[[Config], Any] = lambda _config: ""
     share: Callable[[Config], float] = lambda _config: 1.0
+    duration: Callable[[Config], float] = lambda _config: 1.0
 
 
 @dataclass(frozen=True, init=False)

@@ -27,6 +27,8 @@ __all__ = ["TRAIN", "values_of"]
 # as large. Of smaller ones no more, because a third of that time is the evaluation.
 _MODELS = 64
 _VALUES = _MODELS * 5 * 1024
+# Steps of a full batch that take some seconds: no more than these are lost to an interrupt.
+_STEPS = 1000
 
 
 def _check(config: Config) -> Config:
@@ -52,13 +54,8 @@ def _check(config: Config) -> Config:
 
 
 def _alike(config: Config) -> Any:
-    """All that a batch has in common.
-
-    Equal importances take another way through the arithmetic than unequal ones, and round
-    differently beside them.
-    """
-    common = {name: value for name, value in config.items() if name not in OF_EACH}
-    return {**common, "uniform": len(set(np.ravel(config["importance"]))) == 1}
+    """All that a batch has in common."""
+    return {name: value for name, value in config.items() if name not in OF_EACH}
 
 
 def _share(config: Config) -> float:
@@ -110,4 +107,8 @@ def values_of(run: TrainingRun) -> dict[str, Any]:
     }
 
 
-TRAIN = Work(together=_together, check=_check, alike=_alike, share=_share)
+def _duration(config: Config) -> float:
+    return float(config["n_steps"]) / _STEPS
+
+
+TRAIN = Work(together=_together, check=_check, alike=_alike, share=_share, duration=_duration)

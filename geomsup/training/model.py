@@ -118,10 +118,16 @@ class ToyModel:
         self._target = self.samples if self._fill_target is None else empty(n, batch)
         self._importances = importances
         # 2 I / B is applied to the small gradient, not to the long error: it is constant in both
-        # products when all features weigh the same. Otherwise the error itself must carry it.
-        self._uniform = bool((importances == importances[:, :1]).all())
-        scale = torch.from_numpy(importances * (2.0 / batch)).to(device, dtype)
-        self._scale = scale[:, :1, None] if self._uniform else scale[:, :, None]
+        # products when all features weigh the same. Otherwise the error itself must carry it. Each
+        # model goes its own way, the factor of the other being one, so that it is rounded as alone.
+        equal = (importances == importances[:, :1]).all(axis=1)
+        scale = importances * (2.0 / batch)
+        of_gradient = np.where(equal, scale[:, 0], 1.0)[:, None, None]
+        of_error = np.where(equal[:, None], 1.0, scale)[:, :, None]
+        self._gradient_scale, self._error_scale = (
+            torch.from_numpy(factor).to(device, dtype) if used else None
+            for factor, used in ((of_gradient, equal.any()), (of_error, not equal.all()))
+        )
         self._output = empty(n, batch)
         self._error = empty(n, batch)
 
@@ -173,16 +179,16 @@ class ToyModel:
             self._g.apply(output, error)
             error.sub_(self._target)
         self._g.pull(error, output)
-        if not self._uniform:
-            error.mul_(self._scale)
+        if self._error_scale is not None:
+            error.mul_(self._error_scale)
         self._decoder_backward()
         self._hidden_backward()
         self._f.pull(self._back, self._sums)
         self._encoder_backward()
         if self._tied:
             self.gradient[:, :-1].add_(self._encoder_gradient)
-        if self._uniform:
-            self.gradient.mul_(self._scale)
+        if self._gradient_scale is not None:
+            self.gradient.mul_(self._gradient_scale)
 
     def losses(self) -> NDArray[np.float64]:
         """Mean loss of `samples`, summed over features, for each instance.

@@ -101,7 +101,8 @@ def test_an_interrupt_says_how_to_go_on(
         ("sweep {config} --x x", 2, "--x, --y and --by are words of geomsup sweep plot"),
         ("sweep {config} --n-jobs 0", 2, "expected a whole number"),
         ("sweep plot {out}", 2, "plot needs --x FIELD and --y NAME; the rows have id, function"),
-        ("sweep plot {out} --x x --y none", 2, "the rows have no 'none'"),
+        ("sweep plot {out} --x x --y none", 2, "the rows have no 'none'; they have id, function"),
+        ("sweep plot {out} --x x --y sqare", 2, "have no 'sqare'; did you mean 'square'?"),
         ("sweep plot {out} --x x --y square --out x.bmpp", 2, "expected a picture named"),
     ],
 )

@@ -98,5 +98,10 @@ def test_batches_are_smaller_where_workers_would_wait(
 def test_trainings_fill_batches() -> None:
     small = grid("train", {"n_steps": 5}, seeds=130)
     assert [len(batch) for batch in packed(small, None)] == [64, 64, 2]
+    # Of long ones so many as a few seconds allow, but not so few that it would not pay.
+    for n_steps, size in ((1000, 64), (2000, 32), (5000, 16), (100_000, 16)):
+        for n_workers in (1, 2):
+            batches = packed(grid("train", {"n_steps": n_steps}, seeds=640), n_workers)
+            assert {len(batch) for batch in batches} == {size}
     large = grid("train", {"n_features": 400, "n_hidden": 30}, seeds=3)
     assert [len(batch) for batch in packed(large, None)] == [1, 1, 1]

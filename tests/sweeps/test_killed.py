@@ -25,6 +25,8 @@ if __name__ == "__main__":
 """
 Work = tuple[str, dict[str, float], int]  # function, configuration, number of tasks
 _SLOW: Work = ("sweep_functions:slowly", {"x": 0.5, "seconds": 0.04}, 60)
+# Of a batch that fails its tasks are done one by one, and each is kept when it ends.
+_ONE_BY_ONE: Work = ("sweep_functions:ONE_BY_ONE", {"x": 0.5, "seconds": 0.04}, 60)
 _TRAININGS: Work = ("train", {"n_steps": 60, "batch_size": 64}, 160)
 
 
@@ -116,7 +118,7 @@ def test_kills_of_trainings(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("work", "n_jobs"),
-    [(_SLOW, 1), (_SLOW, 2), pytest.param(_TRAININGS, 2, marks=pytest.mark.slow)],
+    [(_SLOW, 1), (_SLOW, 2), (_ONE_BY_ONE, 1), pytest.param(_TRAININGS, 2, marks=pytest.mark.slow)],
 )
 def test_an_interrupt_ends_it_and_keeps_what_is_done(
     work: Work, n_jobs: int, tmp_path: Path

@@ -150,7 +150,7 @@ def test_nonsense_is_a_failure_that_says_so(kind: str, says: str, tmp_path: Path
 
 
 def test_a_batch_with_too_few_results_is_a_failure() -> None:
-    results = computed(grid("sweep_functions:TOO_FEW", x=[1, 2]))
+    results = [one for (one,) in computed(grid("sweep_functions:TOO_FEW", x=[1, 2]))]
     assert [result.failed for result in results] == [True, True]
     assert "must return the values of each" in (results[0].error or {})["message"]
 
@@ -275,3 +275,19 @@ def test_a_bar_shows_what_is_done(tmp_path: Path, capsys: pytest.CaptureFixture[
     tasks = grid("sweep_functions:slowly", {"seconds": 0.6}, x=[1, 2, 3])
     sweep(tasks, store=tmp_path, progress=True)
     assert "sweeping" in capsys.readouterr().err
+
+
+def test_without_a_terminal_a_line_now_and_then_says_what_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = grid("sweep_functions:slowly", {"seconds": 0.02}, x=list(range(12)))
+    sweep(tasks, store=tmp_path / "quick")
+    assert not capsys.readouterr().err
+    monkeypatch.setattr("geomsup.progress._FIRST_LINE", 0.0)
+    monkeypatch.setattr("geomsup.progress._NEXT_LINE", 0.1)
+    sweep(tasks, store=tmp_path / "slow")
+    lines = capsys.readouterr().err.splitlines()
+    assert 1 < len(lines) < 12
+    assert lines[0] == "geomsup: sweeping: 0 of 12 tasks, 0.0 min so far"
+    sweep(tasks, store=tmp_path / "silent", progress=False)
+    assert not capsys.readouterr().err

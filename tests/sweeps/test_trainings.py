@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,10 @@ from geomsup.training.loop import train_together
 _SHORT = {"n_steps": 40, "batch_size": 37}
 
 
+def _results(tasks: Sequence[Task]) -> list[Result]:
+    return [result for results in computed(tasks) for result in results]
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -43,8 +48,8 @@ def test_a_training_has_the_bits_that_it_has_alone(
     # A short evaluation will do to compare bits.
     monkeypatch.setattr(evaluation, "_SAMPLE_BOUNDS", (4096, 8192))
     tasks = grid("train", {**_SHORT, **settings}, seeds=3, feature_probability=[0.02, 0.3, 0.1])
-    together = computed(tasks)
-    apart = [computed([task])[0] for task in tasks]
+    together = _results(tasks)
+    apart = [_results([task])[0] for task in tasks]
     for task, one, alone in zip(tasks, together, apart, strict=True):
         assert one.values.keys() == alone.values.keys()
         for name, value in one.values.items():
@@ -76,11 +81,18 @@ def test_a_task_keeps_the_name_it_had_before_there_were_feature_models() -> None
     assert Task("train", {"n_steps": 50}).id == "1c76f40fd4b93ed8004059a2460817b9"
 
 
-def test_unequal_importances_are_not_trained_beside_equal_ones() -> None:
-    """They would round the equal ones differently, unless the batch size is a power of two."""
+def test_equal_importances_beside_unequal_ones_are_rounded_as_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The batch size is no power of two, so 2 I / B rounds wherever it is applied."""
+    monkeypatch.setattr(evaluation, "_SAMPLE_BOUNDS", (4096, 8192))
     importances = [1.0, 2.0, [1.0, 0.9, 0.8, 0.7, 0.6], [3.0] * 5]
-    batches = packed(grid("train", _SHORT, importance=importances), None)
-    assert sorted(len(batch) for batch in batches) == [1, 3]
+    tasks = grid("train", _SHORT, importance=importances)
+    assert [len(batch) for batch in packed(tasks, None)] == [len(tasks)]
+    for task, one in zip(tasks, _results(tasks), strict=True):
+        (alone,) = _results([task])
+        for name in ("weights", "biases", "history_losses"):
+            np.testing.assert_array_equal(one.values[name], alone.values[name])
 
 
 @pytest.mark.parametrize(
@@ -96,16 +108,16 @@ def test_what_differs_in_more_is_not_trained_together(other: dict[str, Any]) -> 
 
 def test_a_divergence_is_the_failure_of_one_model() -> None:
     tasks = grid("train", {**_SHORT, "learning_rate": 1e3}, seeds=2, importance=[1.0, 1e30])
-    results = computed(tasks)
+    results = _results(tasks)
     assert [result.failed for result in results] == [False, False, True, True]
     assert (results[2].error or {})["type"] == "TrainingDivergedError"
     np.testing.assert_array_equal(
-        results[0].values["weights"], computed(tasks[:1])[0].values["weights"]
+        results[0].values["weights"], _results(tasks[:1])[0].values["weights"]
     )
 
 
 def test_the_numbers_of_a_training_are_those_of_its_best_model() -> None:
-    (one,) = computed([Task("train", {**_SHORT, "n_instances": 4, "sparsity": 0.75})])
+    (one,) = _results([Task("train", {**_SHORT, "n_instances": 4, "sparsity": 0.75})])
     best = int(np.argmin(one.values["losses"]))
     W = one.values["weights"][best]
     assert one.values["loss"] == one.values["losses"][best]
@@ -144,7 +156,7 @@ def test_a_search_is_that_of_the_theory() -> None:
     task = Task(
         "optimum", {"n_features": 2, "n_hidden": 1, "feature_probability": 0.1, "n_starts": 6}
     )
-    (one,) = computed([task])
+    (one,) = _results([task])
     best = best_configuration(2, 1, 0.1, n_starts=6, seed=task.seed)
     np.testing.assert_array_equal(one.values["W"], best.W)
     assert (one.values["loss"], one.values["name"]) == (best.loss, "digon")
@@ -155,7 +167,7 @@ def test_a_search_is_that_of_the_theory() -> None:
 def test_a_row_of_the_scorecard_is_a_task() -> None:
     task = Task("experiment", {"id": "notes-triangle", "n_steps": 20})
     assert task.config["scale"] == "smoke"
-    (one,) = computed([task])
+    (one,) = _results([task])
     assert not one.failed, one.error
     experiment = get_experiment("notes-triangle")
     result = experiment.run(replace(experiment.smoke, n_steps=20), task.seed, Trainer())
