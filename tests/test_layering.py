@@ -331,8 +331,10 @@ MAY_IMPORT["theory"] = {
     "sweeps",
     "weights",
     "shapes",
+    "geometry.gram",
     "geometry.report",
     "geometry.classify",
+    "sphere",
 }
 # The trainer knows nothing of the analysis, but for one objective: the exact loss.
 MAY_IMPORT.update(_floors("training", _TRAINING, {"errors", "storage"}))
@@ -376,9 +378,12 @@ MAY_IMPORT["report_page"] = {
     "geometry.report",
     "geometry.report_tables",
     "geometry.report_text",
+    "claims.record",
     "dynamics",
     "survey.component",
     "survey.record",
+    "sweeps",
+    "theory",
     "plotting",
 }
 # Experiments put training and analysis side by side; nothing but the command line reads them.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from geomsup.theory import AtlasCell, AtlasEntry
 
-__all__ = ["plot_atlas"]
+__all__ = ["plot_atlas", "shape_of_phase"]
 
 # Of a cell's place, what its strip takes.
 _WIDTH, _HEIGHT = 0.92, 0.72
@@ -78,12 +78,12 @@ def plot_atlas(
     covered: defaultdict[str, float] = defaultdict(float)
     for entry in (entry for cell in cells for entry in cell.entries):
         left, right = _ends(entry, least_p)
-        covered[_shape(entry.name)] += right - left
+        covered[shape_of_phase(entry.name)] += right - left
     named = sorted(covered, key=lambda shape: -covered[shape])[: min(n_named, len(_LETTERS))]
     letters = dict(zip(named, _LETTERS, strict=False))
     for cell in cells:
         for entry in cell.entries:
-            _draw(axes, entry, letters.get(_shape(entry.name), ""), least_p)
+            _draw(axes, entry, letters.get(shape_of_phase(entry.name), ""), least_p)
         place = cell.n_features, cell.n_hidden
         axes.add_patch(Rectangle(place, _WIDTH, _HEIGHT, fill=False, edgecolor=INK, linewidth=0.6))
     handles = [
@@ -114,7 +114,7 @@ def _draw(axes: Axes, entry: AtlasEntry, letter: str, least_p: float) -> None:
     if right <= left:
         return
     place = entry.n_features + _WIDTH * left, entry.n_hidden
-    color = name_color(_shape(entry.name)) if letter else "#FFFFFF"
+    color = name_color(shape_of_phase(entry.name)) if letter else "#FFFFFF"
     size = _WIDTH * (right - left), _HEIGHT
     axes.add_patch(Rectangle(place, *size, facecolor=color, alpha=0.8, linewidth=0.0))
     if letter and right - left > _ROOM:
@@ -157,7 +157,7 @@ def _ends(entry: AtlasEntry, least_p: float) -> tuple[float, float]:
     return float(ends[0]), float(ends[1])
 
 
-def _shape(name: str) -> str:
+def shape_of_phase(name: str) -> str:
     """What a phase is, whatever it drops and whichever features share a direction."""
     return re.sub(r", \d+ dropped$| \(×\d+\)| \([^)]*\)", "", name)
 
