@@ -8,7 +8,9 @@ import type { Store } from "./store";
 const MOST_CHIPS = 80, MOST_PARTS = 24;
 
 export class Detail {
-  readonly root = el("section", { class: "card", "aria-label": "Component" });
+  // It scrolls inside its card, so that nothing else moves when there are more parts to list.
+  private readonly inner = el("div", { class: "inner", tabindex: 0 });
+  readonly root = el("section", { class: "card detail", "aria-label": "Component" }, this.inner);
 
   private readonly parted = el("div", { class: "parts", role: "status" });
   private group: Group | null = null;
@@ -20,11 +22,11 @@ export class Detail {
   show(group: Group | null): void {
     this.group = group;
     if (!group) {
-      this.root.replaceChildren(el("p", { class: "soft" }, "choose a component"));
+      this.inner.replaceChildren(el("p", { class: "soft" }, "choose a component"));
       return;
     }
     const lines = group.lines.flatMap(([name, text]) => [el("dt", {}, name), el("dd", {}, text)]);
-    this.root.replaceChildren(
+    this.inner.replaceChildren(
       el("header", {}, el("h2", {}, group.head), this.steps(group)),
       this.falls(group),
       this.parted,

@@ -183,7 +183,7 @@ export class Linked {
     const names = (k: number, most: number) => Array.from(members(k).subarray(0, most), (i) => model.called(i)).join(", ");
     const homes = (k: number) => [...new Set(Array.from(members(k).subarray(0, SEARCHED), (i) => model.where(i)))].join(", ");
     const listing = {
-      name: "Sets at the threshold", file: "sets", n: model.cut(null).n, height: Math.max(3, model.groups.length),
+      name: "Sets", file: "sets", n: model.cut(null).n, height: Math.max(3, model.groups.length),
       help: "Features that hang together at the |cosine| of the slider, the largest sets first; features by themselves are left out.",
       columns: [
         { name: "features", meaning: "how many", text: (k: number) => count(members(k).length), key: (k: number) => members(k).length },

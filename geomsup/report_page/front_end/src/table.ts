@@ -43,6 +43,7 @@ export class Table {
   private readonly body = el("tbody");
   private readonly head = el("tr");
   private readonly box: HTMLElement;
+  private readonly edge: HTMLElement;
   private readonly table: HTMLElement;
   private readonly said = el("span", { class: "soft", role: "status" });
   private readonly aside = el("span", { class: "aside", hidden: true }, "scroll sideways for more columns →");
@@ -59,6 +60,7 @@ export class Table {
     });
     this.table = el("table", { role: "grid", tabindex: 0, "aria-label": listing.name, class: "list" }, el("thead", {}, this.head), this.body);
     this.box = el("div", { class: "scroll" }, this.table);
+    this.edge = el("div", { class: "edge" }, this.box);
     this.box.addEventListener("scroll", () => {
       this.fill();
       this.hint();
@@ -71,7 +73,7 @@ export class Table {
       this.fill();
       this.hint();
     }).observe(this.box);
-    this.root = el("div", { class: "listing" }, el("div", { class: "tools" }, filter, this.said, csv, this.aside), this.box, ...(listing.help ? [el("p", { class: "help" }, listing.help)] : []));
+    this.root = el("div", { class: "listing" }, el("div", { class: "tools" }, filter, this.said, csv, this.aside), this.edge, ...(listing.help ? [el("p", { class: "help" }, listing.help)] : []));
     this.arrange();
   }
 
@@ -106,7 +108,7 @@ export class Table {
     const { scrollWidth, clientWidth, scrollLeft } = this.box;
     const beyond = scrollWidth - clientWidth > 8;
     this.aside.hidden = !beyond;
-    this.root.classList.toggle("beyond", beyond && scrollLeft + clientWidth < scrollWidth - 8);
+    this.edge.classList.toggle("beyond", beyond && scrollLeft + clientWidth < scrollWidth - 8);
   }
 
   // Colours alone, which a slider changes with every frame.
