@@ -60,6 +60,15 @@ for verdict, sizes in verdicts.items():
     print(f"{verdict}: {', '.join(sizes)}")
 
 # %%
+# And at any p?  Features that are dropped have no direction, so a size may hold the optima of fewer
+# charges.  A tilde stands for the shape alone, with other angles.
+
+for cell in cells:
+    if cell.n_hidden > 1:
+        held = ", ".join(cell.thomson) or "none"
+        print(f"{cell.n_features} in {cell.n_hidden} holds the optima of {held} charges")
+
+# %%
 # Square, pentagon, hexagon, heptagon, octahedron and 16-cell appear.  The octagon never does: to
 # drop one of eight features in two dimensions is cheaper than to give it a place, however rare
 # they are.

@@ -325,16 +325,15 @@ MAY_IMPORT.update(_floors("discovery", [*_DISCOVERING, "discover"], _MODELS))
 MAY_IMPORT["discovery"] = {f"discovery.{name}" for name in [*_DISCOVERING, "discover"]}
 # Theory names the optima that it finds, so it stands behind the classifier.
 MAY_IMPORT["theory"] = {
+    "best_known",
     "compiling",
     "errors",
     "progress",
     "sweeps",
     "weights",
     "shapes",
-    "geometry.gram",
     "geometry.report",
     "geometry.classify",
-    "sphere",
 }
 # The trainer knows nothing of the analysis, but for one objective: the exact loss.
 MAY_IMPORT.update(_floors("training", _TRAINING, {"errors", "storage"}))
@@ -369,6 +368,7 @@ MAY_IMPORT["plotting"] = {
 }
 # Pages read them too, and hand them to a browser.
 MAY_IMPORT["report_page"] = {
+    "best_known",
     "errors",
     "weights",
     "weights.labels",

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Protocol, TextIO, cast
 
 from geomsup import __version__
-from geomsup.cli.arguments import VerbParser
+from geomsup.cli.arguments import OneLineParser, VerbParser
 from geomsup.cli.output import (
     UsageError,
     checked_picture,
@@ -181,7 +181,7 @@ def _run(words: list[str]) -> int:
             checked_picture(getattr(args, "plot", None))
             return VERBS[words[0]].run(args) or 0
         except UsageError as error:
-            own.error(own.in_own_words(str(error)))
+            own.refuse(own.in_own_words(str(error)))
         except GeomsupError as error:
             complain("error", own.in_own_words(str(error)))
             return _FAILURE
@@ -190,8 +190,8 @@ def _run(words: list[str]) -> int:
         return int(end.code or 0)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
         prog="geomsup",
         description="Name the geometry of superposed features in weight matrices.",
         epilog=_EPILOG,

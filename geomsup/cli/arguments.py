@@ -10,11 +10,19 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
+from geomsup.cli.output import complain
 from geomsup.weights.formats import suffixes
 
-__all__ = ["VerbParser", "at_least", "is_finite_above_zero", "one_or_all", "reader"]
+__all__ = [
+    "OneLineParser",
+    "VerbParser",
+    "at_least",
+    "is_finite_above_zero",
+    "one_or_all",
+    "reader",
+]
 
 T = TypeVar("T")
 
@@ -24,7 +32,20 @@ _NUMBERS = re.compile(rf"{_NUMBER}(,{_NUMBER})*")
 _AS_VERBS = {"best_configuration": "geomsup optimum", "list_shapes()": "geomsup shapes"}
 
 
-class VerbParser(argparse.ArgumentParser):
+class OneLineParser(argparse.ArgumentParser):
+    """A parser that refuses words in one line; all the options are in its help."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what argparse found, and where the options are."""
+        self.refuse(f"{message}; see {self.prog} --help")
+
+    def refuse(self, message: str) -> NoReturn:
+        """Say what is wrong and how to mend it, and end with status 2."""
+        complain("error", message, program=self.prog)
+        self.exit(2)
+
+
+class VerbParser(OneLineParser):
     """The parser of one verb.
 
     argparse gives an option with a list every word that follows, ``verify --p .3 W.npy`` its file
@@ -177,7 +198,7 @@ class VerbParser(argparse.ArgumentParser):
         """A message of the library with options where it names arguments."""
         for name, flag in self._flags.items():
             # A name with an underscore is nothing but a name; "noise" may be an English word.
-            follows = "" if "_" in name else r"(?=\s*=|\s+(must|needs)\b|\s+')"
+            follows = "" if "_" in name else r"(?=\s*=|\s+(must|needs|cannot)\b|\s+')"
             start = r"(?<![\w.-])"
             assigned = rf"{start}{name}\s*=\s*(?=[^\s,;.)])"
             message = re.sub(assigned, f"{flag} ", message)

@@ -32,9 +32,13 @@ Look up the weights and biases of least exact loss that are known for N independ
 equal importance in M dimensions: which shape it is as the feature probability P grows, where one
 gives way to another, and how.
 
-Without N and M: one line for each size in the atlas. With both: the phases of this size. With P
-too: the configuration there, brought to full precision."""
+Without N and M: one line for each size in the atlas, with the Thomson optima that it holds. With
+both: the phases of this size. With P too: the configuration there, brought to full precision."""
 
+_THOMSON = (
+    "Thomson: numbers of charges whose arrangement of least energy is a phase; ~ its shape alone, "
+    "with other angles"
+)
 
 EXAMPLES: tuple[tuple[str, str], ...] = (
     ("", "all sizes"),
@@ -86,6 +90,7 @@ def _chosen(args: argparse.Namespace) -> Atlas:
     """The cell that is asked for, or all of them."""
     from geomsup.theory import atlas_cells
     from geomsup.theory.atlas import Atlas
+    from geomsup.theory.atlas.known import known_cell
 
     if args.n_features is not None and args.n_hidden is None:
         raise UsageError("give both the features N and the dimensions M, or neither")
@@ -94,13 +99,8 @@ def _chosen(args: argparse.Namespace) -> Atlas:
             raise UsageError("--p is for one size; give the features N and the dimensions M too")
         return atlas_cells()
     key = args.n_features, args.n_hidden
-    chosen = Atlas(cell for cell in atlas_cells() if cell.key == key)
-    if not chosen:
-        raise UsageError(
-            f"the atlas has no model of {key[0]} features in {key[1]}; search it with "
-            "geomsup optimum"
-        )
-    return chosen
+    with options_to_blame():
+        return Atlas([known_cell(*key)])
 
 
 def _overview(cells: tuple[AtlasCell, ...]) -> str:
@@ -110,6 +110,7 @@ def _overview(cells: tuple[AtlasCell, ...]) -> str:
             str(cell.n_features),
             str(cell.n_hidden),
             str(len(cell.entries)),
+            " ".join(cell.thomson) or "-",
             " | ".join(
                 f"{entry.name} – {entry.high:.3g}" if entry.ends else entry.name
                 for entry in cell.entries
@@ -117,11 +118,11 @@ def _overview(cells: tuple[AtlasCell, ...]) -> str:
         ]
         for cell in cells
     ]
-    header = ["N", "M", "phases", "as p grows (up to which p)"]
-    return "\n".join(table(header, rows, left=[header[-1]]))
+    header = ["N", "M", "phases", "Thomson", "as p grows (up to which p)"]
+    return "\n".join([*table(header, rows, left=header[-2:]), _THOMSON])
 
 
 def _drawn(cells: tuple[AtlasCell, ...]) -> Figure:
     from geomsup.plotting import plot_atlas
 
-    return figure_of((14.0, 6.5) if len(cells) > 1 else (8.0, 3.0), plot_atlas, cells)
+    return figure_of((14.0, 7.5) if len(cells) > 1 else (8.0, 4.0), plot_atlas, cells)

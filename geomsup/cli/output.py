@@ -59,7 +59,7 @@ _HANDLER = "geomsup.substitute"
 
 
 class UsageError(Exception):
-    """Options that do not go together; ends with the usage line and status 2."""
+    """Options that do not go together; ends with one line and status 2."""
 
 
 def say(text: object = "") -> None:
@@ -85,12 +85,12 @@ def options_to_blame() -> Iterator[None]:
 _AS_FLAGS = {"feature_axis=": "--feature-axis ", "key=": "--key "}
 
 
-def complain(kind: str, text: str) -> None:
+def complain(kind: str, text: str, *, program: str = "geomsup") -> None:
     """Print one line to stderr: ``geomsup: error: …``."""
     if sys.stderr is not None:
         for python, shell in _AS_FLAGS.items():
             text = text.replace(python, shell)
-        print(f"geomsup: {kind}: {_visible(' '.join(text.split()))}", file=sys.stderr, flush=True)
+        print(f"{program}: {kind}: {_visible(' '.join(text.split()))}", file=sys.stderr, flush=True)
 
 
 def print_json(value: dict[str, Any] | list[Any]) -> None:

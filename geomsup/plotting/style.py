@@ -67,6 +67,8 @@ _NAMED = {
     "square antiprism": "#CC79A7",
     "triangular bipyramid": "#7A5195",
     "octahedron": "#117733",
+    "pentagonal bipyramid": "#A5C739",
+    "16-cell": "#A6761D",
     "cube": "#C23B75",
     "icosahedron": "#6B4C9A",
     "other shapes": "#8C6D31",

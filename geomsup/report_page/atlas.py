@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from geomsup.best_known import best_known
 from geomsup.errors import GeomsupError, counted
 from geomsup.geometry.gram import dimensionality_of
-from geomsup.plotting.atlas import shape_of_phase
 from geomsup.plotting.style import name_color
 from geomsup.report_page.payload import Payload
 from geomsup.theory.atlas.table import AtlasCell, AtlasEntry
-from geomsup.theory.atlas.thomson import thomson_names
 
 __all__ = ["payload_of"]
 
@@ -32,9 +31,8 @@ def payload_of(cells: Sequence[AtlasCell]) -> Payload:
     """All that the page of some cells shows."""
     if not cells:
         raise GeomsupError("expected at least one cell of the atlas, got none")
-    optima = [thomson_names(cell) for cell in cells]
-    marked = [cell for cell, names in zip(cells, optima, strict=True) if any(names)]
     entries = [entry for cell in cells for entry in cell.entries]
+    marked = {(e.n_features, e.n_hidden) for e in entries if e.thomson == "optimum"}
     payload = Payload(
         "atlas",
         {
@@ -44,8 +42,8 @@ def payload_of(cells: Sequence[AtlasCell]) -> Payload:
                 "known, for independent features of equal importance, at every feature "
                 "probability p",
                 f"{len(marked)} of {counted(len(cells), 'size')} "
-                f"{'holds' if len(marked) == 1 else 'hold'} a Thomson optimum at some p (★): all "
-                "directions together are the best known configuration of as many charges",
+                f"{'holds' if len(marked) == 1 else 'hold'} a Thomson optimum at some p (★): the "
+                "features that are represented point as as many charges of least known energy do",
             ],
             "foot": [
                 "Best known: no proof is known that there is nothing lower. Below p = 1e-6 the "
@@ -57,11 +55,7 @@ def payload_of(cells: Sequence[AtlasCell]) -> Payload:
                 {"n": cell.n_features, "m": cell.n_hidden, "starts": cell.n_starts}
                 for cell in cells
             ],
-            "phases": [
-                _phase(k, entry, name)
-                for k, (cell, names) in enumerate(zip(cells, optima, strict=True))
-                for entry, name in zip(cell.entries, names, strict=True)
-            ],
+            "phases": [_phase(k, entry) for k, cell in enumerate(cells) for entry in cell.entries],
             "next": [_runner_up(entry, k) for entry in entries for k in range(len(entry.p))],
         },
     )
@@ -81,20 +75,22 @@ def _title(cells: Sequence[AtlasCell]) -> str:
     return f"The atlas of optima: {len(cells)} sizes of model"
 
 
-def _phase(cell: int, entry: AtlasEntry, thomson: str) -> dict[str, Any]:
-    kind = shape_of_phase(entry.name)
+def _phase(cell: int, entry: AtlasEntry) -> dict[str, Any]:
+    row = best_known(entry.n_kept, entry.n_hidden) if entry.thomson else None
     return {
         "cell": cell,
         "low": entry.low,
         "high": entry.high,
         "name": entry.name,
-        "kind": kind,
-        "color": name_color(kind),
+        "kind": entry.shape,
+        "color": name_color(entry.shape),
         "symmetry": entry.symmetry,
         "dropped": entry.n_dropped,
         "ends": entry.ends,
         "status": entry.status,
-        "thomson": thomson,
+        "thomson": "" if row is None else row.name,
+        # Whether it is the optimum itself, and not its shape with other angles.
+        "exact": entry.thomson == "optimum",
         "met": int(entry.met.sum()),
         "starts": int(entry.n_starts.sum()),
     }

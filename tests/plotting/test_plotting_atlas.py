@@ -15,12 +15,13 @@ def test_boundaries_stand_at_the_logarithm_of_p() -> None:
     cell = atlas_cell(5, 2)
     assert cell is not None
     axes = plot_atlas([cell], ax=Figure().add_subplot(), least_p=0.01)
-    at = sorted(float(np.asarray(line.get_xdata())[0]) for line in axes.lines)
+    boundaries = [line for line in axes.lines if np.ptp(np.asarray(line.get_xdata())) == 0]
+    at = sorted(float(np.asarray(line.get_xdata())[0]) for line in boundaries)
     shares = 1.0 + np.log10(cell.boundaries[cell.boundaries > 0.01]) / 2.0
     # A strip leaves a gap to the next, so it is narrower than the distance of two.
     np.testing.assert_allclose(np.diff(at) / np.diff(shares), np.diff(at)[0] / np.diff(shares)[0])
     assert at[0] > 5.0
-    styles = {line.get_linestyle() for line in axes.lines}
+    styles = {line.get_linestyle() for line in boundaries}
     assert styles <= {"-", ":"}
 
 
@@ -33,8 +34,54 @@ def test_every_cell_has_its_place_and_the_legend_says_how_many_are_left_out() ->
     assert legend is not None
     texts = [text.get_text() for text in legend.get_texts()]
     assert texts[0].startswith("A  ")
-    assert texts[-1].endswith(" others")
-    assert {text.get_text()[0] for text in axes.texts} == {"A", "B"}
+    assert any(text.endswith(" others") for text in texts)
+    written = [text.get_text() for text in axes.texts]
+    assert {text[0] for text in written if text[0].isupper()} == {"A", "B"}
+
+
+def test_every_shape_of_the_atlas_has_a_letter_and_another_look() -> None:
+    axes = plot_atlas(atlas_cells(), ax=Figure().add_subplot())
+    legend = axes.get_legend()
+    assert legend is not None
+    shapes = [patch for patch in legend.get_patches() if "  " in str(patch.get_label())]
+    assert not any("other" in text.get_text() for text in legend.get_texts())
+    looks = {(patch.get_facecolor(), patch.get_hatch()) for patch in shapes}
+    assert len(looks) == len(shapes) > 20
+
+
+@pytest.mark.parametrize("key", [(8, 3), (5, 3), (12, 1), (3, 2)])
+def test_one_size_has_its_feature_probabilities_and_a_label_for_every_phase(
+    key: tuple[int, int],
+) -> None:
+    cell = atlas_cell(*key)
+    assert cell is not None
+    figure = Figure(figsize=(8.0, 4.0), layout="constrained")
+    axes = plot_atlas([cell], ax=figure.add_subplot())
+    figure.draw_without_rendering()
+    assert [text.get_text() for text in axes.get_xticklabels()] == [
+        *("0.001", "0.01", "0.1", "0.2", "0.5", "1")
+    ]
+    phases = [entry for entry in cell.entries if entry.high > 1e-3]
+    assert len(axes.texts) == len(phases)
+    boxes = [text.get_window_extent() for text in axes.texts]
+    boxes.append(axes.xaxis.label.get_window_extent())
+    for k, one in enumerate(boxes):
+        assert figure.bbox.x0 <= one.x0 < one.x1 <= figure.bbox.x1
+        assert not any(one.overlaps(other) for other in boxes[:k])
+
+
+def test_a_line_says_where_a_thomson_optimum_is_held() -> None:
+    cell = atlas_cell(8, 3)
+    assert cell is not None
+    axes = plot_atlas([cell], ax=Figure().add_subplot())
+    held = [entry for entry in cell.entries if entry.thomson]
+    assert [entry.thomson for entry in held] == ["shape", "optimum", "optimum", "optimum"]
+    assert len(axes.collections) == len(held)
+    legend = axes.get_legend()
+    assert legend is not None
+    assert {"Thomson optimum", "… its shape alone"} <= {
+        text.get_text() for text in legend.get_texts()
+    }
 
 
 @pytest.mark.parametrize("wrong", [[], None, [3]])

@@ -26,7 +26,7 @@ from geomsup.theory import (
 from geomsup.theory.atlas.cells import assembled
 from geomsup.theory.atlas.envelope import Pool
 from geomsup.theory.atlas.newton import Critical, followed, polished
-from geomsup.theory.atlas.rebuild import KEYS, _gaps, main
+from geomsup.theory.atlas.rebuild import KEYS, _gaps, _higher, main
 from geomsup.theory.atlas.table import TABLE, load_table, save_table
 from geomsup.theory.atlas.tasks import finished, search
 from geomsup.theory.loss import Problem
@@ -159,6 +159,17 @@ def test_a_lost_branch_keeps_a_cell_out() -> None:
     first = replace(cell.entries[0], loss=cell.entries[0].loss * (1.0 + 2e-5))
     jumps = replace(cell, entries=(first, *cell.entries[1:]))
     assert _gaps(jumps) == [first.high]
+
+
+def test_what_was_known_lower_is_not_replaced() -> None:
+    cell = atlas_cell(5, 2)
+    assert cell is not None
+    assert not _higher(cell, cell)
+    first = replace(cell.entries[0], loss=cell.entries[0].loss * (1.0 + 1e-6))
+    raised = replace(cell, entries=(first, *cell.entries[1:]))
+    # Where the next phase begins, both are held; the last one that is told counts.
+    assert set(_higher(raised, cell)) == set(first.p[:-1].tolist())
+    assert not _higher(cell, raised)
 
 
 @pytest.mark.parametrize(("n", "m"), [(4, 2), (5, 3)])
@@ -351,7 +362,7 @@ def test_rebuilding_goes_on_where_it_stopped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--work", str(tmp_path / "work"), "--table", str(tmp_path / "table.npz")]
-    words += ["--most", "2", "--starts", "5", "--p", "0.1"]
+    words += ["--sizes", "2-1", "--starts", "5", "--p", "0.1"]
     main(words)
     # Of one feature probability alone nothing is shipped.
     assert not (tmp_path / "table.npz").exists()
@@ -366,7 +377,11 @@ def test_rebuilding_goes_on_where_it_stopped(
 
 
 @pytest.mark.parametrize(
-    "words", [["--p", "2"], ["--p", "nan"], ["--p", "0"], ["--starts", "0"], ["--seed", "-1"]]
+    "words",
+    [
+        *(["--p", "2"], ["--p", "nan"], ["--p", "0"], ["--starts", "0"], ["--seed", "-1"]),
+        *(["--sizes", "3-9"], ["--sizes", "3"], ["--sizes", "2-1", "three"]),
+    ],
 )
 def test_rebuilding_refuses_what_it_cannot_search(words: list[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit):

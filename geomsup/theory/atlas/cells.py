@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -25,14 +25,19 @@ from geomsup.theory.atlas.envelope import (
 )
 from geomsup.theory.atlas.newton import EQUAL, Critical, followed, minimum_near
 from geomsup.theory.atlas.table import AtlasCell, AtlasEntry
-from geomsup.theory.atlas.tasks import SAME_LOSS, SHORT
-from geomsup.theory.packing import packed
+from geomsup.theory.atlas.tasks import SAME_LOSS, SHORT, distinct
+from geomsup.theory.loss import Problem
+from geomsup.theory.packing import packed, packed_loss
 from geomsup.theory.search import configuration_name
 
 __all__ = ["assembled"]
 
 FloatArray = NDArray[np.float64]
 Key = tuple[int, int]
+Model = tuple[FloatArray, FloatArray]  # W and b
+
+# Starts that are descended at one feature probability.
+_MOST_STARTS = 12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,32 +106,60 @@ def _starts(
 ) -> FloatArray:
     """Starts at a feature probability: those near by, what was known, what other cells offer.
 
-    Orthogonal sums of two cells, and one cell beside dropped features.
+    The lowest of them, each loss once.
     """
     n, m = key
-    best = {(k, 0): (np.zeros((0, k)), np.full(k, 0.5 * p)) for k in range(n)}
-    for cell in others.values():
-        entry = cell.at(p)
-        node = entry.nearest(p)
-        best[cell.n_features, cell.n_hidden] = entry.W[node], entry.b[node]
-    rows = list(near)
+    best = {
+        **{(k, 0): (np.zeros((0, k)), np.full(k, 0.5 * p)) for k in range(n)},
+        **{(k, k): (np.eye(k), np.zeros(k)) for k in range(1, m)},
+        **{key: _held(cell, p) for key, cell in others.items()},
+    }
+    offered = [*_sums(key, best), *_remains(key, best, p)]
     if known is not None:
-        entry = known.at(p)
-        node = entry.nearest(p)
-        rows.append(packed(entry.W[node], entry.b[node]))
-    for W, b in [best[key] for key in best if key[0] > n and key[1] == m]:
-        kept = np.linalg.norm(W, axis=0) > SHORT
-        if kept.sum() <= n:  # what a larger size drops, this one has not
-            more = n - int(kept.sum())
-            W_here = np.hstack([W[:, kept], np.zeros((m, more))])
-            rows.append(packed(W_here, np.append(b[kept], np.full(more, 0.5 * p))))
+        offered.append(_held(known, p))
+    rows = np.array([*near, *(packed(W, b) for W, b in offered)]).reshape(-1, n * (m + 1))
+    loss, _ = packed_loss(m, Problem.of(n, p, 1.0).normalised()[0])(rows)
+    lowest: FloatArray = rows[distinct(loss, SAME_LOSS)[:_MOST_STARTS]]
+    return lowest
+
+
+def _held(cell: AtlasCell, p: float) -> Model:
+    """The configuration of the node that is nearest."""
+    entry = cell.at(p)
+    node = entry.nearest(p)
+    return entry.W[node], entry.b[node]
+
+
+def _sums(key: Key, best: Mapping[Key, Model]) -> Iterator[Model]:
+    """Orthogonal sums of two smaller cells, one of which may be dropped features."""
+    n, m = key
     for (n_first, m_first), (W_first, b_first) in best.items():
         rest = n - n_first, m - m_first
         if m_first <= rest[1] and rest in best:
             W = np.zeros((m, n))
             W[:m_first, :n_first], W[m_first:, n_first:] = W_first, best[rest][0]
-            rows.append(packed(W, np.concatenate([b_first, best[rest][1]])))
-    return np.array(rows).reshape(len(rows), n * (m + 1))
+            yield W, np.concatenate([b_first, best[rest][1]])
+
+
+def _remains(key: Key, best: Mapping[Key, Model], p: float) -> Iterator[Model]:
+    """Larger cells without the features that they drop, and without one more if it must be.
+
+    Whatever any feature of a model is, the others alone cost no more (their outputs, averaged over
+    it, are those of models that differ in the biases), so a cell cannot be above these.
+    """
+    n, m = key
+    for W, b in [best[key] for key in best if key[0] > n and key[1] == m]:
+        kept = np.flatnonzero(np.linalg.norm(W, axis=0) > SHORT)
+        more = n - len(kept)
+        if more >= 0:
+            yield (
+                np.hstack([W[:, kept], np.zeros((m, more))]),
+                np.append(b[kept], np.full(more, 0.5 * p)),
+            )
+        elif more == -1:
+            for without in kept:
+                others = kept[kept != without]
+                yield W[:, others], b[others]
 
 
 def _column(items: Sequence[object], name: str) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from geomsup.theory.atlas.newton import Critical, followed, polished
-from geomsup.theory.atlas.tasks import MOST_KEPT, SAME_LOSS, distinct, finished
+from geomsup.theory.atlas.tasks import MOST_KEPT, SAME_LOSS, distinct, finished, most_promising
 from geomsup.theory.loss import Problem
 from geomsup.theory.packing import packed, unpacked
 
@@ -122,7 +122,7 @@ def _improve(pools: dict[float, Pool], p: float, starts: FloatArray, n_hidden: i
     rng = np.random.default_rng(0)
     problem, _ = Problem.of(starts.shape[1] // (n_hidden + 1), p, 1.0).normalised()
     pushed = starts + _PUSH * rng.standard_normal(starts.shape)
-    x, loss = finished(pushed, n_hidden, problem)
+    x, loss = finished(most_promising(pushed, n_hidden, problem), n_hidden, problem)
     pools[p] = pools[p].merged(x, loss, np.zeros(len(x)), 0)
 
 
@@ -180,7 +180,7 @@ def _lower(boundary: Boundary, others: Starts) -> Critical | None:
         if not point.is_stable
     ]
     starts = np.array([*others(boundary.p), *ways_down])
-    x, _ = finished(starts, m, problem)
+    x, _ = finished(most_promising(starts, m, problem), m, problem)
     third = polished(*unpacked(x[0], m), boundary.p)
     is_lower = third is not None and third.loss < boundary.below.loss * (1.0 - _LOWER)
     return third if is_lower else None

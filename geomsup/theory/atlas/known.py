@@ -7,16 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, counted
 from geomsup.restoring import Plain, read_only
+from geomsup.theory.atlas.charges import of_charges
 from geomsup.theory.atlas.newton import Critical, minimum_near
-from geomsup.theory.atlas.table import AtlasEntry, atlas_cell, atlas_cells, probability
+from geomsup.theory.atlas.table import AtlasCell, AtlasEntry, atlas_cell, atlas_cells, probability
 from geomsup.theory.loss import Problem
 from geomsup.validation import positive_integer
 
-__all__ = ["KnownOptimum", "best_known", "known_point"]
+__all__ = ["KnownOptimum", "best_known", "known_cell", "known_point"]
 
 FloatArray = NDArray[np.float64]
+
+_AS_CHARGES = {
+    "optimum": "the directions are those of as many charges at least energy",
+    "shape": "the shape is that of as many charges at least energy, the angles are not",
+    "": "not as charges at least energy",
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -44,6 +51,7 @@ class KnownOptimum(Plain):
         "name",
         "status",
         "symmetry",
+        "thomson",
         "low",
         "high",
         "ends",
@@ -75,6 +83,11 @@ class KnownOptimum(Plain):
     def symmetry(self) -> int:
         """Permutations of the represented features that keep all scalar products and biases."""
         return self.entry.symmetry
+
+    @property
+    def thomson(self) -> str:
+        """Whether it points as so many charges do: "optimum", "shape", or ""."""
+        return of_charges([self.W], self.entry.shape)
 
     @property
     def low(self) -> float:
@@ -112,6 +125,7 @@ class KnownOptimum(Plain):
             f"  phase     {self.low:.9g} < p < {self.high:.9g}"
             + (f", ends {self.ends}" if self.ends else ""),
             f"  symmetry  order {self.symmetry}",
+            f"  Thomson   {_AS_CHARGES[self.thomson]}",
             f"  Hessian   smallest eigenvalue {self.smallest_eigenvalue:.4g}, "
             f"{self.zero_modes} zero modes",
             f"  met by    {met} of {n_starts} starts in this phase, at least",
@@ -162,13 +176,7 @@ def best_known(n_features: int, n_hidden: int, feature_probability: float) -> Kn
     """
     n, m = positive_integer("n_features", n_features), positive_integer("n_hidden", n_hidden)
     p = probability(feature_probability)
-    cell = atlas_cell(n, m)
-    if cell is None:
-        raise GeomsupError(
-            f"the atlas has no model of {n} features in {m} ({_sizes(m)}); search it with "
-            "best_configuration"
-        )
-    entry = cell.at(p)
+    entry = known_cell(n, m).at(p)
     point = _at(entry, p)
     return KnownOptimum(
         n_features=n,
@@ -183,11 +191,35 @@ def best_known(n_features: int, n_hidden: int, feature_probability: float) -> Kn
     )
 
 
+def known_cell(n_features: int, n_hidden: int) -> AtlasCell:
+    """A size of the atlas.
+
+    Raises
+    ------
+    GeomsupError
+        If it has no such size; the message says why, and which there are.
+    """
+    cell = atlas_cell(n_features, n_hidden)
+    if cell is not None:
+        return cell
+    if n_features <= n_hidden:
+        raise GeomsupError(
+            f"the atlas holds more features than dimensions, got {counted(n_features, 'feature')} "
+            f"in {counted(n_hidden, 'dimension')}: each has one to itself, and the loss is zero"
+        )
+    raise GeomsupError(
+        f"the atlas has no model of {n_features} features in {n_hidden} ({_sizes(n_hidden)}); "
+        "search it with best_configuration"
+    )
+
+
 def _sizes(n_hidden: int) -> str:
     """What the atlas has, of as many dimensions if it has any."""
     sizes = [cell.n_features for cell in atlas_cells() if cell.n_hidden == n_hidden]
     if sizes:
-        return f"in {n_hidden} it has {min(sizes)} to {max(sizes)} features"
+        missing = [str(n) for n in range(min(sizes), max(sizes)) if n not in sizes]
+        but = f" but {', '.join(missing)}" if missing else ""
+        return f"in {n_hidden} it has {min(sizes)} to {max(sizes)} features{but}"
     return f"it has 1 to {max(cell.n_hidden for cell in atlas_cells())} dimensions"
 
 

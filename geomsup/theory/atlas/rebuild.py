@@ -31,7 +31,7 @@ from geomsup.theory.atlas.table import (
     save_table,
     write_arrays,
 )
-from geomsup.theory.atlas.tasks import search
+from geomsup.theory.atlas.tasks import SAME_LOSS, search
 from geomsup.validation import positive_integer, whole_number
 
 __all__ = ["KEYS", "SEARCHED", "main", "tasks"]
@@ -112,6 +112,9 @@ def _put_together(
     if gaps := _gaps(cell):
         print(f"left out: {cell}\nits loss jumps at p = {gaps}", flush=True)
         return False
+    if known is not None and (higher := _higher(cell, known)):
+        print(f"left out: {cell}\nit was known lower at p = {higher}", flush=True)
+        return False
     cells[key] = cell
     path.parent.mkdir(parents=True, exist_ok=True)
     save_table(path, {key: cell})
@@ -125,10 +128,30 @@ def _gaps(cell: AtlasCell) -> list[float]:
     return [one.high for one, two in pairs if abs(one.loss[-1] / two.loss[0] - 1.0) > _SEAMLESS]
 
 
+def _higher(cell: AtlasCell, known: AtlasCell) -> list[float]:
+    """Feature probabilities at which both are held and the one that was known is lower."""
+    before, now = (
+        {p: loss for entry in one.entries for p, loss in zip(entry.p, entry.loss, strict=True)}
+        for one in (known, cell)
+    )
+    return [float(p) for p in before.keys() & now if now[p] > before[p] * (1.0 + SAME_LOSS)]
+
+
 def _code() -> str:
     """A digest of the modules that put cells together."""
     sources = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:8]
+
+
+def _sizes(words: list[str]) -> list[Key]:
+    """The cells of "features-dimensions", the smaller ones first."""
+    known = {f"{n}-{m}": (n, m) for n, m in KEYS}
+    if wrong := [word for word in words if word not in known]:
+        raise GeomsupError(
+            f"expected sizes as features-dimensions (of at most {_MOST_FEATURES} features in at "
+            f"most {_MOST_HIDDEN} dimensions, as 9-3), got {', '.join(wrong)}"
+        )
+    return [key for word, key in known.items() if word in words]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -143,6 +166,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--least", type=int, default=2, help="cells with at least so many features")
     parser.add_argument("--most", type=int, default=_MOST_FEATURES, help="and with at most so many")
     parser.add_argument(
+        "--sizes", nargs="*", metavar="N-M", help="these cells alone, such as 9-3 10-2"
+    )
+    parser.add_argument(
         "--p", type=float, nargs="*", default=SEARCHED, help="feature probabilities to search"
     )
     options = parser.parse_args(arguments)
@@ -150,9 +176,11 @@ def main(arguments: list[str] | None = None) -> int:
         searched = [probability(p) for p in options.p]
         n_starts = positive_integer("--starts", options.starts)
         seed = whole_number("--seed", options.seed, 0)
+        keys = [key for key in KEYS if options.least <= key[0] <= options.most]
+        if options.sizes is not None:
+            keys = _sizes(options.sizes)
     except GeomsupError as error:
         parser.error(str(error))
-    keys = [key for key in KEYS if options.least <= key[0] <= options.most]
     for task in tasks(keys, searched, n_starts, seed):
         _run(task, options.work)
     cells = load_table(options.table) if options.table.exists() else {}

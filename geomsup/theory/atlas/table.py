@@ -8,8 +8,10 @@ other as p grows.  Nothing here computes.  The file is made by
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from geomsup.errors import GeomsupError, counted
 from geomsup.restoring import Plain, read_only
 from geomsup.showing import ShownAlone
+from geomsup.theory.atlas.charges import of_charges
 from geomsup.validation import number_within, positive_integer
 
 __all__ = [
@@ -89,6 +92,8 @@ class AtlasEntry(Plain):
         Its name.
     """
 
+    _derived = ("thomson",)
+
     n_features: int
     n_hidden: int
     low: float
@@ -108,6 +113,26 @@ class AtlasEntry(Plain):
     n_starts: IntArray
     runner_up_loss: FloatArray
     runner_up: tuple[str, ...]
+
+    @cached_property
+    def thomson(self) -> str:
+        """Whether the represented features point as as many charges of least energy do.
+
+        "optimum" (the Thomson optimum itself, at every p of the phase), "shape" (its name, with
+        other angles), or "".  In one dimension there is no choice, and none is told.
+        """
+        inside = (self.p > self.low) & (self.p < self.high)
+        return of_charges(self.W[inside], self.shape)
+
+    @property
+    def n_kept(self) -> int:
+        """Features that are represented."""
+        return self.n_features - self.n_dropped
+
+    @property
+    def shape(self) -> str:
+        """The name without what is dropped and how many features share a direction."""
+        return re.sub(r", \d+ dropped$| \(×\d+\)| \([^)]*\)", "", self.name)
 
     def nearest(self, p: float) -> int:
         """Number of the node nearest to a feature probability."""
@@ -130,7 +155,7 @@ class AtlasCell(Plain, ShownAlone):
     entries : tuple of AtlasEntry
     """
 
-    _derived = ("searched", "n_starts")
+    _derived = ("searched", "n_starts", "thomson")
 
     n_features: int
     n_hidden: int
@@ -145,6 +170,17 @@ class AtlasCell(Plain, ShownAlone):
     def n_starts(self) -> int:
         """Starts of all these searches together."""
         return sum(int(entry.n_starts.sum()) for entry in self.entries)
+
+    @property
+    def thomson(self) -> tuple[str, ...]:
+        """The Thomson optima that the size holds at some p, as "5", or "8~" for the shape alone.
+
+        So many charges; the largest first, each once.
+        """
+        marks = {"optimum": "", "shape": "~"}
+        held = {(entry.n_kept, marks[entry.thomson]) for entry in self.entries if entry.thomson}
+        numbers = sorted(held, key=lambda one: (-one[0], one[1]))
+        return tuple(f"{n}{mark}" for n, mark in numbers if not mark or (n, "") not in held)
 
     @property
     def key(self) -> tuple[int, int]:
@@ -165,12 +201,14 @@ class AtlasCell(Plain, ShownAlone):
         lines = [
             f"{self.n_features} features in {counted(self.n_hidden, 'dimension')}: best known, "
             f"searched at {len(self.searched)} feature probabilities from {self.n_starts} starts",
-            f"{'up to p':<14}  {'it ends':<11}  symmetry  configuration",
-            f"{'─' * 14}  {'─' * 11}  ────────  {'─' * width}",
+            f"{'up to p':<14}  {'it ends':<11}  symmetry  Thomson  configuration",
+            f"{'─' * 14}  {'─' * 11}  ────────  ───────  {'─' * width}",
         ]
         for entry in self.entries:
-            ends = entry.ends or "-"
-            lines.append(f"{entry.high:<14.9g}  {ends:<11}  {entry.symmetry:>8}  {entry.name}")
+            ends, charges = entry.ends or "-", entry.thomson or "-"
+            lines.append(
+                f"{entry.high:<14.9g}  {ends:<11}  {entry.symmetry:>8}  {charges:<7}  {entry.name}"
+            )
         return "\n".join(lines)
 
     __repr__ = __str__

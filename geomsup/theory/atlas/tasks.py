@@ -17,7 +17,7 @@ from geomsup.theory.loss import Problem
 from geomsup.theory.packing import packed, packed_loss, unpacked
 from geomsup.theory.starts import composed_starts, moved_starts, random_starts
 
-__all__ = ["SHORT", "distinct", "finished", "revived", "search"]
+__all__ = ["SHORT", "distinct", "finished", "most_promising", "revived", "search"]
 
 FloatArray = NDArray[np.float64]
 
@@ -89,6 +89,17 @@ def finished(starts: FloatArray, n_hidden: int, problem: Problem) -> tuple[Float
         x[dead], value[dead] = ends.x, ends.value
     kept = distinct(value, SAME_LOSS)[:MOST_KEPT]
     return x[kept], value[kept]
+
+
+def most_promising(
+    starts: FloatArray, n_hidden: int, problem: Problem, count: int = 4
+) -> FloatArray:
+    """Where some steps lead the starts that are lowest after them, each once."""
+    if len(starts) <= count:
+        return starts
+    loss = packed_loss(n_hidden, problem)
+    ends = descend(loss, starts, gradient_tol=_GRADIENT_TOL, max_steps=_ROUND_STEPS[0])
+    return ends.x[distinct(ends.value, SAME_LOSS)[:count]]
 
 
 def revived(x: FloatArray, n_hidden: int, p: float) -> FloatArray:

@@ -7,8 +7,11 @@ import { Panel, placeOf } from "./panel";
 export interface Cell { n: number; m: number; starts: number }
 export interface Phase {
   cell: number; low: number; high: number; name: string; kind: string; color: string; symmetry: number; dropped: number;
-  ends: string; status: string; thomson: string; met: number; starts: number;
+  ends: string; status: string; thomson: string; exact: boolean; met: number; starts: number;
 }
+
+// The Thomson optimum that a phase is, or whose shape it has.
+export const optimumOf = ({ thomson, exact }: Phase) => (thomson && !exact ? `${thomson}, with other angles` : thomson);
 
 const LEFT = 30, RIGHT = 6, TOP = 22, ROW = 62, STRIP = 34, GAP = 5;
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -40,13 +43,13 @@ export class Periodic {
     [...covered].sort((a, b) => b[1] - a[1]).slice(0, LETTERS.length).forEach(([kind], k) => this.letters.set(kind, LETTERS[k]));
     this.panel = new Panel({
       title: cells.length > 1 ? "Periodic table" : "Phases along p", file: "atlas", height: TOP + ROW * this.rows.length + 120,
-      described: () => `${cells.length} sizes of model; ${cells.filter((_, k) => phases.some((one) => one.cell === k && one.thomson)).length} hold a Thomson optimum`,
+      described: () => `${cells.length} sizes of model; ${cells.filter((_, k) => phases.some((one) => one.cell === k && one.exact)).length} hold a Thomson optimum`,
       table: () => ({
         header: ["features", "dimensions", "from p", "to p", "configuration", "Thomson optimum"],
-        rows: phases.map((one) => [cells[one.cell].n, cells[one.cell].m, String(+one.low.toPrecision(6)), String(+one.high.toPrecision(6)), one.name, one.thomson]),
+        rows: phases.map((one) => [cells[one.cell].n, cells[one.cell].m, String(+one.low.toPrecision(6)), String(+one.high.toPrecision(6)), one.name, optimumOf(one)]),
       }),
       draw: (painter) => this.draw(painter),
-      help: "Features to the right, dimensions downwards; in each cell p grows from 0 to 1, by its logarithm above 0.001. Full lines: a phase is overtaken; dotted: it changes continuously. Star and bar: a Thomson optimum. Click or use the arrow keys to choose a cell.",
+      help: "Features to the right, dimensions downwards; in each cell p grows from 0 to 1, by its logarithm above 0.001. Full lines: a phase is overtaken; dotted: it changes continuously. Star and bar: a Thomson optimum; dots: its shape with other angles. Click or use the arrow keys to choose a cell.",
     });
     this.pointers();
   }
@@ -113,7 +116,7 @@ export class Periodic {
     this.cells.forEach((cell, k) => {
       const [left, top, wide] = this.box(cell, width);
       painter.outline([left, top, left + wide, top, left + wide, top + STRIP, left, top + STRIP], { color: k === chosen ? inks.ink : inks.line, width: k === chosen ? 2.5 : 0.8 });
-      if (this.phases.some((one) => one.cell === k && one.thomson)) star(painter, left + 6, top - 7, 5.5, inks.ink);
+      if (this.phases.some((one) => one.cell === k && one.exact)) star(painter, left + 6, top - 7, 5.5, inks.ink);
       if (k !== chosen) return;
       const x = left + along(p) * wide;
       painter.segments([x, top - 5, x, top + STRIP + 9], { color: inks.ground, width: 4 });
@@ -127,7 +130,8 @@ export class Periodic {
     const from = left + along(phase.low) * wide, to = left + along(phase.high) * wide;
     const letter = this.letters.get(phase.kind) ?? "", color = visible(phase.color);
     painter.box(from, top, to - from, STRIP, letter ? color : inks.faint, letter ? 0.85 : 1);
-    if (phase.thomson) painter.box(from, top + STRIP + 2, to - from, 4, inks.ink);
+    if (phase.exact) painter.box(from, top + STRIP + 2, to - from, 4, inks.ink);
+    else if (phase.thomson) painter.segments([from + 2, top + STRIP + 4, Math.max(from + 2.1, to - 2), top + STRIP + 4], { color: inks.ink, width: 3, dash: [0.1, 5] });
     if (letter && to - from > 13) {
       painter.text((from + to) / 2, top + STRIP / 2, letter, { size: 12, align: "center", bold: true, color: luminance(color) > 0.25 ? "#111111" : "#ffffff" });
     }

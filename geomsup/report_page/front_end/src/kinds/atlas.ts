@@ -4,7 +4,7 @@ import { dressed, footing, heading, slider } from "../chrome";
 import { PALETTE, visible } from "../colours";
 import { Curves, type Course, type Curve, type Plot } from "../curves";
 import { count, counted, el, fixed, short } from "../dom";
-import { Periodic, along, type Cell, type Phase } from "../periodic";
+import { Periodic, along, optimumOf, type Cell, type Phase } from "../periodic";
 import type { Panel } from "../panel";
 import type { Payload } from "../payload";
 import { Solid, pairsOf, type Scene } from "../solid";
@@ -97,7 +97,7 @@ class Atlas {
       at.said.textContent = rounded(p);
       at.input.setAttribute("aria-valuetext", `p ${rounded(p)}: ${this.phases[phase].name}`);
       which.value = String(group);
-      name.textContent = this.phases[phase].name + (this.phases[phase].thomson ? " ★" : "");
+      name.textContent = this.phases[phase].name + (this.phases[phase].exact ? " ★" : "");
       readout.textContent = this.hovered >= 0 ? this.said(this.hovered) : i >= 0 ? `feature ${i}: norm ${fixed(this.norm(i))}, D ${fixed(this.level(i))}, bias ${fixed(this.bias(i))}` : this.said(phase);
     });
     const panels: Panel[] = [this.periodic.panel, this.solid.panel, ...this.curves.map((one) => one.panel)];
@@ -120,8 +120,8 @@ class Atlas {
   }
 
   private said(k: number): string {
-    const { cell, low, high, name, thomson } = this.phases[k], { n, m } = this.cells[cell];
-    return `${n} features in ${m}, ${rounded(low)} < p < ${rounded(high)}: ${name}${thomson ? `; Thomson optimum: ${thomson}` : ""}`;
+    const { cell, low, high, name, thomson, exact } = this.phases[k], { n, m } = this.cells[cell];
+    return `${n} features in ${m}, ${rounded(low)} < p < ${rounded(high)}: ${name}${thomson ? `; ${exact ? "Thomson optimum" : "shape of the Thomson optimum, with other angles"}: ${thomson}` : ""}`;
   }
 
   private point(i: number, a: number, { points } = this.node): number {
@@ -211,7 +211,7 @@ class Atlas {
     const last = first + own.filter((node) => node.phase === k).length;
     const lines: [string, string][] = [
       ["phase", `${probability(phase.low)} < p < ${probability(phase.high)}${phase.ends ? `, ends ${phase.ends}` : ""}`],
-      ["Thomson", phase.thomson ? `★ its directions are the Thomson optimum: ${phase.thomson}` : "no Thomson optimum"],
+      ["Thomson", phase.exact ? `★ its directions are the Thomson optimum: ${phase.thomson}` : phase.thomson ? `its shape is that of the Thomson optimum, ${phase.thomson}, with other angles` : "no Thomson optimum"],
       ["symmetry", `order ${count(phase.symmetry)}`],
       ["dropped", count(phase.dropped)],
       ["loss", `${arrays.loss[at].toPrecision(10)} at p = ${rounded(p)}`],
@@ -235,7 +235,7 @@ class Atlas {
     const number = (name: string, of: (k: number) => number, meaning = "") => ({ name, meaning, text: (k: number) => count(of(k)), key: of });
     const p = (name: string, of: (k: number) => number) => ({ name, text: (k: number) => probability(of(k)), key: of });
     const words = (name: string, of: (k: number) => string, meaning = "") => ({ name, meaning, left: true, text: (k: number) => of(k) || "–", key: (k: number) => of(k) || null });
-    const optima = (k: number) => [...new Set(phases.filter((one) => one.cell === k && one.thomson).map((one) => one.thomson))].join(", ");
+    const optima = (k: number) => [...new Set(phases.filter((one) => one.cell === k && one.thomson).sort((a, b) => Number(b.exact) - Number(a.exact)).map(optimumOf))].join(", ");
     const all = (k: number) => phases.filter((one) => one.cell === k).map((one) => one.name).join(" → ");
     const middle = (k: number) => Math.sqrt(Math.max(phases[k].low, 1e-6) * phases[k].high);
     const thomson = "the Thomson optimum that all its directions together are";
@@ -245,10 +245,10 @@ class Atlas {
         columns: [
           words("configuration", (k) => phases[k].name), ...size((k) => phases[k].cell),
           p("from p", (k) => phases[k].low), p("to p", (k) => phases[k].high), words("ends", (k) => phases[k].ends, "how it gives way to the next"),
-          words("Thomson optimum", (k) => phases[k].thomson, thomson),
+          words("Thomson optimum", (k) => optimumOf(phases[k]), thomson),
           number("symmetry", (k) => phases[k].symmetry, "permutations that keep everything"), number("dropped", (k) => phases[k].dropped),
         ],
-        search: (k) => `${cells[phases[k].cell].n} in ${cells[phases[k].cell].m} ${phases[k].name} ${phases[k].ends} ${phases[k].thomson ? `thomson ${phases[k].thomson}` : ""}`.toLowerCase(),
+        search: (k) => `${cells[phases[k].cell].n} in ${cells[phases[k].cell].m} ${phases[k].name} ${phases[k].ends} ${phases[k].exact ? `thomson ${phases[k].thomson}` : ""}`.toLowerCase(),
         color: (k) => visible(phases[k].color), chosen: () => this.node.phase, choose: (k) => this.go(phases[k].cell, middle(k)),
       },
       {
@@ -257,7 +257,7 @@ class Atlas {
           ...size((k) => k), words("Thomson optima", optima, thomson), number("phases", (k) => phases.filter((one) => one.cell === k).length),
           number("starts", (k) => cells[k].starts, "of all searches"), words("as p grows", all),
         ],
-        search: (k) => `${cells[k].n} in ${cells[k].m} ${all(k)} ${optima(k) && "thomson"}`.toLowerCase(),
+        search: (k) => `${cells[k].n} in ${cells[k].m} ${all(k)} ${phases.some((one) => one.cell === k && one.exact) ? "thomson" : ""}`.toLowerCase(),
         chosen: () => store.now.group, choose: (k) => this.go(k, this.node.p),
       },
     ];
