@@ -43,7 +43,7 @@ def payload_of(cells: Sequence[AtlasCell]) -> Payload:
                 "probability p",
                 f"{len(marked)} of {counted(len(cells), 'size')} "
                 f"{'holds' if len(marked) == 1 else 'hold'} a Thomson optimum at some p (★): the "
-                "features that are represented point as as many charges of least known energy do",
+                "represented features point to where as many charges have the least energy known",
             ],
             "foot": [
                 "Best known: no proof is known that there is nothing lower. Below p = 1e-6 the "

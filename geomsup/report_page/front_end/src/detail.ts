@@ -30,8 +30,8 @@ export class Detail {
       el("header", {}, el("h2", {}, group.head), this.steps(group)),
       this.falls(group),
       this.parted,
-      el("dl", {}, ...lines),
       ...this.vertices(group),
+      el("dl", {}, ...lines),
     );
     this.recut();
   }
