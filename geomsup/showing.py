@@ -11,11 +11,56 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Shown"]
+__all__ = ["Shown", "ShownAlone", "ShownTable"]
 
 
-class Shown:
-    """A result with an interactive page of its own."""
+class ShownAlone:
+    """A result with an interactive page of its own, which needs nothing beside the result."""
+
+    def to_html(self, path: str | os.PathLike[str], *, title: str | None = None) -> Path:
+        """Write one self-contained page that opens from the disk, offline, in a current browser.
+
+        Parameters
+        ----------
+        path : path
+            Where the page goes; a file that is there is replaced.
+        title : str, optional
+            The heading of the page.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        GeomsupError
+            If the file cannot be written.
+        """
+        from geomsup.report_page import write_page
+
+        return write_page(self, path, title=title)
+
+    def show(self, **options: Any) -> Any:
+        """Open the page: in a notebook inside the notebook, otherwise in a browser.
+
+        Parameters
+        ----------
+        **options
+            As for :meth:`to_html`.
+
+        Returns
+        -------
+        object or pathlib.Path
+            What a notebook shows as a frame, or the file that a browser was asked to open.
+        """
+        from geomsup.report_page import open_page
+
+        return open_page(self, **options)
+
+
+class Shown(ShownAlone):
+    """A result with a page that can show more with the matrix that it was made from."""
 
     def to_html(
         self,
@@ -62,19 +107,43 @@ class Shown:
             self, path, weights=weights, feature_axis=feature_axis, labels=labels, title=title
         )
 
-    def show(self, **options: Any) -> Any:
-        """Open the page: in a notebook inside the notebook, otherwise in a browser.
+
+class ShownTable(ShownAlone):
+    """A result of many rows with a page that draws any of their columns against any other."""
+
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        x: str | None = None,
+        y: str | None = None,
+        by: str | None = None,
+        title: str | None = None,
+    ) -> Path:
+        """Write one self-contained page that opens from the disk, offline, in a current browser.
 
         Parameters
         ----------
-        **options
-            As for :meth:`to_html`.
+        path : path
+            Where the page goes; a file that is there is replaced.
+        x, y : str, optional
+            Columns of ``table()`` that the plot begins with; whoever reads the page can choose
+            others.  By default a setting that varies, and a quantity that does.
+        by : str, optional
+            The column whose every value has points and a median of its own at first.
+        title : str, optional
+            The heading of the page.
 
         Returns
         -------
-        object or pathlib.Path
-            What a notebook shows as a frame, or the file that a browser was asked to open.
-        """
-        from geomsup.report_page import open_page
+        pathlib.Path
+            The file.
 
-        return open_page(self, **options)
+        Raises
+        ------
+        GeomsupError
+            If there are no rows or no such columns, or the file cannot be written.
+        """
+        from geomsup.report_page import write_page
+
+        return write_page(self, path, x=x, y=y, by=by, title=title)

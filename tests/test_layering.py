@@ -373,6 +373,7 @@ MAY_IMPORT["plotting"] = {
 }
 # Pages read them too, and hand them to a browser.
 MAY_IMPORT["report_page"] = {
+    "best_known",
     "errors",
     "weights",
     "weights.labels",
@@ -382,9 +383,12 @@ MAY_IMPORT["report_page"] = {
     "geometry.report",
     "geometry.report_tables",
     "geometry.report_text",
+    "claims.record",
     "dynamics",
     "survey.component",
     "survey.record",
+    "sweeps",
+    "theory",
     "plotting",
 }
 # Experiments put training and analysis side by side; nothing but the command line reads them.

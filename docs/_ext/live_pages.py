@@ -19,7 +19,8 @@ _FOLDER = "live"
 def write_pages(folder: Path) -> list[Path]:
     """A page of each kind."""
     folder.mkdir(parents=True, exist_ok=True)
-    return [_report(folder), _census(folder), _timeline(folder)]
+    makers = (_report, _census, _timeline, _atlas, _sweep, _claim)
+    return [make(folder) for make in makers]
 
 
 def _report(folder: Path) -> Path:
@@ -80,6 +81,54 @@ def _timeline(folder: Path) -> Path:
     weights = way.weights[:, 1]
     line = geometry_timeline(way.steps, weights, way.losses[:, 1])
     return line.to_html(folder / "timeline.html", weights=weights)
+
+
+def _atlas(folder: Path) -> Path:
+    """All sizes of model that the atlas has."""
+    from geomsup.theory import atlas_cells
+
+    return atlas_cells().to_html(folder / "atlas.html")
+
+
+def _sweep(folder: Path) -> Path:
+    """Five features in two dimensions at six sparsities, four times each, at two learning rates."""
+    import tempfile
+
+    from geomsup import sweep
+    from geomsup.sweeps import grid
+
+    tasks = grid(
+        "train",
+        {"n_steps": 1500, "batch_size": 256},
+        seeds=4,
+        sparsity=[0.0, 0.5, 0.7, 0.85, 0.93, 0.97],
+        learning_rate=[0.003, 0.001],
+    )
+    with tempfile.TemporaryDirectory() as store:
+        done = sweep(tasks, store=store, progress=False)
+        return done.to_html(folder / "sweep.html", x="sparsity", y="loss", by="learning_rate")
+
+
+def _claim(folder: Path) -> Path:
+    """Twelve directions on a ring, one after the other, off the centre of a table of noise."""
+    from geomsup import weigh_claim
+
+    months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(800, 32))
+    angles = 2 * np.pi * np.arange(12) / 12
+    plane = np.linalg.qr(rng.normal(size=(32, 2)))[0]
+    table[:12] = 5 * np.column_stack([np.cos(angles), np.sin(angles)]) @ plane.T
+    table[:12] += rng.normal(size=32) * 2 + 0.35 * rng.normal(size=(12, 32))
+    claim = weigh_claim(
+        table,
+        range(12),
+        "ring",
+        order=range(12),
+        feature_axis=0,
+        labels=[*months, *(f"other {k}" for k in range(788))],
+    )
+    return claim.to_html(folder / "claim.html")
 
 
 def _write(app: Sphinx, error: Exception | None) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.restoring import Plain
+from geomsup.showing import ShownAlone
 
 __all__ = ["Claim", "Verdict"]
 
@@ -23,7 +24,7 @@ _N_MEMBERS = 30
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Claim(Plain):
+class Claim(Plain, ShownAlone):
     """A claim about a group of features, weighed.
 
     Attributes
@@ -75,6 +76,9 @@ class Claim(Plain):
     coordinates : ndarray of shape (n, 2)
         ``features`` in the plane of the claim, about the centre, in units of their rms distance
         from it in all dimensions.
+    span : ndarray of shape (n, n_axes)
+        ``features`` about the centre on the strongest principal axes of the group, up to eight, in
+        the same units; the first two are ``coordinates``.
     control_statistics : ndarray of shape (n_controls,)
     control_coordinates : ndarray of shape (n_shown, n, 2)
         Some of the controls, each in its own plane, in the same units.
@@ -82,7 +86,7 @@ class Claim(Plain):
         Arguments, as they were understood.
     """
 
-    _left_out = ("control_statistics", "control_coordinates")
+    _left_out = ("span", "control_statistics", "control_coordinates")
     _derived = ("n_controls",)
 
     shape: str
@@ -108,6 +112,7 @@ class Claim(Plain):
     mean_cosine: float
     control_mean_cosine: float
     coordinates: FloatArray
+    span: FloatArray
     control_statistics: FloatArray
     control_coordinates: FloatArray
     settings: Mapping[str, Any]
@@ -158,17 +163,19 @@ class Claim(Plain):
             f"noise in {self.noise_dim:.0f} dimensions"
         )
 
-    def _tests(self) -> list[str]:
+    def tests(self) -> dict[str, float]:
+        """Share of each kind of groups that does as well, of those that were looked at."""
         tests = {
             f"{self.n_controls:,} control groups": self.p_value,
             "clouds of the same spectrum": self.p_cloud,
             "orders of this group": self.p_order,
             "random groups, as to nearness": self.p_together,
         }
-        return [
-            "share that does as well",
-            *(f"  {name:30s} p {value:.4f}" for name, value in tests.items() if value is not None),
-        ]
+        return {name: value for name, value in tests.items() if value is not None}
+
+    def _tests(self) -> list[str]:
+        lines = [f"  {name:30s} p {value:.4f}" for name, value in self.tests().items()]
+        return ["share that does as well", *lines]
 
 
 def _wrapped(text: str) -> list[str]:

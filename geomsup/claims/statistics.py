@@ -47,18 +47,18 @@ def centred(grams: Array) -> Array:
     )
 
 
-def plane_of(grams: Array) -> tuple[Array, Array]:
-    """Shares of the principal axes, falling, and coordinates on the first two.
+def plane_of(grams: Array, n_axes: int = 2) -> tuple[Array, Array]:
+    """Shares of the principal axes, falling, and coordinates on the first of them.
 
     Returns
     -------
     shares : ndarray of shape (n_groups, n)
-    coordinates : ndarray of shape (n_groups, n, 2)
+    coordinates : ndarray of shape (n_groups, n, min(n, n_axes))
     """
     values, vectors = np.linalg.eigh(grams)
     values = np.maximum(values[..., ::-1], 0.0)
     total = np.maximum(values.sum(axis=-1, keepdims=True), _TINY)
-    coordinates = vectors[..., :, :-3:-1] * np.sqrt(values[..., None, :2])
+    coordinates = vectors[..., :, : -n_axes - 1 : -1] * np.sqrt(values[..., None, :n_axes])
     return values / total, coordinates
 
 

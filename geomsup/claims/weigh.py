@@ -40,6 +40,8 @@ __all__ = ["weigh_claim"]
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
+# Axes of the group that are kept for a picture.
+_N_AXES = 8
 # Larger groups are what a census looks for.
 _MOST_MEMBERS = 512
 
@@ -183,6 +185,8 @@ def _claim(
     verdict, why = verdict_of(case, tests, evidence, closure, float(shares[0, 0]))
     along = _canonical(case, along)
     size = math.sqrt(len(case.members))
+    places = np.argsort(case.arranged)
+    span = plane_of(case.group.gram[None], min(_N_AXES, case.group.rank))[1][0]
     angles = None
     if case.word.curve in ("closed", "open"):
         angles = read_only(_from_first(angles_about_circle(planes[0])[0][along]))
@@ -209,7 +213,8 @@ def _claim(
         noise_dim=group.dim,
         mean_cosine=-float(mean_cosines(case.whole[None])[0]),
         control_mean_cosine=tests.control_mean_cosine,
-        coordinates=read_only(planes[0][np.argsort(case.arranged)] * size),
+        coordinates=read_only(planes[0][places] * size),
+        span=read_only(span[places] * size),
         control_statistics=read_only(tests.controls),
         control_coordinates=read_only(tests.coordinates),
         settings=settings,

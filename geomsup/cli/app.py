@@ -39,6 +39,7 @@ examples:
   geomsup compare seed0/ seed1/         what two dictionaries have in common
   geomsup claim sae/ --features 3,8,21,34 --shape ring
                                         is this group what it is said to be?
+  geomsup timeline run.safetensors      what a model was at each step of its training
   geomsup neurons run.safetensors       which neurons compute which features
   geomsup attack run.safetensors        how much harm a small change of the input does
   geomsup dictionary run.safetensors    do sparse autoencoders find the features?
@@ -83,6 +84,7 @@ VERBS: dict[str, Verb] = {
         "census",
         "compare",
         "claim",
+        "timeline",
         "neurons",
         "attack",
         "dictionary",

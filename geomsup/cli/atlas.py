@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from geomsup.cli.arguments import VerbParser, at_least
 from geomsup.cli.output import (
     UsageError,
+    add_page,
     add_picture,
+    checked_page,
     figure_of,
     options_to_blame,
     print_json,
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from geomsup.theory import AtlasCell
+    from geomsup.theory.atlas import Atlas
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -42,6 +45,7 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
     ("8 3", "the phases of eight features in three dimensions"),
     ("8 3 --p 0.1", "the square antiprism, and what comes next"),
     ("--plot atlas.png", "the periodic table of superposition"),
+    ("--html atlas.html", "the same as a page: every optimum can be turned"),
 )
 
 
@@ -58,12 +62,14 @@ def add_arguments(parser: VerbParser) -> None:
         help="feature probabilities in (0, 1] to look at",
     )
     parser.add_plot("the atlas, or the phases of one size")
+    parser.add_page()
 
 
 def run(args: argparse.Namespace) -> None:
     """Look up, print and draw."""
     from geomsup.theory import best_known
 
+    checked_page(args.html)
     cells = _chosen(args)
     if args.feature_probability is not None:
         with options_to_blame():
@@ -77,11 +83,13 @@ def run(args: argparse.Namespace) -> None:
     else:
         say(cells[0] if args.n_features is not None else _overview(cells))
     add_picture(args, lambda: _drawn(cells))
+    add_page(args, cells.to_html)
 
 
-def _chosen(args: argparse.Namespace) -> tuple[AtlasCell, ...]:
+def _chosen(args: argparse.Namespace) -> Atlas:
     """The cell that is asked for, or all of them."""
     from geomsup.theory import atlas_cells
+    from geomsup.theory.atlas import Atlas
     from geomsup.theory.atlas.known import known_cell
 
     if args.n_features is not None and args.n_hidden is None:
@@ -92,7 +100,7 @@ def _chosen(args: argparse.Namespace) -> tuple[AtlasCell, ...]:
         return atlas_cells()
     key = args.n_features, args.n_hidden
     with options_to_blame():
-        return (known_cell(*key),)
+        return Atlas([known_cell(*key)])
 
 
 def _overview(cells: tuple[AtlasCell, ...]) -> str:

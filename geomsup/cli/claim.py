@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from geomsup.cli.arguments import VerbParser, at_least
 from geomsup.cli.output import (
     UsageError,
+    add_page,
     add_picture,
+    checked_page,
     empty_figure,
     options_to_blame,
     print_json,
@@ -39,6 +41,7 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
         "the days of the week, on a ring and in this order",
     ),
     ("sae/ --features 17,405 --shape antipodes --json", "two latents, as JSON"),
+    ("W.npy --feature-axis 0 --features 2,4,8 --shape simplex --html claim.html", "as a page"),
 )
 
 
@@ -87,12 +90,14 @@ def add_arguments(parser: VerbParser) -> None:
     )
     parser.add_seed()
     parser.add_plot("the plane of the claim with the group and its controls")
+    parser.add_page()
 
 
 def run(args: argparse.Namespace) -> int:
     """Weigh the claim."""
     from geomsup import weigh_claim
 
+    checked_page(args.html)
     if args.in_order and args.order is not None:
         raise UsageError("--in-order and --order say two things; leave one out")
     matrix = opened(args.file, args.key, args.layer, args.feature_axis)
@@ -115,6 +120,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         say(f"{matrix}\n\n{claim}")
     add_picture(args, lambda: _drawn(claim))
+    add_page(args, claim.to_html)
     return 0
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from geomsup.cli.arguments import VerbParser, at_least
 from geomsup.cli.output import (
     UsageError,
+    add_page,
     answer,
+    checked_page,
     checked_picture,
     complain,
     figure_of,
@@ -40,7 +42,8 @@ the same, bit for bit.
     sparsity = { linspace = [0.0, 0.99, 20] }
 
 status DIR says what is done, failed and missing; plot DIR draws a quantity of the results, --y,
-against a field of the grid, --x; compact DIR puts thousands of results into one file."""
+against a field of the grid, --x, or writes a page that draws all of them, --html; compact DIR puts
+thousands of results into one file."""
 
 _FOLDER = "geomsup-sweep"
 
@@ -48,6 +51,7 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
     ("grid.toml --n-jobs 2 --out results", "run a grid, or go on with it"),
     ("status results", "how far is it?"),
     ("plot results --x sparsity --y dimensionality", "writes a picture into the folder"),
+    ("plot results --html sweep.html", "a page that draws any column against any other"),
 )
 
 
@@ -75,10 +79,12 @@ def add_arguments(parser: VerbParser) -> None:
     parser.add_argument("--x", metavar="FIELD", help="of plot: along the horizontal axis")
     parser.add_argument("--y", metavar="NAME", help="of plot: along the vertical axis")
     parser.add_argument("--by", metavar="FIELD", help="of plot: a line for each value of this")
+    parser.add_page()
 
 
 def run(args: argparse.Namespace) -> int | None:
     """Run the grid, or look at a folder."""
+    checked_page(args.html)
     word, folder = args.grid, args.folder
     looks = {"status": _status, "plot": _plot, "compact": _compact}
     if word in looks:
@@ -115,6 +121,7 @@ def _swept(args: argparse.Namespace, path: str) -> int:
         complain("interrupted", f"what is done is kept; {again} goes on from there")
         raise
     answer(args, done)
+    add_page(args, done.to_html)
     if not args.json:
         say(f"next: {shlex.join(['geomsup', 'sweep', 'plot', folder])} --x FIELD --y NAME")
     return 1 if done.failures else 0
@@ -147,6 +154,24 @@ def _compact(args: argparse.Namespace, store: Store) -> None:
 
 
 def _plot(args: argparse.Namespace, store: Store) -> None:
+    drawn = _picture(args, store) if args.html is None or args.out is not None else None
+    if args.html is not None:
+        with options_to_blame():
+            store.to_html(args.html, x=args.x, y=args.y, by=args.by)
+    if args.json:
+        print_json({"plot": drawn, "html": args.html})
+        return
+    if args.html is not None:
+        say(f"page: {args.html}")
+    if drawn is not None:
+        say(f"picture: {drawn}")
+        pooled = _pooled(store, args.x, args.by)
+        if pooled:
+            say(f"pooled over {', '.join(pooled)}: --by FIELD draws a line for each value")
+
+
+def _picture(args: argparse.Namespace, store: Store) -> str:
+    """Draw what --x and --y say; returns the file."""
     if args.x is None or args.y is None:
         raise UsageError("plot needs --x FIELD and --y NAME; the rows have " + _names(store))
     out = args.out or str(store.path / f"{args.y}-against-{args.x}.png")
@@ -160,13 +185,7 @@ def _plot(args: argparse.Namespace, store: Store) -> None:
     with options_to_blame():
         figure = figure_of((6.4, 4.8), draw, store)
     figure.savefig(out, dpi=120)
-    if args.json:
-        print_json({"plot": out})
-    else:
-        say(f"picture: {out}")
-        pooled = _pooled(store, args.x, args.by)
-        if pooled:
-            say(f"pooled over {', '.join(pooled)}: --by FIELD draws a line for each value")
+    return str(out)
 
 
 def _pooled(store: Store, x: str, by: str | None) -> list[str]:

@@ -17,7 +17,7 @@ from geomsup.plotting.style import INK, PALETTE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_sweep"]
+__all__ = ["checked_rows", "is_number", "plot_sweep"]
 
 # Values over more decades than that are drawn on a logarithmic axis.
 _DECADES = 2.0
@@ -91,22 +91,11 @@ def _draw_group(
 
 def _groups(results: Any, x: str, y: str, by: str | None) -> dict[str | None, NDArray[np.float64]]:
     """Both numbers of every row that has them, of shape (n_rows, 2), for each value of a column."""
-    rows = list(results.table() if hasattr(results, "table") else results)
-    if not rows or not all(isinstance(row, Mapping) for row in rows):
-        raise GeomsupError(
-            "expected the results of a sweep, or the rows of their table(), at least one; got "
-            f"{shorten(results)}"
-        )
-    for name in (x, y) if by is None else (x, y, by):
-        if not any(name in row for row in rows):
-            known = list(dict.fromkeys(word for row in rows for word in row))
-            near = difflib.get_close_matches(name, known, n=1)
-            cure = f"did you mean {near[0]!r}?" if near else f"they have {', '.join(known)}"
-            raise GeomsupError(f"the rows have no {shorten(name)}; {cure}")
+    rows = checked_rows(results, *((x, y) if by is None else (x, y, by)))
     groups: dict[str | None, list[tuple[Any, Any]]] = {}
     for row in rows:
         pair = row.get(x), row.get(y)
-        if all(map(_is_number, pair)):
+        if all(map(is_number, pair)):
             group = None if by is None else f"{by} = {shorten(row.get(by), 20)}"
             groups.setdefault(group, []).append(pair)
     if not groups:
@@ -117,7 +106,25 @@ def _groups(results: Any, x: str, y: str, by: str | None) -> dict[str | None, ND
     return {name: np.array(pairs, dtype=np.float64) for name, pairs in groups.items()}
 
 
-def _is_number(value: object) -> bool:
+def checked_rows(results: Any, *columns: str) -> list[Mapping[str, Any]]:
+    """The rows of a table that has these columns; GeomsupError if it has none or others."""
+    rows = list(results.table() if hasattr(results, "table") else results)
+    if not rows or not all(isinstance(row, Mapping) for row in rows):
+        raise GeomsupError(
+            "expected the results of a sweep, or the rows of their table(), at least one; got "
+            f"{shorten(results)}"
+        )
+    for name in columns:
+        if not any(name in row for row in rows):
+            known = list(dict.fromkeys(word for row in rows for word in row))
+            near = difflib.get_close_matches(name, known, n=1)
+            cure = f"did you mean {near[0]!r}?" if near else f"they have {', '.join(known)}"
+            raise GeomsupError(f"the rows have no {shorten(name)}; {cure}")
+    return rows
+
+
+def is_number(value: object) -> bool:
+    """Whether a value of a table is a finite number, and no truth value."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
         return False
     return math.isfinite(value)

@@ -13,36 +13,54 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from geomsup.claims.record import Claim
 from geomsup.dynamics import GeometryTimeline
 from geomsup.errors import GeomsupError, shorten
 from geomsup.geometry.report import GeometryReport
-from geomsup.report_page import census, geometry, timeline
+from geomsup.report_page import atlas, census, claim, geometry, sweep, timeline
 from geomsup.report_page.payload import Payload
 from geomsup.survey.record import Census
+from geomsup.sweeps import Store, Sweep
+from geomsup.theory.atlas.table import Atlas, AtlasCell
 from geomsup.validation import brief
 from geomsup.weights.labels import labels_of
 
 __all__ = ["open_page", "page_of", "write_page"]
 
-# To add a page: a module with payload_of and n_features_of here, one of the same kind in the front
-# end, and an entry.
-_KINDS: dict[type, tuple[Callable[..., Payload], Callable[[Any], int]]] = {
-    GeometryReport: (geometry.payload_of, lambda report: report.n_features),
-    Census: (census.payload_of, lambda found: found.n_given),
-    GeometryTimeline: (timeline.payload_of, lambda line: line.levels.shape[1]),
+
+def _of_matrix(
+    payload_of: Callable[..., Payload], n_features_of: Callable[[Any], int]
+) -> Callable[..., Payload]:
+    """What makes the payload of a result about a matrix, from the options of `Shown.to_html`."""
+
+    def made(
+        result: Any,
+        *,
+        weights: object = None,
+        feature_axis: int = -1,
+        labels: Sequence[str] | str | os.PathLike[str] | None = None,
+    ) -> Payload:
+        return payload_of(result, weights, feature_axis, labels_of(labels, n_features_of(result)))
+
+    return made
+
+
+# To add a page: a module with payload_of here, one of the same kind in the front end, and an entry.
+_KINDS: dict[type, Callable[..., Payload]] = {
+    GeometryReport: _of_matrix(geometry.payload_of, lambda report: report.n_features),
+    Census: _of_matrix(census.payload_of, lambda found: found.n_given),
+    GeometryTimeline: _of_matrix(timeline.payload_of, lambda line: line.levels.shape[1]),
+    Atlas: atlas.payload_of,
+    AtlasCell: lambda cell: atlas.payload_of([cell]),
+    Claim: claim.payload_of,
+    Store: sweep.payload_of,
+    Sweep: sweep.payload_of,
 }
 _FRAME_HEIGHT = 900
 
 
-def page_of(
-    result: Any,
-    *,
-    weights: object = None,
-    feature_axis: int = -1,
-    labels: Sequence[str] | str | os.PathLike[str] | None = None,
-    title: str | None = None,
-) -> str:
-    """The page of a result as text; see `geomsup.showing.Shown.to_html`.
+def page_of(result: Any, *, title: str | None = None, **options: Any) -> str:
+    """The page of a result as text; `options` are those of the `to_html` of the result.
 
     Raises
     ------
@@ -54,9 +72,7 @@ def page_of(
         raise GeomsupError(f"there are pages of {names}, and none of {type(result).__name__}")
     if title is not None and not isinstance(title, str):
         raise GeomsupError(f"title must be a str, got {brief(title)}")
-    payload_of, n_features_of = _KINDS[type(result)]
-    names_of_features = labels_of(labels, n_features_of(result))
-    payload = payload_of(result, weights, feature_axis, names_of_features)
+    payload = _KINDS[type(result)](result, **options)
     if title is not None:
         payload.words["title"] = title
     heading = html.escape(payload.words["title"])

@@ -48,10 +48,14 @@ class Payload:
         self.words: dict[str, Any] = {"kind": kind, **words}
         self.arrays: dict[str, NDArray[Any]] = {}
 
-    def add(self, name: str, values: Any) -> None:
-        """Keep an array, as four bytes for each number, or one for each truth."""
+    def add(self, name: str, values: Any, *, exact: bool = False) -> None:
+        """Keep an array, as four bytes for each number, or one for each truth.
+
+        Exact numbers take eight: those that a reader may copy from a table.
+        """
         array = np.asarray(values)
-        self.arrays[name] = np.ascontiguousarray(array.astype(_KINDS[array.dtype.kind])).ravel()
+        kind = "<f8" if exact else _KINDS[array.dtype.kind]
+        self.arrays[name] = np.ascontiguousarray(array.astype(kind)).ravel()
 
     def encoded(self) -> str:
         """The block in base64."""

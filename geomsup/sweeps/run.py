@@ -23,6 +23,7 @@ from geomsup.errors import (
 )
 from geomsup.progress import bar
 from geomsup.restoring import plain
+from geomsup.showing import ShownTable
 from geomsup.sweeps.execution import completed, n_workers
 from geomsup.sweeps.packing import packed
 from geomsup.sweeps.results import Result
@@ -37,7 +38,7 @@ __all__ = ["Sweep", "sweep"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sweep:
+class Sweep(ShownTable):
     """Tasks and what became of them.
 
     Parameters

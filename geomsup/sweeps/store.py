@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from geomsup.errors import GeomsupError, counted, first_line, shorten, warn_caller
+from geomsup.showing import ShownTable
 from geomsup.storage import remove_orphans
 from geomsup.sweeps.results import FORMAT, Result, file_name, read_results, write_results
 from geomsup.sweeps.task import Task
@@ -33,7 +34,7 @@ _OPEN_FILES = 4
 _LOOKS = 20
 
 
-class Store:
+class Store(ShownTable):
     """Results of sweeps in a folder.
 
     Parameters

@@ -62,7 +62,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     found = {}
     for name in ("linear", "relu"):
         config = ToyModelConfig(
-            **sizes, hidden_activation=name, n_steps=5, batch_size=16, feature_probability=0.9
+            **sizes,
+            hidden_activation=name,
+            n_steps=5,
+            batch_size=16,
+            feature_probability=0.9,
+            n_records=5,
         )
         found[name] = str(train(config, seed=0).save(folder / f"{name}.safetensors"))
     np.savez(folder / "two.npz", A=np.eye(2, 3), B=np.eye(2, 4))
@@ -114,10 +119,11 @@ def _file_help(name: str) -> str:
 
 def test_the_verbs_are_all_here() -> None:
     """The lists that the tests below go by are not empty by an accident of their making."""
-    known = {"census", "claim", "classify", "compare", "neurons", "attack"}
+    known = {"census", "claim", "classify", "compare", "neurons", "attack", "timeline"}
     known |= {"dictionary", "inspect", "verify"}
     assert set(_OF_FILES) == known
-    assert {"census", "claim", "compare", "classify", "atlas"} <= set(_DRAWING)
+    assert {"census", "claim", "compare", "classify", "atlas", "timeline"} <= set(_DRAWING)
+    assert set(_with("--html")) == {"atlas", "census", "claim", "classify", "sweep", "timeline"}
     assert len(_with("--seed")) >= 5
 
 
@@ -235,6 +241,24 @@ def test_a_picture_that_cannot_be_written(
     words = _words(name, _run_of(name, files), f"--plot {tmp_path / picture}")
     assert main(words) == status
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", [name for name in _with("--html") if name != "sweep"])
+@pytest.mark.parametrize(
+    ("page", "status"), [("x.htmk", 2), ("x", 2), ("none/x.html", 1), ("folder.html", 1), ("", 0)]
+)
+def test_pages_are_written_or_refused_before_any_work(
+    name: str, page: str, status: int, files: dict[str, str], tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "folder.html").mkdir()
+    target = tmp_path / (page or "x.html")
+    assert main(_words(name, _run_of(name, files), f"--html {target}")) == status
+    printed = capsys.readouterr().out
+    if status:
+        assert printed == ""
+    else:
+        assert f"page: {target}" in printed
+        assert target.read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize("name", _with("--instance"))

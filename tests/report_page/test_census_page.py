@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +94,28 @@ def test_the_null_is_behind_every_histogram(browser: Any, path: Path, found: Cen
         assert 'fill-opacity="0.55"' in saved(page, "All pairs", "SVG").decode()
         counts = saved(page, "Counts", "CSV").decode().splitlines()
         printed = {one.name: one for one in found.comparisons}
-        assert counts[0] == ",found,matched null,± sd,by chance"
+        assert counts[0] == ",found,matched null,± sd,explained by chance"
+        assert "100 % is what chance explains" in card(page, "Counts").inner_text()
         assert len(counts) > len(printed)
         for name in ("All pairs", "Counts", "In its own span", "Merge forest", "Dimensionality"):
             svg = saved(page, name, "SVG").decode() if name != "All pairs" else ""
             assert not svg or page.evaluate(OUTSIDE, svg) == [], name
             assert inked(picture(page, name)) > 0.002, name
+
+
+def test_no_number_stands_on_the_mark_of_the_null(browser: Any, path: Path) -> None:
+    """Boxes of the null and texts beside them, from the picture that is saved."""
+    with opened(browser, path) as page:
+        svg = saved(page, "Counts", "SVG").decode()
+    number = r'="([\d.]+)"'
+    box = rf"<rect x{number} y{number} width{number} height=\"12\""
+    boxes = [tuple(map(float, found)) for found in re.findall(box, svg)]
+    text = rf'<text x{number} y{number} font-size="12"[^>]*font-weight'
+    texts = [tuple(map(float, found)) for found in re.findall(text, svg)]
+    assert len(texts) > 3
+    beside = [(x, box) for x, y in texts for box in boxes if box[1] < y < box[1] + 12]
+    assert beside
+    assert all(x > left + width for x, (left, _, width) in beside)
 
 
 def test_the_slider_moves_the_line_in_the_histogram(browser: Any, path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import sys
 import time
 from itertools import product
@@ -206,6 +208,114 @@ def test_pointing_into_pictures_names_features(browser: Any, path: Path) -> None
             assert len(found) > 1, name
 
 
+def test_a_split_says_which_features_go_where(
+    browser: Any, path: Path, report: GeometryReport
+) -> None:
+    """Before anything is moved, and after "show", in the component and in the table of sets."""
+    from scipy.sparse.csgraph import connected_components
+
+    (pentagon,) = (one for one in report.components if one.name == "pentagon")
+    members = np.array(pentagon.features)
+    W = several(0.03)[:, members]
+    cosines = np.abs(W.T @ W) / np.outer(*2 * [np.linalg.norm(W, axis=0)])
+    with opened(browser, path) as page:
+        choose(page, "pentagon")
+        before = parts(page)
+        card(page, "Component").get_by_role("button", name="show").click()
+        settled(page)
+        cut = float(page.locator(".slide output").inner_text().split(":")[0])
+        labels = connected_components(cosines >= cut)[1]
+        wanted = {frozenset(members[labels == k].tolist()) for k in set(labels)}
+        assert len(wanted) > 1
+        assert set(parts(page)) == set(before) == wanted
+        assert "Sets" in page.locator("[role=tab][aria-selected=true]").inner_text()
+        sizes = [int(text) for text in column(page, 1)]
+        number = int(page.locator(".slide output").inner_text().split(": ")[1].split()[0])
+        assert len(sizes) == number
+        assert sizes == sorted(sizes, reverse=True)
+        with page.expect_download() as download:
+            page.locator(".listing:not([hidden])").get_by_role("button", name="CSV").click()
+        rows = csv.DictReader(io.StringIO(Path(download.value.path()).read_text(encoding="utf-8")))
+        listed = {frozenset(map(int, row["which"].split())) for row in rows}
+        assert {part for part in wanted if len(part) > 1} <= listed
+        # No two sets look alike.
+        colors = page.locator("[role=tabpanel]:not([hidden]) .patch").evaluate_all(
+            "patches => patches.map((patch) => patch.style.background)"
+        )
+        assert len(set(colors)) == len(colors)
+        page.get_by_role("button", name="as reported").click()
+        settled(page)
+        assert column(page, 1) == [one.label for one in report.components]
+
+
+def parts(page: Any) -> list[frozenset[int]]:
+    """The features of each part that a component falls into."""
+    chips = "chips => chips.map((chip) => Number(chip.dataset.feature))"
+    listed = card(page, "Component").locator(".part").all()
+    return [frozenset(part.locator(".chip").evaluate_all(chips)) for part in listed]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_components_of_one_name_have_colours_that_are_told_apart(
+    browser: Any, tmp_path: Path, scheme: str
+) -> None:
+    rng = np.random.default_rng(1)
+    W = np.zeros((20, 36))
+    for k in range(4):  # four irregular ones, and four digons
+        loose = rng.normal(size=(4, 7))
+        W[4 * k : 4 * k + 4, 7 * k : 7 * k + 7] = loose / np.linalg.norm(loose, axis=0)
+        W[16 + k, 28 + 2 * k : 30 + 2 * k] = (1, -1)
+    report = classify_geometry(W)
+    assert report.counts()["irregular"] > 1
+    target = report.to_html(tmp_path / "page.html", weights=W)
+    with opened(browser, target, color_scheme=scheme) as page:
+        shades = page.locator("[role=tabpanel]:not([hidden]) .patch").evaluate_all(
+            "patches => patches.map((one) => getComputedStyle(one).backgroundColor)"
+        )
+        rgb = [[int(x) for x in shade[4:-1].split(", ")] for shade in shades]
+        assert len(rgb) == len(report.components)
+        apart = [np.abs(np.subtract(a, b)).max() for k, a in enumerate(rgb) for b in rgb[:k]]
+        assert min(apart) >= 14
+
+
+def test_a_phone_says_that_there_are_more_columns(browser: Any, path: Path) -> None:
+    with opened(browser, path, PHONE) as page:
+        hint = page.locator("[role=tabpanel]:not([hidden]) .aside")
+        assert "scroll sideways" in hint.inner_text()
+        box = page.locator("[role=tabpanel]:not([hidden]) .scroll")
+        box.evaluate("box => { box.scrollLeft = 300; }")
+        settled(page)
+        # The name stays in view, and of the bar the slider alone.
+        assert page.locator("[role=tabpanel]:not([hidden]) td").first.bounding_box()["x"] >= 0
+        page.evaluate("scrollTo(0, 1500)")
+        settled(page)
+        slide_box = page.locator(".slide").bounding_box()
+        assert slide_box["y"] == pytest.approx(0, abs=1)
+        assert slide_box["height"] < 60
+        for name in (".search", ".readout"):
+            assert page.locator(name).bounding_box()["y"] < -100
+    with opened(browser, path) as page:
+        assert page.locator("[role=tabpanel]:not([hidden]) .aside").is_hidden()
+
+
+def test_what_nobody_has_scrolled_to_is_drawn_all_the_same(browser: Any, path: Path) -> None:
+    with opened(browser, path, PHONE) as page:
+        page.wait_for_timeout(1500)
+        for name in PICTURES:
+            tones = card(page, name).locator("canvas").evaluate(
+                "one => new Set(one.getContext('2d').getImageData(0, 0, one.width, one.height)"
+                ".data).size"
+            )  # fmt: skip
+            assert tones > 8, name
+        assert page.evaluate("scrollY") == 0
+
+
+def test_names_of_columns_in_the_heat_map(browser: Any, path: Path) -> None:
+    with opened(browser, path) as page:
+        choose(page, "tetrahedron")
+        assert saved(page, "Cosines", "SVG").decode().count("rotate(-90") == 4
+
+
 def test_rotation_by_mouse_touch_and_keyboard(browser: Any, path: Path) -> None:
     for touch in (False, True):
         with opened(browser, path, PHONE if touch else WIDE, has_touch=touch) as page:
@@ -322,9 +432,6 @@ def test_tables_beside_pictures(browser: Any, path: Path, report: GeometryReport
 
 
 def test_the_table_is_saved_as_csv(browser: Any, path: Path, report: GeometryReport) -> None:
-    import csv
-    import io
-
     with opened(browser, path) as page:
         page.get_by_label("Filter Components").fill("pent")
         with page.expect_download() as download:
@@ -373,6 +480,22 @@ def test_features_that_share_a_vertex(browser: Any, tmp_path: Path) -> None:
 
 def test_what_is_printed(browser: Any, path: Path) -> None:
     with opened(browser, path, color_scheme="dark") as page:
+        forms = (
+            "() => [...document.querySelectorAll('.frame')]"
+            ".map((one) => one.clientWidth / one.clientHeight)"
+        )
+        screen = page.evaluate(forms)
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": 700, "height": 1000})
+        # On paper a picture has the form that it had on the screen, on white.
+        assert page.evaluate(forms) == pytest.approx(screen, rel=0.02)
+        corner = card(page, "Merge forest").locator("canvas").evaluate(
+            "canvas => [...canvas.getContext('2d').getImageData(3, 3, 1, 1).data]"
+        )  # fmt: skip
+        assert min(corner) > 240
+        page.emulate_media(media="screen")
+        page.evaluate("window.dispatchEvent(new Event('afterprint'))")
         document = page.pdf()
         assert document.startswith(b"%PDF")
         assert len(document) > 20_000

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import hashlib
-import json
 import re
 import shutil
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from browsing import told
 from enlarging import enlarged, several
 
 import geomsup
@@ -27,22 +25,6 @@ from geomsup.report_page.payload import Payload
 
 FOLDER = Path(geomsup.__file__).parent / "report_page"
 FRONT_END = FOLDER / "front_end"
-
-
-def told(page: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The words and arrays of a page, read by what the format says."""
-    packed = re.search(r'id="data">([A-Za-z0-9+/=]*)</script>', page)
-    assert packed is not None
-    whole = zlib.decompress(base64.b64decode(packed[1]))
-    length = int.from_bytes(whole[:4], "little")
-    words = json.loads(whole[4 : 4 + length])
-    start = 4 + length
-    assert start % 8 == 0
-    arrays = {
-        name: np.frombuffer(whole, np.dtype(f"<{kind}"), count, start + place)
-        for name, (kind, place, count) in words.pop("arrays").items()
-    }
-    return words, arrays
 
 
 def test_payload_comes_back() -> None:

@@ -79,6 +79,18 @@ def _start(event: Any) -> int:
     return int(event.start)
 
 
+def test_angles_and_lengths_have_steps_of_their_own(browser: Any, tmp_path: Path) -> None:
+    """A pentagon whose features grow: named at once, there in full when they have their length."""
+    size = np.clip(np.linspace(0.2, 1.4, 40), None, 1.0)
+    W = size[:, None, None] * get_shape("pentagon").vertices.T
+    line = geometry_timeline(10 * np.arange(40), W)
+    full = 10 * int(np.flatnonzero(size**2 >= 0.9)[0])
+    with opened(browser, line.to_html(tmp_path / "page.html", weights=W)) as page:
+        cells = page.locator("tr[data-row] td").all_inner_texts()
+        assert [cell.strip() for cell in cells] == ["1 × pentagon", "0", str(full), "390"]
+        assert "statement about angles" in page.locator("[role=tabpanel]").first.inner_text()
+
+
 def test_play_runs_to_the_end(browser: Any, path: Path) -> None:
     with opened(browser, path) as page:
         page.locator(".slide input").fill("36")

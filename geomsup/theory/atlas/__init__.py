@@ -10,9 +10,10 @@ For independent features of equal importance, at every feature probability.
 """
 
 from geomsup.theory.atlas.known import KnownOptimum, best_known
-from geomsup.theory.atlas.table import AtlasCell, AtlasEntry, atlas_cell, atlas_cells
+from geomsup.theory.atlas.table import Atlas, AtlasCell, AtlasEntry, atlas_cell, atlas_cells
 
 __all__ = [
+    "Atlas",
     "AtlasCell",
     "AtlasEntry",
     "KnownOptimum",

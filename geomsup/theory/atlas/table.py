@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, counted
 from geomsup.restoring import Plain, read_only
+from geomsup.showing import ShownAlone
 from geomsup.theory.atlas.charges import of_charges
 from geomsup.validation import number_within, positive_integer
 
 __all__ = [
     "TABLE",
+    "Atlas",
     "AtlasCell",
     "AtlasEntry",
     "atlas_cell",
@@ -144,7 +146,7 @@ class AtlasEntry(Plain):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class AtlasCell(Plain):
+class AtlasCell(Plain, ShownAlone):
     """All phases of one size of model, as p grows.
 
     Attributes
@@ -212,6 +214,25 @@ class AtlasCell(Plain):
     __repr__ = __str__
 
 
+class Atlas(tuple[AtlasCell, ...], ShownAlone):
+    """Cells, by dimensions and then by features: a tuple that has a page.
+
+    Examples
+    --------
+    >>> from geomsup.theory import atlas_cells
+    >>> atlas_cells()[0].key
+    (2, 1)
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        n_phases = sum(len(cell.entries) for cell in self)
+        return "\n\n".join(
+            [f"{counted(len(self), 'size')} of model, {n_phases} phases", *map(str, self)]
+        )
+
+
 def atlas_cell(n_features: int, n_hidden: int) -> AtlasCell | None:
     """The phases of one size of model, or None where the atlas has none.
 
@@ -250,7 +271,7 @@ def probability(p: object) -> float:
     return number
 
 
-def atlas_cells() -> tuple[AtlasCell, ...]:
+def atlas_cells() -> Atlas:
     """Every cell of the atlas, by dimensions and then by features.
 
     Examples
@@ -259,7 +280,7 @@ def atlas_cells() -> tuple[AtlasCell, ...]:
     >>> max(cell.n_hidden for cell in atlas_cells())
     4
     """
-    return tuple(_table().values())
+    return Atlas(_table().values())
 
 
 @functools.cache

@@ -2,8 +2,8 @@
 
 import { theme } from "./colours";
 import { count, fixed, short } from "./dom";
-import { SMALLEST, type Painter } from "./paint";
-import { Panel } from "./panel";
+import { SMALLEST, clipped, type Painter } from "./paint";
+import { Panel, ticks } from "./panel";
 
 const LEFT = 54, RIGHT = 14, TOP = 26, BOTTOM = 32;
 
@@ -58,7 +58,7 @@ export function comparisons(all: Compared[], background: string): Panel {
   const shown = all.filter((one) => one.is_count && (one.found || one.null_mean));
   const value = (one: Compared, x: number | null) => (x === null ? "–" : one.is_count ? short(x) : fixed(x, 4));
   const table = () => ({
-    header: ["", "found", background, "± sd", "by chance"],
+    header: ["", "found", background, "± sd", "explained by chance"],
     rows: all.map((one) => [one.name, value(one, one.found), value(one, one.null_mean), value(one, one.null_sd), one.by_chance === null ? "" : `${short(100 * one.by_chance)} %`]),
   });
   const scale = (x: number) => (x < 1 ? Math.max(0, x) : 1 + Math.log10(x));
@@ -70,7 +70,7 @@ export function comparisons(all: Compared[], background: string): Panel {
       room = Math.max(room, painter.measure(one.name, 12));
     }
     const left = Math.min(room + 14, 0.45 * width);
-    const x = (v: number) => left + 8 + (scale(v) / most) * (width - left - 90);
+    const x = (v: number) => left + 8 + (scale(v) / most) * (width - left - 130);
     for (let power = -1; power < most; power++) {
       const at = power < 0 ? 0 : 10 ** power;
       painter.segments([x(at), 24, x(at), 24 + LINE * shown.length], { color: inks.faint });
@@ -78,22 +78,102 @@ export function comparisons(all: Compared[], background: string): Panel {
     }
     shown.forEach((one, k) => {
       const y = 24 + LINE * (k + 0.5);
-      let name = one.name;
-      while (painter.measure(name, 12) > left - 6 && name.length > 4) name = name.slice(0, -2) + "…";
-      painter.text(left, y, name, { align: "right" });
+      painter.text(left, y, clipped(painter, one.name, left - 6, 12), { align: "right" });
       if (one.null_mean !== null) {
         const spread = 2 * (one.null_sd ?? 0), low = x(Math.max(0, one.null_mean - spread)), high = x(one.null_mean + spread);
         painter.box(low - 3, y - 6, high - low + 6, 12, inks.soft, 0.4);
         painter.segments([x(one.null_mean), y - 7, x(one.null_mean), y + 7], { color: inks.soft, width: 2 });
       }
       painter.dots([x(one.found), y], 5, inks.positive, inks.ground);
-      painter.text(x(one.found) + 10, y, count(Math.round(one.found)), { size: 12, halo: true, bold: true });
+      // Beside whatever reaches farther, so that no number stands on a mark.
+      const end = Math.max(x(one.found) + 10, one.null_mean === null ? 0 : x(one.null_mean + 2 * (one.null_sd ?? 0)) + 8);
+      const said = count(Math.round(one.found)), share = one.by_chance === null ? "" : ` ${short(Math.round(100 * one.by_chance))} %`;
+      painter.text(end, y, said, { size: 12, halo: true, bold: true });
+      if (share) painter.text(end + painter.measure(said, 12) + 6, y, share, { size: SMALLEST, color: inks.soft });
     });
     painter.dots([left + 8, 36 + LINE * shown.length], 4, inks.positive);
     painter.text(left + 18, 36 + LINE * shown.length, "found", { size: SMALLEST, color: inks.soft });
     painter.box(left + 62, 30 + LINE * shown.length, 14, 12, inks.soft, 0.4);
     painter.text(left + 82, 36 + LINE * shown.length, `${background}, mean ± 2 sd`, { size: SMALLEST, color: inks.soft });
   };
-  return new Panel({ title: `Counts beside the ${background}`, file: "counts", height: 56 + LINE * Math.max(1, shown.length), described: () => `${shown.length} counts`, table, draw });
+  return new Panel({ title: `Counts beside the ${background}`, file: "counts", height: 56 + LINE * Math.max(1, shown.length), described: () => `${shown.length} counts`, table, draw,
+    help: "Bold: how many were found. Percent: how much of that the background gives as well, so 100 % is what chance explains altogether, and 0 % is beyond chance." });
 }
 
+
+// How often which value occurs among others, and where one value stands.
+export function distribution(title: string, file: string, xLabel: string, of: string, values: Float64Array, own: () => { at: number; color: string; text: string }): Panel {
+  const bins = 40;
+  const span = () => {
+    let [low, high] = [own().at, own().at];
+    for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
+    return high > low ? [low, high] : [low - 0.5, high + 0.5];
+  };
+  const counted = () => {
+    const [low, high] = span(), counts = new Int32Array(bins);
+    for (const value of values) counts[Math.min(bins - 1, Math.floor((bins * (value - low)) / (high - low)))]++;
+    return counts;
+  };
+  const smaller = () => values.filter((value) => value <= own().at).length;
+  const draw = (painter: Painter) => {
+    const inks = theme(), { width, height } = painter, [low, high] = span(), counts = counted(), { at, color, text } = own();
+    const x = (value: number) => LEFT + ((value - low) / (high - low)) * (width - LEFT - RIGHT);
+    const most = Math.max(1, ...counts), top = TOP + 22, y = (k: number) => height - BOTTOM - (k / most) * (height - top - BOTTOM);
+    for (const tick of ticks(0, most, 4)) {
+      painter.segments([LEFT, y(tick), width - RIGHT, y(tick)], { color: inks.faint });
+      painter.text(LEFT - 6, y(tick), short(tick), { size: SMALLEST, color: inks.soft, align: "right" });
+    }
+    counts.forEach((k, bin) => {
+      const from = x(low + (bin * (high - low)) / bins), to = x(low + ((bin + 1) * (high - low)) / bins);
+      painter.box(from, y(k), Math.max(0.5, to - from - 0.5), height - BOTTOM - y(k), inks.soft, 0.55);
+    });
+    for (const tick of ticks(low, high, 6)) painter.text(x(tick), height - BOTTOM + 12, short(tick), { size: SMALLEST, color: inks.soft, align: "center" });
+    painter.text((LEFT + width - RIGHT) / 2, height - 7, xLabel, { size: SMALLEST, color: inks.soft, align: "center" });
+    painter.box(LEFT, 6, 12, 10, inks.soft, 0.55);
+    painter.text(LEFT + 16, 11, `${count(values.length)} ${of}, ${count(smaller())} as small`, { size: SMALLEST, color: inks.soft });
+    painter.segments([x(at), top - 4, x(at), height - BOTTOM], { color, width: 3 });
+    const half = painter.measure(text, 12) / 2 + 4;
+    painter.text(Math.min(width - RIGHT - half, Math.max(LEFT + half, x(at))), top - 12, text, { bold: true, align: "center", halo: true });
+  };
+  const table = () => {
+    const [low, high] = span();
+    return { header: ["from", "to", of], rows: Array.from(counted(), (k, bin) => [fixed(low + (bin * (high - low)) / bins, 4), fixed(low + ((bin + 1) * (high - low)) / bins, 4), k]) };
+  };
+  return new Panel({ title, file, height: 280, described: () => `${own().text}; ${count(smaller())} of ${count(values.length)} ${of} are as small`, table, draw });
+}
+
+const BAR = 30;
+// From here on a bar says no more than that it is long.
+const MOST_NATS = 1e5;
+
+// Bars to the right for the claim, to the left for a rival, on a scale that is linear up to 1 and logarithmic beyond.
+export function balance(title: string, file: string, evidence: [string, number][]): Panel {
+  const scale = (x: number) => Math.sign(x) * (Math.abs(x) < 1 ? Math.abs(x) : 1 + Math.log10(Math.abs(x)));
+  const said = (x: number) => (Math.abs(x) >= MOST_NATS ? (x > 0 ? "certain" : "hopeless") : `${x > 0 ? "+" : "−"}${Math.abs(x).toFixed(1)}`);
+  const draw = (painter: Painter) => {
+    const inks = theme(), { width } = painter, high = 22 + BAR * evidence.length;
+    let most = scale(10), room = 60;
+    for (const [name, x] of evidence) [most, room] = [Math.max(most, Math.abs(scale(x))), Math.max(room, painter.measure(name, 12))];
+    const left = Math.min(room + 12, 0.4 * width), middle = (left + width - 8) / 2, unit = ((width - 8 - left) / 2 - 52) / most;
+    for (let power = 0; power < most; power++) for (const side of [-1, 1]) {
+      const at = middle + side * unit * scale(10 ** power);
+      painter.segments([at, 22, at, high], { color: inks.faint });
+    }
+    painter.segments([middle, 18, middle, high], { color: inks.ink });
+    painter.text(middle - 8, 9, "← the rival", { size: SMALLEST, color: inks.soft, align: "right" });
+    painter.text(middle + 8, 9, "the claim →", { size: SMALLEST, color: inks.soft });
+    evidence.forEach(([name, x], k) => {
+      const y = 22 + BAR * (k + 0.5), end = middle + unit * scale(x), positive = x >= 0;
+      painter.text(left - 4, y, clipped(painter, name, left - 8, 12), { align: "right" });
+      painter.box(Math.min(middle, end), y - 8, Math.abs(end - middle), 16, positive ? inks.negative : inks.positive, 0.85);
+      painter.text(end + (positive ? 6 : -6), y, said(x), { bold: true, align: positive ? "left" : "right" });
+    });
+    painter.text(middle, high + 12, "nats", { size: SMALLEST, color: inks.soft, align: "center" });
+  };
+  const table = () => ({ header: ["rival", "nats for the claim"], rows: evidence.map(([name, x]) => [name, said(x)]) });
+  return new Panel({
+    title, file, height: 46 + BAR * Math.max(1, evidence.length), table, draw,
+    described: () => evidence.map(([name, x]) => `${name} ${said(x)} nats`).join(", "),
+    help: "Log Bayes factors; 3 nats are 20 to 1. The scale is linear up to 1 and logarithmic beyond.",
+  });
+}

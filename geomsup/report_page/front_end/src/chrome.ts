@@ -115,12 +115,13 @@ export function dressed(panels: Panel[], more: () => void = () => {}): void {
   window.addEventListener("beforeprint", () => {
     before = document.documentElement.dataset.theme;
     document.documentElement.dataset.theme = "light";
-    for (const panel of panels) panel.wake();
     again();
+    for (const panel of panels) panel.print(true);
   });
   window.addEventListener("afterprint", () => {
     if (before === undefined) delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = before;
+    for (const panel of panels) panel.print(false);
     again();
   });
 }

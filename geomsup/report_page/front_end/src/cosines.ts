@@ -3,7 +3,7 @@
 import { diverging, theme } from "./colours";
 import { fixed } from "./dom";
 import type { Group, Model } from "./model";
-import { SMALLEST, type Painter } from "./paint";
+import { SMALLEST, clipped, type Painter } from "./paint";
 import { Panel, placeOf } from "./panel";
 import type { Store } from "./store";
 
@@ -91,8 +91,11 @@ export class Cosines {
       painter.text(width / 2, height / 2, "choose a component", { color: inks.soft, align: "center", size: 13 });
       return;
     }
-    const cell = Math.max(1, Math.min(44, (width - MARGIN - 12) / n, (height - 62) / n));
-    const x0 = Math.max(MARGIN, (width - n * cell + MARGIN) / 2 - 6), y0 = 26;
+    const names = shown.map((m) => model.called(group.members[m], 12));
+    // Names of the columns stand upright above them, as long as the longest needs.
+    const above = Math.min(MARGIN, 6 + Math.max(...names.map((name) => painter.measure(name, SMALLEST))));
+    const cell = Math.max(1, Math.min(44, (width - MARGIN - 12) / n, (height - 62 - above) / n));
+    const x0 = Math.max(MARGIN, (width - n * cell + MARGIN) / 2 - 6), y0 = 26 + above;
     this.box = { x: x0, y: y0, cell };
     for (let r = 0; r < n; r++) for (let c = 0; c < n; c++) {
       const value = this.values[r * n + c];
@@ -112,14 +115,24 @@ export class Cosines {
         painter.text(x0, 12, `cos(${model.called(group.members[focus], 14)}, ${model.called(group.members[shown[this.other]], 14)}) = ${fixed(value)}`, { bold: true });
       }
     }
-    const stride = Math.ceil(13 / cell);
-    for (let r = 0; r < n; r += stride) {
-      if (row >= 0 && r !== row && Math.abs(r - row) * cell < 13) continue;
-      painter.text(x0 - 6, y0 + (r + 0.5) * cell, clipped(painter, model.called(group.members[shown[r]], 12), x0 - 8), { size: SMALLEST, align: "right", color: inks.soft, bold: r === row });
-    }
-    if (row >= 0) painter.text(x0 - 6, y0 + (row + 0.5) * cell, clipped(painter, model.called(group.members[focus], 12), x0 - 8), { size: SMALLEST, align: "right", bold: true, halo: true });
+    this.names(painter, names, row, x0, y0, cell, above);
     this.scale(painter, x0, y0 + n * cell + 12);
     if (group.members.length > MOST) painter.text(x0 + 190, y0 + n * cell + 16, `the first ${MOST} of ${group.members.length}`, { size: SMALLEST, color: inks.soft });
+  }
+
+  // One name for each row and column, or as many as there is room for; that of the focus always.
+  private names(painter: Painter, names: string[], row: number, x0: number, y0: number, cell: number, above: number): void {
+    const inks = theme(), stride = Math.ceil(13 / cell);
+    const write = (k: number, kept: number, room: number, at: (middle: number) => [number, number], turn?: number) => {
+      if (k !== kept && (k % stride || (kept >= 0 && Math.abs(k - kept) * cell < 13))) return;
+      const bold = k === kept;
+      painter.text(...at((k + 0.5) * cell), clipped(painter, names[k], room), { size: SMALLEST, align: turn ? "left" : "right", color: bold ? inks.ink : inks.soft, bold, halo: bold, turn });
+    };
+    const column = this.other >= 0 ? this.other : row;
+    names.forEach((_, k) => {
+      write(k, row, x0 - 8, (middle) => [x0 - 6, y0 + middle]);
+      write(k, column, above - 2, (middle) => [x0 + middle, y0 - 5], -Math.PI / 2);
+    });
   }
 
   private scale(painter: Painter, x: number, y: number): void {
@@ -128,11 +141,4 @@ export class Cosines {
     painter.text(x, y + 4, "−1", { size: SMALLEST, color: inks.soft });
     painter.text(x + 148, y + 4, "1", { size: SMALLEST, color: inks.soft });
   }
-}
-
-function clipped(painter: Painter, text: string, room: number): string {
-  let letters = Array.from(text);
-  if (painter.measure(text, SMALLEST) <= room) return text;
-  while (letters.length > 1 && painter.measure(letters.join("") + "…", SMALLEST) > room) letters = letters.slice(0, -1);
-  return letters.join("") + "…";
 }

@@ -1,9 +1,9 @@
-// Curves over the steps of a training: names, dimensionalities, loss; the slider is a line through them.
+// Curves along a parameter (steps of a training, feature probabilities of the atlas): the slider is a line through them.
 
 import { theme } from "./colours";
-import { count, fixed, short } from "./dom";
-import { SMALLEST, type Painter } from "./paint";
-import { Panel, placeOf } from "./panel";
+import { count, short } from "./dom";
+import { SMALLEST, clipped, type Painter } from "./paint";
+import { Panel, decades, placeOf, ticks } from "./panel";
 
 export interface Span { name: string; start: number; stop: number; color: string }
 
@@ -12,7 +12,10 @@ export interface Curve { values: (record: number) => number; color: () => string
 // What all curves of a page share: records, the one that is looked at, and who looks.
 export interface Course {
   steps: ArrayLike<number>;
-  log: boolean; // whether steps are spread by their logarithm
+  along: (step: number) => number; // where a step stands on the axis
+  marks: () => number[];
+  say: (step: number) => string;
+  unit: string;
   now: () => number;
   focus: () => number;
   move: (record: number) => void;
@@ -26,6 +29,8 @@ export interface Plot {
   spans: Span[];
   bands: { start: number; stop: number }[];
   logValues?: boolean;
+  most?: number; // where the axis ends at least; 1 by default
+  help?: string;
 }
 
 const LEFT = 54, RIGHT = 14, BOTTOM = 30;
@@ -34,26 +39,41 @@ const MANY = 60;
 
 export class Curves {
   readonly panel: Panel;
-  private readonly n: number;
-  private readonly top: number;
-  private readonly low: number;
-  private readonly high: number;
+  private low = 0;
+  private high = 1;
 
-  constructor(private readonly course: Course, private readonly plot: Plot) {
-    const { steps } = course, { curves } = plot;
-    this.n = steps.length;
-    this.top = plot.spans.length ? 34 : 12;
-    [this.low, this.high] = this.range();
+  constructor(private course: Course, private plot: Plot) {
     this.panel = new Panel({
-      title: plot.title, file: plot.file, height: plot.height,
-      described: () => `${curves.length} curves over ${this.n} records, steps ${count(steps[0])} to ${count(steps[this.n - 1])}; now step ${count(steps[course.now()])}`,
+      title: plot.title, file: plot.file, height: plot.height, help: plot.help,
+      described: () => this.described(),
       table: () => ({
-        header: ["step", ...curves.map((one) => one.name)],
-        rows: Array.from({ length: this.n }, (_, k) => [steps[k], ...curves.map((one) => fixed(one.values(k), 4))]),
+        header: [this.course.unit, ...this.plot.curves.map((one) => one.name)],
+        rows: Array.from({ length: this.n }, (_, k) => [short(this.course.steps[k]), ...this.plot.curves.map((one) => short(one.values(k)))]),
       }),
       draw: (painter) => this.draw(painter),
     });
+    this.show(course, plot);
     this.pointers();
+  }
+
+  // Other curves in the same frame.
+  show(course: Course, plot: Plot): void {
+    [this.course, this.plot] = [course, plot];
+    [this.low, this.high] = this.range();
+    this.panel.refresh();
+  }
+
+  private get n(): number {
+    return this.course.steps.length;
+  }
+
+  private get top(): number {
+    return this.plot.spans.length ? 34 : 12;
+  }
+
+  private described(): string {
+    const { steps, say, unit, now } = this.course;
+    return `${this.plot.curves.length} curves over ${this.n} records, ${unit} ${say(steps[0])} to ${say(steps[this.n - 1])}; now ${unit} ${say(steps[now()])}`;
   }
 
   private range(): [number, number] {
@@ -62,17 +82,13 @@ export class Curves {
       if (Number.isFinite(values(k))) [low, high] = [Math.min(low, values(k)), Math.max(high, values(k))];
     }
     if (this.plot.logValues) return [Math.log10(Math.max(low, 1e-12)), Math.log10(Math.max(high, 1e-12)) + 1e-9];
-    return [Math.min(0, low), Math.max(1, high)];
-  }
-
-  private along(step: number): number {
-    return this.course.log ? Math.log1p(step) : step;
+    return [Math.min(0, low), Math.max(this.plot.most ?? 1, high)];
   }
 
   private x(step: number, width: number): number {
-    const { steps } = this.course;
-    const [first, last] = [this.along(steps[0]), this.along(steps[this.n - 1])];
-    return LEFT + ((this.along(step) - first) / Math.max(1e-9, last - first)) * (width - LEFT - RIGHT);
+    const { steps, along } = this.course;
+    const [first, last] = [along(steps[0]), along(steps[this.n - 1])];
+    return LEFT + ((along(step) - first) / Math.max(1e-9, last - first)) * (width - LEFT - RIGHT);
   }
 
   private y(value: number, height: number): number {
@@ -142,26 +158,25 @@ export class Curves {
   private drawName(painter: Painter, { name, start, stop, color }: Span): void {
     const [from, to] = [this.x(start, painter.width), this.x(stop, painter.width)];
     painter.box(from, 8, Math.max(1.5, to - from), 18, this.course.shade(color), 0.35);
-    let text = name;
-    while (text.length > 3 && painter.measure(text, SMALLEST) > to - from - 6) text = text.slice(0, -2) + "…";
-    if (text.length > 4) painter.text((from + to) / 2, 17, text, { size: SMALLEST, align: "center" });
+    const text = clipped(painter, name, to - from - 6);
+    if (text.length > 4 && to - from > 30) painter.text((from + to) / 2, 17, text, { size: SMALLEST, align: "center" });
   }
 
   private drawAxes(painter: Painter): void {
     const inks = theme(), { course, plot } = this, { width, height } = painter;
-    for (const level of plot.logValues ? decades(this.low, this.high) : [0, 0.25, 0.5, 0.75, 1].filter((v) => v <= this.high)) {
+    for (const level of plot.logValues ? decades(10 ** this.low, 10 ** this.high) : ticks(this.low, this.high, 4)) {
       const y = this.y(level, height);
       painter.segments([LEFT, y, width - RIGHT, y], { color: inks.faint });
       painter.text(LEFT - 6, y, short(level), { size: SMALLEST, color: inks.soft, align: "right" });
     }
     let free = -Infinity;
-    for (const step of marks(course.steps[0], course.steps[this.n - 1], course.log)) {
-      const at = this.x(step, width), half = painter.measure(count(step), SMALLEST) / 2;
+    for (const step of course.marks()) {
+      const at = this.x(step, width), half = painter.measure(course.say(step), SMALLEST) / 2;
       if (at - half < Math.max(free, LEFT - half) || at + half > width) continue;
-      painter.text(at, height - BOTTOM + 11, count(step), { size: SMALLEST, color: inks.soft, align: "center" });
+      painter.text(at, height - BOTTOM + 11, course.say(step), { size: SMALLEST, color: inks.soft, align: "center" });
       free = at + half + 8;
     }
-    painter.text(width - RIGHT, height - 7, "step", { size: SMALLEST, color: inks.soft, align: "right" });
+    painter.text(width - RIGHT, height - 7, course.unit, { size: SMALLEST, color: inks.soft, align: "right" });
     painter.text(12, (this.top + height - BOTTOM) / 2, plot.label, { size: SMALLEST, color: inks.soft, align: "center", turn: -Math.PI / 2 });
   }
 
@@ -175,13 +190,20 @@ export class Curves {
   }
 }
 
-function decades(low: number, high: number): number[] {
-  const found: number[] = [];
-  for (let power = Math.floor(low); power <= high; power++) for (const m of high - low > 2 ? [1] : [1, 2, 5]) {
-    const value = m * 10 ** power;
-    if (Math.log10(value) >= low - 1e-9 && Math.log10(value) <= high + 1e-9) found.push(value);
-  }
-  return found;
+// The axis of the steps of a training, spread by their logarithm where its records are.
+export function stepped(steps: ArrayLike<number>): Pick<Course, "steps" | "along" | "marks" | "say" | "unit"> {
+  const log = atEqualRatios(steps);
+  return { steps, along: log ? Math.log1p : (step) => step, marks: () => marks(steps[0], steps[steps.length - 1], log), say: count, unit: "step" };
+}
+
+// Whether records are spread by the logarithm of their steps rather than evenly.
+function atEqualRatios(step: ArrayLike<number>): boolean {
+  const unevenness = (of: (x: number) => number) => {
+    const gaps = Array.from({ length: step.length - 1 }, (_, k) => of(step[k + 1]) - of(step[k]));
+    const mean = gaps.reduce((a, b) => a + b, 0) / gaps.length;
+    return Math.sqrt(gaps.reduce((sum, x) => sum + (x - mean) ** 2, 0) / gaps.length) / Math.max(mean, 1e-12);
+  };
+  return unevenness((x) => x) > unevenness(Math.log1p);
 }
 
 function marks(first: number, last: number, log: boolean): number[] {

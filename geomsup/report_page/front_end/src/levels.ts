@@ -5,10 +5,12 @@ import { fixed, short } from "./dom";
 import type { Order } from "./forest";
 import type { Model } from "./model";
 import { SMALLEST, type Painter } from "./paint";
-import { Panel, nearest, placeOf, ticks } from "./panel";
+import { Panel, decades, nearest, placeOf, ticks } from "./panel";
 import type { Store } from "./store";
 
-const LEFT = 46, RIGHT = 84, TOP = 14, BOTTOM = 28;
+const LEFT = 58, TOP = 14, BOTTOM = 28;
+// Room for the names of levels, where there are any.
+const NAMED = 84, UNNAMED = 14;
 // Shapes with one dimensionality for all of their vertices, those first that are told by name where two are close.
 const LEVELS: [number, string][] = [[1, "alone"], [1 / 2, "digon"], [2 / 5, "pentagon"], [3 / 4, "tetrahedron"], [2 / 3, "triangle"], [3 / 8, "antiprism"]];
 // More points than this are squares of two pixels, which cost less.
@@ -21,12 +23,15 @@ export class Levels {
   private readonly high: number;
 
   private readonly order: Int32Array;
+  private readonly squeezed: boolean;
 
   constructor(private readonly model: Model, private readonly store: Store, forest: Order) {
     const rest = Array.from(model.owner.keys()).filter((i) => model.owner[i] > -2 && forest.place[i] < 0);
     const order = (this.order = Int32Array.from([...forest.leaves, ...rest]));
     [this.low, this.high] = [Infinity, 0];
     for (const i of order) [this.low, this.high] = [Math.min(this.low, model.level[i]), Math.max(this.high, model.level[i])];
+    const sorted = Float32Array.from(order, (i) => model.level[i]).sort();
+    this.squeezed = sorted.length > 0 && sorted[sorted.length >> 1] < 0.2 * this.high;
     this.panel = new Panel({
       title: "Dimensionality", file: "dimensionality", height: 260,
       described: () => `D of ${order.length} features, from ${fixed(this.low)} to ${fixed(this.high)}`,
@@ -35,7 +40,7 @@ export class Levels {
         rows: Array.from(order, (i) => [model.called(i), fixed(model.level[i], 4), fixed(model.norm[i], 4), model.where(i)]),
       }),
       draw: (painter) => this.draw(painter),
-      help: "Each dot is a feature, in the order of the forest: structures stand together.",
+      help: "Each dot is a feature, in the order of the forest: structures stand together." + (this.squeezed ? " The axis is logarithmic." : ""),
     });
     const canvas = this.panel.canvas;
     const found = (event: PointerEvent) => {
@@ -61,22 +66,26 @@ export class Levels {
     const inks = theme(), { model, order } = this, { width, height } = painter;
     // All levels that shapes have, but where every feature is far below them.
     const top = this.high < 0.25 ? Math.max(1e-6, 1.1 * this.high) : Math.max(1, Math.min(1.2, this.high));
-    const y = (d: number) => height - BOTTOM - (Math.min(d, top) / top) * (height - TOP - BOTTOM);
-    const x = (k: number) => LEFT + ((k + 0.5) / Math.max(1, order.length)) * (width - LEFT - RIGHT);
-    for (const tick of ticks(0, top, 4)) {
-      painter.segments([LEFT, y(tick), width - RIGHT, y(tick)], { color: inks.faint });
+    // Where most features are far below the highest, a linear axis would press them into a line.
+    const least = Math.max(this.low, 1e-4 * top) / 1.15;
+    const share = this.squeezed ? (d: number) => Math.max(0, Math.log(Math.max(d, least) / least) / Math.log(top / least)) : (d: number) => d / top;
+    const levels = LEVELS.filter(([level]) => level <= top && !(this.squeezed && level < least));
+    const right = levels.length ? NAMED : UNNAMED;
+    const y = (d: number) => height - BOTTOM - share(Math.min(d, top)) * (height - TOP - BOTTOM);
+    const x = (k: number) => LEFT + ((k + 0.5) / Math.max(1, order.length)) * (width - LEFT - right);
+    for (const tick of this.squeezed ? decades(least, top) : ticks(0, top, 4)) {
+      painter.segments([LEFT, y(tick), width - right, y(tick)], { color: inks.faint });
       painter.text(LEFT - 6, y(tick), short(tick), { size: SMALLEST, color: inks.soft, align: "right" });
     }
     const taken: number[] = [];
-    for (const [level, name] of LEVELS) {
-      if (level > top) continue;
-      painter.segments([LEFT, y(level), width - RIGHT, y(level)], { color: inks.line, dash: [2, 4] });
+    for (const [level, name] of levels) {
+      painter.segments([LEFT, y(level), width - right, y(level)], { color: inks.line, dash: [2, 4] });
       if (taken.some((at) => Math.abs(at - y(level)) < 12)) continue;
-      painter.text(width - RIGHT + 4, y(level), name, { size: SMALLEST, color: inks.soft });
+      painter.text(width - right + 4, y(level), name, { size: SMALLEST, color: inks.soft });
       taken.push(y(level));
     }
     painter.text(12, (height - BOTTOM) / 2, "D", { size: SMALLEST, color: inks.soft, align: "center" });
-    painter.text((LEFT + width - RIGHT) / 2, height - 10, "features, in the order of the forest", { size: SMALLEST, color: inks.soft, align: "center" });
+    painter.text((LEFT + width - right) / 2, height - 10, "features, in the order of the forest", { size: SMALLEST, color: inks.soft, align: "center" });
     const cut = model.cut(this.store.now.cut);
     const places = new Float32Array(2 * order.length);
     const byColor = new Map<string, number[]>();

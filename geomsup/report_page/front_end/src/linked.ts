@@ -3,12 +3,11 @@
 import { dressed, footing, heading, quoted, search, slider } from "./chrome";
 import { Cosines } from "./cosines";
 import { Detail } from "./detail";
-import { visible } from "./colours";
 import { count, el, fixed, short } from "./dom";
 import { Forest } from "./forest";
 import { Graph } from "./graph";
 import { Levels } from "./levels";
-import { Model, type Group } from "./model";
+import { Model, type Group, type Sets } from "./model";
 import { Panel } from "./panel";
 import type { Payload } from "./payload";
 import { Solid, type Scene } from "./solid";
@@ -16,6 +15,8 @@ import { Store } from "./store";
 import { Table, tabs, type Listing } from "./table";
 
 const MOST_EDGES = 1500;
+// Features of a set that its row shows, and that its filter looks at.
+const LISTED = 12, SEARCHED = 50;
 
 export class Linked {
   readonly model: Model;
@@ -57,8 +58,9 @@ export class Linked {
   // Put everything on the page, tables first, and keep it in step.
   mount(root: HTMLElement, listings: Listing[], before: Panel[] = []): void {
     const { model, store } = this;
-    const tables = listings.map((listing) => new Table(listing));
-    const lists = tabs(tables);
+    const sets = this.sets();
+    const tables = [...listings, sets].map((listing) => new Table(listing));
+    const lists = tabs(tables), own = tables.length - 1;
     const cut = slider("|cosine| ≥", 1000, (value) => store.set({ cut: value / 1000 }));
     const reported = el("button", { type: "button", title: "the sets of the report", click: () => store.set({ cut: null }) }, "as reported");
     const readout = el("p", { class: "readout", role: "status", "aria-live": "polite" });
@@ -87,6 +89,15 @@ export class Linked {
         if (alone) this.forest.look(store.now.group);
       }
       told();
+      if (changed.has("cut")) {
+        this.detail.recut();
+        // Sets stand where the components of the report stood, as long as a threshold is chosen.
+        if (store.now.cut !== null && lists.shown() === 0) lists.show(own);
+        else if (store.now.cut === null && lists.shown() === own) lists.show(0);
+        sets.renew();
+        lists.recount();
+        if (!tables[own].root.hidden) tables[own].reload();
+      }
       this.detail.mark();
       for (const panel of all) panel.now();
       for (const table of tables) {
@@ -98,6 +109,8 @@ export class Linked {
     });
     dressed(all, () => {
       model.forgetColours();
+      sets.renew();
+      this.detail.recut();
       for (const table of tables) table.refresh();
     });
     window.addEventListener("beforeprint", () => tables.forEach((table) => table.print(true)));
@@ -150,13 +163,45 @@ export class Linked {
       })),
       // Without the runner-up: whoever looks for "irregular" means what is irregular.
       search: (k) => [...groups[k].row.filter((_, c) => named[c].name !== "runner-up"), ...(model.labels ? Array.from(groups[k].members.subarray(0, 50), (i) => model.raw(i)) : [])].join(" ").toLowerCase(),
-      color: (k) => visible(groups[k].color),
+      color: (k) => model.shade(k),
       chosen: () => store.now.group,
       choose: (k) => store.set({ group: k, feature: groups[k].members[0] }),
       near: () => (store.now.hover < 0 ? -1 : model.owner[store.now.hover]),
       // All of its features, where the cell has the first.
       whole: (k) => groups[k].row.map((text, c) => (named[c].name === "features" ? Array.from(groups[k].members, (i) => model.number(i)).join(" ") : text)),
     };
+  }
+
+  // The sets of two and more features at the threshold that is chosen.
+  private sets(): Listing & { renew: () => void } {
+    const { model, store } = this;
+    let now: Sets | null = null;
+    const members = (k: number) => {
+      now ??= model.sets(model.cut(store.now.cut));
+      return now.members[k];
+    };
+    const names = (k: number, most: number) => Array.from(members(k).subarray(0, most), (i) => model.called(i)).join(", ");
+    const homes = (k: number) => [...new Set(Array.from(members(k).subarray(0, SEARCHED), (i) => model.where(i)))].join(", ");
+    const listing = {
+      name: "Sets", file: "sets", n: model.cut(null).n, height: Math.max(3, model.groups.length),
+      help: "Features that hang together at the |cosine| of the slider, the largest sets first; features by themselves are left out.",
+      columns: [
+        { name: "features", meaning: "how many", text: (k: number) => count(members(k).length), key: (k: number) => members(k).length },
+        { name: "in the report", left: true, text: homes, key: homes },
+        { name: "which", left: true, label: true, text: (k: number) => `${names(k, LISTED)}${members(k).length > LISTED ? ` and ${members(k).length - LISTED} more` : ""}`, key: (k: number) => members(k)[0] },
+      ],
+      search: (k: number) => `${names(k, SEARCHED)} ${homes(k)}`.toLowerCase(),
+      color: (k: number) => model.color(members(k)[0], model.cut(store.now.cut)),
+      chosen: () => -1,
+      choose: (k: number) => store.set({ feature: members(k)[0], group: Math.max(-1, model.owner[members(k)[0]]) }),
+      hover: (k: number) => store.set({ hover: k < 0 ? -1 : members(k)[0] }),
+      whole: (k: number) => [String(members(k).length), homes(k), Array.from(members(k), (i) => model.number(i)).join(" ")],
+      renew: () => {
+        now = null;
+        listing.n = model.cut(store.now.cut).n;
+      },
+    };
+    return listing;
   }
 
   private chosen(): void {

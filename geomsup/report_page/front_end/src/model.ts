@@ -1,6 +1,6 @@
 // Features, the groups they form, the pairs that interfere, and the forest in which they merge.
 
-import { ALONE, PALETTE, mixed, visible } from "./colours";
+import { ALONE, mixed, others, separated, visible } from "./colours";
 import { tame } from "./dom";
 import type { Payload } from "./payload";
 
@@ -23,6 +23,9 @@ export interface Cut {
   n: number; // sets of two features or more
 }
 
+// Features by their set, the largest first and then by their first feature; single ones are left out.
+export interface Sets { members: Int32Array[]; color: string[] }
+
 export class Model {
   readonly n: number;
   readonly norm: Float32Array;
@@ -35,6 +38,7 @@ export class Model {
   readonly heights: Float32Array;
   readonly numbers: ArrayLike<number> | null;
   readonly labels: string[] | null;
+  private shades: string[] | null = null;
   private cutAt: number | null | undefined;
   private cutNow!: Cut;
   private places: Map<number, number> | null = null;
@@ -116,6 +120,24 @@ export class Model {
     return this.cutNow;
   }
 
+  // The colour of a group of the report, apart from those of other groups on any ground.
+  shade(group: number): string {
+    this.shades ??= separated(this.groups.map((one) => one.color));
+    return this.shades[group];
+  }
+
+  sets(cut: Cut): Sets {
+    const members: Int32Array[] = new Array(cut.size.length);
+    const filled = new Int32Array(cut.size.length);
+    for (let i = 0; i < this.n; i++) {
+      const s = cut.set[i];
+      if (cut.size[s] < 2) continue;
+      (members[s] ??= new Int32Array(cut.size[s]))[filled[s]++] = i;
+    }
+    const kept = Array.from(members.keys()).filter((s) => members[s]).sort((a, b) => cut.size[b] - cut.size[a] || members[a][0] - members[b][0]);
+    return { members: kept.map((s) => members[s]), color: kept.map((s) => cut.color[s]) };
+  }
+
   color(i: number, cut: Cut): string {
     return cut.color[cut.set[i]];
   }
@@ -165,24 +187,29 @@ export class Model {
       const own = this.owner[i], s = set[i];
       if (own >= 0 && (home[s] < 0 || own < home[s])) home[s] = own;
     }
-    let several = 0, piece = 0;
-    const faded: string[] = [];
+    let several = 0;
+    const faded: string[] = [], pieces: number[] = [], kept: string[] = [];
     for (let s = 0; s < n; s++) {
       if (size[s] > 1) several++;
       const group = home[s] < 0 ? null : this.groups[home[s]];
-      if (group && (reported || heir[group.index] === s) && (size[s] > 1 || group.members.length === 1)) color[s] = group.color;
-      else if (size[s] > 1) color[s] = PALETTE[piece++ % PALETTE.length];
+      if (group && (reported || heir[group.index] === s) && (size[s] > 1 || group.members.length === 1)) {
+        color[s] = this.shade(group.index);
+        kept.push(color[s]);
+      } else if (size[s] > 1) pieces.push(s);
       else if (group) color[s] = faded[group.index] ??= mixed(group.color, ALONE, 0.7);
     }
+    const fresh = others(kept, pieces.length);
+    pieces.forEach((s, k) => (color[s] = fresh[k % fresh.length]));
     return { set, size, color: color.map(visible), n: several };
   }
 
   forgetColours(): void {
+    this.shades = null;
     this.cutAt = undefined;
   }
 
-  // Where a group first falls apart when the threshold rises, and into how many features.
-  split(group: Group): { at: number; parts: number[] } | null {
+  // Where a group first falls apart when the threshold rises, and into which features.
+  split(group: Group): { at: number; parts: number[][] } | null {
     const inside = new Set(group.members);
     if (inside.size < 2) return null;
     const own: number[] = [];
@@ -194,10 +221,24 @@ export class Model {
     const parent = new Map<number, number>();
     const root = (i: number): number => (parent.has(i) ? root(parent.get(i)!) : i);
     for (const k of own) if (this.heights[k] > at + 1e-6) parent.set(root(this.merges[2 * k]), root(this.merges[2 * k + 1]));
-    const sizes = new Map<number, number>();
-    for (const i of inside) sizes.set(root(i), (sizes.get(root(i)) ?? 0) + 1);
-    return { at, parts: [...sizes.values()].sort((a, b) => b - a) };
+    return { at, parts: grouped(inside, root) };
   }
+
+  // The features of a group by the sets of a threshold, the largest first.
+  pieces(group: Group, cut: Cut): number[][] {
+    return grouped(group.members, (i) => cut.set[i]);
+  }
+}
+
+// Features with the same key together, the most first.
+function grouped(features: Iterable<number>, key: (i: number) => number): number[][] {
+  const parts = new Map<number, number[]>();
+  for (const i of features) {
+    const own = parts.get(key(i));
+    if (own) own.push(i);
+    else parts.set(key(i), [i]);
+  }
+  return [...parts.values()].sort((a, b) => b.length - a.length || a[0] - b[0]);
 }
 
 function groupsOf({ words, arrays }: Payload): Group[] {

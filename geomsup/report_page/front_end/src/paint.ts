@@ -21,6 +21,14 @@ export interface Painter {
 export const FONT = 'system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif';
 export const SMALLEST = 11;
 
+// As much of a text as there is room for.
+export function clipped(painter: Painter, text: string, room: number, size = SMALLEST): string {
+  if (painter.measure(text, size) <= room) return text;
+  let letters = Array.from(text);
+  while (letters.length > 1 && painter.measure(letters.join("") + "…", size) > room) letters = letters.slice(0, -1);
+  return letters.join("") + "…";
+}
+
 export class Screen implements Painter {
   constructor(readonly context: CanvasRenderingContext2D, readonly width: number, readonly height: number) {
     context.lineCap = "round";

@@ -15,6 +15,8 @@ export interface Picture {
 }
 
 const SHOWN_ROWS = 200;
+// What nobody sees yet is drawn when nothing else has been asked for this long.
+const AHEAD_MS = 350;
 
 export class Panel {
   readonly root: HTMLElement;
@@ -29,6 +31,8 @@ export class Panel {
   private seen = false;
   private said = "";
   private waiting = false;
+  private timer = 0;
+  private printed = false;
 
   constructor(readonly picture: Picture) {
     this.caption = el("h2", {}, picture.title);
@@ -47,13 +51,16 @@ export class Panel {
     this.help.textContent = picture.help ?? "";
     this.root.append(this.help);
     new ResizeObserver(() => {
+      // Paper is as wide as it is: the picture keeps its form there, whatever room there is.
+      if (this.printed) return;
       this.size = { width: Math.max(120, this.frame.clientWidth), height: Math.max(80, this.frame.clientHeight) };
+      this.frame.style.setProperty("--ratio", `${this.size.width} / ${this.size.height}`);
       this.refresh();
     }).observe(this.frame);
     new IntersectionObserver((entries) => {
       this.seen = entries.some((entry) => entry.isIntersecting);
       if (this.seen && this.stale) this.refresh();
-    }, { rootMargin: "80px" }).observe(this.frame);
+    }, { rootMargin: "300px" }).observe(this.frame);
   }
 
   set title(text: string) {
@@ -64,6 +71,7 @@ export class Panel {
   refresh(): void {
     this.stale = true;
     this.describe();
+    if (!this.seen) this.ahead();
     if (!this.seen || this.waiting) return;
     this.waiting = true;
     requestAnimationFrame(() => this.now());
@@ -74,7 +82,18 @@ export class Panel {
     this.waiting = false;
     this.stale = true;
     this.describe();
-    if (!this.seen || this.frame.hidden) return;
+    if (!this.seen) this.ahead();
+    else this.draw();
+  }
+
+  // What will be seen when somebody scrolls there, or prints.
+  private ahead(): void {
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.stale && this.draw(), AHEAD_MS);
+  }
+
+  private draw(): void {
+    if (this.frame.hidden) return;
     this.stale = false;
     this.paint(this.canvas, window.devicePixelRatio || 1);
   }
@@ -85,8 +104,9 @@ export class Panel {
   }
 
   // Paper has no part that is not seen.
-  wake(): void {
-    this.seen = true;
+  print(on: boolean): void {
+    this.printed = on;
+    this.draw();
   }
 
   resize(height: number): void {
@@ -178,5 +198,15 @@ export function ticks(low: number, high: number, about = 5): number[] {
   const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= raw)!;
   const found: number[] = [];
   for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) found.push(+(k * step).toPrecision(10));
+  return found;
+}
+
+// The same for a logarithmic axis: powers of ten, with 2 and 5 times them where there are few.
+export function decades(low: number, high: number): number[] {
+  const found: number[] = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) for (const m of high / low > 150 ? [1] : [1, 2, 5]) {
+    const value = +(m * 10 ** power).toPrecision(3);
+    if (value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9)) found.push(value);
+  }
   return found;
 }

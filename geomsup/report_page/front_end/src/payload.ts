@@ -1,13 +1,13 @@
 // What Python packed: see payload.py.
 
-export type Numbers = Float32Array | Int32Array | Uint32Array | Uint8Array;
+export type Numbers = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array;
 
 export interface Payload {
   words: Record<string, any>;
   arrays: Record<string, Numbers>;
 }
 
-const KINDS: Record<string, any> = { f4: Float32Array, i4: Int32Array, u4: Uint32Array, u1: Uint8Array };
+const KINDS: Record<string, any> = { f4: Float32Array, f8: Float64Array, i4: Int32Array, u4: Uint32Array, u1: Uint8Array };
 
 export async function unpacked(text: string): Promise<Payload> {
   if (typeof DecompressionStream === "undefined") {

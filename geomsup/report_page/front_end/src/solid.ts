@@ -18,10 +18,18 @@ export interface Scene {
   label: (feature: number) => string;
   least?: () => number; // |cosine| below which pairs are not drawn
   reach?: number; // of the longest arm, where it must not change
+  frontal?: boolean; // whether the first two axes are seen first
+  path?: number[]; // places in `features` that a plain line joins, two for each
+  ghosts?: Cloud; // other points, behind
+  beside?: Cloud; // as many points as there are features, joined by the same path
 }
+
+export interface Cloud { points: ArrayLike<number>; axes: number }
 
 const STEP = Math.PI / 36;
 const MOST_LABELS = 60;
+// Of more points no pairs are looked for.
+const MOST_PAIRED = 150;
 const FAR = 3.2; // distance of the eye, in arms
 
 export class Solid {
@@ -64,7 +72,7 @@ export class Solid {
     this.frame = Array.from({ length: axes }, (_, i) => Array.from({ length: axes }, (_, j) => Number(i === j)));
     this.zoom = 1;
     this.panel.help.textContent = `${this.panel.picture.help ?? ""}${axes > 3 ? ` ${axes} dimensions: Shift and drag, or [ and ], turns the fourth into view.` : ""}`;
-    if ((this.scene()?.axes ?? 0) > 2) {
+    if ((this.scene()?.axes ?? 0) > 2 && !this.scene()?.frontal) {
       this.turn(0, 2, 0.55);
       this.turn(1, 2, 0.38);
     }
@@ -166,12 +174,13 @@ export class Solid {
       return;
     }
     if (this.frame.length !== Math.max(3, scene.axes)) this.reset();
-    const reach = scene.reach ?? Math.max(longest(scene.points, scene.axes), scene.ideal ? scene.length : 0, 1e-9);
+    const reach = scene.reach ?? Math.max(longest(scene.points, scene.axes), scene.ideal ? scene.length : 0, scene.ghosts ? longest(scene.ghosts.points, scene.ghosts.axes) : 0, 1e-9);
     const radius = (Math.min(width, height) / 2 - 34) * this.zoom;
     const project = this.projection(reach, radius, width / 2, height / 2);
     const at = project(scene.points, scene.axes);
     this.places = at.flat;
     if (scene.ideal && this.showIdeal) this.drawIdeal(painter, scene.ideal, project(scaled(scene.ideal, scene.length), scene.ideal.axes));
+    this.drawOthers(painter, scene, project, at);
     this.drawPairs(painter, scene, at);
     this.drawArms(painter, scene, at, width / 2, height / 2);
     this.drawLabels(painter, scene, at);
@@ -211,6 +220,18 @@ export class Solid {
     }
     painter.segments(ends(ideal.edges, at.flat), { color: inks.soft, width: 1.2, dash: [2, 4], alpha: 0.9 });
     for (let k = 0; k < ideal.n; k++) ring(painter, at.flat[2 * k], at.flat[2 * k + 1], 6, inks.soft);
+  }
+
+  // What stands behind the features, and the line that joins them.
+  private drawOthers(painter: Painter, scene: Scene, project: (points: ArrayLike<number>, axes: number) => Projected, at: Projected): void {
+    const inks = theme(), { path = [], ghosts, beside } = scene;
+    if (ghosts) painter.dots(project(ghosts.points, ghosts.axes).flat, 1.8, mixed(inks.soft, inks.ground, 0.45));
+    if (beside) {
+      const { flat } = project(beside.points, beside.axes);
+      painter.segments(ends(path, flat), { color: inks.soft, width: 1.2 });
+      painter.dots(flat, 5, inks.soft, inks.ground);
+    }
+    painter.segments(ends(path, at.flat), { color: scene.features.length ? scene.color(scene.features[0]) : inks.soft, width: 1.4, alpha: 0.8 });
   }
 
   private drawPairs(painter: Painter, scene: Scene, at: Projected): void {
@@ -281,6 +302,23 @@ export class Solid {
       painter.text(box[0] + 2, box[1] + h / 2, text, { size: 12, bold: chosen, halo: true, color: inks.ink });
     }
   }
+}
+
+// Pairs of points that are not orthogonal, and their cosines; points much shorter than the longest are none.
+export function pairsOf(points: ArrayLike<number>, axes: number, norms: ArrayLike<number>, shortest: number, least: number): [number[], number[]] {
+  const pairs: number[] = [], cosines: number[] = [];
+  const most = Math.max(1e-9, ...Array.from(norms));
+  const there = Array.from(norms, (_, i) => i).filter((i) => norms[i] > shortest * most);
+  for (const i of there.length <= MOST_PAIRED ? there : []) for (const j of there) {
+    if (j <= i) continue;
+    let product = 0;
+    for (let a = 0; a < axes; a++) product += points[i * axes + a] * points[j * axes + a];
+    const cosine = product / Math.max(1e-12, norms[i] * norms[j]);
+    if (Math.abs(cosine) < least) continue;
+    pairs.push(i, j);
+    cosines.push(cosine);
+  }
+  return [pairs, cosines];
 }
 
 type Box = [number, number, number, number];

@@ -15,6 +15,8 @@ export interface Listing {
   name: string;
   file: string;
   n: number;
+  help?: string; // below the table
+  height?: number; // of so many rows, where they come and go
   columns: Column[];
   search: (row: number) => string; // in lower case
   color?: (row: number) => string;
@@ -41,8 +43,10 @@ export class Table {
   private readonly body = el("tbody");
   private readonly head = el("tr");
   private readonly box: HTMLElement;
+  private readonly edge: HTMLElement;
   private readonly table: HTMLElement;
   private readonly said = el("span", { class: "soft", role: "status" });
+  private readonly aside = el("span", { class: "aside", hidden: true }, "scroll sideways for more columns →");
   private printing = false;
 
   constructor(readonly listing: Listing) {
@@ -56,13 +60,20 @@ export class Table {
     });
     this.table = el("table", { role: "grid", tabindex: 0, "aria-label": listing.name, class: "list" }, el("thead", {}, this.head), this.body);
     this.box = el("div", { class: "scroll" }, this.table);
-    this.box.addEventListener("scroll", () => this.fill(), { passive: true });
+    this.edge = el("div", { class: "edge" }, this.box);
+    this.box.addEventListener("scroll", () => {
+      this.fill();
+      this.hint();
+    }, { passive: true });
     this.table.addEventListener("keydown", (event) => this.key(event));
     this.body.addEventListener("click", (event) => this.clicked(event));
     this.body.addEventListener("pointerover", (event) => listing.hover?.(this.rowOf(event)));
     this.body.addEventListener("pointerleave", () => listing.hover?.(-1));
-    new ResizeObserver(() => this.fill()).observe(this.box);
-    this.root = el("div", { class: "listing" }, el("div", { class: "tools" }, filter, this.said, csv), this.box);
+    new ResizeObserver(() => {
+      this.fill();
+      this.hint();
+    }).observe(this.box);
+    this.root = el("div", { class: "listing" }, el("div", { class: "tools" }, filter, this.said, csv, this.aside), this.edge, ...(listing.help ? [el("p", { class: "help" }, listing.help)] : []));
     this.arrange();
   }
 
@@ -83,6 +94,21 @@ export class Table {
   refresh(): void {
     this.first = -1;
     this.fill();
+    this.hint();
+  }
+
+  // Other rows than before.
+  reload(): void {
+    this.texts = null;
+    this.arrange();
+  }
+
+  // Say that there are columns beyond the edge.
+  private hint(): void {
+    const { scrollWidth, clientWidth, scrollLeft } = this.box;
+    const beyond = scrollWidth - clientWidth > 8;
+    this.aside.hidden = !beyond;
+    this.edge.classList.toggle("beyond", beyond && scrollLeft + clientWidth < scrollWidth - 8);
   }
 
   // Colours alone, which a slider changes with every frame.
@@ -147,7 +173,7 @@ export class Table {
     this.table.setAttribute("aria-rowcount", String(rows.length + 1));
     this.box.scrollTop = 0;
     // No taller than its rows.
-    this.box.style.height = `${Math.min(8.5, Math.max(2, rows.length)) * ROW + ROW + 16}px`;
+    this.box.style.height = `${Math.min(8.5, Math.max(2, this.listing.height ?? rows.length)) * ROW + ROW + 16}px`;
     this.refresh();
   }
 
@@ -214,15 +240,18 @@ export class Table {
 }
 
 // Several tables of which one is seen.
-export function tabs(tables: Table[]): { root: HTMLElement; show: (k: number) => void } {
+export function tabs(tables: Table[]): { root: HTMLElement; show: (k: number) => void; shown: () => number; recount: () => void } {
+  let now = 0;
   const bar = el("div", { role: "tablist", class: "tabs" });
   const buttons = tables.map(({ listing }, k) => {
     const id = `list-${listing.file}`;
     tables[k].root.id = id;
     tables[k].root.setAttribute("role", "tabpanel");
-    return el("button", { type: "button", role: "tab", "aria-controls": id, click: () => show(k) }, listing.name, el("span", { class: "soft" }, ` ${count(listing.n)}`));
+    return el("button", { type: "button", role: "tab", "aria-controls": id, click: () => show(k) }, listing.name, el("span", { class: "soft" }));
   });
+  const recount = () => tables.forEach(({ listing }, k) => (buttons[k].lastElementChild!.textContent = ` ${count(listing.n)}`));
   const show = (chosen: number) => tables.forEach((table, k) => {
+    now = chosen;
     table.root.hidden = k !== chosen;
     buttons[k].setAttribute("aria-selected", String(k === chosen));
     buttons[k].tabIndex = k === chosen ? 0 : -1;
@@ -230,7 +259,6 @@ export function tabs(tables: Table[]): { root: HTMLElement; show: (k: number) =>
   });
   bar.append(...buttons);
   bar.addEventListener("keydown", (event) => {
-    const now = buttons.findIndex((button) => button.tabIndex === 0);
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
     const next = (now + step + tables.length) % tables.length;
@@ -238,6 +266,7 @@ export function tabs(tables: Table[]): { root: HTMLElement; show: (k: number) =>
     buttons[next].focus();
   });
   const root = el("section", { class: "card wide", "aria-label": "Tables" }, bar, ...tables.map((table) => table.root));
+  recount();
   show(0);
-  return { root, show };
+  return { root, show, shown: () => now, recount };
 }

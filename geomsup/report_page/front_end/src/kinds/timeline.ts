@@ -2,19 +2,20 @@
 
 import { dressed, footing, heading, quoted, search, slider, type Named } from "../chrome";
 import { PALETTE, visible } from "../colours";
-import { Curves, type Course, type Curve, type Plot, type Span } from "../curves";
+import { Curves, stepped, type Course, type Curve, type Plot, type Span } from "../curves";
 import { count, el, fixed, tame } from "../dom";
 import type { Panel } from "../panel";
 import type { Numbers, Payload } from "../payload";
-import { Solid, type Scene } from "../solid";
+import { Solid, pairsOf, type Scene } from "../solid";
 import { Store } from "../store";
 import { Table, tabs, type Listing } from "../table";
 
+// A stretch with one name; the step from which its features have their full length, if they come to have it.
+interface Formed extends Span { stored: number | null }
 interface Happened { kind: string; start: number; stop: number; text: string }
 
 // Pairs with a smaller |cosine| are not drawn; a feature shorter than this share of the longest is none.
 const LEAST = 0.2, DROPPED = 0.1;
-const MOST_DRAWN = 150;
 // A whole training in eight seconds, if the screen can.
 const PLAYED_MS = 8000, SHORTEST_MS = 30;
 
@@ -30,7 +31,7 @@ class Way {
   private readonly records: number;
   private readonly n: number;
   private readonly named: Named;
-  private readonly spans: Span[];
+  private readonly spans: Formed[];
   private readonly events: Happened[];
   private readonly plots: Curves[];
   private readonly solid: Solid | null;
@@ -95,7 +96,7 @@ class Way {
   private allCurves(): Curves[] {
     const { store, n, step } = this, { loss } = this.payload.arrays;
     const course: Course = {
-      steps: step, log: atEqualRatios(step), now: () => store.now.step, focus: () => store.focus, shade: visible,
+      ...stepped(step), now: () => store.now.step, focus: () => store.focus, shade: visible,
       move: (record) => store.set({ step: record }), hover: (feature) => store.set({ hover: feature }),
     };
     const curves = (values: Numbers) => Array.from({ length: n }, (_, i): Curve => ({
@@ -134,18 +135,7 @@ class Way {
     const { n, norm } = this, record = this.store.now.step, axes = this.payload.words.axes as number;
     const points = this.payload.arrays.points.subarray(record * n * axes, (record + 1) * n * axes);
     const own = norm.subarray(record * n, (record + 1) * n);
-    const longest = largest(own);
-    const stored = Array.from({ length: n }, (_, i) => i).filter((i) => own[i] > DROPPED * longest);
-    const pairs: number[] = [], cosines: number[] = [];
-    for (const i of stored.length <= MOST_DRAWN ? stored : []) for (const j of stored) {
-      if (j <= i) continue;
-      let product = 0;
-      for (let a = 0; a < axes; a++) product += points[i * axes + a] * points[j * axes + a];
-      const cosine = product / Math.max(1e-12, own[i] * own[j]);
-      if (Math.abs(cosine) < LEAST) continue;
-      pairs.push(i, j);
-      cosines.push(cosine);
-    }
+    const [pairs, cosines] = pairsOf(points, axes, own, DROPPED, LEAST);
     this.scene = {
       features: Array.from({ length: n }, (_, i) => i), axes, points, ideal: null, length: 1, pairs, cosines, reach: this.reach,
       color: (i) => this.color(i), label: (i) => this.named.called(i),
@@ -182,8 +172,16 @@ class Way {
     });
     return [
       {
-        name: "Shapes", file: "shapes", ...common(spans),
-        columns: [words("name", (k) => spans[k].name), number("from step", (k) => spans[k].start), number("to step", (k) => spans[k].stop)],
+        name: "Shapes", help: "A name is a statement about angles: a shape is named from the step at which its angles are right, and is there in full once its features have their length.", file: "shapes", ...common(spans),
+        columns: [
+          words("name", (k) => spans[k].name),
+          { ...number("named from step", (k) => spans[k].start), meaning: "the first record whose angles are those of the shape, however short its features are" },
+          {
+            name: "full length from step", meaning: "the first record from which every feature of the shape has nine tenths of its squared length, for the rest of the stretch",
+            text: (k) => (spans[k].stored === null ? "not in this stretch" : count(spans[k].stored)), key: (k) => spans[k].stored,
+          },
+          number("to step", (k) => spans[k].stop),
+        ],
         search: (k) => spans[k].name.toLowerCase(), color: (k) => visible(spans[k].color),
       },
       {
@@ -202,14 +200,4 @@ function largest(values: ArrayLike<number>): number {
   let most = 1e-9;
   for (let k = 0; k < values.length; k++) most = Math.max(most, values[k]);
   return most;
-}
-
-// Whether records are spread by the logarithm of their steps rather than evenly.
-function atEqualRatios(step: Numbers): boolean {
-  const unevenness = (of: (x: number) => number) => {
-    const gaps = Array.from({ length: step.length - 1 }, (_, k) => of(step[k + 1]) - of(step[k]));
-    const mean = gaps.reduce((a, b) => a + b, 0) / gaps.length;
-    return Math.sqrt(gaps.reduce((sum, x) => sum + (x - mean) ** 2, 0) / gaps.length) / Math.max(mean, 1e-12);
-  };
-  return unevenness((x) => x) > unevenness(Math.log1p);
 }
