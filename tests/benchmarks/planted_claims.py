@@ -1,6 +1,6 @@
 """How often `weigh_claim` supports what is not there, and what is.
 
-    PYTHONPATH=tests python tests/benchmarks/planted_claims.py --draws 10000 --part nothing
+    PYTHONPATH=tests python tests/benchmarks/planted_claims.py --draws 10000 --kept nothing.jsonl
     PYTHONPATH=tests python tests/benchmarks/planted_claims.py --part rings
     PYTHONPATH=tests python tests/benchmarks/planted_claims.py --part uniform
     PYTHONPATH=tests python tests/benchmarks/planted_claims.py --part centres
@@ -24,9 +24,11 @@ as their radius, with a noise of .2, and groups without structure as above.
 from __future__ import annotations
 
 import argparse
-import time
+import json
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -128,20 +130,28 @@ def draw_without(rng: np.random.Generator, n_controls: int) -> tuple[str, str, C
     )
 
 
-def nothing(n_draws: int, n_controls: int, seed: int) -> None:
-    """Print how many claims of nothing are supported, by word and by kind of group."""
-    verdicts: dict[str, Counter[str]] = defaultdict(Counter)
-    start = time.perf_counter()
-    for k in range(n_draws):
+def nothing(n_draws: int, n_controls: int, seed: int, kept: Path | None = None) -> None:
+    """Print how many claims of nothing are supported, by word and by kind of group.
+
+    What was found is added to a file, if one is given, and not weighed again.
+    """
+    found = [] if kept is None or not kept.exists() else kept.read_text().splitlines()
+    for k in range(len(found), n_draws):
         word, kind, claim = draw_without(np.random.default_rng([seed, k]), n_controls)
+        why = claim.why if claim.verdict == "supported" else ""
+        found.append(
+            json.dumps([word, kind, len(claim.features), claim.noise_dim, claim.verdict, why])
+        )
+        if kept is not None:
+            with kept.open("a") as file:
+                file.write(found[-1] + "\n")
+    verdicts: dict[str, Counter[str]] = defaultdict(Counter)
+    for k, line in enumerate(found[:n_draws]):
+        word, kind, n, dim, verdict, why = json.loads(line)
         for key in ("all", f"word: {word}", f"group: {kind}", f"{word} of {kind}"):
-            verdicts[key][claim.verdict] += 1
-        if claim.verdict == "supported":
-            dim = claim.noise_dim
-            print(
-                f"  draw {k}: {word} of {len(claim.features)}, {kind}, {dim:.0f}: {claim.why}",
-                flush=True,
-            )
+            verdicts[key][verdict] += 1
+        if why:
+            print(f"  draw {k}: {word} of {n}, {kind}, {dim:.0f} dimensions: {why}")
     for key in sorted(verdicts):
         if " of " not in key or verdicts[key]["supported"]:
             count = verdicts[key]
@@ -150,7 +160,6 @@ def nothing(n_draws: int, n_controls: int, seed: int) -> None:
                 f"{key:34s} {total:6d}  supported {count['supported'] / total:7.4f}  "
                 f"contradicted {count['contradicted'] / total:6.3f}"
             )
-    print(f"{(time.perf_counter() - start) / n_draws:.3f} s each")
 
 
 def ring_in_matrix(
@@ -282,7 +291,12 @@ def is_balanced(name: str) -> bool:
     )
 
 
-PARTS = {"nothing": nothing, "rings": rings, "uniform": uniform, "centres": centres}
+PARTS: dict[str, Callable[..., None]] = {
+    "nothing": nothing,
+    "rings": rings,
+    "uniform": uniform,
+    "centres": centres,
+}
 
 
 def main() -> None:
@@ -292,8 +306,10 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--controls", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kept", type=Path, help="a file that draws of nothing are added to")
     args = parser.parse_args()
-    PARTS[args.part](args.draws, args.controls, args.seed)
+    more = {"kept": args.kept} if args.part == "nothing" else {}
+    PARTS[args.part](args.draws, args.controls, args.seed, **more)
 
 
 if __name__ == "__main__":
