@@ -35,6 +35,8 @@ _FEWEST_GROUPS = 100
 _N_ISOTROPIC, _N_SHOWN = 4096, 60
 # Seven members have 360 orders around a ring, so that one in 360 is the best by chance.
 _N_ORDERS = 2000
+# Unit rows are float32: a spread of less than a millionth of the length is their rounding.
+_ROUNDING = 1e-12
 # Rounding must not hide a control that is the group itself, turned.
 SAME = 1e-9
 
@@ -119,7 +121,7 @@ def case_of(
     whole = (units @ units.T) * np.outer(norms, norms)
     gram = centred(whole[None])[0] if centre == "centroid" else whole
     total = float(np.trace(gram))
-    if total <= SAME**2 * float((norms**2).sum()):
+    if total <= _ROUNDING * float((norms**2).sum()):
         raise GeomsupError("the features are all at one point: there is no shape to weigh")
     group = Group(
         gram=gram / total,

@@ -375,6 +375,11 @@ def _word(shape: object, about: object, n_members: int) -> Word:
 def _of_name(shape: Shape, about: object) -> Word:
     """A shape of the catalogue, as the word that says more than a match would."""
     n = shape.n_vertices
+    if n == 1:
+        raise GeomsupError(
+            f"a claim is about a group of features, and {shape.name!r} is said of one alone; "
+            "classify_geometry says it"
+        )
     special: dict[str, Any] = {"name": shape.name, "size": shape.n_vertices}
     if n == 2:
         return replace(WORDS["antipodes"], **special)
