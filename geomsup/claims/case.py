@@ -35,6 +35,8 @@ _FEWEST_GROUPS = 100
 _N_ISOTROPIC, _N_SHOWN = 4096, 60
 # Seven members have 360 orders around a ring, so that one in 360 is the best by chance.
 _N_ORDERS = 2000
+# Unit rows are float32: a spread of less than a millionth of the length is their rounding.
+_ROUNDING = 1e-12
 # Rounding must not hide a control that is the group itself, turned.
 SAME = 1e-9
 
@@ -77,6 +79,7 @@ class Case:
     is_ordered: bool
     whole: Array  # Gram matrix about the origin, or the mean of the matrix
     group: Group
+    n_looks: int  # centres that the same name is weighed about
 
     def about_centre(self, grams: Array) -> Array:
         return centred(grams) if self.centre == "centroid" else grams
@@ -88,7 +91,7 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Tests:
-    """What a group and others measure."""
+    """What a group and others measure; the shares are those that do as well."""
 
     statistic: float
     controls: Array
@@ -106,6 +109,7 @@ def case_of(
     order: IntArray | None,
     word: Word,
     centre: str,
+    n_looks: int,
     rng: np.random.Generator,
 ) -> Case:
     rows = source.rows(centre)
@@ -117,7 +121,7 @@ def case_of(
     whole = (units @ units.T) * np.outer(norms, norms)
     gram = centred(whole[None])[0] if centre == "centroid" else whole
     total = float(np.trace(gram))
-    if total <= SAME**2 * float((norms**2).sum()):
+    if total <= _ROUNDING * float((norms**2).sum()):
         raise GeomsupError("the features are all at one point: there is no shape to weigh")
     group = Group(
         gram=gram / total,
@@ -136,6 +140,7 @@ def case_of(
         is_ordered=order is not None,
         whole=whole,
         group=group,
+        n_looks=n_looks,
     )
 
 
@@ -200,12 +205,11 @@ def _p_cloud(case: Case, statistic: float, n_clouds: int, rng: np.random.Generat
     if fewest is None or len(case.members) < fewest or is_cloud:
         return None
     clouds = haar_groups(case.group.gram, n_clouds, case.group.rank, rng)
-    found = _share(case.word.measure(clouds, case.is_ordered), statistic)
+    measured = case.word.measure(clouds, case.is_ordered)
     if case.word.shape_alone is None:
-        return found
-    own = float(case.word.shape_alone(case.group.gram[None])[0])
-    # The better of two tests counts twice (Bonferroni).
-    return min(1.0, 2 * min(found, _share(case.word.shape_alone(clouds), own)))
+        return _share(measured, statistic)
+    round_too = case.word.shape_alone(np.concatenate([case.group.gram[None], clouds]))
+    return _share_of_either(np.stack([np.append(statistic, measured), round_too]))
 
 
 def _p_order(case: Case, statistic: float, rng: np.random.Generator) -> float | None:
@@ -219,8 +223,20 @@ def _p_order(case: Case, statistic: float, rng: np.random.Generator) -> float | 
 
 def _share(others: Array, statistic: float) -> float:
     """Share of others that are as small, the group itself among them."""
-    as_small = int((others <= statistic + SAME * max(abs(statistic), SAME)).sum())
-    return (1 + as_small) / (1 + len(others))
+    return float(_ranks(np.append(statistic, others))[0]) / (1 + len(others))
+
+
+def _share_of_either(measured: Array) -> float:
+    """Share of groups that are as rare as the first in the one of several measures in which each
+    of them is rarest; ``measured`` has shape (n_measures, n_groups)."""
+    rarest = np.min([_ranks(one) for one in measured], axis=0)
+    return float((rarest <= rarest[0]).mean())
+
+
+def _ranks(measured: Array) -> IntArray:
+    """How many are as small as each, itself among them."""
+    reach = measured + SAME * np.maximum(np.abs(measured), SAME)
+    return np.searchsorted(np.sort(measured), reach, side="right")
 
 
 def dim_of_controls(case: Case, tests: Tests) -> float:

@@ -123,10 +123,12 @@ def _root(metric: object, matrix: NDArray[np.generic]) -> Array:
         return np.asarray(basis[:, kept] / np.sqrt(values[kept]))
     with about("metric"):
         inner = numbers("metric", metric)
-    if inner.shape != (dim, dim) or not np.isfinite(inner).all():
+    if inner.shape != (dim, dim):
         raise GeomsupError(
-            f"metric must be a finite matrix of shape ({dim}, {dim}), got {inner.shape}"
+            f"metric must be 'causal' or a matrix of shape ({dim}, {dim}), got {inner.shape}"
         )
+    if not np.isfinite(inner).all():
+        raise GeomsupError("metric must be finite, got NaN or infinity")
     values, basis = np.linalg.eigh((inner + inner.T) / 2)
     scale = max(float(np.abs(values).max()), np.finfo(float).tiny)
     if np.abs(inner - inner.T).max() > 1e-6 * scale or values[0] < -_NO_VARIANCE * scale:

@@ -37,6 +37,8 @@ class Claim(Plain, ShownAlone):
         Their names.
     about : {"centroid", "origin", "mean"}
         The centre: of the group, of the space, or of the whole matrix.
+    elsewhere : mapping of str to str
+        What is to be said of the claim about another centre that it was weighed about too.
     curve : {"closed", "open", "straight"} or None
         What the members follow each other along.
     is_ordered : bool
@@ -93,6 +95,7 @@ class Claim(Plain, ShownAlone):
     features: tuple[int, ...]
     labels: tuple[str, ...] | None
     about: str
+    elsewhere: Mapping[str, str]
     curve: Literal["closed", "open", "straight"] | None
     is_ordered: bool
     verdict: Verdict
@@ -133,11 +136,17 @@ class Claim(Plain, ShownAlone):
         shown = ", ".join(members[:_N_MEMBERS])
         if len(members) > _N_MEMBERS:
             shown += f" and {len(members) - _N_MEMBERS} more"
+        width = max(14, *map(len, self.evidence))
         said = f"{self.shape} of {len(self.features)} about the {self.about}: {self.verdict}"
         return "\n".join(
             [
                 said,
                 *_wrapped(self.why),
+                *(
+                    line
+                    for centre, said in self.elsewhere.items()
+                    for line in _wrapped(f"about the {centre}: {said}")
+                ),
                 "",
                 *_wrapped(f"{'in order' if self.curve else 'members'}: {shown}"),
                 *_wrapped(self._measured()),
@@ -145,7 +154,7 @@ class Claim(Plain, ShownAlone):
                 *self._tests(),
                 "",
                 "evidence of the claim against its rivals, in nats",
-                *(f"  {name:14s} {_nats(value)}" for name, value in self.evidence.items()),
+                *(f"  {name:{width}s} {_nats(value)}" for name, value in self.evidence.items()),
             ]
         )
 

@@ -121,12 +121,26 @@ def circles_through(points: Array) -> tuple[Array, Array]:
 
 
 def off_circle(grams: Array) -> Array:
-    """Mean squared deviation from the circle in the principal plane, over its squared radius."""
+    """How far members are from going round a circle in their principal plane, 0 if they are on it.
+
+    The mean squared deviation from the nearest circle over the mean squared distance from the
+    centre, times the square of the largest step in angle, in mean ones.  Over its own squared
+    radius any piece that is nearly straight is close to a circle, for that circle is large.
+    """
     points = plane_of(grams)[1]
     centres, radii = circles_through(points)
-    distances = np.linalg.norm(points - centres[..., None, :], axis=-1)
-    deviations = ((distances - radii[..., None]) ** 2).mean(axis=-1)
-    return np.asarray(deviations / np.maximum(radii**2, _TINY))
+    offsets = points - centres[..., None, :]
+    deviations = ((np.linalg.norm(offsets, axis=-1) - radii[..., None]) ** 2).mean(axis=-1)
+    spreads = (points**2).sum(axis=-1).mean(axis=-1)
+    widest = _widest_steps(np.arctan2(offsets[..., 1], offsets[..., 0]))
+    return np.asarray(deviations * widest**2 / np.maximum(spreads, _TINY))
+
+
+def _widest_steps(angles: Array) -> Array:
+    """The largest step from one angle to the next around the circle, in mean ones."""
+    ascending = np.sort(angles, axis=-1)
+    steps = np.diff(ascending, axis=-1, append=ascending[..., :1] + 2 * np.pi)
+    return np.asarray(steps.max(axis=-1) * angles.shape[-1] / (2 * np.pi))
 
 
 def along_line(grams: Array, order: IntArray | None) -> Array:

@@ -13,7 +13,8 @@ __all__ = ["verdict_of"]
 
 # A claim is beyond chance if so few groups do as well …
 _LEVEL = 0.01
-# … and above its rivals, or below one, if it is so many nats from it: twenty to one.
+# … and above its rivals, or below one, if it is so many nats from it: twenty to one.  Of two looks
+# each has half the level, and half the prior.
 _CLEARLY = 3.0
 _HOPELESS = 1e5
 # It does worse than most controls if so many do as well.
@@ -33,7 +34,7 @@ def verdict_of(
         return "contradicted", "; ".join(against)
     doubts = _doubts(case, tests, closure, longest)
     named = _ARTICLE.get(rival, "") + rival
-    if margin < _CLEARLY:
+    if margin < _CLEARLY + math.log(case.n_looks):
         doubts.append(f"as well explained by {named} ({margin:+.1f} nats for the claim)")
     if doubts:
         return "undecided", "; ".join(doubts)
@@ -59,13 +60,17 @@ def _against(tests: Tests, rival: str, margin: float) -> list[str]:
 def _doubts(case: Case, tests: Tests, closure: float, longest: float) -> list[str]:
     """What keeps the claim from being supported, but for rivals."""
     found = []
-    if tests.p_value > _LEVEL:
+    level = _LEVEL / case.n_looks
+    n_controls = len(tests.controls)
+    if level * (1 + n_controls) < 1:
+        found.append(f"{n_controls} controls are too few: take {math.ceil(1 / level) - 1} or more")
+    elif tests.p_value > level:
         found.append(f"control groups do as well (p {tests.p_value:.2g})")
-    if tests.p_cloud is not None and tests.p_cloud > _LEVEL:
+    if tests.p_cloud is not None and tests.p_cloud > level:
         found.append(f"clouds with its spectrum do as well (p {tests.p_cloud:.2g})")
-    if tests.p_order is not None and tests.p_order > max(_LEVEL, 1.5 / _n_orders(case)):
+    if tests.p_order is not None and tests.p_order > max(level, 1.5 / _n_orders(case)):
         found.append(f"other orders do as well (p {tests.p_order:.2g})")
-    if tests.p_together is not None and tests.p_together > _LEVEL:
+    if tests.p_together is not None and tests.p_together > level:
         found.append(
             f"random groups are as far from the mean for their spread (p {tests.p_together:.2g})"
         )

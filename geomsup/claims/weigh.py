@@ -28,7 +28,7 @@ from geomsup.claims.statistics import (
     steps_of,
 )
 from geomsup.claims.verdict import verdict_of
-from geomsup.claims.words import word_for
+from geomsup.claims.words import words_for
 from geomsup.errors import GeomsupError
 from geomsup.restoring import read_only
 from geomsup.survey.source import mask_of, matrix_of
@@ -42,6 +42,7 @@ IntArray = NDArray[np.intp]
 
 # Axes of the group that are kept for a picture.
 _N_AXES = 8
+_RISING = ("contradicted", "undecided", "supported")
 # Larger groups are what a census looks for.
 _MOST_MEMBERS = 512
 
@@ -80,7 +81,10 @@ def weigh_claim(
         by two.
     about : {"centroid", "origin", "mean"}, optional
         Centre of the shape: the centroid of the group (what is meant unless something else is
-        said), the origin (so for antipodes and bundles), or the mean of the whole matrix.
+        said), the origin (so for antipodes, bundles, and figures of which the vertices are not
+        balanced, as pyramids), or the mean of the whole matrix.  The name of a simplex, as
+        "tetrahedron", is weighed about the origin and about the centroid unless one is said, each
+        at half the level.
     background : "same matrix", "isotropic" or a matrix, default "same matrix"
         Where control groups come from: the other features; uniform directions; the features of
         another matrix in as many dimensions, with the same `feature_axis`.
@@ -117,7 +121,8 @@ def weigh_claim(
     A claim is *supported* if at most 1 % of the controls, of the clouds with its spectrum and of
     its own orders do as well, and it explains the group 20 times better than each rival.  It is
     *contradicted* if a rival is 20 times better, or 90 % of the controls do as well.  A ring must
-    close too: no step from last to first above 2.5 mean ones.
+    close too: no step from last to first above 2.5 mean ones.  Where a name is weighed about two
+    centres, both levels are halved, and it is contradicted only if it is about either.
 
     The group must not have been found by looking for the shape in this matrix: for that, the census
     has the count that chance gives.
@@ -144,7 +149,8 @@ def weigh_claim(
     n_features = len(matrix_of(W, feature_axis))
     names = labels_of(labels, n_features)
     members = members_of(features, n_features, names)
-    word = word_for(shape, len(members), about)
+    words = words_for(shape, len(members), about)
+    word = words[0][0]
     if len(members) > _MOST_MEMBERS:
         raise GeomsupError(f"expected at most {_MOST_MEMBERS} features, got {len(members)}")
     places = order_of(order, members, names, n_features)
@@ -157,16 +163,20 @@ def weigh_claim(
         "fold_norms": yes_or_no("fold_norms", fold_norms),
         "metric": metric if metric is None or isinstance(metric, str) else "given matrix",
     }
-    case = case_of(
-        Source(W, feature_axis, mask_of(mask, n_features, names), metric, settings),
-        members,
-        places,
-        word,
-        about or word.centres[0],
-        rng,
-    )
-    tests = tested(case, pool_of(case, background, feature_axis, rng), n_controls, rng)
-    return _claim(case, tests, names, settings)
+    source = Source(W, feature_axis, mask_of(mask, n_features, names), metric, settings)
+    looks = []
+    for one, centre in words:
+        case = case_of(source, members, places, one, centre, len(words), rng)
+        tests = tested(case, pool_of(case, background, feature_axis, rng), n_controls, rng)
+        looks.append(_claim(case, tests, names, settings))
+    return _better(looks)
+
+
+def _better(looks: list[Claim]) -> Claim:
+    """The claim about the centre that speaks most for it, with what the others say."""
+    best = max(looks, key=lambda one: (_RISING.index(one.verdict), min(one.evidence.values())))
+    others = {one.about: f"{one.verdict}: {one.why}" for one in looks if one is not best}
+    return replace(best, elsewhere=others)
 
 
 def _claim(
@@ -195,6 +205,7 @@ def _claim(
         features=case.members,
         labels=None if names is None else tuple(names[k] for k in case.members),
         about=case.centre,
+        elsewhere={},
         curve=case.word.curve,
         is_ordered=case.is_ordered,
         verdict=verdict,

@@ -37,7 +37,7 @@ from geomsup.shapes import Shape, get_shape
 from geomsup.survey.bundles import bundle_evidence
 from geomsup.validation import one_of
 
-__all__ = ["CENTRES", "WORDS", "Word", "word_for"]
+__all__ = ["CENTRES", "WORDS", "Word", "words_for"]
 
 Array = NDArray[np.float64]
 
@@ -48,6 +48,8 @@ _N_PARAMETERS = 9
 # Shapes of the catalogue that are weighed as rivals.
 _MOST_SHAPES = 500
 _HOPELESS = -1e6
+# A figure whose vertices have their mean farther than this from its centre is not about that mean.
+_BALANCED = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,18 +223,20 @@ def _whole(dim: float) -> int:
     return max(2, round(dim))
 
 
-def _shape_sides(shape: Shape) -> list[Array]:
-    """Sorted cosines of a shape in each of its forms, at several values of a free parameter."""
+def _forms(shape: Shape) -> list[Array]:
+    """Vertices of a shape in each of its forms, at several values of a free parameter."""
     forms = [form.vertices for form in shape.in_each_form()]
     if shape.family is not None:
         low, high = shape.family.bounds
         values = np.linspace(low, high, _N_PARAMETERS + 2)[1:-1]
         forms += [shape.family.build(float(value)) for value in values]
-    return [sides_of(form @ form.T) for form in forms]
+    return forms
 
 
 def _of_catalogue(shape: Shape) -> Word:
-    sides = _shape_sides(shape)
+    forms = _forms(shape)
+    sides = [sides_of(form @ form.T) for form in forms]
+    balanced = all(np.linalg.norm(form.mean(axis=0)) <= _BALANCED for form in forms)
 
     def measure(grams: Array, ordered: bool) -> Array:
         del ordered
@@ -242,7 +246,7 @@ def _of_catalogue(shape: Shape) -> Word:
         name=shape.name,
         fewest=shape.n_vertices,
         size=shape.n_vertices,
-        centres=CENTRES,
+        centres=CENTRES if balanced else CENTRES[1:],
         measure=measure,
         weigh=partial(_named, shape=shape),
         statistic="rms difference of sorted cosines",
@@ -316,8 +320,12 @@ WORDS: dict[str, Word] = {
 }
 
 
-def word_for(shape: object, n_members: int, about: object) -> Word:
-    """The word that is claimed of so many members.
+def words_for(shape: object, n_members: int, about: object) -> tuple[tuple[Word, str], ...]:
+    """The word that is claimed of so many members, and its centre.
+
+    "Tetrahedron" is said of four vectors that are one about the origin, and of four that are one
+    beside a common part.  About the centroid the former are not told from any few vectors, and
+    about the origin the latter are none: the name of a simplex is looked at about both.
 
     Raises
     ------
@@ -340,7 +348,10 @@ def word_for(shape: object, n_members: int, about: object) -> Word:
         raise GeomsupError(f"antipodes come in pairs, got {n_members} features")
     if about is not None:
         one_of(f"about of shape {word.name!r}", about, word.centres)
-    return word
+        return ((word, str(about)),)
+    if word.apart and word.size is not None:
+        return ((word, word.centres[0]), (_word(shape, "origin", n_members), "origin"))
+    return ((word, word.centres[0]),)
 
 
 def _word(shape: object, about: object, n_members: int) -> Word:
@@ -364,6 +375,11 @@ def _word(shape: object, about: object, n_members: int) -> Word:
 def _of_name(shape: Shape, about: object) -> Word:
     """A shape of the catalogue, as the word that says more than a match would."""
     n = shape.n_vertices
+    if n == 1:
+        raise GeomsupError(
+            f"a claim is about a group of features, and {shape.name!r} is said of one alone; "
+            "classify_geometry says it"
+        )
     special: dict[str, Any] = {"name": shape.name, "size": shape.n_vertices}
     if n == 2:
         return replace(WORDS["antipodes"], **special)

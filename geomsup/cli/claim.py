@@ -62,7 +62,10 @@ def add_arguments(parser: VerbParser) -> None:
         "--in-order", action="store_true", help="they follow each other as --features lists them"
     )
     parser.add_argument(
-        "--about", choices=("centroid", "origin", "mean"), help="centre of the shape"
+        "--about",
+        choices=("centroid", "origin", "mean"),
+        help="centre of the shape (default: what the word means; a tetrahedron or another simplex, "
+        "by name, about the origin and about the centroid)",
     )
     parser.add_argument(
         "--background",

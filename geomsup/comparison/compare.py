@@ -126,7 +126,10 @@ def compare_dictionaries(
     split_threshold = number_within("split_threshold", split_threshold, -1.0, 1.0)
     signed = yes_or_no("signed", signed)
     a, b = _both(A, B, feature_axis, axis_of(B, other_axis, feature_axis))
-    names_a, names_b = labels_of(labels, a.n_given), labels_of(other_labels, b.n_given)
+    with about("A"):
+        names_a = labels_of(labels, a.n_given)
+    with about("B"):
+        names_b = labels_of(other_labels, b.n_given)
     word = null_name(null, a.dim)
     scoring = _Scoring(signed, threshold, split_threshold)
     with bar(n_draws + 1, "matching", "dictionary", progress) as advance:

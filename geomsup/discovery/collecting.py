@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,8 +79,8 @@ def collected(
             done(run + 1)
     if not unnamed:
         raise GeomsupError(
-            f"none of the {n_components} components in {len(models)} models is irregular and has "
-            "more directions than dimensions; there is nothing to discover"
+            f"{counted(n_components, 'component')} in {counted(len(models), 'model')}, and none is "
+            "irregular with more directions than dimensions; there is nothing to discover"
         )
     return Collected(sources=tuple(sources), unnamed=tuple(unnamed), n_components=n_components)
 
@@ -115,6 +115,8 @@ def _models(runs: object, feature_axis: int) -> Iterator[tuple[str, GeometryRepo
         runs = runs.store
     if isinstance(runs, str | os.PathLike):
         runs = _store(runs)
+    if isinstance(runs, Mapping):
+        raise GeomsupError("runs must be a list, got a mapping; pass list(runs.values())")
     if isinstance(runs, Store):
         yield from _in_store(runs)
     elif hasattr(runs, "weights") or isinstance(runs, GeometryReport) or _is_matrix(runs):

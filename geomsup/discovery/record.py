@@ -232,7 +232,7 @@ class Discovery(Plain):
 
     def __str__(self) -> str:
         lines = [
-            f"{counted(self.n_runs, 'model')}, {self.n_components:,} components, "
+            f"{counted(self.n_runs, 'model')}, {counted(self.n_components, 'component')}, "
             f"{self.n_unnamed:,} without a name; copies may differ by {self.noise:g} rad",
             "",
         ]

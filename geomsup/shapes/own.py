@@ -144,13 +144,13 @@ def load_catalogue(path: str | os.PathLike[str]) -> tuple[Shape, ...]:
     source = _path(path)
     try:
         if source.stat().st_size > _MOST_BYTES:
-            raise GeomsupError(f"{source} has more than 64 MB; that is no catalogue of shapes")
+            raise GeomsupError("more than 64 MB; that is no catalogue of shapes")
         # Python would read NaN and Infinity, which are no JSON.
         data = json.loads(source.read_text(encoding="utf-8"), parse_constant=_refused_constant)
     except OSError as error:
         raise GeomsupError(f"{source} cannot be read: {first_line(error)}") from error
-    except GeomsupError:
-        raise
+    except GeomsupError as error:
+        raise GeomsupError(f"{source}: {error}") from error
     except (ValueError, RecursionError) as error:
         raise GeomsupError(f"{source} is not JSON: {first_line(error)}") from error
     records = data.get("shapes", [data]) if isinstance(data, Mapping) else data

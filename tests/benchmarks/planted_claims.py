@@ -1,8 +1,9 @@
 """How often `weigh_claim` supports what is not there, and what is.
 
-    PYTHONPATH=tests python tests/benchmarks/planted_claims.py --draws 10000 --part nothing
+    PYTHONPATH=tests python tests/benchmarks/planted_claims.py --draws 10000 --kept nothing.jsonl
     PYTHONPATH=tests python tests/benchmarks/planted_claims.py --part rings
     PYTHONPATH=tests python tests/benchmarks/planted_claims.py --part uniform
+    PYTHONPATH=tests python tests/benchmarks/planted_claims.py --part centres
 
 *Nothing*: groups of 4 to 30 features in 2 to 4,096 dimensions without the structure that is
 claimed: features of the matrix; a Gaussian cloud, round, flat, or long in few dimensions, set in
@@ -14,14 +15,20 @@ leave no gap of two mean ones.  ``noise`` is the rms displacement of a vertex in
 together over the radius.
 
 *Uniform*: p-values of groups that are drawn as controls are.
+
+*Centres*: names of the catalogue about the centroid, about the origin, and about whatever is meant
+when nothing is said, of groups of 3 to 12: figures about the origin and about a common part as long
+as their radius, with a noise of .2, and groups without structure as above.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
+import json
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,11 +36,12 @@ from numpy.typing import NDArray
 from planted_census import BACKGROUNDS, background
 from scipy.stats import kstest
 
-from geomsup import Claim, weigh_claim
+from geomsup import Claim, get_shape, list_shapes, weigh_claim
 
 Array = NDArray[np.float64]
 
 GROUPS = ("features", "round cloud", "flat cloud", "long cloud", "clusters")
+VERDICTS = ("supported", "undecided", "contradicted")
 CURVES = ("ring", "arc", "line")
 UNORDERED = ("ring", "arc", "line", "simplex", "antipodes", "bundle", "polygon", "orthoplex")
 DIMS = (2, 3, 4, 6, 8, 16, 32, 64, 128, 384, 1024, 4096)
@@ -122,20 +130,28 @@ def draw_without(rng: np.random.Generator, n_controls: int) -> tuple[str, str, C
     )
 
 
-def nothing(n_draws: int, n_controls: int, seed: int) -> None:
-    """Print how many claims of nothing are supported, by word and by kind of group."""
-    verdicts: dict[str, Counter[str]] = defaultdict(Counter)
-    start = time.perf_counter()
-    for k in range(n_draws):
+def nothing(n_draws: int, n_controls: int, seed: int, kept: Path | None = None) -> None:
+    """Print how many claims of nothing are supported, by word and by kind of group.
+
+    What was found is added to a file, if one is given, and not weighed again.
+    """
+    found = [] if kept is None or not kept.exists() else kept.read_text().splitlines()
+    for k in range(len(found), n_draws):
         word, kind, claim = draw_without(np.random.default_rng([seed, k]), n_controls)
+        why = claim.why if claim.verdict == "supported" else ""
+        found.append(
+            json.dumps([word, kind, len(claim.features), claim.noise_dim, claim.verdict, why])
+        )
+        if kept is not None:
+            with kept.open("a") as file:
+                file.write(found[-1] + "\n")
+    verdicts: dict[str, Counter[str]] = defaultdict(Counter)
+    for k, line in enumerate(found[:n_draws]):
+        word, kind, n, dim, verdict, why = json.loads(line)
         for key in ("all", f"word: {word}", f"group: {kind}", f"{word} of {kind}"):
-            verdicts[key][claim.verdict] += 1
-        if claim.verdict == "supported":
-            dim = claim.noise_dim
-            print(
-                f"  draw {k}: {word} of {len(claim.features)}, {kind}, {dim:.0f}: {claim.why}",
-                flush=True,
-            )
+            verdicts[key][verdict] += 1
+        if why:
+            print(f"  draw {k}: {word} of {n}, {kind}, {dim:.0f} dimensions: {why}")
     for key in sorted(verdicts):
         if " of " not in key or verdicts[key]["supported"]:
             count = verdicts[key]
@@ -144,7 +160,6 @@ def nothing(n_draws: int, n_controls: int, seed: int) -> None:
                 f"{key:34s} {total:6d}  supported {count['supported'] / total:7.4f}  "
                 f"contradicted {count['contradicted'] / total:6.3f}"
             )
-    print(f"{(time.perf_counter() - start) / n_draws:.3f} s each")
 
 
 def ring_in_matrix(
@@ -222,17 +237,79 @@ def uniform(n_draws: int, n_controls: int, seed: int) -> None:
         )
 
 
+def figure_in_matrix(name: str, m: int, common: float, rng: np.random.Generator) -> Array:
+    """Return a matrix whose first features are a figure of the catalogue about a common part."""
+    vertices = get_shape(name).vertices
+    n, r = vertices.shape
+    rows = background(str(rng.choice(BACKGROUNDS)), 400 if m <= 384 else 150, m, rng)
+    axes = np.linalg.qr(rng.standard_normal((m, r + 1)))[0]
+    figure = common * axes[:, -1] + vertices @ axes[:, :r].T
+    figure += 0.2 / np.sqrt(m) * rng.standard_normal((n, m))
+    rows[:n] = figure * np.sqrt((rows**2).sum(axis=1).mean() / (1 + common**2))
+    return rows
+
+
+def centres(n_draws: int, n_controls: int, seed: int) -> None:
+    """Print how often names are supported about each centre, where they hold and where not."""
+    kinds = ("about the origin", "beside a common part", "nothing")
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for k, kind in product(range(n_draws), kinds):
+        rng = np.random.default_rng([seed, 7, k, kinds.index(kind)])
+        n = int(rng.integers(3, 13))
+        # Every other name is that of a simplex.
+        names = [shape.name for shape in list_shapes() if shape.n_vertices == n]
+        name = f"{n - 1}-simplex" if k % 2 else str(rng.choice(names))
+        m = int(rng.choice(DIMS))
+        if kind == "nothing":
+            rows = background(str(rng.choice(BACKGROUNDS)), 400 if m <= 384 else 150, m, rng)
+            group = str(rng.choice(GROUPS))
+            if group != "features":
+                rows[:n] = without_structure(group, n, rows, rng)
+        else:
+            m = max(m, get_shape(name).dim + 1)
+            rows = figure_in_matrix(name, m, float(kind != kinds[0]), rng)
+        for about in (None, "origin", "centroid"):
+            if about == "centroid" and not is_balanced(name):
+                continue
+            claim = weigh_claim(
+                rows, range(n), name, about=about, feature_axis=0, n_controls=n_controls, seed=k
+            )
+            word = "simplex" if k % 2 else "other figure"
+            counts[f"{word} {kind}", about or "not said"][claim.verdict] += 1
+            if kind == "nothing" and claim.verdict == "supported":
+                print(f"  draw {k}: {name} about {about}, {group}, m {m}: {claim.why}", flush=True)
+    for (what, about), count in sorted(counts.items()):
+        total = sum(count.values())
+        said = "  ".join(f"{word} {count[word] / total:.4f}" for word in VERDICTS)
+        print(f"{what:38s} {about:9s} {total:5d}  {said}")
+
+
+def is_balanced(name: str) -> bool:
+    """Return whether the mean of the vertices of a figure is its centre."""
+    return all(
+        np.linalg.norm(form.vertices.mean(axis=0)) < 1e-6 for form in get_shape(name).in_each_form()
+    )
+
+
+PARTS: dict[str, Callable[..., None]] = {
+    "nothing": nothing,
+    "rings": rings,
+    "uniform": uniform,
+    "centres": centres,
+}
+
+
 def main() -> None:
     """Print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--part", choices=("nothing", "rings", "uniform"), default="nothing")
+    parser.add_argument("--part", choices=PARTS, default="nothing")
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--controls", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kept", type=Path, help="a file that draws of nothing are added to")
     args = parser.parse_args()
-    {"nothing": nothing, "rings": rings, "uniform": uniform}[args.part](
-        args.draws, args.controls, args.seed
-    )
+    more = {"kept": args.kept} if args.part == "nothing" else {}
+    PARTS[args.part](args.draws, args.controls, args.seed, **more)
 
 
 if __name__ == "__main__":

@@ -91,6 +91,17 @@ def test_circles_and_deviations_from_them(rng: np.random.Generator) -> None:
     assert off_circle(gram(rng.standard_normal((8, 2))))[0] > 1e-3
 
 
+def test_a_piece_of_a_large_circle_is_gone_round_by_none() -> None:
+    bent = np.linspace(-0.1, 0.1, 8)
+    uneven = polygon(2 * np.pi * np.arange(8) / 8) * (1 + 0.1 * np.cos(3 * np.arange(8)))[:, None]
+    noisy = polygon(bent) + 1e-3 * np.cos(5 * np.arange(8))[:, None]
+    assert off_circle(gram(noisy))[0] > off_circle(gram(uneven))[0]
+    # the largest step counts: a quarter of the circle left out is twice as wide as a step of eight
+    angles = np.linspace(0, 1.5 * np.pi, 7)
+    moved = polygon(angles) * (1 + 0.1 * np.cos(3 * np.arange(7)))[:, None]
+    assert off_circle(gram(moved))[0] > 3 * off_circle(gram(uneven))[0]
+
+
 def test_a_line_leaves_nothing_and_its_order_counts() -> None:
     places = np.arange(6.0)
     grams = gram(places[:, None] * np.ones(3))

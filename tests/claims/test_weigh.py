@@ -153,6 +153,65 @@ def test_a_shape_of_the_catalogue_about_either_centre(name: str) -> None:
         assert weighed(W, range(len(vertices)), other).verdict == "contradicted"
 
 
+@pytest.mark.parametrize("name", ["triangle", "tetrahedron", "7-simplex"])
+def test_a_simplex_by_name_is_weighed_about_both_centres(name: str) -> None:
+    vertices = get_shape(name).vertices
+    n = len(vertices)
+    found = []
+    for common, centre, other in ((0.0, "origin", "centroid"), (2.0, "centroid", "origin")):
+        rng = np.random.default_rng(13)
+        W = planted(vertices, 0.05, rng, common=common, dim=24)
+        claim = weighed(W, range(n), name)
+        assert set(claim.elsewhere) == {other}
+        assert (claim.verdict, claim.about) == ("supported", centre) or n == 3
+        assert claim.verdict != "contradicted"
+        assert f"about the {other}: {claim.elsewhere[other].split(':')[0]}" in str(claim)
+        found.append(claim)
+        # Asked about one centre, only that one is looked at.
+        assert weighed(W, range(n), name, about=centre).elsewhere == {}
+        assert weighed(W, range(n), name, about=other).verdict != "supported"
+    assert found[0].verdict == "supported"
+    W = np.random.default_rng(14).standard_normal((400, 24))
+    for k in range(10):  # any few vectors are one about their own centroid
+        group = range(n * k, n * (k + 1))
+        assert weighed(W, group, name).verdict != "supported"
+
+
+def test_of_two_looks_each_has_half_the_level() -> None:
+    W = planted(get_shape("tetrahedron").vertices, 0.05, np.random.default_rng(15), common=0.0)
+    few = weighed(W, range(4), "tetrahedron", n_controls=198)
+    assert (few.verdict, few.p_value) == ("undecided", 1 / 199)
+    assert "198 controls are too few: take 199 or more" in few.why
+    assert weighed(W, range(4), "tetrahedron", n_controls=199).verdict == "supported"
+    one = weighed(W, range(4), "tetrahedron", n_controls=99, about="origin")
+    assert one.verdict == "supported"
+    none = weighed(W, range(4), "tetrahedron", n_controls=98, about="origin")
+    assert "98 controls are too few: take 99 or more" in none.why
+
+
+def test_a_figure_with_its_vertices_on_one_side_is_about_the_origin() -> None:
+    vertices = get_shape("square pyramid").vertices
+    W = planted(vertices, 0.1, np.random.default_rng(16), common=0.0)
+    claim = weighed(W, range(5), "square pyramid")
+    assert (claim.verdict, claim.about) == ("supported", "origin")
+    with pytest.raises(GeomsupError, match="about of shape 'square pyramid' must be one of origin"):
+        weighed(W, range(5), "square pyramid", about="centroid")
+
+
+def test_few_members_with_uneven_steps_are_a_ring_in_no_order() -> None:
+    supported = 0
+    for seed in range(20):
+        rng = np.random.default_rng([17, seed])
+        gaps = 2.0
+        while gaps >= 2:
+            places = np.sort(rng.uniform(size=7))
+            gaps = 7 * np.diff(places, append=places[0] + 1).max()
+        points = np.column_stack([np.cos(2 * np.pi * places), np.sin(2 * np.pi * places)])
+        W = planted(points, 0.2, rng, dim=8)
+        supported += weighed(W, range(7), "ring", seed=seed).verdict == "supported"
+    assert supported >= 17
+
+
 def test_what_is_removed_folded_or_measured_otherwise() -> None:
     rng = np.random.default_rng(8)
     W = planted(on_ring(8), 0.1, rng)
@@ -278,7 +337,20 @@ def test_a_claim_prints_on_one_screen_and_as_json() -> None:
         ([0, 1], "antipodes", {"about": "centroid"}, "about of shape 'antipodes' must be one of"),
         (range(7), "ring", {"n_controls": 0}, "n_controls must be"),
         (range(7), "ring", {"metric": "cosine"}, "metric must be 'causal' or a matrix"),
-        (range(7), "ring", {"metric": np.eye(3)}, r"metric must be a finite matrix of shape \(48"),
+        (
+            range(7),
+            "ring",
+            {"metric": np.eye(3)},
+            r"metric must be 'causal' or a matrix of shape \(48",
+        ),
+        (range(7), "ring", {"metric": np.full((48, 48), np.nan)}, "metric must be finite, got NaN"),
+        ([3], "monosemantic", {}, "'monosemantic' is said of one alone"),
+        ([1.0, 2.0, 3.0, 4.0], "ring", {}, "each of features must be an integer in 0 … 799, got 1"),
+        ([True, 2, 3, 4], "ring", {}, "each of features must be an integer in 0 … 799, got True"),
+        (range(4), "ring", {"order": [True, 0, 2, 3]}, "order: each of features must be an int"),
+        ([10, 20, 30, 40], "ring", {"order": range(4)}, "order must have each of the 4 features"),
+        (range(800), "bundle", {}, "expected at most 512 features"),
+        (range(300), "ring", {"mask": np.arange(800) < 303}, "3 features beside the group are too"),
         (range(7), "ring", {"metric": -np.eye(48)}, "without negative eigenvalues"),
         (range(7), "ring", {"background": "other"}, "background: "),
         (range(600), "ring", {}, "expected at most 512 features"),
@@ -314,8 +386,9 @@ def test_numbers_that_are_none_and_vectors_without_length() -> None:
     with pytest.raises(GeomsupError, match="feature 2 is masked, or a zero vector"):
         weighed(W, range(5), "ring", about="origin")
     W[2] = W[3] = W[4] = W[5] = W[6]
-    with pytest.raises(GeomsupError, match="all at one point"):
-        weighed(W, range(2, 7), "ring")
+    for few in (range(2, 6), range(2, 7)):  # rounding does not spread copies
+        with pytest.raises(GeomsupError, match="all at one point"):
+            weighed(W, few, "ring")
     W[7, 0] = np.nan
     with pytest.raises(WeightsError, match="feature 7"):
         weighed(W, range(5), "ring")

@@ -147,7 +147,8 @@ def test_a_figure_of_the_catalogue_is_said_to_be_one(
         ([np.eye(3), "none.npy"], "run 1"),
         ([np.full((2, 3), np.nan)], "run 0"),
         ("no such folder", "no results of a sweep"),
-        ([[[1, -1, 0, 0], [0, 0, 1, -1]]], "none of the 2 components"),
+        ([[[1, -1, 0, 0], [0, 0, 1, -1]]], "2 components in 1 model, and none is irregular"),
+        ({"a": [[1, -1]]}, r"got a mapping; pass list\(runs.values\(\)\)"),
     ],
 )
 def test_what_it_refuses(runs: object, words: str) -> None:

@@ -186,7 +186,10 @@ def test_what_cannot_be_a_gram_matrix(gram: object, words: str) -> None:
         ('{"shapes": 3}', "a shape or a list of shapes"),
         ('{"shapes": [3]}', "must be a mapping with a name"),
         ('{"name": "a"}', "either vertices or a gram"),
-        ('{"name": "a", "vertices": [[1, NaN], [0, 1], [1, 1]]}', "finite numbers, got NaN"),
+        (
+            '{"name": "a", "vertices": [[1, NaN], [0, 1], [1, 1]]}',
+            r"\.json: a shape has finite numbers, got NaN",
+        ),
         ('{"name": "a", "vertices": [[1, 1e999], [0, 1], [1, 1]]}', "finite numbers"),
         ('{"name": "a", "vertices": [[1, 0], [0, 1]], "__class__": "x"}', "has an entry"),
         ('{"name": "a", "vertices": {"0": 1}}', "table of numbers"),
