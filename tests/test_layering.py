@@ -196,6 +196,7 @@ _SURVEY = [
     "tiles",
     "on_device",
     "pairs",
+    "rowwise",
     "background",
     "structures",
     "significant",
