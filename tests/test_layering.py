@@ -197,6 +197,7 @@ _SURVEY = [
     "tiles",
     "on_device",
     "pairs",
+    "rowwise",
     "background",
     "structures",
     "significant",

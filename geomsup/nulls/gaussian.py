@@ -217,7 +217,7 @@ class MatchedNull:
         if variances[0] < -1e-8 * largest or variances[-1] <= 0:
             raise GeomsupError(
                 "expected a covariance with a positive eigenvalue and no negative one, got "
-                f"{brief(variances)}; features that are all alike have no background"
+                f"{brief(variances)}; where nothing varies there is no background"
             )
         # What is smaller is rounding of the eigenvalues, not variance.
         variances[variances < mean.size * np.finfo(float).eps * variances[-1]] = 0.0

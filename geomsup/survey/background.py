@@ -31,6 +31,8 @@ __all__ = ["KINDS", "Background", "background_of", "needs_a_plane"]
 FloatArray = NDArray[np.float64]
 
 KINDS = ("matched", "isotropic", "shuffled")
+# sin² of the angle between two directions that float32 takes for one line.
+_ON_A_LINE = 1e-13
 # Features that choose between laws of directions.
 _ASKED = 1000
 # A table for one threshold of each row: nodes about where a few rows have theirs.  With the null of
@@ -175,6 +177,17 @@ def needs_a_plane(n_dimensions: int) -> None:
         )
 
 
+def _spans_a_plane(rows: Directions) -> None:
+    """Refuse directions that all lie on one line, where they are as they are in any draw."""
+    axis = rows.units(0, 1)[0].astype(np.float64)
+    axis /= np.linalg.norm(axis)
+    away = 0.0
+    for units in rows.blocks():
+        outside = units - np.outer(units @ axis, axis)
+        away = max(away, float(np.einsum("ij,ij->i", outside, outside).max()))
+    needs_a_plane(1 if away <= _ON_A_LINE else 2)
+
+
 def background_of(
     null: object,
     rows: Rows,
@@ -186,6 +199,8 @@ def background_of(
 ) -> Background:
     """The background that a word, or a matrix, stands for."""
     needs_a_plane(rows.dim)
+    if not (isinstance(null, str) and null == "isotropic"):
+        _spans_a_plane(rows)
     if isinstance(null, str):
         if null == "matched":
             fitted = MatchedNull(*fit_directions(rows.blocks, rows.dim))

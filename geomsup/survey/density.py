@@ -82,7 +82,7 @@ class AngularGaussian:
         variances, basis = np.linalg.eigh(covariance)
         kept = variances > _LEAST_VARIANCE * variances[-1]
         if not kept.any():
-            raise GeomsupError("the covariance is zero: features that are all alike have none")
+            raise GeomsupError("the covariance is zero: directions that do not vary have no law")
         self._basis: Array = basis[:, kept]
         variances = variances[kept]
         self._variances: Array = variances if n is None else _drawn_to_round(variances, n)

@@ -15,6 +15,8 @@ FloatArray = NDArray[np.float64]
 
 # Of the largest eigenvalue of the covariance: below is rounding of numbers in float32.
 _RANK_TOLERANCE = 1e-10
+# A variance of unit rows that is rounding of ones that are all alike.
+_NOTHING = 1e-28
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +69,22 @@ def filling_of(rows: Rows) -> tuple[Filling, FloatArray]:
         of_rows += (block / scale).T @ (block / scale)
     mean /= rows.n
     values = np.linalg.eigvalsh(of_units / rows.n - np.outer(mean, mean))
-    values = values[values > _RANK_TOLERANCE * values[-1]]
-    shares = values / values.sum()
-    filling = Filling(
-        mean_share=float(mean @ mean),
-        rank=int(values.size),
-        effective_rank=float(np.exp(-(shares * np.log(shares)).sum())),
-        participation_ratio=float(1 / (shares**2).sum()),
-        largest_share=float(shares[-1]),
-    )
+    values = values[values > max(_RANK_TOLERANCE * values[-1], _NOTHING)]
+    filling = Filling(mean_share=float(mean @ mean), rank=int(values.size), **_of_spectrum(values))
     read = [_read(block, of_rows, scale) for block in rows.prepared()]
     return filling, np.minimum(np.concatenate(read), 1.0)
+
+
+def _of_spectrum(values: FloatArray) -> dict[str, float]:
+    """The numbers of a spectrum; 0 where nothing varies."""
+    if not values.size:
+        return dict.fromkeys(("effective_rank", "participation_ratio", "largest_share"), 0.0)
+    shares = values / values.sum()
+    return {
+        "effective_rank": float(np.exp(-(shares * np.log(shares)).sum())),
+        "participation_ratio": float(1 / (shares**2).sum()),
+        "largest_share": float(shares[-1]),
+    }
 
 
 def _read(block: FloatArray, second: FloatArray, scale: float) -> FloatArray:

@@ -440,3 +440,24 @@ def test_the_share_of_false_pairs(kind: str) -> None:
         near += int((planted & (found.i < 20)).sum())
     assert false <= 0.05 * believed
     assert near >= 0.9 * 200
+
+
+@pytest.mark.parametrize("null", ["matched", "shuffled", "matrix"])
+@pytest.mark.parametrize("signs", [[1, 1, 1, 1], [1, -1, 1, 1], [-1, 1, -1, 1]])
+def test_directions_along_one_line_have_no_background(null: str, signs: list[int]) -> None:
+    W = np.outer(np.multiply(signs, [1, 2, 3, 0.5]), [0.3, -0.4, 1.2, 0.1])
+    given = np.random.default_rng(0).normal(size=(4, 4)) if null == "matrix" else null
+    with pytest.raises(GeomsupError, match="along one line are equal or opposite"):
+        census(W, feature_axis=0, null=given, n_draws=1, progress=False)
+    # Uniform directions are a background for anything.
+    found = census(W, feature_axis=0, null="isotropic", n_draws=0, progress=False)
+    assert found.filling.rank <= 1
+    assert [len(one.features) for one in found.components] == [4]
+
+
+def test_two_copies_fill_nothing() -> None:
+    found = census(np.ones((2, 3)), feature_axis=0, null="isotropic", n_draws=0, progress=False)
+    filling = found.filling.to_dict()
+    assert filling.pop("mean_share") == pytest.approx(1)
+    assert set(filling.values()) == {0}
+    assert [one.name for one in found.components] == ["bundle"]
