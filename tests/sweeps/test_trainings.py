@@ -67,7 +67,7 @@ def test_feature_models_are_fields_of_a_grid() -> None:
     models = [FeatureModel.pairs(2, 0.2, together=c) for c in (0.0, 0.5, 1.0)]
     tasks = grid("train", _SHORT, feature_model=[model.to_dict() for model in models])
     assert len({task.id for task in tasks}) == 3
-    for task, result, model in zip(tasks, computed(tasks), models, strict=True):
+    for task, result, model in zip(tasks, _results(tasks), models, strict=True):
         config = ToyModelConfig.from_dict(task.config)
         assert config.feature_models == (model,)
         run = train(config, seed=task.seed, progress=False)
@@ -102,7 +102,7 @@ def test_what_differs_in_more_is_not_trained_together(other: dict[str, Any]) -> 
     tasks = [Task("train", _SHORT), Task("train", {**_SHORT, **other})]
     assert len(packed(tasks, None)) == 2
     configs = [ToyModelConfig.from_dict(task.config) for task in tasks]
-    with pytest.raises(GeomsupError, match="may differ in feature_probability, importance"):
+    with pytest.raises(GeomsupError, match="may differ in feature_probability, feature_model, importance"):
         train_together(configs, [0, 0])
 
 
