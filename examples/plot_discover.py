@@ -30,21 +30,21 @@ print(f"\n{found.shapes[0]}")
 
 # %%
 # The cosines of what recurs.  Minima are exact, so that copies agree to many digits: symmetries can
-# be counted, lines part what they exchange, and cosines may be read.  The mean can be given a name
-# and is recognised from then on.
+# be counted, lines part what they exchange, and cosines may be read.  The other five starts ended in
+# what has a name.  The mean can be given one too, and is recognised from then on.
 
 plot_discovery(found)
 mine = [found.shapes[0].shape("my fourteen")]
 print(classify_geometry(runs[0], shapes=mine).counts())
 
 # %%
-# Trained models are the reason to ask.  Here are 30 of 12 features in 3 dimensions, which are too few
-# and too small to say much; the page on :doc:`shapes that nobody has named </discover>` has a
-# thousand small ones, in which nothing recurs, and larger ones, in which something does.
+# Trained models are the reason to ask.  Here are 20 of 12 features in 3 dimensions: nothing recurs,
+# nor did it in a thousand small ones.  The page on :doc:`discover </discover>` has these, and larger
+# models, in which something does.
 
 models = train(
     ToyModelConfig(
-        n_features=12, n_hidden=3, feature_probability=0.2, n_instances=30, n_steps=800,
+        n_features=12, n_hidden=3, feature_probability=0.2, n_instances=20, n_steps=800,
         learning_rate=3e-3, lr_schedule="cosine", batch_size=256,
     ),
     seed=0, progress=False,

@@ -98,7 +98,12 @@ _SAID = {
         r"two seeds +matched 0\.9[78]\d, by chance 0\.4",
         r"two random ones +matched 0\.3\d\d, by chance 0\.3\d\d, corrected [+-]0\.0[0-2]",
     ],
-    "plot_discover": [r"14-in-5 a +8 +8 +16", r"'my fourteen': 1", r"octahedron|antiprism"],
+    "plot_discover": [
+        r"14-in-5 a +3 +3 +7 ",
+        r"symmetry order +4\n",
+        r"'my fourteen': 1",
+        r"none of them occurs twice",
+    ],
     "plot_sae_recovery": [
         r"penalty 1: 6\d% of the loss recovered, 9\d% with lengths fitted anew",
         r"holds: ReLU with L1 finds 95% of the directions of the 5→2 model",
@@ -114,6 +119,7 @@ _SAID = {
 _LONG = (
     "plot_bias",
     "plot_computation",
+    "plot_discover",
     "plot_interference_graph",
     "plot_intro",
     "plot_mixture_of_experts",
