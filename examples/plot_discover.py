@@ -30,8 +30,8 @@ print(f"\n{found.shapes[0]}")
 
 # %%
 # The cosines of what recurs.  Minima are exact, so that copies agree to many digits: symmetries can
-# be counted, lines part what they exchange, and cosines may be read.  The other five starts ended in
-# what has a name.  The mean can be given one too, and is recognised from then on.
+# be counted, lines part what they exchange, and cosines may be read.  The other five starts ended
+# in what has a name.  The mean can be given one too, and is recognised from then on.
 
 plot_discovery(found)
 mine = [found.shapes[0].shape("my fourteen")]
@@ -39,8 +39,8 @@ print(classify_geometry(runs[0], shapes=mine).counts())
 
 # %%
 # Trained models are the reason to ask.  Here are 20 of 12 features in 3 dimensions: nothing recurs,
-# nor did it in a thousand small ones.  The page on :doc:`discover </discover>` has these, and larger
-# models, in which something does.
+# nor did it in a thousand small ones.  The page on :doc:`discover </discover>` has these, and
+# larger models, in which something does.
 
 models = train(
     ToyModelConfig(
