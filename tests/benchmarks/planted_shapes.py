@@ -1,6 +1,7 @@
 """Fifty planted shapes among ten thousand components: how many copies are found, what is merged.
 
-    python tests/benchmarks/planted_shapes.py [--shapes 50] [--components 10000] [--copies 20] [--seed 0]
+    python tests/benchmarks/planted_shapes.py [--shapes 50] [--components 10000] [--copies 20]
+        [--seed 0]
 
 Sizes are 5 to 17 vertices in 3 to 6 dimensions, one planted shape in each of as many sizes as there
 are shapes; copies have .02 to .05 rad of noise, and are turned, mirrored and shuffled.  The rest
