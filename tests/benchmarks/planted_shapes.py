@@ -1,6 +1,7 @@
 """Fifty planted shapes among ten thousand components: how many copies are found, what is merged.
 
     python tests/benchmarks/planted_shapes.py [--shapes 50] [--components 10000] [--copies 20]
+        [--seed 0]
 
 Sizes are 5 to 17 vertices in 3 to 6 dimensions, one planted shape in each of as many sizes as there
 are shapes; copies have .02 to .05 rad of noise, and are turned, mirrored and shuffled.  The rest
@@ -29,8 +30,9 @@ def main() -> None:
     parser.add_argument("--shapes", type=int, default=50)
     parser.add_argument("--components", type=int, default=10_000)
     parser.add_argument("--copies", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(args.seed)
     sizes = [(n, dim) for n in range(5, 18) for dim in range(3, 7) if n > dim + 1]
     chosen = [sizes[k * len(sizes) // args.shapes % len(sizes)] for k in range(args.shapes)]
     per_shape = args.components // args.shapes - args.copies
