@@ -45,6 +45,8 @@ _N_AXES = 8
 _RISING = ("contradicted", "undecided", "supported")
 # Larger groups are what a census looks for.
 _MOST_MEMBERS = 512
+# Cosines of all controls, which are held at once; three times as many are tried.
+_MOST_COSINES = 1 << 26
 
 
 def weigh_claim(
@@ -153,6 +155,12 @@ def weigh_claim(
     word = words[0][0]
     if len(members) > _MOST_MEMBERS:
         raise GeomsupError(f"expected at most {_MOST_MEMBERS} features, got {len(members)}")
+    most_controls = _MOST_COSINES // len(members) ** 2
+    if n_controls > most_controls:
+        raise GeomsupError(
+            f"expected at most {most_controls} controls for {len(members)} features, whose cosines "
+            f"are held in memory; got n_controls={n_controls}"
+        )
     places = order_of(order, members, names, n_features)
     if places is not None and not word.takes_order:
         raise GeomsupError(f"shape {word.name!r} has no order; leave order out")

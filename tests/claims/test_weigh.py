@@ -350,6 +350,7 @@ def test_a_claim_prints_on_one_screen_and_as_json() -> None:
         (range(4), "ring", {"order": [True, 0, 2, 3]}, "order: each of features must be an int"),
         ([10, 20, 30, 40], "ring", {"order": range(4)}, "order must have each of the 4 features"),
         (range(800), "bundle", {}, "expected at most 512 features"),
+        (range(300), "bundle", {"n_controls": 2000}, "at most 745 controls for 300 features"),
         (range(300), "ring", {"mask": np.arange(800) < 303}, "3 features beside the group are too"),
         (range(7), "ring", {"metric": -np.eye(48)}, "without negative eigenvalues"),
         (range(7), "ring", {"background": "other"}, "background: "),

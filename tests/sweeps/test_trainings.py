@@ -102,7 +102,9 @@ def test_what_differs_in_more_is_not_trained_together(other: dict[str, Any]) -> 
     tasks = [Task("train", _SHORT), Task("train", {**_SHORT, **other})]
     assert len(packed(tasks, None)) == 2
     configs = [ToyModelConfig.from_dict(task.config) for task in tasks]
-    with pytest.raises(GeomsupError, match="may differ in feature_probability, feature_model, importance"):
+    with pytest.raises(
+        GeomsupError, match="may differ in feature_probability, feature_model, importance"
+    ):
         train_together(configs, [0, 0])
 
 
