@@ -19,6 +19,7 @@ from geomsup.theory.atlas import (
 from geomsup.theory.closed_forms import SparseLimit, digon_loss, sparse_limit
 from geomsup.theory.diagram import PhaseDiagram, phase_diagram
 from geomsup.theory.feature_model import FeatureModel, FeatureSet
+from geomsup.theory.linear import LinearOptimum, linear_loss, linear_optimum
 from geomsup.theory.loss import ExpectedLoss, expected_loss
 from geomsup.theory.phases import FamilyLosses, family_losses, phase_boundary
 from geomsup.theory.search import BestConfiguration, LocalMinimum, best_configuration
@@ -35,6 +36,7 @@ __all__ = [
     "FeatureModel",
     "FeatureSet",
     "KnownOptimum",
+    "LinearOptimum",
     "LocalMinimum",
     "OptimumVerdict",
     "PhaseDiagram",
@@ -47,6 +49,8 @@ __all__ = [
     "digon_loss",
     "expected_loss",
     "family_losses",
+    "linear_loss",
+    "linear_optimum",
     "phase_boundary",
     "phase_diagram",
     "sparse_limit",
