@@ -243,6 +243,7 @@ def _few_features_small(first: Sequence[Trained], last: Sequence[Trained]) -> Cl
         says="features have small dimensionalities where data points are stored",
         found=f"the largest is {span(least)} at T = {first[0].dataset_size} and {span(most)} at "
         f"T = {last[0].dataset_size}",
+        why="the few features of so few samples share what the samples have",
         by_seed=tuple(low < _LARGE for low in least),
     )
 

@@ -25,8 +25,8 @@ def draw_memorisation(results: Sequence[Result]) -> Figure:
     """Losses and dimensionalities against T, and the vectors of some sizes, as in the source."""
     one = results[0]
     shown = np.unique(np.rint(np.linspace(0, len(one.sizes) - 1, 8)).astype(int))
-    figure = plt.figure(figsize=(10.5, 9.0), layout="constrained")
-    grid = figure.add_gridspec(4, len(shown), height_ratios=[1.1, 1.6, 0.9, 0.9])
+    figure = plt.figure(figsize=(10.5, 8.0), layout="constrained")
+    grid = figure.add_gridspec(4, len(shown), height_ratios=[1.1, 1.6, 0.8, 0.8])
     top: Any = figure.add_subplot(grid[0, :])
     middle: Any = figure.add_subplot(grid[1, :], sharex=top)
     _draw_losses(results, top)
