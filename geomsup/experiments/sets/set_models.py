@@ -7,6 +7,7 @@ the best of a group of restarts; the share of all restarts is reported beside it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 from geomsup.experiments.frame import Trainer, model_config
 from geomsup.experiments.frame.measures import best_known, cosines, exact_losses, names_of
 from geomsup.theory import FeatureModel
-from geomsup.theory.feature_model import Presence
 
 __all__ = [
     "Restarts",
@@ -38,7 +38,7 @@ class SetsConfig:
     n_models: int = 64
     n_steps: int = 8000
 
-    def sets(self, n_sets: int, presence: Presence) -> FeatureModel:
+    def sets(self, n_sets: int, presence: Literal["together", "exclusive"]) -> FeatureModel:
         """So many sets, of features that come together or exclude each other."""
         share = self.set_size if presence == "exclusive" else 1
         return FeatureModel.equal_sets(
