@@ -13,9 +13,9 @@ as long.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,7 +162,6 @@ def check(results: Sequence[Result]) -> Outcome:
     sizes = [one.dataset_size for one in results[0].sizes]
     by_size = [[result.sizes[k] for result in results] for k in range(len(sizes))]
     losses = np.array([[np.mean(one.losses) for one in alike] for alike in by_size])
-    training = np.array([[np.mean(one.training_losses) for one in alike] for alike in by_size])
     few = [alike for size, alike in zip(sizes, by_size, strict=True) if size <= results[0].few]
     return Outcome(
         claims=(
@@ -173,22 +172,26 @@ def check(results: Sequence[Result]) -> Outcome:
             _bump(sizes, losses),
             _norms(sizes, by_size),
         ),
-        numbers={
-            "dataset_size": sizes,
-            "loss": losses,
-            "training_loss": training,
-            "norm": [[float(_norm(one).mean()) for one in alike] for alike in by_size],
-            "largest_feature_dimensionality": [
-                [float(dimensionalities(one).max(axis=1).mean()) for one in alike]
-                for alike in by_size
-            ],
-            "median_sample_dimensionality": [
-                [float(np.median(one.sample_dimensionalities)) for one in alike]
-                for alike in by_size
-            ],
-            "shapes": [[name for one in alike for name in one.names] for alike in few],
-        },
+        numbers={"dataset_size": sizes, "loss": losses, **_numbers(by_size, few)},
     )
+
+
+def _numbers(
+    by_size: Sequence[Sequence[Trained]], few: Sequence[Sequence[Trained]]
+) -> dict[str, Any]:
+    """What is kept beside the losses, a row for each size with an entry for each result."""
+    of_one: dict[str, Callable[[Trained], float]] = {
+        "training_loss": lambda one: float(np.mean(one.training_losses)),
+        "norm": lambda one: float(_norm(one).mean()),
+        "largest_feature_dimensionality": lambda one: float(
+            dimensionalities(one).max(axis=1).mean()
+        ),
+        "median_sample_dimensionality": lambda one: float(np.median(one.sample_dimensionalities)),
+    }
+    return {
+        **{name: [[of(one) for one in alike] for alike in by_size] for name, of in of_one.items()},
+        "shapes": [[name for one in alike for name in one.names] for alike in few],
+    }
 
 
 def dimensionalities(trained: Trained) -> FloatArray:
