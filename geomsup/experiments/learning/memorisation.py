@@ -13,7 +13,7 @@ as long.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,17 @@ from geomsup.training import TrainingRun, training_set
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["EXPERIMENT", "Config", "Result", "Trained", "check", "polygon_name", "run"]
+__all__ = [
+    "EXPERIMENT",
+    "LOSS_OF_ZERO",
+    "Config",
+    "Result",
+    "Trained",
+    "check",
+    "dimensionalities",
+    "polygon_name",
+    "run",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -41,7 +51,7 @@ _LARGE = 0.5 * 2 / 5
 # "Revealing a clear bump": so many times the loss at both ends.
 _BUMP = 1.02
 # Loss of a model that answers with zero, because every sample has length one.
-_OF_ZERO = 1.0
+LOSS_OF_ZERO = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +162,6 @@ def check(results: Sequence[Result]) -> Outcome:
     sizes = [one.dataset_size for one in results[0].sizes]
     by_size = [[result.sizes[k] for result in results] for k in range(len(sizes))]
     losses = np.array([[np.mean(one.losses) for one in alike] for alike in by_size])
-    training = np.array([[np.mean(one.training_losses) for one in alike] for alike in by_size])
     few = [alike for size, alike in zip(sizes, by_size, strict=True) if size <= results[0].few]
     return Outcome(
         claims=(
@@ -163,25 +172,29 @@ def check(results: Sequence[Result]) -> Outcome:
             _bump(sizes, losses),
             _norms(sizes, by_size),
         ),
-        numbers={
-            "dataset_size": sizes,
-            "loss": losses,
-            "training_loss": training,
-            "norm": [[float(_norm(one).mean()) for one in alike] for alike in by_size],
-            "largest_feature_dimensionality": [
-                [float(_dimensionalities(one).max(axis=1).mean()) for one in alike]
-                for alike in by_size
-            ],
-            "median_sample_dimensionality": [
-                [float(np.median(one.sample_dimensionalities)) for one in alike]
-                for alike in by_size
-            ],
-            "shapes": [[name for one in alike for name in one.names] for alike in few],
-        },
+        numbers={"dataset_size": sizes, "loss": losses, **_numbers(by_size, few)},
     )
 
 
-def _dimensionalities(trained: Trained) -> FloatArray:
+def _numbers(
+    by_size: Sequence[Sequence[Trained]], few: Sequence[Sequence[Trained]]
+) -> dict[str, Any]:
+    """What is kept beside the losses, a row for each size with an entry for each result."""
+    of_one: dict[str, Callable[[Trained], float]] = {
+        "training_loss": lambda one: float(np.mean(one.training_losses)),
+        "norm": lambda one: float(_norm(one).mean()),
+        "largest_feature_dimensionality": lambda one: float(
+            dimensionalities(one).max(axis=1).mean()
+        ),
+        "median_sample_dimensionality": lambda one: float(np.median(one.sample_dimensionalities)),
+    }
+    return {
+        **{name: [[of(one) for one in alike] for alike in by_size] for name, of in of_one.items()},
+        "shapes": [[name for one in alike for name in one.names] for alike in few],
+    }
+
+
+def dimensionalities(trained: Trained) -> FloatArray:
     """D of every feature, (n_datasets, n_features)."""
     return np.array([feature_dimensionality(W) for W in trained.weights])
 
@@ -227,18 +240,19 @@ def _sample_dimensionalities(few: Sequence[Sequence[Trained]]) -> Claim:
 
 
 def _few_features_small(first: Sequence[Trained], last: Sequence[Trained]) -> Claim:
-    least = [float(d) for one in first for d in _dimensionalities(one).max(axis=1)]
-    most = [float(d) for one in last for d in _dimensionalities(one).max(axis=1)]
+    least = [float(d) for one in first for d in dimensionalities(one).max(axis=1)]
+    most = [float(d) for one in last for d in dimensionalities(one).max(axis=1)]
     return Claim(
         says="features have small dimensionalities where data points are stored",
         found=f"the largest is {span(least)} at T = {first[0].dataset_size} and {span(most)} at "
         f"T = {last[0].dataset_size}",
+        why="the few features of so few samples share what the samples have",
         by_seed=tuple(low < _LARGE for low in least),
     )
 
 
 def _five_features(last: Sequence[Trained]) -> Claim:
-    found = [row for one in last for row in _dimensionalities(one)]
+    found = [row for one in last for row in dimensionalities(one)]
     numbers = [int((row >= _LARGE).sum()) for row in found]
     tops = [float(np.sort(row)[-5:].mean()) for row in found]
     return Claim(
@@ -257,7 +271,7 @@ def _bump(sizes: Sequence[int], losses: FloatArray) -> Claim:
         says="the loss on fresh samples rises and falls again as the data grow",
         found=f"{span(losses[0], '.4f')} at T = {sizes[0]}, at most {span(tops, '.4f')} at T = "
         f"{span(where, 'd')}, {span(losses[-1], '.4f')} at T = {sizes[-1]}; an answer of zero "
-        f"costs {_OF_ZERO:g}",
+        f"costs {LOSS_OF_ZERO:g}",
         by_seed=tuple(tops > _BUMP * np.maximum(losses[0], losses[-1])),
     )
 
@@ -278,85 +292,9 @@ def _norms(sizes: Sequence[int], by_size: Sequence[Sequence[Trained]]) -> Claim:
 
 def draw(results: Sequence[Result]) -> Figure:
     """Losses and dimensionalities against T, and the vectors of some sizes, as in the source."""
-    import matplotlib.pyplot as plt
+    from geomsup.experiments.learning.memorisation_figure import draw_memorisation
 
-    from geomsup.plotting.style import PALETTE
-
-    one = results[0]
-    shown = np.unique(np.rint(np.linspace(0, len(one.sizes) - 1, 8)).astype(int))
-    figure = plt.figure(figsize=(10.5, 9.0), layout="constrained")
-    grid = figure.add_gridspec(4, len(shown), height_ratios=[1.1, 1.6, 0.9, 0.9])
-    top: Any = figure.add_subplot(grid[0, :])
-    middle: Any = figure.add_subplot(grid[1, :], sharex=top)
-    _draw_losses(results, top)
-    _draw_dimensionalities(results, middle)
-    for place, k in enumerate(shown):
-        for row, (vectors, color, what) in enumerate(
-            (
-                (one.sizes[k].hidden[0], PALETTE[1], "data points"),
-                (one.sizes[k].weights[0].T, PALETTE[0], "features"),
-            )
-        ):
-            ax: Any = figure.add_subplot(grid[2 + row, place])
-            _draw_vectors(vectors, ax, color)
-            if not row:
-                ax.set_title(f"T = {one.sizes[k].dataset_size}", fontsize=9)
-            if not place:
-                ax.set_ylabel(what, fontsize=9)
-    return figure
-
-
-def _draw_losses(results: Sequence[Result], ax: Any) -> None:
-    from geomsup.plotting.style import DROPPED, PALETTE
-
-    sizes = [one.dataset_size for one in results[0].sizes]
-    for name, label, color in (
-        ("losses", "on fresh samples", PALETTE[2]),
-        ("training_losses", "on the data set", PALETTE[3]),
-    ):
-        values = [
-            [value for result in results for value in getattr(result.sizes[k], name)]
-            for k in range(len(sizes))
-        ]
-        ax.plot(sizes, np.mean(values, axis=1), "-o", ms=4, color=color, label=label)
-        spread = [(size, value) for size, row in zip(sizes, values, strict=True) for value in row]
-        ax.plot(*zip(*spread, strict=True), ls="", marker=".", ms=4, color=color, alpha=0.5)
-    ax.axhline(_OF_ZERO, color=DROPPED, lw=1, label="an answer of zero")
-    ax.set(xscale="log", ylabel="loss")
-    ax.legend(fontsize=8, frameon=False, loc="best")
-    ax.tick_params(labelbottom=False)
-
-
-def _draw_dimensionalities(results: Sequence[Result], ax: Any) -> None:
-    from geomsup.plotting.canvas import plain_numbers
-    from geomsup.plotting.style import INK, PALETTE
-
-    one = results[0]
-    sizes = np.array([each.dataset_size for each in one.sizes])
-    points: dict[str, Any] = {"ls": "", "marker": ".", "ms": 3, "alpha": 0.5}
-    # Side by side, because there are many of both at every size.
-    for k, each in enumerate(one.sizes):
-        for shift, values, color, label in (
-            (0.96, each.sample_dimensionalities[0], PALETTE[1], "data points"),
-            (1.04, _dimensionalities(each)[0], PALETTE[0], "features"),
-        ):
-            at = np.full(len(values), each.dataset_size * shift)
-            ax.plot(at, values, color=color, label=None if k else label, **points)
-    ax.plot(sizes, np.minimum(2 / sizes, 1.0), color=INK, lw=1, ls="--", label="m/T")
-    ax.axhline(0.4, color=INK, lw=0.8, ls=":", label="2/5, in a pentagon alone")
-    ax.set(xscale="log", xlabel="data points T", ylabel="dimensionality", ylim=(-0.02, 0.75))
-    plain_numbers(ax.xaxis)
-    ax.legend(fontsize=8, frameon=False, loc="upper right", markerscale=2)
-
-
-def _draw_vectors(vectors: FloatArray, ax: Any, color: str) -> None:
-    """Vectors from the origin, in units of the longest."""
-    reach = max(float(np.linalg.norm(vectors, axis=1).max()), 1e-12)
-    for x, y in vectors / reach:
-        ax.plot([0, x], [0, y], color=color, lw=0.6, alpha=0.6)
-    ax.plot(*(vectors / reach).T, ls="", marker=".", ms=3, color=color)
-    ax.set(xlim=(-1.15, 1.15), ylim=(-1.15, 1.15), xticks=[], yticks=[], aspect="equal")
-    ax.spines[:].set_visible(False)
+    return draw_memorisation(results)
 
 
 EXPERIMENT = Experiment(

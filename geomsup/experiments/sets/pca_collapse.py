@@ -18,7 +18,7 @@ from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model
 from geomsup.experiments.frame.measures import at_each
 from geomsup.experiments.sets.set_models import pair_cosines
 from geomsup.theory import FeatureModel, linear_optimum
-from geomsup.theory.loss import Problem, batch_losses
+from geomsup.theory.loss import Problem
 from geomsup.theory.models import descend_models
 
 if TYPE_CHECKING:
@@ -31,11 +31,10 @@ IntArray = NDArray[np.int64]
 
 # A pair is collapsed when its two columns are within about 8° of each other.
 _COLLAPSED = 0.99
-# Of the descents, for losses in units of that of the zero output.
-_GRADIENT_TOL = 1e-8
-_MAX_STEPS = 2000
 # "PCA-like": all pairs collapsed and the loss within this share of that of PCA.
 _LIKE_PCA = 0.05
+# Of the exact descents, for losses in units of the zero output's.
+_GRADIENT_TOL, _MOST_STEPS = 1e-8, 2000
 # Range of 1 - S, and how many pairs are collapsed in it.
 STATED: tuple[tuple[float, float, int], ...] = (
     (0.0, 0.05, 0),
@@ -92,15 +91,23 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
     trained = trainer.train("sweep", models, seed)
     found = []
     for k, features in enumerate(pairs):
+        problem, unit = Problem.of(6, features, 1.0).normalised()
         here = slice(k * config.n_restarts, (k + 1) * config.n_restarts)
         order = np.argsort(trained.losses[here])[: config.n_exact] + here.start
-        W, b = trained.weights[order], trained.biases[order]
-        problem = Problem.of(6, features, 1.0)
-        exact, _, _ = batch_losses(W, b, problem)
-        normal, size = problem.normalised()
-        ends = descend_models(W, b, normal, gradient_tol=_GRADIENT_TOL, max_steps=_MAX_STEPS)
-        lowest = ends.loss.argmin()
-        found.append((W[exact.argmin()], exact.min(), ends.W[lowest], ends.loss[lowest] * size))
+        start = trained.weights[order], trained.biases[order], problem
+        # Without a step they are the exact losses of what was trained.
+        exact, ends = (
+            descend_models(*start, gradient_tol=_GRADIENT_TOL, max_steps=steps)
+            for steps in (0, _MOST_STEPS)
+        )
+        found.append(
+            (
+                trained.weights[order[exact.loss.argmin()]],
+                unit * exact.loss.min(),
+                ends.W[ends.loss.argmin()],
+                unit * ends.loss.min(),
+            )
+        )
     weights, losses, optimal_weights, optimal_losses = map(np.array, zip(*found, strict=True))
     return Result(
         set_probabilities=q,
