@@ -7,15 +7,16 @@ are measured in the metric M of the curvature that each feature could have: for 
     M_i = I_i p_i 1 + Σ_j (I_j p_i + I_i p_j) W_j W_jᵀ,
 
 whose first term is what W_i does for its own output, and the others its interference with the
-outputs of others (weighed by *their* importance) and theirs with its own.  M turns with W, so
-verdicts do not depend on the axes, as they would with a diagonal scaling.
+outputs of others (weighed by *their* importance) and theirs with its own; weight decay adds its
+curvature 2λ.  M turns with W, so verdicts do not depend on the axes, as they would with a diagonal
+scaling.
 
 The Hessian is put together from those of the rows, because differences in W would mix them: an
 error of one part in 1e5 in an important row would bury all that an unimportant one has.  The loss
 of row i depends on W through G_i· alone, so with the Jacobian J_i of (G_i·, b_i) in (W, b), which
 is known exactly,
 
-    H = Σ_i J_iᵀ R_i J_i + (P + Pᵀ) ⊗ 1,   P_ij = ∂L/∂G_ij,
+    H = Σ_i J_iᵀ R_i J_i + (P + Pᵀ + 2λ1) ⊗ 1,   P_ij = ∂L/∂G_ij,
 
 and only R_i, the Hessian of one row in its own variables, is made of differences.
 """
@@ -29,9 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.theory.few_features import MOST_FEATURES
-from geomsup.theory.loss import Problem
+from geomsup.theory.loss import Problem, gram_terms
 from geomsup.theory.packing import packed, unpacked
-from geomsup.theory.rows import row_terms
 
 __all__ = ["Metric", "Neighbourhood", "Spectrum"]
 
@@ -62,7 +62,7 @@ class Metric:
         # The roots are singular vectors of what M_i is the square of, so that its small eigenvalues
         # are good to rounding of their own roots.
         shared = np.sqrt(np.outer(p, importance) + np.outer(importance, p))
-        own = np.sqrt(importance * p)[:, None, None] * np.eye(m)
+        own = np.sqrt(importance * p + 2.0 * problem.weight_decay)[:, None, None] * np.eye(m)
         factors = np.concatenate([own, shared[:, None, :] * W], axis=2)
         axes, sizes, _ = np.linalg.svd(factors, full_matrices=False)
         # Nothing depends on where W_i goes in the null space of M_i.
@@ -131,7 +131,8 @@ class Neighbourhood:
         often = np.where(problem.p > 0.0, problem.p, problem.p.max())
         self.unit = problem.importance * often
         slopes = self._row_gradients(self.gram[None], b[None])[0]
-        self.pull = slopes[:, :-1] + slopes[:, :-1].T
+        decay = 2.0 * float(problem.weight_decay) * np.eye(self.n)
+        self.pull = slopes[:, :-1] + slopes[:, :-1].T + decay
         self.gradient = packed(W @ self.pull, slopes[:, -1])
         self.symmetries = self._symmetries()
         step = _STEP * max(float(np.abs(self.gram).max()), float(np.abs(b).max()), 0.1)
@@ -183,15 +184,7 @@ class Neighbourhood:
         """Derivatives of the loss of every row in its own (G_i·, b_i), for a batch."""
         size, n = b.shape
         importance = np.tile(self.problem.importance, size)
-        terms = row_terms(
-            gram.reshape(-1, n),
-            b.reshape(-1),
-            np.tile(np.arange(n), size),
-            np.broadcast_to(self.problem.p, (size * n, n)),
-            importance,
-            _TOL,
-            bounds=False,
-        )
+        terms = gram_terms(gram, b, self.problem, _TOL)
         both = importance[:, None] * np.concatenate([terms.grad_a, terms.grad_b[:, None]], axis=1)
         gradients: FloatArray = both.reshape(size, n, n + 1)
         return gradients

@@ -15,8 +15,8 @@ apply to every pattern (:mod:`geomsup.theory.pattern_rows`).
 3 sets of 2 features, p = 0.1, together with probability 0.5
 >>> model.covariance[0].round(4) + 0.0
 array([0.0308, 0.0113, 0.    , 0.    , 0.    , 0.    ])
->>> len(model.patterns().weights)  # each pair is there, is absent, or is two features by themselves
-27
+>>> len(model.patterns().weights)  # each pair is there, or is two features by themselves
+8
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ _Case: TypeAlias = tuple[float, tuple[float, ...], tuple[int, ...]]
 
 # A pattern of uniform values costs rows of a loss; one of fixed values, a few products.
 _MOST_PATTERNS: dict[str, int] = {"uniform": 1 << 12, "fixed": 1 << 16}
+# Up to so many members the cases of a set are written out to be counted.
+_SMALL_SET = 8
 # Probabilities of members that exclude each other may add up to one, and to its rounding.
 _ROUNDED = 1e-12
 
@@ -517,7 +519,9 @@ def _too_many(model: FeatureModel, most: int) -> GeomsupError:
 
 
 def _n_cases(one: FeatureSet, values: str) -> int:
-    """How many cases a set has, without writing them out."""
+    """How many cases a set has, at most, without writing out those of a large one."""
+    if one.size <= _SMALL_SET:
+        return sum(1 for _ in _cases(one, values))
     certain = sum(p in (0.0, 1.0) for p in one.probabilities)
     n_subsets = 1 << min(one.size - certain, 40)
     if one.presence == "exclusive":
@@ -531,6 +535,24 @@ def _n_cases(one: FeatureSet, values: str) -> int:
     if by_itself and equal:
         return n_subsets + (by_gate + 1) * apart
     return by_itself + by_gate * (1 + apart + equal)
+
+
+def _merged(one: FeatureSet) -> tuple[float, float, float]:
+    """A pair with a gate as two cases: (chance, q) of two features by themselves, chance of both.
+
+    Two features are absent, or one is there, as often as by themselves with q = (1 − c) p, in a
+    share (1 − p)/(1 − q) of all cases; in what is left, c p/(1 − q), both are there.
+    """
+    p = one.probabilities[0]
+    q = (1.0 - one.gate) * p
+    return (1.0 - p) / (1.0 - q), q, one.gate * p / (1.0 - q)
+
+
+def _merges(one: FeatureSet) -> bool:
+    """Whether a pair is a mixture of two features by themselves and of both, equal or not."""
+    if one.gate in (0.0, 1.0):
+        return one.gate == 1.0
+    return one.equal_values * float(one.both_present()[0, 1]) <= _merged(one)[2]
 
 
 def _cases(one: FeatureSet, values: str) -> Iterator[_Case]:
@@ -555,6 +577,21 @@ def _raw_cases(one: FeatureSet, values: str) -> Iterator[_Case]:
             yield p[k], tuple(float(j == k) for j in each), each
         return
     gate, equal = one.gate, one.equal_values
+    if values == "uniform" and size == 2 and _merges(one):
+        often, q, both = _merged(one)
+        yield often, (q, q), each
+        yield both - equal * one.both_present()[0, 1], (1.0, 1.0), each
+        yield equal * one.both_present()[0, 1], (1.0, 1.0), (0, 0)
+        return
+    # Of a pair nothing is gained by leaving p in the row beside values that are equal.
+    if size == 2 and equal:
+        both = one.both_present()[0, 1]
+        yield (1.0 - p[0]) * (gate + (1.0 - gate) * (1.0 - p[1])), nobody, each
+        yield (1.0 - gate) * p[0] * (1.0 - p[1]), (1.0, 0.0), each
+        yield (1.0 - gate) * p[1] * (1.0 - p[0]), (0.0, 1.0), each
+        yield (1.0 - equal) * both, (1.0, 1.0), each
+        yield equal * both, (1.0, 1.0), (0, 0)
+        return
     yield gate * (1.0 - p[0]), nobody, each
     yield gate * p[0] * (1.0 - equal), (1.0,) * size, each
     yield gate * p[0] * equal, (1.0,) * size, (0,) * size

@@ -6,7 +6,7 @@ The phase diagram and the trainer's exact objective both need it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,8 @@ def descend_models(
     b : ndarray of shape (n_models, n_features)
         Where to start.
     problem : Problem
-        With one row for each model.
+        One for all models, or with one row and one weight decay for each; how features depend on
+        each other is the same for all.
     gradient_tol, max_steps : float, int
         As in `descend`.
     tol : float
@@ -66,12 +67,15 @@ def descend_models(
     def function(x: FloatArray) -> tuple[FloatArray, FloatArray]:
         nonlocal calls
         calls += 1
-        own = Problem(p=x[:, size : size + n], importance=x[:, size + n :])
+        p, importance = x[:, size : size + n], x[:, size + n : size + 2 * n]
+        own = replace(problem, p=p, importance=importance, weight_decay=x[:, -1])
         value, grad_W, grad_b = batch_losses(*unpacked(x[:, :size], m), own, tol)
         # What says which problem it is has no gradient, so that it stays.
-        return value, np.hstack([packed(grad_W, grad_b), np.zeros((len(x), 2 * n))])
+        return value, np.hstack([packed(grad_W, grad_b), np.zeros((len(x), 2 * n + 1))])
 
-    starts = np.hstack([packed(W, b), problem.p, problem.importance])
+    of_each = [np.broadcast_to(values, b.shape) for values in (problem.p, problem.importance)]
+    decay = np.broadcast_to(problem.weight_decay, n_models)[:, None]
+    starts = np.hstack([packed(W, b), *of_each, decay])
     x, loss, n_calls = np.empty((n_models, size)), np.empty(n_models), 0
     for first in range(0, n_models, _BATCH):
         batch = slice(first, first + _BATCH)

@@ -22,7 +22,13 @@ from geomsup.theory.atlas.known import known_point
 from geomsup.theory.descent import Descent, descend_in_units
 from geomsup.theory.loss import Problem
 from geomsup.theory.packing import packed, packed_loss, unpacked
-from geomsup.theory.starts import composed_starts, moved_starts, random_starts
+from geomsup.theory.starts import (
+    collapsed_starts,
+    composed_starts,
+    moved_sets,
+    moved_starts,
+    random_starts,
+)
 from geomsup.validation import positive_integer, random_generator
 
 __all__ = ["BestConfiguration", "LocalMinimum", "best_configuration", "configuration_name"]
@@ -162,6 +168,7 @@ def best_configuration(
     feature_probability: object,
     importance: object = 1.0,
     *,
+    weight_decay: float = 0.0,
     n_starts: int = 100,
     seed: int | np.random.Generator | None = 0,
     progress: bool | None = None,
@@ -172,8 +179,10 @@ def best_configuration(
     ----------
     n_features, n_hidden : int
         Size of the model x̂ = ReLU(WᵀWx + b).
-    feature_probability : float or array_like of shape (n_features,)
+    feature_probability : float, array_like of shape (n_features,) or FeatureModel
     importance : float or array_like of shape (n_features,), default 1.0
+    weight_decay : float, default 0.0
+        λ of λ‖W‖² in the loss; see :func:`expected_loss`.
     n_starts : int, default 100
         The most random starts.  They come in batches of 25, 75, 300 and so on, and a batch in which
         one ends in the lowest minimum known is the last, if a composition of catalogue shapes ends
@@ -198,8 +207,9 @@ def best_configuration(
     at its symmetric optimum with the important features first, what the atlas knows of
     (:func:`best_known`, for up to 12 equal features in up to 4 dimensions), and random ones.  From
     the best minima features are then dropped, revived, exchanged and merged as long as that leads
-    lower.  That no lower minimum exists is not proved; the share of starts that found the best one
-    says how hard it was to find.
+    lower.  Features in sets also start collapsed, one vertex of a shape for each set, and sets are
+    collapsed or taken apart.  That no lower minimum exists is not proved; the share of starts that
+    found the best one says how hard it was to find.
 
     Examples
     --------
@@ -207,6 +217,14 @@ def best_configuration(
     >>> best = best_configuration(2, 1, 0.1, n_starts=10)
     >>> best.name, round(best.loss, 9)
     ('digon', 0.003319484)
+
+    Two pairs in two dimensions, whose members always come together: each pair is as good as
+    independent for itself, so partners are orthogonal, and opposite to one of the other pair.
+
+    >>> from geomsup.theory import FeatureModel
+    >>> best = best_configuration(4, 2, FeatureModel.pairs(2, 0.05), n_starts=25)
+    >>> best.name, abs(best.W[:, 0] @ best.W[:, 1]) < 1e-6
+    ('digon + digon', True)
     """
     n, m = positive_integer("n_features", n_features), positive_integer("n_hidden", n_hidden)
     count = positive_integer("n_starts", n_starts)
@@ -220,12 +238,13 @@ def best_configuration(
             f"expected at most {_MOST_NUMBERS // (n * (m + 1))} starts for a model of this size, "
             f"got n_starts = {count}; search again with other seeds"
         )
-    problem = Problem.of(n, feature_probability, importance)
+    problem = Problem.of(n, feature_probability, importance, weight_decay)
     rng = random_generator(seed)
     random = random_starts(count, m, n, rng)
     pool = _Pool(m, problem)
     known = known_point(m, problem)
     composed = composed_starts(m, problem, rng)
+    composed = np.concatenate([composed, collapsed_starts(m, problem, rng)])
     if known is not None:
         composed = np.concatenate([packed(known.W, known.b)[None], composed])
     with bar(count + len(composed), "searching", "start", progress) as arrived:
@@ -383,10 +402,11 @@ def _move(pool: _Pool, rng: np.random.Generator) -> None:
         if not from_here:
             return
         left.update(*from_here)
-        starts = [
-            moved_starts(*pool.unpacked(group[0]), pool.problem.importance, rng)
-            for group in from_here
-        ]
+        problem, starts = pool.problem, []
+        for group in from_here:
+            point = pool.unpacked(group[0])
+            starts.append(moved_starts(*point, problem.importance, rng))
+            starts.append(moved_sets(*point, problem.features, rng))
         pool.add(pool.promising(np.concatenate(starts)))
         if _agree(lowest, pool.lowest):
             return

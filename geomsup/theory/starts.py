@@ -3,7 +3,8 @@
 Random starts rarely find a heptagon, and with unequal importances they seldom put the right
 features on it.  So compositions of shapes that fit are starts, each shape at its symmetric optimum
 and the important features on them first; and from the best minima features are dropped, revived,
-merged, or trade places.
+merged, or trade places.  Where features come in sets, so do the moves: a set collapses onto one
+direction, as principal components do, or comes apart.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 
 from geomsup.shapes import Shape, list_shapes
 from geomsup.theory.families import best_factor
+from geomsup.theory.feature_model import FeatureModel
 from geomsup.theory.loss import Problem
-from geomsup.theory.packing import packed
+from geomsup.theory.packing import packed, unpacked
 
-__all__ = ["composed_starts", "moved_starts", "random_starts"]
+__all__ = ["collapsed_starts", "composed_starts", "moved_sets", "moved_starts", "random_starts"]
 
 FloatArray = NDArray[np.float64]
 
@@ -28,6 +30,8 @@ _MOST_COMPOSITIONS = 32
 _MOST_DIM = 4
 # What a dropped feature keeps of its weights, so that it can come back.
 _DROPPED = 0.05
+# What tells members of a set apart that start on one direction, lest they stay on a saddle.
+_APART = 0.02
 
 
 def random_starts(
@@ -89,6 +93,54 @@ def composed_starts(n_hidden: int, problem: Problem, rng: np.random.Generator) -
             row, column = row + shape.dim, column + shape.n_vertices
         rows.append(packed(W, b))
     return np.array(rows).reshape(len(rows), n * (n_hidden + 1))
+
+
+def collapsed_starts(n_hidden: int, problem: Problem, rng: np.random.Generator) -> FloatArray:
+    """Return compositions of catalogue shapes with one vertex for each set of features.
+
+    The members of a set share its direction and its norm², as they do in the principal components
+    of what comes together.  None where there are no sets.
+    """
+    features = problem.features
+    if features is None:
+        return np.empty((0, problem.n_features * (n_hidden + 1)))
+    first = [at.start for at in features.slices]
+    sizes = np.array([one.size for one in features.sets])
+    of_sets = Problem(
+        p=np.add.reduceat(problem.p, first) / sizes,
+        importance=np.add.reduceat(problem.importance, first),
+    )
+    W, b = unpacked(composed_starts(n_hidden, of_sets, rng), n_hidden)
+    W = np.repeat(W / np.sqrt(sizes), sizes, axis=2)
+    W += _APART * rng.standard_normal(W.shape)
+    return packed(W, np.repeat(b, sizes, axis=1))
+
+
+def moved_sets(
+    W: FloatArray, b: FloatArray, features: FeatureModel | None, rng: np.random.Generator
+) -> FloatArray:
+    """Return starts near a minimum in which one set is collapsed onto a direction, or comes apart.
+
+    Shapes as in :func:`moved_starts`.
+    """
+    rows = []
+    for at in features.slices if features is not None else ():
+        size = at.stop - at.start
+        if size == 1:
+            continue
+        columns = W[:, at]
+        middle = columns.mean(axis=1, keepdims=True)
+        if np.linalg.norm(middle) < 0.1 * np.linalg.norm(columns):
+            middle = columns[:, :1] / np.sqrt(size)
+        spread = rng.standard_normal(columns.shape) / np.sqrt(len(W))
+        for moved in (
+            middle + _APART * spread,
+            np.sqrt(size) * middle + np.linalg.norm(middle) * spread,
+        ):
+            other = W.copy()
+            other[:, at] = moved
+            rows.append(packed(other, b))
+    return np.array(rows).reshape(len(rows), W.size + b.size)
 
 
 def moved_starts(

@@ -45,6 +45,7 @@ def verify_optimum(
     feature_probability: object,
     importance: object = 1.0,
     *,
+    weight_decay: float = 0.0,
     gradient_tol: float = 1e-6,
     n_starts: int = 100,
     seed: int | np.random.Generator | None = 0,
@@ -56,7 +57,10 @@ def verify_optimum(
     ----------
     W : array_like of shape (n_hidden, n_features), torch.Tensor or path
     b : float or array_like of shape (n_features,)
-    feature_probability, importance : float or array_like of shape (n_features,)
+    feature_probability : float, array_like of shape (n_features,) or FeatureModel
+    importance : float or array_like of shape (n_features,), default 1.0
+    weight_decay : float, default 0.0
+        λ of λ‖W‖² in the loss; see :func:`expected_loss`.
     gradient_tol : float, default 1e-6
         Below which a point counts as critical.  What is compared with it is about the error of W
         and b: the gradient in each W_i and b_i, divided by the curvature that this feature can have
@@ -100,15 +104,16 @@ def verify_optimum(
     weights = matrix_of(W)
     m, n = weights.shape
     bias = checked_bias(b, n)
-    problem = Problem.of(n, feature_probability, importance)
+    problem = Problem.of(n, feature_probability, importance, weight_decay)
     tolerance = number_within("gradient_tol", gradient_tol, 1e-13, 1.0)
     exact = _well_known_loss(weights, bias, problem)
     rng = random_generator(seed)
     best = best_configuration(
         n,
         m,
-        problem.p,
+        problem.data,
         problem.importance,
+        weight_decay=problem.weight_decay,
         n_starts=n_starts,
         seed=rng.spawn(1)[0],
         progress=progress,
@@ -145,7 +150,7 @@ def verify_optimum(
 
 def _well_known_loss(W: FloatArray, b: FloatArray, problem: Problem) -> ExpectedLoss:
     """The loss at a point whose gradient is known well enough for a verdict."""
-    exact = expected_loss(W, b, problem.p, problem.importance)
+    exact = expected_loss(W, b, problem.data, problem.importance, weight_decay=problem.weight_decay)
     if exact.gradient_bound > _ROUGHEST * float(problem.zero_output_loss):
         raise ToleranceError(
             f"expected a gradient known to {_ROUGHEST:g} of the loss of the zero output "

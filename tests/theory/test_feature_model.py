@@ -27,6 +27,13 @@ SETS = {
     "equal by themselves": FeatureSet(
         size=3, probability=(0.2, 0.5, 0.7), presence="independent", equal_values=0.6
     ),
+    "pair": FeatureSet(size=2, probability=0.2, together=0.4),
+    "rare pair": FeatureSet(size=2, probability=1e-9, together=0.4, equal_values=0.3),
+    "rare equal pair": FeatureSet(size=2, probability=1e-9, together=0.4, equal_values=1.0),
+    "half equal pair": FeatureSet(size=2, probability=0.2, equal_values=0.5),
+    "unlike pair": FeatureSet(
+        size=2, probability=(0.2, 0.6), presence="independent", equal_values=0.5
+    ),
     "always": FeatureSet(size=2, probability=1.0, together=0.5),
     "never": FeatureSet(size=2, probability=0.0, together=0.5, equal_values=0.5),
 }
@@ -56,7 +63,8 @@ def test_moments_are_those_of_the_patterns(name: str) -> None:
     assert patterns.weights.min() > 0.0
     np.testing.assert_allclose(model.mean, mean, rtol=1e-14)
     np.testing.assert_allclose(model.second_moments, moments, rtol=1e-13)
-    np.testing.assert_allclose(model.covariance, moments - np.outer(mean, mean), atol=1e-15)
+    covariance = moments - np.outer(mean, mean)
+    np.testing.assert_allclose(model.covariance, covariance, rtol=1e-12, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -76,6 +84,12 @@ def test_the_number_of_cases_is_known_before_they_are_written_out() -> None:
 def test_an_interior_gate_needs_three_cases_whatever_the_size() -> None:
     model = FeatureModel.equal_sets(2, 40, 0.1, together=0.5)
     assert len(model.patterns().weights) == 9
+    # … and two where the set is a pair, as long as few values are equal.
+    for c, equal_values, count in ((0.1, 0.0, 4), (0.1, 0.3, 9), (0.1, 0.9, 25), (0.1, 1.0, 16)):
+        pairs = FeatureModel.pairs(2, 0.1, together=c, equal_values=equal_values)
+        assert len(pairs.patterns().weights) == count
+    twelve = FeatureModel.pairs(12, 0.1, equal_values=1.0)
+    assert len(twelve.patterns().weights) == 4096
     assert len(FeatureModel.independent(400, 0.1).patterns().weights) == 1
 
 

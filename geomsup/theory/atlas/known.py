@@ -194,8 +194,11 @@ def _sizes(n_hidden: int) -> str:
 def known_point(n_hidden: int, problem: Problem) -> Critical | None:
     """What the atlas has for a problem, at importance one; None for sizes or data that it has not.
 
-    Features that are never there, or do not matter, are no such data.
+    Features that are never there, that do not matter or that depend on each other are no such
+    data, and weights that cost something make it another problem.
     """
+    if not problem.is_plain:
+        return None
     p, importance = problem.p, problem.importance
     cell = atlas_cell(problem.n_features, n_hidden)
     if cell is None or np.ptp(p) > 0.0 or np.ptp(importance) > 0.0:
