@@ -20,6 +20,20 @@ from geomsup.theory.closed_forms import SparseLimit, digon_loss, sparse_limit
 from geomsup.theory.diagram import PhaseDiagram, phase_diagram
 from geomsup.theory.feature_model import FeatureModel, FeatureSet
 from geomsup.theory.loss import ExpectedLoss, expected_loss
+from geomsup.theory.pairs import (
+    CollapseLimit,
+    PairBoundary,
+    PairMap,
+    PairPhases,
+    collapse_limit,
+    collapsed_pair_loss,
+    critical_together,
+    linear_loss,
+    opposed_pair_loss,
+    pair_map,
+    pair_phases,
+    pair_strategy,
+)
 from geomsup.theory.phases import FamilyLosses, family_losses, phase_boundary
 from geomsup.theory.search import BestConfiguration, LocalMinimum, best_configuration
 from geomsup.theory.symmetric import SymmetricOptimum, symmetric_optimum
@@ -29,6 +43,7 @@ __all__ = [
     "AtlasCell",
     "AtlasEntry",
     "BestConfiguration",
+    "CollapseLimit",
     "Escape",
     "ExpectedLoss",
     "FamilyLosses",
@@ -37,6 +52,9 @@ __all__ = [
     "KnownOptimum",
     "LocalMinimum",
     "OptimumVerdict",
+    "PairBoundary",
+    "PairMap",
+    "PairPhases",
     "PhaseDiagram",
     "SparseLimit",
     "SymmetricOptimum",
@@ -44,9 +62,17 @@ __all__ = [
     "atlas_cells",
     "best_configuration",
     "best_known",
+    "collapse_limit",
+    "collapsed_pair_loss",
+    "critical_together",
     "digon_loss",
     "expected_loss",
     "family_losses",
+    "linear_loss",
+    "opposed_pair_loss",
+    "pair_map",
+    "pair_phases",
+    "pair_strategy",
     "phase_boundary",
     "phase_diagram",
     "sparse_limit",

@@ -38,7 +38,7 @@ Tied = tuple[int, ...]
 
 _MOST_PAIRS = 4
 _P = (0.003, 0.01, 0.03, 0.06, 0.1, 0.15, 0.22, 0.32, 0.45, 0.6, 0.8)
-_OTHER = (0.05, 0.2, 0.4, 0.6, 0.75, 0.85, 0.93, 1.0)
+
 # All of losses in units of that of the zero output.
 _ROUGH_TOL, _TOL = 1e-4, 1e-9
 _ROUGH_STEPS, _STEPS = 120, 600
@@ -52,6 +52,8 @@ _CROSSING_TOL = 1e-8
 _HALVINGS = 22
 _PUSH = 1e-4
 _NUDGE, _SEED = 1e-3, 0
+# Half of what a split pair is apart, in its length: about ten degrees to each side.
+_SPLIT = 0.17
 _MOST_DEPTH = 4
 
 
@@ -125,6 +127,17 @@ class _Line:
         """The minimum at another place, with the same pairs tied, stable or not."""
         x, loss = self.descended(one.x[None], at, one.tied)
         return self._made(x[0], float(loss[0]), one.tied)
+
+    def split(self, one: _Minimum, pair: int) -> FloatArray:
+        """A start in which the members of a pair stand beside their mean, one to each side."""
+        rows = one.x.reshape(self.n_hidden + 1, -1).copy()
+        column = rows[:-1, 2 * pair]
+        side = np.random.default_rng(_SEED).normal(size=self.n_hidden)
+        side -= column * (side @ column) / max(float(column @ column), 1e-300)
+        side *= _SPLIT * np.linalg.norm(column) / max(float(np.linalg.norm(side)), 1e-300)
+        rows[:-1, 2 * pair] += side
+        rows[:-1, 2 * pair + 1] -= side
+        return np.asarray(rows.ravel())
 
     def stability(self, one: _Minimum, at: float, pairs: Tied) -> float:
         """The least curvature against splitting some of the tied pairs."""
@@ -208,7 +221,7 @@ def pair_phases(
     feature_probability: Any = None,
     together: Any = 1.0,
     equal_values: Any = 0.0,
-    n_starts: int = 8,
+    n_starts: int = 16,
     seed: int | np.random.Generator | None = 0,
     progress: bool | None = None,
 ) -> PairPhases:
@@ -221,7 +234,7 @@ def pair_phases(
     feature_probability, together, equal_values : float or array_like
         p, c and ρ.  One of them is a list of ascending values, between which nothing is missed but
         what both comes and goes; None stands for eleven values of p.
-    n_starts : int, default 8
+    n_starts : int, default 16
         Random starts at the first value, the last and two between.
     seed : int, numpy Generator or None, default 0
     progress : bool, optional
@@ -350,6 +363,9 @@ def _spread(
             _take(pools[to], line.minimum(one.x, float(values[to]), ()))
             if one.tied:
                 _take(pools[to], line.minimum(one.x, float(values[to]), one.tied))
+        best = _lowest(pools[to])
+        for pair in best.tied:
+            _take(pools[to], line.minimum(line.split(best, pair), float(values[to])))
         done(step + 1)
 
 

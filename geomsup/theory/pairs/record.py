@@ -17,7 +17,7 @@ from geomsup.theory.feature_model import FeatureModel
 from geomsup.theory.pairs.strategy import strategy_of
 from geomsup.validation import one_of, positive_integer
 
-__all__ = ["AXES", "TABLE", "PairBoundary", "PairMap", "PairPhases", "load_maps", "pair_map", "save_maps"]
+__all__ = ["AXES", "TABLE", "PairBoundary", "PairMap", "PairPhases", "load_lines", "pair_map", "save_lines"]
 
 FloatArray = NDArray[np.float64]
 
@@ -207,14 +207,24 @@ def pair_map(n_pairs: int, n_hidden: int, axis: str = "together") -> PairMap:
 
 @functools.cache
 def _maps() -> dict[tuple[int, int, str], PairMap]:
-    return load_maps(TABLE)
+    lines = load_lines(TABLE)
+    maps = {}
+    for axis, other, stays in (("together", "equal_values", 0.0), ("equal_values", "together", 1.0)):
+        here = [line for line in lines if getattr(line, other) == stays]
+        for key in sorted({(line.n_pairs, line.n_hidden) for line in here}):
+            mine = [line for line in here if (line.n_pairs, line.n_hidden) == key]
+            ordered = sorted(mine, key=lambda line: float(getattr(line, axis)))
+            maps[(*key, axis)] = PairMap(
+                n_pairs=key[0], n_hidden=key[1], axis=axis, lines=tuple(ordered)
+            )
+    return maps
 
 
 _NUMBERS = ("n_pairs", "n_hidden", "feature_probability", "together", "equal_values")
 _ARRAYS = ("values", "loss", "linear_loss", "W", "b")
 
 
-def save_maps(path: Path, lines: Sequence[PairPhases]) -> None:
+def save_lines(path: Path, lines: Sequence[PairPhases]) -> None:
     """Write lines of growing p, of all maps, to one file."""
     arrays: dict[str, Any] = {}
     for k, line in enumerate(lines):
@@ -228,27 +238,16 @@ def save_maps(path: Path, lines: Sequence[PairPhases]) -> None:
     np.savez_compressed(path, **arrays)
 
 
-def load_maps(path: Path) -> dict[tuple[int, int, str], PairMap]:
-    """Read what `save_maps` wrote, as maps; GeomsupError if the file is none."""
+def load_lines(path: Path) -> list[PairPhases]:
+    """Read what `save_lines` wrote; GeomsupError if the file is none."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            lines = [_line(file, k) for k in range(int(file["n_lines"]))]
+            return [_line(file, k) for k in range(int(file["n_lines"]))]
     except (OSError, ValueError, KeyError) as error:
         raise GeomsupError(
             f"cannot read the maps of pairs {path.name}: install geomsup again, or make them with "
             "'python -m geomsup.theory.pairs.rebuild'"
         ) from error
-    maps = {}
-    for axis, other in (("together", "equal_values"), ("equal_values", "together")):
-        stays = 0.0 if other == "equal_values" else 1.0
-        here = [line for line in lines if getattr(line, other) == stays]
-        for key in sorted({(line.n_pairs, line.n_hidden) for line in here}):
-            mine = [line for line in here if (line.n_pairs, line.n_hidden) == key]
-            ordered = sorted(mine, key=lambda line: float(getattr(line, axis)))
-            maps[(*key, axis)] = PairMap(
-                n_pairs=key[0], n_hidden=key[1], axis=axis, lines=tuple(ordered)
-            )
-    return maps
 
 
 def _line(file: Any, k: int) -> PairPhases:
