@@ -10,11 +10,22 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from geomsup.cli.output import UsageError
 from geomsup.weights.formats import suffixes
 
-__all__ = ["VerbParser", "at_least", "is_finite_above_zero", "one_or_all", "reader"]
+if TYPE_CHECKING:
+    from geomsup.theory import FeatureModel
+
+__all__ = [
+    "VerbParser",
+    "at_least",
+    "features_of",
+    "is_finite_above_zero",
+    "one_or_all",
+    "reader",
+]
 
 T = TypeVar("T")
 
@@ -110,11 +121,16 @@ class VerbParser(argparse.ArgumentParser):
             help=f"-1: {columns} are features (default); 0: rows are",
         )
 
-    def add_size(self, *, hidden_required: bool) -> None:
+    def add_size(self, *, hidden_required: bool, features_required: bool = True) -> None:
         """Declare the size of a model."""
         size = at_least(1)
         self.add_argument(
-            "--features", dest="n_features", type=size, required=True, metavar="N", help="features"
+            "--features",
+            dest="n_features",
+            type=size,
+            required=features_required,
+            metavar="N",
+            help="features" if features_required else "features; those of --pairs or --sets",
         )
         self.add_argument(
             "--hidden",
@@ -123,6 +139,49 @@ class VerbParser(argparse.ArgumentParser):
             required=hidden_required,
             metavar="M",
             help="dimensions" if hidden_required else "dimensions, without SHAPES",
+        )
+
+    def add_sets(self) -> None:
+        """Declare who is present together, and with what values; read by :func:`features_of`."""
+        self.add_argument(
+            "--pairs",
+            dest="n_pairs",
+            type=at_least(1),
+            metavar="K",
+            help="features in K pairs that are present together",
+        )
+        self.add_argument(
+            "--sets",
+            dest="of_sets",
+            type=_n_by_size,
+            metavar="NxSIZE",
+            help="features in N sets of SIZE that are present together, such as 2x3",
+        )
+        self.add_argument(
+            "--together",
+            type=float,
+            metavar="C",
+            help="with this probability one gate decides for a set, otherwise each of its features "
+            "is present by itself (default: 1)",
+        )
+        self.add_argument(
+            "--equal-values",
+            type=float,
+            metavar="RHO",
+            help="with this probability the present features of a set have one value (default: 0)",
+        )
+        self.add_argument(
+            "--exclusive", action="store_true", help="at most one feature of a set is present"
+        )
+
+    def add_weight_decay(self) -> None:
+        """Declare what weights cost."""
+        self.add_argument(
+            "--weight-decay",
+            type=float,
+            default=0.0,
+            metavar="LAMBDA",
+            help="add LAMBDA times the sum of all squared weights to the loss (default: 0)",
         )
 
     def add_data(self) -> None:
@@ -226,6 +285,63 @@ def _several(kind: Callable[[str], float]) -> Callable[[str], list[float]]:
             ) from None
 
     return numbers
+
+
+def features_of(args: argparse.Namespace, n_features: int | None) -> FeatureModel | None:
+    """The feature model of the options of ``add_sets``; None where no sets were asked for.
+
+    Parameters
+    ----------
+    args : Namespace
+        With `feature_probability` too, one number.
+    n_features : int or None
+        What the sets must hold, if that is known.
+    """
+    from geomsup.theory import FeatureModel
+
+    given = [("--pairs", args.n_pairs), ("--sets", args.of_sets)]
+    names = [name for name, value in given if value is not None]
+    if not names:
+        options = {
+            "--together": args.together is not None,
+            "--equal-values": args.equal_values is not None,
+            "--exclusive": args.exclusive,
+        }
+        if alone := [name for name, is_there in options.items() if is_there]:
+            raise UsageError(f"{alone[0]} says how sets are; give --pairs or --sets too")
+        return None
+    if len(names) == 2:
+        raise UsageError("give --pairs or --sets, not both")
+    n_sets, size = args.of_sets or (args.n_pairs, 2)
+    if n_features not in (None, n_sets * size):
+        raise UsageError(
+            f"{names[0]} makes {n_sets} × {size} = {n_sets * size} features, but there are "
+            f"{n_features}"
+        )
+    if len(args.feature_probability) > 1:
+        raise UsageError(f"with {names[0]} give one --p: all sets are alike")
+    chosen: dict[str, float] = {}
+    if args.together is not None:
+        chosen["together"] = args.together
+    if args.equal_values is not None:
+        chosen["equal_values"] = args.equal_values
+    return FeatureModel.equal_sets(
+        n_sets,
+        size,
+        args.feature_probability[0],
+        presence="exclusive" if args.exclusive else "together",
+        **chosen,
+    )
+
+
+def _n_by_size(text: str) -> tuple[int, int]:
+    """An argparse type: numbers of sets and of features in each, "2x3"."""
+    found = re.fullmatch(r"(\d{1,9})[x×*](\d{1,9})", text)
+    if not found or "0" in (found[1].lstrip("0") or "0", found[2].lstrip("0") or "0"):
+        raise argparse.ArgumentTypeError(
+            f"expected a number of sets and their size, such as 2x3, got {text!r}"
+        )
+    return int(found[1]), int(found[2])
 
 
 def one_or_all(values: list[float]) -> float | list[float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
-from geomsup.cli.arguments import VerbParser, one_or_all
+from geomsup.cli.arguments import VerbParser, features_of, one_or_all
 from geomsup.cli.output import UsageError, answer, options_to_blame
 from geomsup.cli.sources import load_matrix
 
@@ -27,6 +27,7 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
     ("W.npy --p 0.1 --bias -0.2", "is W with these biases a local minimum at p = 0.1?"),
     ("--p 0.1 0.1 0.3 --importance 1 1 0.5 model.npz", "with a value for each feature"),
     ("run.safetensors --instance 3 --p 0.1", "did this model of geomsup train arrive?"),
+    ("W.npy --p 0.1 --bias 0 --pairs 3 --together 0.5", "if its features come in pairs"),
 )
 
 
@@ -45,6 +46,8 @@ def add_arguments(parser: VerbParser) -> None:
         "point counts as critical (default: 1e-6)",
     )
     parser.add_data()
+    parser.add_sets()
+    parser.add_weight_decay()
 
 
 def run(args: argparse.Namespace) -> None:
@@ -54,11 +57,13 @@ def run(args: argparse.Namespace) -> None:
     W = load_matrix(args.file, args.key, args.instance, args.feature_axis)
     bias = one_or_all(args.bias) if args.bias else _bias_in(args)
     with options_to_blame():
+        features = features_of(args, W.shape[1])
         verdict = verify_optimum(
             W,
             bias,
-            one_or_all(args.feature_probability),
+            one_or_all(args.feature_probability) if features is None else features,
             one_or_all(args.importance),
+            weight_decay=args.weight_decay,
             gradient_tol=args.gradient_tol,
             n_starts=args.n_starts,
             seed=args.seed,

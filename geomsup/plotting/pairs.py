@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from geomsup.theory import CollapseLimit, PairMap, PairPhases
 
-__all__ = ["plot_pair_losses", "plot_pair_map", "strategy_color"]
+__all__ = ["plot_pair_losses", "plot_pair_map", "plot_pair_phases", "strategy_color"]
 
 _AXIS_WORDS = {
     "together": "how often a pair comes together, $c$",
@@ -139,8 +140,15 @@ def plot_pair_map(
         ylabel="feature probability $p$",
         title=f"{pairs.n_pairs} pairs in {pairs.n_hidden} dimensions",
     )
-    axes.plot(values, np.zeros(len(values)), "|", color=INK, ms=7, clip_on=False,
-              transform=axes.get_xaxis_transform())
+    axes.plot(
+        values,
+        np.zeros(len(values)),
+        "|",
+        color=INK,
+        ms=7,
+        clip_on=False,
+        transform=axes.get_xaxis_transform(),
+    )
     plain_numbers(axes.yaxis)
     if legend:
         handles = [Patch(color=strategy_color(name), label=name) for name in sorted(drawn)]
@@ -193,6 +201,52 @@ def plot_pair_losses(pairs: PairMap, *, ax: Axes | None = None) -> Axes:
     return axes
 
 
+def plot_pair_phases(pairs: PairPhases, *, ax: Axes | None = None) -> Axes:
+    """Draw the loss along a line through the map, over bands in the colours of the strategies.
+
+    Parameters
+    ----------
+    pairs : PairPhases
+        From :func:`geomsup.theory.pair_phases`.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The best loss in units of that of principal component analysis.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from geomsup.plotting import plot_pair_phases
+    >>> from geomsup.theory import pair_map
+    >>> ax = plot_pair_phases(pair_map(2, 2).lines[-1], ax=Figure().add_subplot())
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['2 apart', '2 collapsed']
+    """
+    check_made_by("theory.pair_phases", pairs, "boundaries", "varied")
+    axes: Axes = axes_for(ax, figsize=(6.0, 4.0))
+    drawn: set[str] = set()
+    for name, span in zip(*_spans(pairs)[:2], strict=True):
+        label = None if name in drawn else name
+        axes.axvspan(*span, color=strategy_color(name), alpha=0.8, lw=0, label=label)
+        drawn.add(name)
+    axes.plot(pairs.values, pairs.loss / pairs.linear_loss, "o-", ms=4, color=INK)
+    is_p = pairs.varied == "feature_probability"
+    axes.set(
+        xscale="log" if is_p else "linear",
+        xlim=(pairs.values[0], pairs.values[-1]),
+        ylim=(0.0, 1.05),
+        xlabel="feature probability $p$" if is_p else _AXIS_WORDS[pairs.varied],
+        ylabel="best loss, in units of PCA's",
+        title=f"{pairs.n_pairs} pairs in {pairs.n_hidden} dimensions",
+    )
+    if is_p:
+        plain_numbers(axes.xaxis)
+    axes.legend(fontsize=8, framealpha=0.9)
+    return axes
+
+
 _Span = tuple[float, float]
 
 
@@ -201,7 +255,7 @@ def _spans(line: PairPhases) -> tuple[list[str], list[_Span], list[str]]:
     ends = [float(line.values[0]), *(one.at for one in line.boundaries), float(line.values[-1])]
     names = [line.strategies[0], *(one.above for one in line.boundaries)]
     kinds = [*(one.kind for one in line.boundaries), ""]
-    return names, list(zip(ends[:-1], ends[1:], strict=True)), kinds
+    return names, list(pairwise(ends)), kinds
 
 
 def _aligned(left: PairPhases, right: PairPhases) -> list[tuple[str, _Span, _Span, str]]:

@@ -19,6 +19,7 @@ from geomsup.theory.atlas import (
 from geomsup.theory.closed_forms import SparseLimit, digon_loss, sparse_limit
 from geomsup.theory.diagram import PhaseDiagram, phase_diagram
 from geomsup.theory.feature_model import FeatureModel, FeatureSet
+from geomsup.theory.linear import LinearOptimum, linear_loss, linear_optimum
 from geomsup.theory.loss import ExpectedLoss, expected_loss
 from geomsup.theory.pairs import (
     CollapseLimit,
@@ -28,7 +29,6 @@ from geomsup.theory.pairs import (
     collapse_limit,
     collapsed_pair_loss,
     critical_together,
-    linear_loss,
     opposed_pair_loss,
     pair_map,
     pair_phases,
@@ -50,6 +50,7 @@ __all__ = [
     "FeatureModel",
     "FeatureSet",
     "KnownOptimum",
+    "LinearOptimum",
     "LocalMinimum",
     "OptimumVerdict",
     "PairBoundary",
@@ -69,6 +70,7 @@ __all__ = [
     "expected_loss",
     "family_losses",
     "linear_loss",
+    "linear_optimum",
     "opposed_pair_loss",
     "pair_map",
     "pair_phases",

@@ -126,7 +126,8 @@ def digon_loss(
 def digon_optimum(p: float, both: float | None = None) -> tuple[float, float] | None:
     """norm² and bias of the best digon, by Newton's method on the closed form.
 
-    `both` as in :func:`digon_loss`.  None where the formula does not hold at the optimum, as at p = 1.
+    `both` as in :func:`digon_loss`.  None where the formula does not hold at the optimum, as
+    at p = 1.
     """
     ends = [_newton(g, b, p, both) for g in _NEWTON_NORMS for b in (0.0, 0.3 * g, 0.8 * g)]
     minima = [point for point in ends if point is not None]

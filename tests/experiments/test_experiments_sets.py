@@ -11,14 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from geomsup.errors import GeomsupError
 from geomsup.experiments import Trainer
-from geomsup.experiments.frame.measures import cosines
+from geomsup.experiments.frame.measures import best_known, cosines, exact_losses
 from geomsup.experiments.learning import geometric_transforms
 from geomsup.experiments.sets import anticorrelated, correlated, local_bases, pca_collapse
-from geomsup.experiments.sets.set_models import Restarts, SetModels, pair_cosines, partner_ranks
-from geomsup.theory import expected_loss
-from geomsup.theory.set_losses import FeatureSets, best_of_sets, descend_sets, set_losses
+from geomsup.experiments.sets.set_models import (
+    Restarts,
+    SetModels,
+    SetsConfig,
+    pair_cosines,
+    partner_ranks,
+)
+from geomsup.theory import FeatureModel
 from geomsup.training import ToyModelConfig
 from geomsup.training.evaluation import evaluate
 
@@ -35,95 +39,29 @@ def _polygon(angles: Any) -> FloatArray:
 
 @pytest.mark.parametrize("correlation", ["correlated", "anticorrelated"])
 @pytest.mark.parametrize(("n_sets", "size", "q"), [(2, 2, 0.3), (2, 3, 0.1), (3, 2, 0.6)])
-def test_set_losses_agree_with_sampling(
+def test_losses_of_sets_agree_with_the_sampler(
     correlation: Any, n_sets: int, size: int, q: float, rng: np.random.Generator
 ) -> None:
-    sets = FeatureSets(n_sets=n_sets, set_size=size, set_probability=q, correlation=correlation)
+    config = SetsConfig(set_size=size, set_probability=q)
+    sets = config.sets(n_sets, "together" if correlation == "correlated" else "exclusive")
     n = sets.n_features
     W, b = rng.normal(size=(4, 2, n)), 0.2 * rng.normal(size=(4, n))
-    config = ToyModelConfig(
+    models = ToyModelConfig(
         n_features=n,
         n_instances=4,
-        feature_probability=sets.feature_probability,
+        feature_probability=sets.feature_probability[0],
         correlation=correlation,
         set_size=size,
     )
-    losses, errors = evaluate(config, W, W, b, 0)
-    exact, _, _ = set_losses(W, b, sets)
-    assert (np.abs(losses - exact) < 4 * errors).all()
+    losses, errors = evaluate(models, W, W, b, 0)
+    assert (np.abs(losses - exact_losses(W, b, sets)) < 4 * errors).all()
 
 
-@pytest.mark.parametrize("correlation", ["correlated", "anticorrelated"])
-def test_the_gradient_is_that_of_the_loss(correlation: Any, rng: np.random.Generator) -> None:
-    sets = FeatureSets(n_sets=2, set_size=2, set_probability=0.4, correlation=correlation)
-    W, b = rng.normal(size=(1, 2, 4)), 0.2 * rng.normal(size=(1, 4))
-    _, grad_W, grad_b = set_losses(W, b, sets)
-    step = 1e-6
-    for part, gradient in ((W, grad_W), (b, grad_b)):
-        for at in np.ndindex(*part.shape):
-            values = []
-            for sign in (1, -1):
-                moved = part.copy()
-                moved[at] += sign * step
-                models = (moved, b) if part is W else (W, moved)
-                values.append(set_losses(*models, sets)[0][0])
-            difference = (values[0] - values[1]) / (2 * step)
-            assert gradient[at] == pytest.approx(difference, rel=1e-5, abs=1e-8)
-
-
-def test_sets_of_one_are_independent_features(rng: np.random.Generator) -> None:
-    W, b = rng.normal(size=(1, 2, 5)), 0.2 * rng.normal(size=(1, 5))
-    for correlation in ("correlated", "anticorrelated"):
-        sets = FeatureSets(n_sets=5, set_size=1, set_probability=0.2, correlation=correlation)
-        exact = expected_loss(W[0], b[0], 0.2).loss
-        assert set_losses(W, b, sets)[0][0] == pytest.approx(exact, rel=1e-9)
-
-
-def test_descents_go_down_and_end_flat(rng: np.random.Generator) -> None:
-    sets = FeatureSets(n_sets=2, set_size=2, set_probability=0.1, correlation="correlated")
-    W, b = rng.normal(size=(6, 2, 4)), 0.1 * rng.normal(size=(6, 4))
-    before, _, _ = set_losses(W, b, sets)
-    after, ends, biases = descend_sets(W, b, sets)
-    assert (after < before).all()
-    np.testing.assert_allclose(set_losses(ends, biases, sets)[0], after, rtol=1e-9)
-    best = best_of_sets(sets, 2, n_starts=20)
-    assert best.loss <= after.min() * (1 + 1e-6)
+def test_the_best_of_two_correlated_pairs_has_orthogonal_partners() -> None:
+    best = best_known(4, 2, FeatureModel.pairs(2, 0.1), n_starts=20)
     assert np.abs(pair_cosines(best.W)).max() < 0.1
-
-
-def test_the_best_of_sets_cannot_be_overwritten() -> None:
-    sets = FeatureSets(n_sets=1, set_size=2, set_probability=0.1, correlation="anticorrelated")
-    best = best_of_sets(sets, 1, n_starts=2)
-    for array in (best.W, best.b):
-        with pytest.raises(ValueError, match="read-only"):
-            array[...] = 0.0
-    one: Any = np.int64(1)
-    same = dataclasses.replace(sets, n_sets=one, set_probability=np.float64(0.1))
-    assert best_of_sets(same, 1, n_starts=2) is best
-    assert type(same.n_sets) is int
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"set_probability": 1.1}, "set_probability must lie in"),
-        ({"set_probability": float("nan")}, "set_probability must lie in"),
-        ({"set_probability": [0.1, 0.2]}, "set_probability must lie in"),
-        ({"set_probability": "0.1"}, "set_probability must be a number"),
-        ({"set_probability": True}, "set_probability must be a number"),
-        ({"n_sets": 20}, "at most 4096 cases"),
-        ({"n_sets": 10**12}, "at most 4096 cases"),
-        ({"n_sets": 0}, "n_sets must be an integer of at least 1, got 0"),
-        ({"n_sets": 2.0}, "n_sets must be an integer"),
-        ({"set_size": 0}, "set_size must be an integer of at least 1, got 0"),
-        ({"set_size": True}, "set_size must be an integer"),
-        ({"correlation": "related"}, "correlation must be one of correlated, anticorrelated"),
-    ],
-)
-def test_sets_refuse_what_cannot_be(changes: dict[str, Any], words: str) -> None:
-    good = {"n_sets": 2, "set_size": 2, "set_probability": 0.1, "correlation": "correlated"}
-    with pytest.raises(GeomsupError, match=words):
-        FeatureSets(**{**good, **changes})
+    # Equal models are one key of the cache.
+    assert best_known(4, 2, FeatureModel.pairs(2, np.float64(0.1)), n_starts=20) is best
 
 
 # ---------------------------------------------------------------------- measures
@@ -187,8 +125,8 @@ def _models(W: FloatArray, loss: float, name: str, best_known: float) -> SetMode
 
 def _anticorrelated(angles: list[float]) -> anticorrelated.Result:
     W = _polygon(angles)
-    sets = FeatureSets(n_sets=2, set_size=2, set_probability=0.1, correlation="anticorrelated")
-    loss = float(set_losses(W[None], np.zeros((1, 4)), sets)[0][0])
+    sets = FeatureModel.pairs(2, 0.05, presence="exclusive")
+    loss = float(exact_losses(W[None], np.zeros((1, 4)), sets)[0])
     independent = Restarts(weights=_polygon([0, 90, 180, 270])[None], losses=np.array([0.01]))
     return anticorrelated.Result(pairs=_models(W, loss, "square", 0.0), independent=independent)
 
@@ -226,7 +164,7 @@ def test_local_bases_sees_bases() -> None:
 def _collapse(numbers: list[int], ratio: float) -> pca_collapse.Result:
     q = np.array([0.03, 0.1, 0.18, 0.4, 0.7])
     weights = np.stack([_polygon(_paired(number)) for number in numbers])
-    pca = pca_collapse.pca_loss(q)
+    pca = np.array([pca_collapse.pca_loss(float(one)) for one in q])
     return pca_collapse.Result(
         set_probabilities=q,
         weights=weights,

@@ -276,6 +276,43 @@ def test_a_batch_larger_than_a_block_is_the_same(monkeypatch: pytest.MonkeyPatch
             np.testing.assert_allclose(again, part, rtol=1e-13, atol=1e-16)
 
 
+@pytest.mark.parametrize(
+    ("model", "loss", "of_W", "of_b"),
+    [
+        (
+            FeatureModel.pairs(2, 0.3),
+            0.21359057712033763,
+            -0.09735725461015052,
+            0.21128073707959166,
+        ),
+        (
+            FeatureModel.equal_sets(2, 3, 0.1),
+            *(0.129818760198267, -0.0037603775221902403, -0.013771788569800488),
+        ),
+        (
+            FeatureModel.pairs(3, 0.3, presence="exclusive"),
+            *(0.3345386120024141, 0.0009211639205299266, 0.020644174201022065),
+        ),
+        (
+            FeatureModel.equal_sets(2, 3, 0.1 / 3.0, presence="exclusive"),
+            *(0.05897074953627962, -0.005041129840155209, 0.015576554300059628),
+        ),
+    ],
+    ids=str,
+)
+def test_sets_cost_what_they_did(
+    model: FeatureModel, loss: float, of_W: float, of_b: float
+) -> None:
+    # Values of the implementation that sets of equal size once had for themselves.
+    n = model.n_features
+    number = np.arange(1.0, n + 1.0)
+    W, b = np.array([np.cos(number), np.sin(2.0 * number)]), 0.1 * np.cos(3.0 * number - 3.0)
+    result = expected_loss(W, b, model)
+    assert result.loss == pytest.approx(loss, rel=1e-14)
+    assert result.grad_W[0, 0] == pytest.approx(of_W, rel=1e-12)
+    assert result.grad_b[-1] == pytest.approx(of_b, rel=1e-12)
+
+
 # ------------------------------------------------------------------------------ weight decay
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.report import GeometryReport
-from geomsup.theory import BestConfiguration, best_configuration
+from geomsup.theory import BestConfiguration, FeatureModel, best_configuration
 from geomsup.theory.loss import Problem, batch_losses
 from geomsup.theory.search import configuration_name, minima_from
 
@@ -57,17 +57,20 @@ def cosines(weights: FloatArray) -> FloatArray:
 def exact_losses(
     weights: FloatArray,
     biases: FloatArray,
-    feature_probability: FloatArray | float,
+    feature_probability: FloatArray | float | FeatureModel,
     importance: FloatArray | float = 1.0,
 ) -> FloatArray:
     """Exact expected loss of every model, summed over features.
 
     Probabilities and importances are scalars, (n_features,) or (n_models, n_features).
     """
-    problem = Problem(
-        p=np.broadcast_to(np.asarray(feature_probability, dtype=float), biases.shape),
-        importance=np.broadcast_to(np.asarray(importance, dtype=float), biases.shape),
-    )
+    if isinstance(feature_probability, FeatureModel):
+        problem = Problem.of(biases.shape[1], feature_probability, importance)
+    else:
+        problem = Problem(
+            p=np.broadcast_to(np.asarray(feature_probability, dtype=float), biases.shape),
+            importance=np.broadcast_to(np.asarray(importance, dtype=float), biases.shape),
+        )
     return batch_losses(np.asarray(weights), np.asarray(biases), problem)[0]
 
 
@@ -75,7 +78,7 @@ def exact_losses(
 def best_known(
     n_features: int,
     n_hidden: int,
-    feature_probability: float | tuple[float, ...],
+    feature_probability: float | tuple[float, ...] | FeatureModel,
     importance: float | tuple[float, ...] = 1.0,
     n_starts: int = 100,
 ) -> BestConfiguration:

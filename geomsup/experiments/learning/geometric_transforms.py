@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from geomsup.dynamics import geometry_timeline
 from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
-from geomsup.experiments.frame.measures import cosines, counted
-from geomsup.theory.set_losses import FeatureSets, set_losses
+from geomsup.experiments.frame.measures import cosines, counted, exact_losses
+from geomsup.theory import FeatureModel
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,12 +70,7 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
         record_schedule="log",
     )
     trained = trainer.train("models", models, seed)
-    sets = FeatureSets(
-        n_sets=2,
-        set_size=config.set_size,
-        set_probability=config.feature_probability,
-        correlation="correlated",
-    )
+    sets = FeatureModel.equal_sets(2, config.set_size, config.feature_probability)
     way = trained.trajectory
     stages, drops = [], []
     for k in range(config.n_models):
@@ -89,7 +84,7 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
         steps=way.steps,
         weights=way.weights,
         losses=way.losses,
-        final_losses=set_losses(trained.weights, trained.biases, sets)[0],
+        final_losses=exact_losses(trained.weights, trained.biases, sets),
         stages=tuple(stages),
         drops=tuple(drops),
     )

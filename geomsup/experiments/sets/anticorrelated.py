@@ -51,7 +51,7 @@ class Result:
 
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train pairs, and for comparison independent features of the same probability."""
-    sets = config.sets(config.n_sets, "anticorrelated")
+    sets = config.sets(config.n_sets, "exclusive")
     independent = model_config(
         config,
         n_features=sets.n_features,

@@ -54,7 +54,7 @@ class Result:
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train two pairs and three pairs."""
     two, three = (
-        train_sets(trainer, f"{n}-pairs", config.sets(n, "correlated"), config, seed)
+        train_sets(trainer, f"{n}-pairs", config.sets(n, "together"), config, seed)
         for n in config.n_sets
     )
     return Result(two=two, three=three)

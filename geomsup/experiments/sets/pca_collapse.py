@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
 from geomsup.experiments.frame.measures import at_each
 from geomsup.experiments.sets.set_models import pair_cosines
-from geomsup.theory.set_losses import FeatureSets, descend_sets
+from geomsup.theory import FeatureModel, linear_optimum
+from geomsup.theory.loss import Problem
+from geomsup.theory.models import descend_models
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,6 +33,8 @@ IntArray = NDArray[np.int64]
 _COLLAPSED = 0.99
 # "PCA-like": all pairs collapsed and the loss within this share of that of PCA.
 _LIKE_PCA = 0.05
+# Of the exact descents, for losses in units of the zero output's.
+_GRADIENT_TOL, _MOST_STEPS = 1e-8, 2000
 # Range of 1 - S, and how many pairs are collapsed in it.
 STATED: tuple[tuple[float, float, int], ...] = (
     (0.0, 0.05, 0),
@@ -88,20 +92,21 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
     trained = trainer.train("sweep", models, seed)
     found = []
     for k, probability in enumerate(q):
-        sets = FeatureSets(
-            n_sets=3, set_size=2, set_probability=float(probability), correlation="correlated"
-        )
+        problem, unit = Problem.of(6, FeatureModel.pairs(3, float(probability)), 1.0).normalised()
         here = slice(k * config.n_restarts, (k + 1) * config.n_restarts)
         order = np.argsort(trained.losses[here])[: config.n_exact] + here.start
-        # One call without a step gives the exact losses of what was trained.
-        exact, _, _ = descend_sets(trained.weights[order], trained.biases[order], sets, 0)
-        ends, end_weights, _ = descend_sets(trained.weights[order], trained.biases[order], sets)
+        start = trained.weights[order], trained.biases[order], problem
+        # Without a step they are the exact losses of what was trained.
+        exact, ends = (
+            descend_models(*start, gradient_tol=_GRADIENT_TOL, max_steps=steps)
+            for steps in (0, _MOST_STEPS)
+        )
         found.append(
             (
-                trained.weights[order[exact.argmin()]],
-                exact.min(),
-                end_weights[ends.argmin()],
-                ends.min(),
+                trained.weights[order[exact.loss.argmin()]],
+                unit * exact.loss.min(),
+                ends.W[ends.loss.argmin()],
+                unit * ends.loss.min(),
             )
         )
     weights, losses, optimal_weights, optimal_losses = map(np.array, zip(*found, strict=True))
@@ -111,25 +116,19 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
         losses=losses,
         optimal_weights=optimal_weights,
         optimal_losses=optimal_losses,
-        pca_losses=pca_loss(q),
+        pca_losses=np.array([pca_loss(float(probability)) for probability in q]),
     )
 
 
-def pca_loss(set_probability: FloatArray | float) -> FloatArray:
+def pca_loss(set_probability: float) -> float:
     """Loss of the best linear model: two of the three sums of a pair are kept.
-
-    A feature has variance v = q/3 − q²/4, and covariance c = q/4 − q²/4 with its partner.  The
-    covariance matrix has eigenvalues v + c and v − c, three times each, and the two largest are
-    kept; the means are put right by the bias.
 
     Examples
     --------
-    >>> round(float(pca_loss(1.0)), 12) == round(4 / 12, 12)
+    >>> round(pca_loss(1.0), 12) == round(4 / 12, 12)
     True
     """
-    q = np.asarray(set_probability, dtype=np.float64)
-    v, c = q / 3 - q**2 / 4, q / 4 - q**2 / 4
-    return np.asarray(6 * v - 2 * (v + c))
+    return linear_optimum(FeatureModel.pairs(3, set_probability), 2).loss
 
 
 def collapsed(weights: FloatArray) -> IntArray:

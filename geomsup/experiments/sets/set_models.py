@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.experiments.frame import Trainer, model_config
-from geomsup.experiments.frame.measures import cosines, names_of
-from geomsup.theory.set_losses import Correlation, FeatureSets, best_of_sets, set_losses
+from geomsup.experiments.frame.measures import best_known, cosines, exact_losses, names_of
+from geomsup.theory import FeatureModel
+from geomsup.theory.feature_model import Presence
 
 __all__ = [
     "Restarts",
@@ -37,13 +38,11 @@ class SetsConfig:
     n_models: int = 64
     n_steps: int = 8000
 
-    def sets(self, n_sets: int, correlation: Correlation) -> FeatureSets:
-        """So many sets of these."""
-        return FeatureSets(
-            n_sets=n_sets,
-            set_size=self.set_size,
-            set_probability=self.set_probability,
-            correlation=correlation,
+    def sets(self, n_sets: int, presence: Presence) -> FeatureModel:
+        """So many sets, of features that come together or exclude each other."""
+        share = self.set_size if presence == "exclusive" else 1
+        return FeatureModel.equal_sets(
+            n_sets, self.set_size, self.set_probability / share, presence=presence
         )
 
 
@@ -92,26 +91,27 @@ class SetModels(Restarts):
 
 
 def train_sets(
-    trainer: Trainer, name: str, sets: FeatureSets, config: SetsConfig, seed: int
+    trainer: Trainer, name: str, sets: FeatureModel, config: SetsConfig, seed: int
 ) -> SetModels:
-    """Train restarts of one task, and find the best known loss of it."""
+    """Train restarts of one task, of sets alike, and find the best known loss of it."""
+    one = sets.sets[0]
     models = model_config(
         config,
         n_features=sets.n_features,
-        feature_probability=sets.feature_probability,
-        correlation=sets.correlation,
-        set_size=sets.set_size,
+        feature_probability=one.probability,
+        correlation="anticorrelated" if one.presence == "exclusive" else "correlated",
+        set_size=one.size,
         n_instances=config.n_models,
         n_restarts=config.n_models,
         learning_rate=1e-2,
         lr_schedule="cosine",
     )
     trained = trainer.train(name, models, seed)
-    best = best_of_sets(sets, config.n_hidden)
+    best = best_known(sets.n_features, config.n_hidden, sets)
     return SetModels(
         weights=trained.weights,
         biases=trained.biases,
-        losses=set_losses(trained.weights, trained.biases, sets)[0],
+        losses=exact_losses(trained.weights, trained.biases, sets),
         names=names_of(trained.weights),
         best_known=best.loss,
         best_weights=best.W,

@@ -7,7 +7,7 @@ from geomsup.theory.pairs.limits import (
     critical_together,
     opposed_pair_loss,
 )
-from geomsup.theory.pairs.lines import linear_loss, pair_phases
+from geomsup.theory.pairs.lines import pair_phases
 from geomsup.theory.pairs.record import PairBoundary, PairMap, PairPhases, pair_map
 from geomsup.theory.pairs.strategy import pair_states, pair_strategy
 
@@ -19,7 +19,6 @@ __all__ = [
     "collapse_limit",
     "collapsed_pair_loss",
     "critical_together",
-    "linear_loss",
     "opposed_pair_loss",
     "pair_map",
     "pair_phases",

@@ -138,27 +138,28 @@ def critical_together(feature_probability: float = 0.0) -> float:
 
     Notes
     -----
-    To leading order the two losses, in units of p, are ⅓ − c/4 and ⅔ − (8 − 5c)² / (96 − 72c), equal
-    where 43 c² − 80 c + 32 = 0.  Own derivation, in docs/correlations.md.
+    To leading order the two losses, in units of p, are ⅓ − c/4 and ⅔ − (8 − 5c)² / (96 − 72c),
+    equal where 43 c² − 80 c + 32 = 0.  Own derivation, in docs/correlations.md.
 
     Examples
     --------
     >>> round(critical_together(), 6)
     0.582171
     >>> round(critical_together(0.1), 6)
-    0.521873
+    0.537309
     """
     p = number_within("feature_probability", feature_probability, 0.0, 1.0)
     if p == 0.0:
-        return (40.0 - 4.0 * np.sqrt(14.0)) / 43.0
+        return float((40.0 - 4.0 * np.sqrt(14.0)) / 43.0)
 
     def difference(c: float) -> float:
         return (opposed_pair_loss(p, c) - collapsed_pair_loss(p, c)) / p
 
     if difference(0.0) > 0.0:
         raise GeomsupError(
-            f"expected a feature probability at which opposed members are better for some c, got "
-            f"{p:g}: there a pair in one dimension is better collapsed at every c; pass a smaller one"
+            "expected a feature probability at which opposed members are better for some c, got "
+            f"{p:g}, at which a pair in one dimension is better collapsed at every c; pass a "
+            "smaller one"
         )
     return float(brentq(difference, 0.0, 1.0, xtol=1e-9))
 
@@ -237,10 +238,10 @@ def collapse_limit(n_pairs: int, n_hidden: int) -> CollapseLimit:
     0.996693
     """
     k, m = positive_integer("n_pairs", n_pairs), positive_integer("n_hidden", n_hidden)
-    if not (2 <= m and 2 <= k <= min(_MOST_PAIRS, 2 * m)):
+    if not (m >= 2 and 2 <= k <= min(_MOST_PAIRS, 2 * m)):
         raise GeomsupError(
-            f"expected 2 to {_MOST_PAIRS} pairs in at least half as many dimensions and in two, got "
-            f"{k} pairs in {m}; in one dimension a pair follows critical_together"
+            f"expected 2 to {_MOST_PAIRS} pairs in at least half as many dimensions and in two, "
+            f"got {k} pairs in {m}; in one dimension a pair follows critical_together"
         )
     rng = np.random.default_rng(_SEED)
     starts = [rng.normal(size=(m, 2 * k)) / np.sqrt(2.0 * m) for _ in range(_STARTS)]
@@ -293,16 +294,13 @@ def _lowest(starts: list[FloatArray], ratio: float, *, tie: bool) -> FloatArray:
             "jac": slopes,
         }
 
-    constraints = (bounds(own, 1.0), bounds(~own, -1.0))
+    constraints: Any = (bounds(own, 1.0), bounds(~own, -1.0))
     found = []
     for W in starts:
+        options: Any = {"ftol": 1e-14, "maxiter": 300}
+        start = (W[:, ::2] if tie else W).ravel()
         end: Any = minimize(
-            price,
-            (W[:, ::2] if tie else W).ravel(),
-            jac=True,
-            method="SLSQP",
-            constraints=constraints,
-            options={"ftol": 1e-14, "maxiter": 300},
+            price, start, jac=True, method="SLSQP", constraints=constraints, options=options
         )
         given = _answers(full(end.x))[::step]
         if max(np.abs(given[own] - 1.0).max(), given[~own].max()) < _FEASIBLE:
@@ -372,7 +370,11 @@ def _clipped_square(
     value = np.where(inside, high**3 / (12.0 * low), high**2 / 12.0)
     of_high = np.where(inside, high**2 / (4.0 * low), high / 6.0)
     of_low = np.where(inside, value / low, 0.0)  # the derivative in the lower of the two, −|β|
-    return value, *(np.where(turn, of_high, of_low) for turn in (first >= second, first < second))
+    return (
+        value,
+        np.where(first >= second, of_high, of_low),
+        np.where(first < second, of_high, of_low),
+    )
 
 
 def _hidden_square(kappa: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,15 +23,16 @@ from geomsup.progress import bar
 from geomsup.restoring import read_only
 from geomsup.theory.descent import descend
 from geomsup.theory.feature_model import FeatureModel
+from geomsup.theory.linear import linear_optimum
 from geomsup.theory.loss import Problem
 from geomsup.theory.packing import packed_loss, unpacked
 from geomsup.theory.pairs.record import PairBoundary, PairPhases
-from geomsup.theory.pairs.strategy import pair_states, strategy_of
+from geomsup.theory.pairs.strategy import strategy_of
 from geomsup.theory.phases import ascending
 from geomsup.theory.starts import random_starts
 from geomsup.validation import number_within, positive_integer, random_generator
 
-__all__ = ["linear_loss", "pair_phases"]
+__all__ = ["pair_phases"]
 
 FloatArray = NDArray[np.float64]
 Function = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
@@ -190,30 +192,6 @@ class _Branch:
 Pool = dict[str, _Minimum]
 
 
-def linear_loss(features: FeatureModel, n_hidden: int) -> float:
-    """Loss of the best linear model with biases: the variance beyond n_hidden principal components.
-
-    Parameters
-    ----------
-    features : FeatureModel
-    n_hidden : int
-
-    Returns
-    -------
-    float
-        Summed over features.
-
-    Examples
-    --------
-    >>> from geomsup.theory import FeatureModel
-    >>> pairs = FeatureModel.pairs(2, 0.1, together=0.5)
-    >>> round(linear_loss(pairs, 2), 9) == round(2 * (0.1 / 3 - 0.1 * 0.55 / 4), 9)
-    True
-    """
-    left = np.linalg.eigvalsh(features.covariance)[: max(features.n_features - n_hidden, 0)]
-    return float(left.sum())
-
-
 def pair_phases(
     n_pairs: int,
     n_hidden: int,
@@ -320,7 +298,9 @@ def _phases(
         },
         values=read_only(values),
         loss=read_only(unit * np.array([one.loss for one in best])),
-        linear_loss=read_only(np.array([linear_loss(each, line.n_hidden) for each in features])),
+        linear_loss=read_only(
+            np.array([linear_optimum(each, line.n_hidden).loss for each in features])
+        ),
         boundaries=tuple(boundaries),
         W=read_only(W.copy()),
         b=read_only(b.copy()),
@@ -354,11 +334,9 @@ def _spread(
     line: _Line, values: FloatArray, pools: list[Pool], done: Callable[[int], None]
 ) -> None:
     """Follow every strategy to both ends of the line."""
-    places = range(len(values))
-    for step, (to, origin) in enumerate(
-        [*zip(places[1:], places[:-1], strict=True)]
-        + [*zip(places[-2::-1], places[:0:-1], strict=True)]
-    ):
+    forth = list(pairwise(range(len(values))))
+    back = [(later, earlier) for earlier, later in reversed(forth)]
+    for step, (origin, to) in enumerate([*forth, *back]):
         for one in _followed(pools[origin]):
             _take(pools[to], line.minimum(one.x, float(values[to]), ()))
             if one.tied:

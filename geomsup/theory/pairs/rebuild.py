@@ -1,7 +1,7 @@
 """Make, or go on making, the maps of pairs: ``python -m geomsup.theory.pairs.rebuild``.
 
-Each line of growing p is a file of its own in the folder ``--work``, written when it is done; what is
-there already is not made again, so it can be stopped and started.  All lines make the table.
+Each line of growing p is a file of its own in the folder ``--work``, written when it is done; what
+is there already is not made again, so it can be stopped and started.  All lines make the table.
 """
 
 from __future__ import annotations

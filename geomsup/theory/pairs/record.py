@@ -17,7 +17,16 @@ from geomsup.theory.feature_model import FeatureModel
 from geomsup.theory.pairs.strategy import strategy_of
 from geomsup.validation import one_of, positive_integer
 
-__all__ = ["AXES", "TABLE", "PairBoundary", "PairMap", "PairPhases", "load_lines", "pair_map", "save_lines"]
+__all__ = [
+    "AXES",
+    "TABLE",
+    "PairBoundary",
+    "PairMap",
+    "PairPhases",
+    "load_lines",
+    "pair_map",
+    "save_lines",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -118,9 +127,7 @@ class PairPhases(Plain):
             f"as {varied} grows from {self.values[0]:g} to {self.values[-1]:g}:",
             f"  {self.strategies[0]}",
         ]
-        lines += [
-            f"  {varied} = {one.at:.6f}  {one.above} ({one.kind})" for one in self.boundaries
-        ]
+        lines += [f"  {varied} = {one.at:.6f}  {one.above} ({one.kind})" for one in self.boundaries]
         ratio = self.loss / self.linear_loss
         lines.append(f"loss over that of PCA: {ratio.min():.4f} to {ratio.max():.4f}")
         return "\n".join(lines)
@@ -209,7 +216,10 @@ def pair_map(n_pairs: int, n_hidden: int, axis: str = "together") -> PairMap:
 def _maps() -> dict[tuple[int, int, str], PairMap]:
     lines = load_lines(TABLE)
     maps = {}
-    for axis, other, stays in (("together", "equal_values", 0.0), ("equal_values", "together", 1.0)):
+    for axis, other, stays in (
+        ("together", "equal_values", 0.0),
+        ("equal_values", "together", 1.0),
+    ):
         here = [line for line in lines if getattr(line, other) == stays]
         for key in sorted({(line.n_pairs, line.n_hidden) for line in here}):
             mine = [line for line in here if (line.n_pairs, line.n_hidden) == key]

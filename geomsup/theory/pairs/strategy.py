@@ -1,4 +1,4 @@
-"""What a model does with its pairs: keeps their members apart, or collapses them onto their mean."""
+"""What a model does with its pairs: keeps members apart, or collapses them onto their mean."""
 
 from __future__ import annotations
 
