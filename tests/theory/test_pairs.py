@@ -78,7 +78,9 @@ def test_a_digon_whose_members_come_together(c: float, p: float, g: float, b: fl
 
 def test_the_best_opposed_pair_is_stationary() -> None:
     g, b = digon_optimum(0.1, 0.1 * (0.5 + 0.05)) or (0.0, 0.0)
-    exact = expected_loss(np.sqrt(g) * np.array(_DIGON), b, FeatureModel.pairs(1, 0.1, together=0.5))
+    exact = expected_loss(
+        np.sqrt(g) * np.array(_DIGON), b, FeatureModel.pairs(1, 0.1, together=0.5)
+    )
     assert exact.loss == pytest.approx(opposed_pair_loss(0.1, 0.5), rel=1e-11)
     assert max(np.abs(exact.grad_W).max(), np.abs(exact.grad_b).max()) < 1e-11
 
