@@ -1,4 +1,4 @@
-"""Pairs: their strategies, the laws of small p against exact losses, and the maps that are shipped."""
+"""Pairs: their strategies, the laws of small p against exact losses, the maps of the package."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ def test_one_pair_in_one_dimension_follows_its_law() -> None:
 
 
 def test_where_no_correlation_is_critical() -> None:
-    with pytest.raises(GeomsupError, match="better collapsed at every c"):
-        critical_together(0.95)
+    with pytest.raises(GeomsupError, match="below 1, got 1"):
+        critical_together(1.0)
 
 
 def test_two_pairs_in_two_dimensions_follow_their_law() -> None:

@@ -134,7 +134,7 @@ def critical_together(feature_probability: float = 0.0) -> float:
     Raises
     ------
     GeomsupError
-        If there is no such c: from p ≈ 0.5 on the collapsed pair is better at every c.
+        At p = 1, where both are there whatever c is.
 
     Notes
     -----
@@ -155,11 +155,9 @@ def critical_together(feature_probability: float = 0.0) -> float:
     def difference(c: float) -> float:
         return (opposed_pair_loss(p, c) - collapsed_pair_loss(p, c)) / p
 
-    if difference(0.0) > 0.0:
+    if p == 1.0:
         raise GeomsupError(
-            "expected a feature probability at which opposed members are better for some c, got "
-            f"{p:g}, at which a pair in one dimension is better collapsed at every c; pass a "
-            "smaller one"
+            "expected a feature probability below 1, got 1: both members are there whatever c is"
         )
     return float(brentq(difference, 0.0, 1.0, xtol=1e-9))
 
@@ -365,8 +363,8 @@ def _clipped_square(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """E relu(α x + β y)² of two uniform values, α + β ≤ 0: α³ / (12 |β|) where α > 0."""
     high = np.maximum(np.maximum(first, second), 0.0)
-    low = np.maximum(-np.minimum(first, second), 1e-300)
-    inside = low >= high  # beyond there is nothing but where the search comes from
+    inside = -np.minimum(first, second) >= high  # the rest is only where the search comes from
+    low = np.maximum(np.maximum(-np.minimum(first, second), high), 1e-300)
     value = np.where(inside, high**3 / (12.0 * low), high**2 / 12.0)
     of_high = np.where(inside, high**2 / (4.0 * low), high / 6.0)
     of_low = np.where(inside, value / low, 0.0)  # the derivative in the lower of the two, −|β|
