@@ -14,29 +14,28 @@ from pathlib import Path
 from geomsup.theory.pairs.lines import pair_phases
 from geomsup.theory.pairs.record import TABLE, PairPhases, load_lines, save_lines
 
-__all__ = ["SIZES", "TOGETHER", "UNEQUAL", "main"]
+__all__ = ["COLUMNS", "SIZES", "main"]
 
 # Pairs and dimensions, and how many random starts each line has at four places.
 SIZES: dict[tuple[int, int], int] = {(1, 1): 24, (2, 2): 16, (3, 2): 16, (3, 3): 16, (4, 3): 12}
-# The most telling lines first.  At c = 1 and ρ = 0 both maps have one line.
-TOGETHER = (1.0, 0.5, 0.8, 0.2, 0.9, 0.65, 0.35, 0.05)
-UNEQUAL = (0.85, 0.5, 0.93, 0.25, 0.7, 0.98)
-# The largest size costs most, and has fewer lines.
-_OF_LARGEST = {(1.0, 0.0), (0.5, 0.0), (0.8, 0.0), (0.2, 0.0), (1.0, 0.85), (1.0, 0.5), (1.0, 0.93)}
+# c and ρ of the lines, the most telling ones first.  At c = 1 and ρ = 0 both maps have one line.
+COLUMNS: tuple[tuple[float, float], ...] = (
+    *((1.0, 0.0), (0.5, 0.0), (1.0, 0.85), (0.8, 0.0), (1.0, 0.5), (0.2, 0.0), (1.0, 0.95)),
+    *((0.9, 0.0), (0.65, 0.0), (1.0, 0.7), (0.35, 0.0), (1.0, 0.25)),
+)
+# The larger a size, the dearer a line, and the fewer of them.
+_MOST_COLUMNS = {(3, 2): 7, (3, 3): 7, (4, 3): 3}
 
 
 def _tasks() -> list[tuple[int, int, float, float]]:
     """Pairs, dimensions, c and ρ of every line."""
-    columns = [(1.0, 0.0)]
-    for k in range(max(len(TOGETHER), len(UNEQUAL))):
-        columns += [(c, 0.0) for c in TOGETHER[k + 1 : k + 2]]
-        columns += [(1.0, rho) for rho in UNEQUAL[k : k + 1]]
-    return [
-        (*size, c, rho)
-        for c, rho in columns
+    tasks = [
+        (*size, *column)
+        for place, column in enumerate(COLUMNS)
         for size in SIZES
-        if size != (4, 3) or (c, rho) in _OF_LARGEST
+        if place < _MOST_COLUMNS.get(size, len(COLUMNS))
     ]
+    return sorted(tasks, key=lambda task: task[:2] == (4, 3))
 
 
 def main(arguments: list[str] | None = None) -> int:
