@@ -70,6 +70,7 @@ _TRAINING = [
     "distributions",
     "data",
     "inputs",
+    "dataset",
     "model",
     "optim",
     "environment",
@@ -290,6 +291,7 @@ MAY_IMPORT["dictionary"] = {
     "geometry.classify",
     "restoring",
     "storage",
+    "theory.feature_model",
     *(f"training.{name}" for name in _TRAINING),
 }
 # So do mixtures of experts, which start where toy models start.
@@ -341,7 +343,7 @@ MAY_IMPORT["theory"] = {
 MAY_IMPORT.update(_floors("training", _TRAINING, {"errors", "storage", "theory.feature_model"}))
 MAY_IMPORT["training.environment"] |= {"progress"}
 MAY_IMPORT["training.exact"] |= {"theory"}
-MAY_IMPORT["training.ranking"] = {"training.run"}
+MAY_IMPORT["training.ranking"] = {"theory.feature_model", "training.run"}
 MAY_IMPORT["training"] = {f"training.{name}" for name in _TRAINING}
 # Plotting reads finished results: their types, and nothing that computes.
 MAY_IMPORT["plotting"] = {

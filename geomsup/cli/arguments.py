@@ -324,24 +324,22 @@ def features_of(args: argparse.Namespace, n_features: int | None) -> FeatureMode
         )
     if len(args.feature_probability) > 1:
         raise UsageError(f"with {names[0]} give one --p: all sets are alike")
-    chosen: dict[str, float] = {}
-    if args.together is not None:
-        chosen["together"] = args.together
-    if args.equal_values is not None:
-        chosen["equal_values"] = args.equal_values
+    if args.exclusive and args.together is not None:
+        raise UsageError("give --exclusive or --together, not both")
     return FeatureModel.equal_sets(
         n_sets,
         size,
         args.feature_probability[0],
         presence="exclusive" if args.exclusive else "together",
-        **chosen,
+        together=1.0 if args.together is None else args.together,
+        equal_values=args.equal_values or 0.0,
     )
 
 
 def _n_by_size(text: str) -> tuple[int, int]:
     """An argparse type: numbers of sets and of features in each, "2x3"."""
     found = re.fullmatch(r"(\d{1,9})[x×*](\d{1,9})", text)
-    if not found or "0" in (found[1].lstrip("0") or "0", found[2].lstrip("0") or "0"):
+    if not found or 0 in map(int, found.groups()):
         raise argparse.ArgumentTypeError(
             f"expected a number of sets and their size, such as 2x3, got {text!r}"
         )

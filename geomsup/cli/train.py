@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import shlex
 import tempfile
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from geomsup.cli.arguments import VerbParser, one_or_all
 from geomsup.cli.output import UsageError, complain, options_to_blame, print_json, say
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, first_line, shorten
 
 if TYPE_CHECKING:
     from geomsup.cli.models import Row
@@ -48,6 +49,7 @@ _SHORT = {
     "n_restarts": "--restarts",
     "n_steps": "--steps",
     "n_records": "--records",
+    "n_warmup": "--warmup",
 }
 
 
@@ -60,6 +62,7 @@ def add_arguments(parser: VerbParser) -> None:
         "int | None": (int, "N"),
         "float": (float, "X"),
         "str": (str, "NAME"),
+        "FeatureModel | tuple[FeatureModel, ...] | None": (_feature_model, "FILE"),
     }
     for field in dataclasses.fields(ToyModelConfig):
         long = f"--{field.name.replace('_', '-')}"
@@ -73,7 +76,7 @@ def add_arguments(parser: VerbParser) -> None:
         }
         if field.type == "bool":
             parser.add_argument(*names, action=argparse.BooleanOptionalAction, **options)
-        elif field.type == "PerFeature":
+        elif str(field.type).startswith("PerFeature"):
             parser.add_numbers(*names, metavar="X", **options)
         else:
             read, metavar = readers[str(field.type)]
@@ -96,6 +99,18 @@ def add_arguments(parser: VerbParser) -> None:
         metavar="FILE.safetensors",
         help="go on from here if it exists, and keep the state here while training",
     )
+
+
+def _feature_model(text: str) -> Any:
+    """What a JSON file, or JSON itself, says of the features; the configuration checks it."""
+    try:
+        return json.loads(text if text.lstrip().startswith(("{", "[")) else Path(text).read_text())
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{shorten(text)} is no JSON: {first_line(error)}"
+        ) from error
 
 
 def run(args: argparse.Namespace) -> int:
@@ -135,7 +150,11 @@ def _config(args: argparse.Namespace) -> ToyModelConfig:
         for field in dataclasses.fields(ToyModelConfig)
         if hasattr(args, field.name)
     }
-    single = {name: one_or_all(value) for name, value in given.items() if type(value) is list}
+    single = {
+        name: one_or_all(value)
+        for name, value in given.items()
+        if type(value) is list and name != "feature_model"
+    }
     with options_to_blame():
         return ToyModelConfig(**given | single)
 

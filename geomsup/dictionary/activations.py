@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, WeightsError, shorten
 from geomsup.storage import stated_integer
+from geomsup.theory.feature_model import FeatureModel
 from geomsup.training.data import Random, Sampler, make_sampler
 from geomsup.training.streams import Stream, stream_seed
 from geomsup.weights import as_numbers, as_weights, matrix_of, per_feature
@@ -111,7 +112,9 @@ class ToyActivations:
 
     def sampler(self, size: int, seed: np.random.SeedSequence) -> Sampler:
         """Inputs x, of shape (1, n_features, size)."""
-        return make_sampler(np.asarray(self.feature_probability)[None], [seed], size)
+        return make_sampler(
+            [FeatureModel.independent(self.W.shape[1], self.feature_probability)], [seed], size
+        )
 
     def features(self, size: int, seed: np.random.SeedSequence) -> Iterator[Batch]:
         """Yield batches of inputs x, of shape (n_features, size), into the same memory."""

@@ -120,7 +120,8 @@ def training_activations(config: ToyModelConfig, model: TrainedModel) -> Any:
             "models with a ReLU on the hidden layer have activations that are no sums of "
             "directions; geomsup.neurons reads their neurons"
         )
-    if config.correlation == "independent" and not config.signed:
+    plain = not config.signed and not config.unit_norm
+    if plain and config.feature_models[model.instance].is_independent:
         return ToyActivations(model.W, model.feature_probability)
     return sample_inputs(config, _SAMPLES, instance=model.instance) @ model.W.T
 

@@ -37,6 +37,7 @@ _THEMES = {
     "pca-collapse": "sets",
     "energy-levels": "learning",
     "geometric-transforms": "learning",
+    "memorisation": "learning",
     "adversarial": "adversarial",
     "computation": "neurons",
     "relu-hidden": "neurons",

@@ -62,10 +62,15 @@ class MixtureConfig:
         toy = self.toy
         if not isinstance(toy, ToyModelConfig):
             raise GeomsupError(f"toy must be a ToyModelConfig, got {type(toy).__name__}")
-        if unlike := toy.unlike_plain("n_records"):
+        if unlike := toy.unlike_plain("n_records", "dataset_size"):
             name, usual, own = unlike
             raise GeomsupError(
                 f"experts are tied ReLU-output models, with {name}={usual!r}, got {own!r}"
+            )
+        if toy.weight_decay and not toy.decoupled_decay:
+            raise GeomsupError(
+                f"experts know weight_decay of optimizer='adamw' only, got {toy.weight_decay:g} "
+                f"with {toy.optimizer!r}"
             )
         one_of("gate", self.gate, GATES)
         object.__setattr__(self, "n_experts", positive_integer("n_experts", self.n_experts))

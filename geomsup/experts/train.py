@@ -93,7 +93,7 @@ class _MixtureLearner(Learner):
 
     def __init__(self, config: MixtureConfig, seed: int, instance: int) -> None:
         toy = config.toy
-        self.schedule, self.weight_decay, self._instance = toy, toy.weight_decay, instance
+        self.schedule, self.weight_decay, self._instance = toy, toy.decoupled_decay, instance
         self._counted_from = int(toy.n_steps * (1.0 - _COUNTED))
         self._n_counted = (toy.n_steps - self._counted_from) * toy.batch_size
         self.model = MixtureModel(
@@ -193,4 +193,4 @@ def _initial(config: MixtureConfig, seed: int, instance: int) -> tuple[FloatArra
 def _sampler(
     toy: ToyModelConfig, instance: int, seed: np.random.SeedSequence, size: int
 ) -> Sampler:
-    return make_sampler(toy.probabilities[[instance]], [seed], size, **toy.data_options())
+    return make_sampler([toy.feature_models[instance]], [seed], size, **toy.data_options())

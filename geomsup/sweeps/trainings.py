@@ -1,8 +1,8 @@
 """Trainings of toy models as tasks: the configuration of one setting, for one model or more.
 
-The fields are those of `ToyModelConfig`; `sparsity` may stand in place of `feature_probability`.
-Unless they say otherwise, a task is one model. Compatible tasks are trained in one batch, each with
-the streams of its own seed.
+The fields are those of `ToyModelConfig`; `sparsity` may stand in place of `feature_probability`,
+and `feature_model` is a mapping, as `FeatureModel.to_dict` makes it. Unless they say otherwise, a
+task is one model. Compatible tasks are trained in one batch, each with the streams of its own seed.
 """
 
 from __future__ import annotations
@@ -38,9 +38,12 @@ def _check(config: Config) -> Config:
         sparsity = numbers("sparsity", settings.pop("sparsity"))
         settings["feature_probability"] = (1.0 - sparsity).tolist()
     made = ToyModelConfig.from_dict(settings)
-    for name in ("probabilities", "importances"):
-        table = getattr(made, name)
-        if (table != table[0]).any():
+    several: dict[str, set[Any]] = {
+        "feature models": set(made.feature_models),
+        "importances": set(map(tuple, made.importances)),
+    }
+    for name, values in several.items():
+        if len(values) > 1:
             raise GeomsupError(
                 f"the models of a task have one setting, got several {name}; every setting is a "
                 "task of its own, so put them into the grid"

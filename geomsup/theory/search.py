@@ -49,6 +49,8 @@ _FIRST_BATCH, _GROWTH = 25, 3
 _MOVED_FROM, _MOST_ROUNDS = 2, 6
 _MOST_MOVES, _ROUGH_STEPS, _MOST_FINISHED = 60, 40, 6
 _GRADIENT_TOL = 1e-12
+# Weights of a whole model below this are none: they change a loss of one by no more than 1e-11.
+_NO_WEIGHT = 1e-6
 # Descents that stopped at a larger gradient, relative to the loss, are not called minima; and
 # where the loss vanishes, at a larger one than can be told from rounding.
 _CONVERGED, _CONVERGED_SMALL = 1e-5, 1e-7
@@ -373,7 +375,10 @@ class _Pool:
         n_counted = int(self.counted.sum())
         minima = []
         for group in self.groups():
-            W, b = map(read_only, self.unpacked(group[0]))
+            W, b = self.unpacked(group[0])
+            # Geometry has no scale: what decay has brought down to rounding would still be a shape.
+            W = W if np.abs(W).max() > _NO_WEIGHT else np.zeros_like(W)
+            W, b = read_only(W), read_only(b)
             report = geometry_of(W)
             minima.append(
                 LocalMinimum(

@@ -13,6 +13,7 @@ know nothing of each other; the loop puts them together and leaves a `TrainingRu
 from __future__ import annotations
 
 from geomsup.training.config import ToyModelConfig
+from geomsup.training.dataset import training_set
 from geomsup.training.diverged import TrainingDivergedError
 from geomsup.training.functions import ACTIVATIONS, TARGETS, Activation, Target
 from geomsup.training.inputs import sample_inputs
@@ -33,4 +34,5 @@ __all__ = [
     "Trajectory",
     "sample_inputs",
     "train",
+    "training_set",
 ]

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, shorten
+from geomsup.restoring import plain
+from geomsup.theory.feature_model import FeatureModel, FeatureSet
 from geomsup.training.functions import ACTIVATIONS, TARGETS
-from geomsup.training.settings import FloatArray, PerFeature, refuse, table_of, to_lists, to_tuples
+from geomsup.training.settings import FloatArray, PerFeature, refuse, table_of, to_tuples
 from geomsup.validation import (
     LARGEST,
     brief,
@@ -36,12 +38,17 @@ _MOST_ENTRIES = 4e9
 # Numbers kept along the way, in float64: 1.6 GB.
 _MOST_RECORDED = 2e8
 # Probabilities of a set may add up to one and a little rounding.
-_ROUNDING = 1e-9
+_ROUNDING = 1e-12
 
 _CORRELATIONS = ("independent", "correlated", "anticorrelated")
 _LR_SCHEDULES = ("constant", "cosine", "linear")
 _OPTIMIZERS = ("adam", "adamw")
 _RECORD_SCHEDULES = ("linear", "log")
+# What says in a few words which features there are; `feature_model` says it in full.
+_FEW_WORDS = ("feature_probability", "correlation", "set_size")
+# Settings that came later are left out of a dictionary where they have their defaults, so that a
+# configuration is the same text, and has the same hash, as before.
+_LATER = {"later": True}
 # In which the plain model of the paper has the defaults.
 _PLAIN = ("hidden_activation", "output_activation", "tied", "target", "signed")
 
@@ -51,7 +58,8 @@ class ToyModelConfig:
     """A batch of toy models and how to train them.
 
     The model is h = f(Wx), x̂ = g(Vᵀh + b): by default the ReLU-output model x̂ = ReLU(WᵀWx + b).
-    By default the data are x_i = B_i·U_i, B_i ~ Bernoulli(p_i) and U_i ~ U(0, 1), all independent.
+    By default the data are x_i = B_i·U_i, B_i ~ Bernoulli(p_i) and U_i ~ U(0, 1), all independent,
+    and fresh in every step.
     The loss is E Σ_i I_i (y_i − x̂_i)², the *sum* over the features (many notebooks print the mean,
     which is n_features times smaller).
 
@@ -81,6 +89,17 @@ class ToyModelConfig:
         "anticorrelated": at most one feature of a set is present.
     set_size : int, optional
         Features in a set, where there are sets: the first so many, the next so many, ….
+    feature_model : FeatureModel or sequence of FeatureModel, optional
+        What the features are, in full: sets of any sizes beside features of their own, members that
+        come together now and then, equal values, binary ones. One for all, or one for each instance
+        (or each setting, with n_restarts). It stands in place of ``feature_probability``, which is
+        None then, ``correlation`` and ``set_size``, and says n_features.
+    dataset_size : int, optional
+        Train on so many samples, drawn once, instead of fresh ones. Instances have samples of their
+        own, restarts of one setting the same. A step takes ``batch_size`` of them, in an order that
+        is shuffled anew each time all had their turn; all of them, if there are no more.
+    unit_norm : bool, default False
+        Scale every sample to Euclidean length one; the empty one stays empty.
     n_instances : int, default 16
         Number of models trained side by side. They share nothing but the settings.
     n_restarts : int, default 1
@@ -96,8 +115,13 @@ class ToyModelConfig:
         Step size before the schedule.
     lr_schedule : {"constant", "cosine", "linear"}, default "constant"
         "cosine" and "linear" take the learning rate down to zero at the last step.
+    n_warmup : int, default 0
+        Steps at the beginning in which the learning rate grows in proportion to their number; the
+        schedule begins behind them.
     weight_decay : float, default 0.0
-        Share of each parameter that a step of AdamW takes away, per unit of learning rate.
+        λ. With "adamw", the share of each parameter that a step takes away, per unit of learning
+        rate. With "adam", and in the exact objective, a term λ ‖W‖² of what is minimised (and
+        λ ‖V‖², where V is not W); losses are reported without it.
     init_scale : float, default 1.0
         W starts normal with standard deviation ``init_scale * sqrt(2 / (n_hidden + n_features))``
         (Glorot & Bengio 2010, for the matrix of *one* instance, so that more instances change
@@ -146,7 +170,7 @@ probability, 1 minus the sparsity
 
     n_features: int = field(default=5, metadata={"help": "number of features"})
     n_hidden: int = field(default=2, metadata={"help": "number of hidden dimensions"})
-    feature_probability: PerFeature = field(
+    feature_probability: PerFeature | None = field(
         default=0.1, metadata={"help": "probability that a feature is not zero (1 - sparsity)"}
     )
     importance: PerFeature = field(
@@ -169,6 +193,15 @@ probability, 1 minus the sparsity
         metadata={"help": "of the features within a set", "choices": _CORRELATIONS},
     )
     set_size: int | None = field(default=None, metadata={"help": "features in a set"})
+    feature_model: FeatureModel | tuple[FeatureModel, ...] | None = field(
+        default=None, metadata={"help": "JSON file of a FeatureModel, or the JSON itself"} | _LATER
+    )
+    dataset_size: int | None = field(
+        default=None, metadata={"help": "train on so many samples, not on fresh ones"} | _LATER
+    )
+    unit_norm: bool = field(
+        default=False, metadata={"help": "scale samples to length one"} | _LATER
+    )
     n_instances: int = field(default=16, metadata={"help": "models trained side by side"})
     n_restarts: int = field(
         default=1, metadata={"help": "consecutive models with the same settings"}
@@ -180,7 +213,12 @@ probability, 1 minus the sparsity
     lr_schedule: str = field(
         default="constant", metadata={"help": "learning-rate schedule", "choices": _LR_SCHEDULES}
     )
-    weight_decay: float = field(default=0.0, metadata={"help": "of AdamW"})
+    n_warmup: int = field(
+        default=0, metadata={"help": "steps in which the learning rate grows"} | _LATER
+    )
+    weight_decay: float = field(
+        default=0.0, metadata={"help": "of AdamW; or of the loss, times the squared norm"}
+    )
     init_scale: float = field(default=1.0, metadata={"help": "factor on the Xavier-normal scale"})
     n_records: int = field(default=0, metadata={"help": "how often to keep the weights"})
     record_schedule: str = field(
@@ -189,53 +227,87 @@ probability, 1 minus the sparsity
     )
 
     def __post_init__(self) -> None:
-        sizes = ("n_features", "n_hidden", "n_instances", "n_restarts", "n_steps", "batch_size")
-        for name in sizes:
+        for name in ("n_instances", "n_restarts"):
             self._normalise(name, positive_integer(name, getattr(self, name)))
-        self._normalise("n_records", whole_number("n_records", self.n_records, 0))
-        self._check_memory()
-        for name in ("learning_rate", "init_scale"):
-            self._normalise(name, positive_number(name, getattr(self, name)))
-        for field_ in dataclasses.fields(self):
-            if "choices" in field_.metadata:
-                value = getattr(self, field_.name)
-                one_of(field_.name, value, field_.metadata["choices"])
-        for name in ("tied", "signed"):
-            self._normalise(name, yes_or_no(name, getattr(self, name)))
-        self._check_weight_decay()
-        if self.n_features % (group := TARGETS[self.target].group):
-            raise GeomsupError(
-                f"target={self.target!r} takes {group} features for an answer, got n_features = "
-                f"{self.n_features}; take a multiple of {group}"
-            )
         if self.n_instances % self.n_restarts:
             raise GeomsupError(
                 f"n_restarts must divide n_instances, the number of all models, got "
                 f"{self.n_restarts} restarts and {self.n_instances} instances; for every setting "
                 "n_restarts times, set n_instances to the product"
             )
-        table = self._table("feature_probability")
-        refuse(
-            table,
-            (table < 0) | (table > 1),
-            "feature_probability must lie in [0, 1], got {}: it is a probability, 1 minus the "
-            "sparsity",
-        )
+        if self.feature_model is not None:
+            self._take_feature_model()
+        for name in ("n_features", "n_hidden", "n_steps", "batch_size"):
+            self._normalise(name, positive_integer(name, getattr(self, name)))
+        if self.dataset_size is not None:
+            self._normalise("dataset_size", positive_integer("dataset_size", self.dataset_size))
+        self._normalise("n_records", whole_number("n_records", self.n_records, 0))
+        self._normalise("n_warmup", whole_number("n_warmup", self.n_warmup, 0, self.n_steps))
+        self._check_memory()
+        for name in ("learning_rate", "init_scale"):
+            self._normalise(name, positive_number(name, getattr(self, name)))
+        self._normalise("weight_decay", number_from_zero("weight_decay", self.weight_decay))
+        for field_ in dataclasses.fields(self):
+            if "choices" in field_.metadata:
+                value = getattr(self, field_.name)
+                one_of(field_.name, value, field_.metadata["choices"])
+        for name in ("tied", "signed", "unit_norm"):
+            self._normalise(name, yes_or_no(name, getattr(self, name)))
+        if self.n_features % (group := TARGETS[self.target].group):
+            raise GeomsupError(
+                f"target={self.target!r} takes {group} features for an answer, got n_features = "
+                f"{self.n_features}; take a multiple of {group}"
+            )
+        if self.feature_model is None:
+            table = self._table("feature_probability")
+            refuse(
+                table,
+                (table < 0) | (table > 1),
+                "feature_probability must lie in [0, 1], got {}: it is a probability, 1 minus the "
+                "sparsity",
+            )
+            self._check_sets()
         table = self._table("importance")
         refuse(
             table,
             (table < 0) | (table > LARGEST),
             f"importance must lie in [0, {LARGEST:g}], got {{}}: 0 ignores a feature",
         )
-        self._check_sets()
+
+    def _take_feature_model(self) -> None:
+        """Normalise `feature_model`, and let them say what else says it."""
+        given: Any = self.feature_model
+        several = isinstance(given, list | tuple)
+        models = tuple(_feature_model(one) for one in (given if several else [given]))
+        if len(models) not in (1, self.n_settings, self.n_instances):
+            raise GeomsupError(
+                "feature_model must be one FeatureModel, or one for each of "
+                f"{self.n_settings} settings or {self.n_instances} instances, got {len(models)}"
+            )
+        counts = sorted({model.n_features for model in models})
+        usual = type(self).n_features
+        if len(counts) > 1 or self.n_features not in (usual, counts[0]):
+            raise GeomsupError(
+                f"feature_model has {' and '.join(map(str, counts))} features, got n_features = "
+                f"{brief(self.n_features)}; leave n_features out, and give models of one size"
+            )
+        for name in _FEW_WORDS:
+            value, default = getattr(self, name), getattr(type(self), name)
+            if not (value is None or (type(value) is type(default) and value == default)):
+                raise GeomsupError(
+                    f"feature_model says it in full, so {name} is left out, got {brief(value)}"
+                )
+        self._normalise("feature_model", models if several and len(models) > 1 else models[0])
+        self._normalise("n_features", counts[0])
+        self._normalise("feature_probability", None)
 
     def _check_memory(self) -> None:
         k, n, m = self.n_instances, self.n_features, self.n_hidden
-        n_entries = k * n * max(m, self.batch_size)
+        n_entries = k * n * max(m, self.batch_size, self.dataset_size or 0)
         if n_entries > _MOST_ENTRIES:
             raise GeomsupError(
-                f"n_instances × n_features × max(n_hidden, batch_size) must stay below "
-                f"{_MOST_ENTRIES:.0e} to fit into memory, got {n_entries:.1e}; train fewer "
+                f"n_instances × n_features × max(n_hidden, batch_size, dataset_size) must stay "
+                f"below {_MOST_ENTRIES:.0e} to fit into memory, got {n_entries:.1e}; train fewer "
                 "instances, smaller models or smaller batches at a time"
             )
         n_recorded = self.n_records * k * n * (2 * m + 1)
@@ -243,15 +315,6 @@ probability, 1 minus the sparsity
             raise GeomsupError(
                 f"n_records × n_instances × n_features × (2 n_hidden + 1) must stay below "
                 f"{_MOST_RECORDED:.0e} to fit into memory, got {n_recorded:.1e}; keep fewer records"
-            )
-
-    def _check_weight_decay(self) -> None:
-        decay = number_from_zero("weight_decay", self.weight_decay)
-        self._normalise("weight_decay", decay)
-        if decay and self.optimizer != "adamw":
-            raise GeomsupError(
-                f"weight_decay is a setting of optimizer='adamw', got {decay:g} with "
-                f"{self.optimizer!r}"
             )
 
     def _check_sets(self) -> None:
@@ -301,7 +364,58 @@ probability, 1 minus the sparsity
     @property
     def probabilities(self) -> FloatArray:
         """Feature probability of every instance, ndarray of shape (n_instances, n_features)."""
+        if self.feature_probability is None:
+            return np.array([model.feature_probability for model in self.feature_models])
         return self._expand(self.feature_probability)
+
+    @property
+    def feature_models(self) -> tuple[FeatureModel, ...]:
+        """What the features of every instance are: the one description that samples follow.
+
+        Examples
+        --------
+        >>> pairs = ToyModelConfig(
+        ...     n_features=4, correlation="correlated", set_size=2, n_instances=1
+        ... )
+        >>> print(pairs.feature_models[0])
+        2 sets of 2 features, p = 0.1, present together
+        """
+        if self.feature_model is not None:
+            given = (
+                self.feature_model
+                if isinstance(self.feature_model, tuple)
+                else (self.feature_model,)
+            )
+            return tuple(np.repeat(np.array(given, object), self.n_instances // len(given)))
+        made: dict[bytes, FeatureModel] = {}
+        rows = self.probabilities
+        for row in rows:
+            if row.tobytes() not in made:
+                made[row.tobytes()] = self._model_of(row)
+        return tuple(made[row.tobytes()] for row in rows)
+
+    def _model_of(self, row: FloatArray) -> FeatureModel:
+        """The features of one instance, from the few words that say it."""
+        if self.correlation == "independent":
+            return FeatureModel.independent(self.n_features, row)
+        presence: Any = {"correlated": "together", "anticorrelated": "exclusive"}[self.correlation]
+        size = int(self.set_size or 1)
+        return FeatureModel(
+            tuple(
+                FeatureSet(size=size, probability=tuple(in_set.tolist()), presence=presence)
+                for in_set in row.reshape(-1, size)
+            )
+        )
+
+    @property
+    def decoupled_decay(self) -> float:
+        """The share that AdamW takes away; zero where the decay is a term of the loss."""
+        return self.weight_decay if self.optimizer == "adamw" else 0.0
+
+    @property
+    def batch(self) -> int:
+        """Samples of a step: all there are, if that is no more than ``batch_size``."""
+        return min(self.batch_size, self.dataset_size or self.batch_size)
 
     @property
     def importances(self) -> FloatArray:
@@ -310,9 +424,11 @@ probability, 1 minus the sparsity
 
     def learning_rate_at(self, step: int) -> float:
         """Learning rate of a step (0-based) under the schedule."""
+        if step < self.n_warmup:
+            return self.learning_rate * (step + 1) / self.n_warmup
         if self.lr_schedule == "constant":
             return self.learning_rate
-        done = step / self.n_steps
+        done = (step - self.n_warmup) / (self.n_steps - self.n_warmup)
         if self.lr_schedule == "linear":
             return self.learning_rate * (1.0 - done)
         return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
@@ -330,7 +446,12 @@ probability, 1 minus the sparsity
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as numbers, strings and nested lists, ready for JSON."""
-        return {name: to_lists(value) for name, value in vars(self).items()}
+        said = {}
+        for field_ in dataclasses.fields(self):
+            value = getattr(self, field_.name)
+            if not (field_.metadata.get("later") and value == field_.default):
+                said[field_.name] = plain(value)
+        return said
 
     def model_options(self) -> dict[str, Any]:
         """What kind of model it is, for `geomsup.training.model.ToyModel`."""
@@ -340,8 +461,8 @@ probability, 1 minus the sparsity
         }
 
     def data_options(self) -> dict[str, Any]:
-        """How the data are drawn, for `geomsup.training.distributions.make_distribution`."""
-        return {"correlation": self.correlation, "set_size": self.set_size, "signed": self.signed}
+        """What is done to samples of the features, for `geomsup.training.data.make_sampler`."""
+        return {"signed": self.signed, "unit_norm": self.unit_norm}
 
     def unlike_plain(self, *others: str) -> tuple[str, Any, Any] | None:
         """The first setting in which this is not the paper's plain model; None if it is that model.
@@ -412,3 +533,12 @@ probability, 1 minus the sparsity
             table = np.repeat(table, self.n_restarts, axis=0)
         # Copy, because a broadcast view would share one memory cell among many entries.
         return np.broadcast_to(table, (self.n_instances, self.n_features)).copy()
+
+
+def _feature_model(given: object) -> FeatureModel:
+    """A feature model, also from what its `to_dict` returned."""
+    if isinstance(given, FeatureModel):
+        return given
+    if isinstance(given, Mapping):
+        return FeatureModel.from_dict(given)
+    raise GeomsupError(f"feature_model must be a FeatureModel, or several, got {shorten(given)}")

@@ -8,20 +8,30 @@ takes half the time of asking NumPy or torch for floats.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from geomsup.errors import shorten
-from geomsup.training.distributions import FeatureDistribution, make_distribution
+from geomsup.theory.feature_model import FeatureModel
+from geomsup.training.distributions import FeatureDistribution, Grid, plan_of
 
-__all__ = ["Random", "RawUniforms", "Sampler", "TorchUniforms", "UniformSource", "make_sampler"]
+__all__ = [
+    "Random",
+    "RawUniforms",
+    "Sampler",
+    "TorchUniforms",
+    "UniformSource",
+    "make_sampler",
+    "scale_to_unit_norm",
+]
 
 _TWO_UNIFORMS = np.uint64(0x7FFFFFFF_7FFFFFFF)
-_UNIFORM_RANGE = 2.0**31
+_UNIFORM_BITS = 31
+_DIGITS = {torch.float32: 24, torch.float64: 53}
 # Uniforms held for each instance between two launches of the generator on a GPU.
 _CHUNK_ENTRIES = 1 << 19
 _CPU = torch.device("cpu")
@@ -40,9 +50,6 @@ class Random(Protocol):
 class UniformSource(Random, Protocol):
     """Anything that makes fresh uniform numbers."""
 
-    upper: float
-    """The numbers lie in [0, upper]."""
-
     def draw(self) -> Tensor:
         """Fresh numbers of shape (n_instances, n_rows, batch_size); overwritten by the next."""
 
@@ -52,55 +59,101 @@ class Sampler:
 
     Parameters
     ----------
-    source : UniformSource
-        With as many rows as the distribution asks for.
-    distribution : FeatureDistribution
+    parts : sequence of (UniformSource, FeatureDistribution, int)
+        Consecutive instances whose features are made alike: a source with as many rows as their
+        distribution asks for, and how many they are.
+    unit_norm : bool, default False
+        Whether every sample but the empty one is scaled to Euclidean length one.
+
+    Attributes
+    ----------
+    source : Random
+        Where all of it comes from.
     """
 
-    def __init__(self, source: UniformSource, distribution: FeatureDistribution) -> None:
-        self.source = source
-        self._distribution = distribution
+    def __init__(
+        self,
+        parts: Sequence[tuple[UniformSource, FeatureDistribution, int]],
+        unit_norm: bool = False,
+    ) -> None:
+        sources = [source for source, _, _ in parts]
+        self.source: Random = sources[0] if len(sources) == 1 else _Together(sources)
+        ends = np.cumsum([0, *(count for _, _, count in parts)]).tolist()
+        self._parts = [
+            (source, distribution, slice(ends[k], ends[k + 1]))
+            for k, (source, distribution, _) in enumerate(parts)
+        ]
+        self._unit_norm = unit_norm
 
     def draw(self, out: Tensor) -> None:
         """Write fresh samples to ``out``, of shape (n_instances, n_features, batch_size)."""
-        self._distribution.apply(self.source.draw(), out)
+        for source, distribution, instances in self._parts:
+            distribution.apply(source.draw(), out[instances])
+        if self._unit_norm:
+            # One instance at a time: how a sum is rounded must not depend on the others.
+            for samples in out:
+                scale_to_unit_norm(samples)
+
+
+def scale_to_unit_norm(samples: Tensor) -> None:
+    """Scale samples, of shape (n_features, batch_size), to length one; what is empty stays so."""
+    norms = torch.linalg.vector_norm(samples, dim=0)
+    samples.div_(torch.where(norms > 0.0, norms, 1.0))
+
+
+class _Together:
+    """Several sources as one."""
+
+    def __init__(self, sources: Sequence[Random]) -> None:
+        self._sources = sources
+
+    def state(self) -> dict[str, Any]:
+        """State of each."""
+        return {"parts": [source.state() for source in self._sources]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        for source, part in zip(self._sources, state["parts"], strict=True):
+            source.restore(part)
 
 
 def make_sampler(
-    probabilities: NDArray[np.float64],
+    models: Sequence[FeatureModel],
     seeds: Sequence[np.random.SeedSequence],
     batch_size: int,
     *,
+    signed: bool = False,
+    unit_norm: bool = False,
     dtype: torch.dtype = torch.float32,
     device: torch.device = _CPU,
-    **options: Any,
 ) -> Sampler:
-    """Samples of features of these probabilities, from one stream for each instance.
+    """Samples of the features of these models, from one stream for each instance.
 
     Parameters
     ----------
-    probabilities : ndarray of shape (n_instances, n_features)
+    models : sequence of FeatureModel
+        One for each instance, all of as many features.
     seeds : sequence of SeedSequence
         One for each instance.
     batch_size : int
         Samples in a draw.
+    signed : bool, default False
+        Whether values are mirrored at zero, one time in two.
+    unit_norm : bool, default False
+        Whether samples are scaled to length one.
     dtype, device
         Of the samples.
-    **options
-        How the features go together, for `make_distribution`.
     """
-    on_cpu = device.type == "cpu"
-    upper = RawUniforms.upper if on_cpu else TorchUniforms.upper
-    distribution = make_distribution(
-        probabilities, **options, upper=upper, dtype=dtype, device=device
-    )
-    shape = distribution.n_rows, batch_size
-    source: UniformSource
-    if on_cpu:
-        source = RawUniforms(seeds, *shape, dtype)
-    else:
-        source = TorchUniforms(seeds, *shape, device, dtype)
-    return Sampler(source, distribution)
+    kind = RawUniforms if device.type == "cpu" else TorchUniforms
+    grid = kind.grid(dtype)
+    parts: list[tuple[UniformSource, FeatureDistribution, int]] = []
+    pairs = list(zip(models, seeds, strict=True))
+    for _, run in groupby(pairs, key=lambda pair: plan_of(pair[0], grid, signed)):
+        alike, of_alike = zip(*run, strict=True)
+        made = FeatureDistribution(alike, grid, signed=signed, dtype=dtype, device=device)
+        source = kind(of_alike, made.n_rows, batch_size, dtype=dtype, device=device)
+        parts.append((source, made, len(alike)))
+    return Sampler(parts, unit_norm)
 
 
 class RawUniforms:
@@ -114,9 +167,9 @@ class RawUniforms:
         Shape of a draw.
     dtype : torch.dtype
         Of the numbers.
+    device : torch.device
+        The CPU.
     """
-
-    upper = _UNIFORM_RANGE
 
     def __init__(
         self,
@@ -124,6 +177,7 @@ class RawUniforms:
         n_rows: int,
         batch_size: int,
         dtype: torch.dtype = torch.float32,
+        device: torch.device = _CPU,
     ) -> None:
         n_instances, entries = len(seeds), n_rows * batch_size
         self._generators = [np.random.SFC64(seed) for seed in seeds]
@@ -132,7 +186,12 @@ class RawUniforms:
         self._halves = halves.as_strided(
             (n_instances, n_rows, batch_size), (halves.stride(0), batch_size, 1)
         )
-        self._uniforms = torch.empty((n_instances, n_rows, batch_size), dtype=dtype, device="cpu")
+        self._uniforms = torch.empty((n_instances, n_rows, batch_size), dtype=dtype, device=device)
+
+    @staticmethod
+    def grid(dtype: torch.dtype) -> Grid:
+        """What the numbers are: whole ones, which a float32 rounds where they are large."""
+        return Grid(upper=2.0**_UNIFORM_BITS, bits=_UNIFORM_BITS, digits=_DIGITS[dtype])
 
     def draw(self) -> Tensor:
         """Fresh numbers of shape (n_instances, n_rows, batch_size)."""
@@ -172,21 +231,19 @@ class TorchUniforms:
         One for each instance.
     n_rows, batch_size : int
         Shape of a draw.
-    device : torch.device
-        Where to draw.
     dtype : torch.dtype
         Of the numbers.
+    device : torch.device
+        Where to draw.
     """
-
-    upper = 1.0
 
     def __init__(
         self,
         seeds: Sequence[np.random.SeedSequence],
         n_rows: int,
         batch_size: int,
-        device: torch.device,
         dtype: torch.dtype = torch.float32,
+        device: torch.device = _CPU,
     ) -> None:
         self._generators = [
             torch.Generator(device).manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
@@ -198,6 +255,11 @@ class TorchUniforms:
         )
         self._next = self._chunk
         self._before = self._states()
+
+    @staticmethod
+    def grid(dtype: torch.dtype) -> Grid:
+        """What the numbers are: multiples of the spacing of floats below one."""
+        return Grid(upper=1.0, bits=_DIGITS[dtype], digits=_DIGITS[dtype])
 
     def draw(self) -> Tensor:
         """Fresh numbers of shape (n_instances, n_rows, batch_size)."""

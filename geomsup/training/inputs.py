@@ -22,11 +22,11 @@ def sample_inputs(
     Parameters
     ----------
     config : ToyModelConfig
-        Feature probabilities, correlation and signs.
+        What the features are, signs, and whether samples are scaled.
     n_samples : int
         Number of inputs.
     instance : int, default 0
-        Whose feature probabilities.  With one seed the same uniform numbers serve all instances,
+        Whose features.  With one seed the same uniform numbers serve all instances,
         so that models of different sparsity meet inputs that differ in nothing else.
     seed : int, default 0
 
@@ -53,7 +53,7 @@ def sample_inputs(
     count = positive_integer("n_samples", n_samples)
     chosen = whole_number("instance", instance, 0, config.n_instances - 1)
     sampler = make_sampler(
-        config.probabilities[[chosen]],
+        [config.feature_models[chosen]],
         [np.random.SeedSequence(whole_number("seed", seed, 0))],
         count,
         dtype=torch.float64,

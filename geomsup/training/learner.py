@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from geomsup.training.config import ToyModelConfig
-from geomsup.training.data import make_sampler
+from geomsup.training.data import Sampler, make_sampler
+from geomsup.training.dataset import DatasetBatches, datasets_of, fingerprint
 from geomsup.training.diverged import TrainingDivergedError
 from geomsup.training.fit import Learner
 from geomsup.training.model import ToyModel
@@ -35,6 +36,13 @@ class ToyLearner(Learner):
         Their places in the configuration.
     numbers : sequence of int, optional
         Their numbers in the streams of their seeds; by default their places.
+    datasets : sequence of int, optional
+        Numbers of their data sets, where there are any; restarts of a setting have one.
+
+    Attributes
+    ----------
+    provenance : dict
+        What a run is to know of its data set, if it has one.
     """
 
     def __init__(
@@ -44,38 +52,55 @@ class ToyLearner(Learner):
         device: torch.device,
         instances: Sequence[int],
         numbers: Sequence[int] | None = None,
+        datasets: Sequence[int] | None = None,
     ) -> None:
         self.config, self.schedule, self.instances = config, config, list(instances)
         numbers = self.instances if numbers is None else numbers
         seeds = _one_each(seed, len(numbers))
-        self.weight_decay, self.record_at = config.weight_decay, config.record_steps()
+        self.weight_decay, self.record_at = config.decoupled_decay, config.record_steps()
         self.note_every = max(1, config.n_steps // _HISTORY_LENGTH)
         self._model = model = ToyModel(
             config.importances[self.instances],
             config.n_hidden,
-            config.batch_size,
+            config.batch,
             **config.model_options(),
             device=device,
         )
         model.set_parameters(*map(torch.from_numpy, initial_parameters(config, seeds, numbers)))
         self.blocks = {"theta": (model.theta, model.gradient)}
-        self._sampler = make_sampler(
-            config.probabilities[self.instances],
-            [stream_seed(one, Stream.SAMPLES, k) for one, k in zip(seeds, numbers, strict=True)],
-            config.batch_size,
-            device=device,
-            **config.data_options(),
-        )
-        self.random = self._sampler.source
+        self._pull = 0.0 if self.weight_decay else 2.0 * config.weight_decay
+        self.provenance: dict[str, str] = {}
+        if config.dataset_size is None:
+            fresh = make_sampler(
+                [config.feature_models[k] for k in self.instances],
+                [stream_seed(s, Stream.SAMPLES, k) for s, k in zip(seeds, numbers, strict=True)],
+                config.batch_size,
+                device=device,
+                **config.data_options(),
+            )
+            self._batches: Sampler | DatasetBatches = fresh
+            self.random = fresh.source
+        else:
+            datasets = [k // config.n_restarts for k in numbers] if datasets is None else datasets
+            data = datasets_of(config, self.instances, seeds, datasets)
+            self.provenance = {"dataset": fingerprint(data)}
+            self._batches = DatasetBatches(data.to(device), config.batch, seeds, numbers)
+            self.random = self._batches
         self._good, self._good_step = model.theta.clone(), 0
 
     def draw(self, step: int) -> None:
         """Take the batch of a step."""
-        self._sampler.draw(self._model.samples)
+        self._batches.draw(self._model.samples)
 
     def backward(self) -> None:
-        """Compute the gradient of the loss on the batch."""
-        self._model.backward()
+        """Compute the gradient of the loss on the batch, and of the decay if it is part of it."""
+        model = self._model
+        model.backward()
+        if self._pull:
+            # The rows of the biases lie between V and W, and are not pulled.
+            m = self.config.n_hidden
+            for rows in (slice(0, m), slice(m + 1, None)):
+                model.gradient[:, rows].add_(model.theta[:, rows] * self._pull)
 
     def losses(self) -> FloatArray:
         """Losses on the batch, of shape (n_instances,)."""

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ _TRAJECTORY_SAMPLES = 1 << 13
 # longer than to train a small model for 500 steps.
 _SHARED_SAMPLE = 0
 # In which configurations that are trained together may differ.
-OF_EACH = ("feature_probability", "importance", "n_instances", "n_restarts")
+OF_EACH = ("feature_probability", "feature_model", "importance", "n_instances", "n_restarts")
 
 
 def train(
@@ -66,10 +67,11 @@ def train(
     progress : bool, optional
         Whether to show a progress bar. None shows it in a terminal or a notebook.
     objective : {"sampled", "exact"}, default "sampled"
-        "sampled" takes gradient steps on fresh batches. "exact" minimises the exact expected loss
+        "sampled" takes gradient steps on batches. "exact" minimises the exact expected loss
         (:func:`geomsup.theory.expected_loss`) by quasi-Newton from the same initial weights: for
-        small tied ReLU-output models of independent features, on the CPU. It takes at most
-        ``n_steps`` evaluations; batch size, optimizer and learning rate play no part.
+        small tied ReLU-output models, whatever their features, on the CPU. It takes at most
+        ``n_steps`` evaluations; batch size and learning rate play no part, and neither does the
+        optimizer, but that the decay of "adamw" is none of a loss.
     checkpoint : path, optional
         A ``.safetensors`` file in which everything that the training needs to go on is kept. If it
         exists, the training goes on from there, and what comes out is the same, bit for bit, as
@@ -185,10 +187,11 @@ def train_together(
         for number in range(config.n_instances)
     ]
     each_seed, numbers = zip(*of_each, strict=True)
+    datasets = [k // config.n_restarts for config in configs for k in range(config.n_instances)]
     cpu = torch.device("cpu")
     with plain_arithmetic():
         with session(merged.n_steps, "training", False) as call:
-            learner = ToyLearner(merged, each_seed, cpu, range(len(of_each)), numbers)
+            learner = ToyLearner(merged, each_seed, cpu, range(len(of_each)), numbers, datasets)
             fit = Fit(learner)
             fit.complete(call)
             if call.must_stop():  # asked for in the last step
@@ -211,12 +214,18 @@ def _merged(configs: Sequence[ToyModelConfig]) -> ToyModelConfig:
         raise GeomsupError(
             f"configurations that are trained together may differ in {', '.join(OF_EACH)} only"
         )
+    data: dict[str, Any] = {
+        "feature_probability": np.concatenate([config.probabilities for config in configs])
+    }
+    if any(config.feature_model is not None for config in configs):
+        models = tuple(model for config in configs for model in config.feature_models)
+        data = {"feature_model": models, "feature_probability": None}
     return replace(
         configs[0],
         n_instances=sum(config.n_instances for config in configs),
         n_restarts=1,
-        feature_probability=np.concatenate([config.probabilities for config in configs]),
         importance=np.concatenate([config.importances for config in configs]),
+        **data,
     )
 
 
@@ -252,6 +261,7 @@ def _train(
         fit, kept = Fit(learner), None
         if checkpoint is not None:
             belongs_to = {"config": config.to_dict(), "seed": seed, "device": str(device)}
+            belongs_to |= learner.provenance
             kept = Checkpoint(checkpoint, checkpoint_seconds, _KIND, fit, belongs_to)
         # In the midst of a step what a checkpoint would hold is not of one piece.
         with suppress(KeyboardInterrupt):
@@ -287,7 +297,7 @@ def _finished(fit: Fit, learner: ToyLearner, seed: int, device: torch.device) ->
         loss_errors=loss_errors,
         history=History(steps=steps, losses=noted),
         trajectory=_trajectory(fit, learner, seed),
-        provenance=versions(),
+        provenance=versions() | learner.provenance,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from geomsup.theory.feature_model import FeatureModel
 from geomsup.training.run import TrainedModel, TrainingRun
 
 __all__ = ["n_tasks", "ranked"]
@@ -28,7 +29,7 @@ def ranked(models: TrainingRun | Iterable[TrainedModel]) -> list[TrainedModel]:
     """
     if isinstance(models, TrainingRun):
         models = [models.model(k) for k in range(len(models.losses))]
-    tasks: dict[tuple[bytes, bytes], list[TrainedModel]] = {}
+    tasks: dict[tuple[FeatureModel, bytes], list[TrainedModel]] = {}
     for model in models:
         tasks.setdefault(_task(model), []).append(model)
     return [m for alike in tasks.values() for m in sorted(alike, key=lambda m: m.loss)]
@@ -48,5 +49,5 @@ def n_tasks(run: TrainingRun) -> int:
     return len({_task(run.model(k)) for k in range(len(run.losses))})
 
 
-def _task(model: TrainedModel) -> tuple[bytes, bytes]:
-    return model.feature_probability.tobytes(), model.importance.tobytes()
+def _task(model: TrainedModel) -> tuple[FeatureModel, bytes]:
+    return model.feature_model, model.importance.tobytes()

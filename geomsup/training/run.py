@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, counted
+from geomsup.restoring import plain
 from geomsup.storage import (
     read_tensors,
     stated_integer,
@@ -24,6 +25,7 @@ from geomsup.storage import (
     without_prefix,
     write_tensors,
 )
+from geomsup.theory.feature_model import FeatureModel
 from geomsup.training.config import ToyModelConfig
 from geomsup.training.records import History, Trajectory, read_only
 from geomsup.validation import whole_number
@@ -73,6 +75,8 @@ class TrainedModel:
         Number of the instance in the run.
     feature_probability, importance : ndarray of shape (n_features,)
         What the model was trained on.
+    feature_model : FeatureModel
+        What its features are, in full.
     """
 
     W: NDArray[np.float64]
@@ -83,10 +87,11 @@ class TrainedModel:
     instance: int
     feature_probability: NDArray[np.float64]
     importance: NDArray[np.float64]
+    feature_model: FeatureModel
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as numbers and nested lists, ready for JSON."""
-        return {name: np.asarray(value).tolist() for name, value in vars(self).items()}
+        """All fields as numbers, words and nested lists, ready for JSON."""
+        return {name: plain(value) for name, value in vars(self).items()}
 
     def __str__(self) -> str:
         m, n = self.W.shape
@@ -128,7 +133,7 @@ class TrainingRun:
     trajectory : Trajectory
         Weights on the way, if the configuration has ``n_records``.
     provenance : dict
-        Versions of geomsup, torch, numpy and Python.
+        Versions of geomsup, torch, numpy and Python; of a fixed data set, the hash of its samples.
     """
 
     config: ToyModelConfig
@@ -173,6 +178,7 @@ class TrainingRun:
             instance=k,
             feature_probability=read_only(self.config.probabilities[k], np.float64),
             importance=read_only(self.config.importances[k], np.float64),
+            feature_model=self.config.feature_models[k],
         )
 
     def best(self, among: Sequence[int] | None = None) -> TrainedModel:
@@ -186,14 +192,15 @@ class TrainingRun:
         Raises
         ------
         GeomsupError
-            If the instances differ in feature probability or importance, because their losses
+            If the instances differ in their features or importance, because their losses
             then measure different tasks; or if ``among`` names none.
         """
         models = [self.model(k) for k in (range(len(self.losses)) if among is None else among)]
         if not models:
             raise GeomsupError("among must name at least one instance, got none")
-        for setting in ("feature_probability", "importance"):
-            if len({getattr(model, setting).tobytes() for model in models}) > 1:
+        for setting in ("feature_probability", "feature_model", "importance"):
+            values = (getattr(model, setting) for model in models)
+            if len({v.tobytes() if isinstance(v, np.ndarray) else v for v in values}) > 1:
                 raise GeomsupError(
                     f"these instances differ in {setting}, so their losses do not compare; name "
                     "alike ones, as in run.best(among=[0, 1])"

@@ -22,6 +22,8 @@ class Stream(IntEnum):
     INITIAL_WEIGHTS = 0  # (instance)
     SAMPLES = 1  # (instance)
     EVALUATION = 2  # (0: uniform numbers, 1: first units)
+    DATASET = 3  # (setting)
+    DATASET_ORDER = 4  # (instance, which time all have their turn)
     # Sparse autoencoders.
     DICTIONARY_INITIAL_VALUES = 16  # (size, restart)
     DICTIONARY_BATCHES = 17

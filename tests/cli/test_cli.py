@@ -20,6 +20,7 @@ import torch
 import geomsup
 from geomsup import GeometryReport, classify_geometry
 from geomsup.cli import main
+from geomsup.theory import FeatureModel
 from geomsup.training import ToyModelConfig, TrainingRun, train
 
 Capture = pytest.CaptureFixture[str]
@@ -349,6 +350,26 @@ def test_train_json(run_json: Callable[..., Any]) -> None:
     assert found["file"] is None
     assert sorted(row["instance"] for row in found["geometry"]) == [0, 1]
     assert found["best"] == int(np.argmin(found["losses"]))
+
+
+def test_train_takes_a_feature_model(
+    tmp_path: Path, run_json: Callable[..., Any], capsys: Capture
+) -> None:
+    model = FeatureModel.pairs(2, 0.2, together=0.5)
+    words = ["--n-instances", "1", "--n-steps", "20", "--batch-size", "8"]
+    path = tmp_path / "features.json"
+    path.write_text(json.dumps(model.to_dict()))
+    for given in (str(path), json.dumps(model.to_dict())):
+        found = run_json("train", *words, "--feature-model", given)
+        assert found["config"]["feature_model"] == model.to_dict()
+        assert np.shape(found["weights"]) == (1, 2, 4)
+    for given, says in (
+        ("nowhere.json", "cannot be read"),
+        ("{1", "is no JSON"),
+        ('{"sets": 3}', "sets of the feature model must be a list"),
+    ):
+        assert main(["train", *words, "--feature-model", given]) == 2
+        assert says in capsys.readouterr().err
 
 
 def test_train_looks_at_the_target_before_training(tmp_path: Path, capsys: Capture) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from geomsup import get_shape
 from geomsup.experiments import Trainer, get_experiment
-from geomsup.experiments.learning import energy_levels
+from geomsup.experiments.learning import energy_levels, memorisation
 from geomsup.experiments.uniform import dimensionality, uniform
 from geomsup.experiments.uniform.census import census_of, component_counts, feature_shares
 from geomsup.geometry.gram import feature_dimensionality
@@ -150,6 +151,72 @@ def test_energy_levels_tells_one_at_a_time_from_all_at_once() -> None:
     assert energy_levels.check([_learning(together=False)]).verdict == "pass"
     outcome = energy_levels.check([_learning(together=True)])
     assert [claim.holds for claim in outcome.claims] == [True, True, False]
+
+
+def _trained_on(
+    size: int, hidden: NDArray[np.float64], weights: NDArray[np.float64], loss: float, name: str
+) -> memorisation.Trained:
+    return memorisation.Trained(
+        dataset_size=size,
+        weights=weights[None],
+        biases=np.zeros((1, weights.shape[1])),
+        training_losses=np.zeros(1),
+        losses=np.array([loss]),
+        hidden=hidden[None],
+        sample_dimensionalities=feature_dimensionality(hidden.T)[None],
+        names=(name,),
+    )
+
+
+def _memory(bump: float, last: NDArray[np.float64], names: tuple[str, str]) -> memorisation.Result:
+    """Polygons of three and five samples, something in between, and whatever comes last."""
+    rng = np.random.default_rng(0)
+    few = [rng.normal(size=(2, 60)) for _ in range(2)]
+    polygons = [np.column_stack([np.cos(a), np.sin(a)]) for a in map(_turns, (3, 5))]
+    middle = 3 * rng.normal(size=(2, 60))
+    return memorisation.Result(
+        sizes=(
+            _trained_on(3, polygons[0], few[0] / 10, 1.0, names[0]),
+            _trained_on(5, polygons[1], few[1] / 10, 1.0, names[1]),
+            _trained_on(100, rng.normal(size=(100, 2)), middle, bump, ""),
+            _trained_on(3000, rng.normal(size=(300, 2)), last, 0.97, ""),
+        ),
+        few=10,
+    )
+
+
+def _turns(n: int) -> NDArray[np.float64]:
+    return 2 * np.pi * np.arange(n) / n
+
+
+def test_memorisation_tells_samples_from_features() -> None:
+    pentagon = np.zeros((2, 60))
+    pentagon[:, :5] = [np.cos(_turns(5)), np.sin(_turns(5))]
+    good = memorisation.check([_memory(1.5, pentagon, ("triangle", "pentagon"))])
+    assert good.verdict == "pass", str(good)
+    # No bump, two features only, and shapes without a name.
+    digon = np.zeros((2, 60))
+    digon[:, :2] = np.eye(2)
+    bad = memorisation.check([_memory(0.99, digon, ("irregular", "irregular"))])
+    assert [claim.holds for claim in bad.claims] == [False, True, True, False, False, True]
+
+
+def test_memorisation_of_few_samples_runs(tmp_path: Path) -> None:
+    from matplotlib import pyplot as plt
+
+    config = dataclasses.replace(
+        memorisation.EXPERIMENT.smoke, dataset_sizes=(5, 40), n_features=100, n_steps=600
+    )
+    result = memorisation.run(config, 0, Trainer())
+    first, second = result.sizes
+    assert first.training_losses[0] < 0.2 < second.training_losses[0]
+    assert first.hidden.shape == (1, 5, 2)
+    assert len(first.names) == 1
+    assert first.names[0]
+    assert second.names == ("",)
+    figure = get_experiment("memorisation").draw([result])
+    figure.savefig(tmp_path / "picture.png", dpi=50)
+    plt.close(figure)
 
 
 def test_small_runs_can_be_checked_and_drawn() -> None:

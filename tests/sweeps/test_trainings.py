@@ -17,7 +17,7 @@ from geomsup.sweeps import Result, Task, grid, sweep
 from geomsup.sweeps.packing import packed
 from geomsup.sweeps.run import computed
 from geomsup.sweeps.trainings import values_of
-from geomsup.theory import best_configuration
+from geomsup.theory import FeatureModel, best_configuration
 from geomsup.training import ToyModelConfig, evaluation, train
 from geomsup.training.loop import train_together
 
@@ -34,6 +34,7 @@ _SHORT = {"n_steps": 40, "batch_size": 37}
         {"tied": False, "hidden_activation": "relu", "signed": True},
         {"n_features": 6, "correlation": "anticorrelated", "set_size": 2},
         {"optimizer": "adamw", "weight_decay": 0.1, "output_activation": "linear"},
+        {"dataset_size": 30, "n_instances": 2, "unit_norm": True},
     ],
 )
 def test_a_training_has_the_bits_that_it_has_alone(
@@ -55,6 +56,24 @@ def test_a_training_has_the_bits_that_it_has_alone(
         # The same loss, on another sample.
         error = np.hypot(one.values["loss_errors"], run.loss_errors)
         assert (np.abs(one.values["losses"] - run.losses) < 6 * error).all()
+
+
+def test_feature_models_are_fields_of_a_grid() -> None:
+    models = [FeatureModel.pairs(2, 0.2, together=c) for c in (0.0, 0.5, 1.0)]
+    tasks = grid("train", _SHORT, feature_model=[model.to_dict() for model in models])
+    assert len({task.id for task in tasks}) == 3
+    for task, result, model in zip(tasks, computed(tasks), models, strict=True):
+        config = ToyModelConfig.from_dict(task.config)
+        assert config.feature_models == (model,)
+        run = train(config, seed=task.seed, progress=False)
+        np.testing.assert_array_equal(result.values["weights"], run.weights)
+    with pytest.raises(GeomsupError, match="got several feature models"):
+        Task("train", {"n_instances": 2, "feature_model": [one.to_dict() for one in models[:2]]})
+
+
+def test_a_task_keeps_the_name_it_had_before_there_were_feature_models() -> None:
+    # As sha256sum has it for the canonical JSON of the settings that there were then.
+    assert Task("train", {"n_steps": 50}).id == "1c76f40fd4b93ed8004059a2460817b9"
 
 
 def test_unequal_importances_are_not_trained_beside_equal_ones() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +12,10 @@ import pytest
 import torch
 
 from geomsup.errors import GeomsupError
+from geomsup.theory import FeatureModel, FeatureSet
 from geomsup.training import ToyModelConfig
+
+_PAIR = FeatureModel.pairs(1, 0.2, together=0.5)
 
 
 def test_scalar_is_the_same_for_all() -> None:
@@ -111,7 +115,26 @@ def test_json_round_trip() -> None:
         ({"record_schedule": "cubic"}, "record_schedule must be one of linear, log"),
         ({"tied": 1}, "tied must be True or False, got 1"),
         ({"signed": "yes"}, "signed must be True or False"),
-        ({"weight_decay": 0.1}, "a setting of optimizer='adamw', got 0.1 with 'adam'"),
+        ({"feature_model": 3}, "feature_model must be a FeatureModel, or several, got 3"),
+        ({"feature_model": []}, "or one for each of 16 settings or 16 instances, got 0"),
+        ({"feature_model": [_PAIR] * 3}, "or 16 instances, got 3"),
+        ({"feature_model": _PAIR, "n_features": 6}, "has 2 features, got n_features = 6"),
+        (
+            {"feature_model": [_PAIR, FeatureModel.independent(3, 0.1)] * 8},
+            "has 2 and 3 features, got n_features = 5",
+        ),
+        (
+            {"feature_model": _PAIR, "feature_probability": 0.3},
+            "so feature_probability is left out",
+        ),
+        ({"feature_model": _PAIR, "set_size": 2}, "so set_size is left out, got 2"),
+        ({"feature_model": _PAIR, "correlation": "correlated"}, "so correlation is left out"),
+        ({"feature_model": {"sets": []}}, "sets must be one FeatureSet or more, got none"),
+        ({"dataset_size": 0}, "dataset_size must be an integer of at least 1, got 0"),
+        ({"dataset_size": 10**12}, "dataset_size\\) must stay below"),
+        ({"unit_norm": "yes"}, "unit_norm must be True or False"),
+        ({"n_warmup": -1}, "n_warmup must be an integer"),
+        ({"n_warmup": 20_000}, "n_warmup must be"),
         ({"weight_decay": -0.1, "optimizer": "adamw"}, "weight_decay must be a number"),
         ({"weight_decay": True, "optimizer": "adamw"}, "weight_decay must be a number"),
         ({"weight_decay": 10**400, "optimizer": "adamw"}, "weight_decay must be a number"),
@@ -148,6 +171,45 @@ def test_refuses(settings: dict[str, Any], words: str) -> None:
     assert len(str(caught.value)) < 260
 
 
+def test_few_words_and_a_feature_model_say_the_same() -> None:
+    few = ToyModelConfig(
+        n_features=4, n_instances=3, correlation="correlated", set_size=2, feature_probability=0.2
+    )
+    assert few.feature_models == (FeatureModel.pairs(2, 0.2),) * 3
+    full = ToyModelConfig(n_instances=3, feature_model=FeatureModel.pairs(2, 0.2))
+    assert full.n_features == 4
+    np.testing.assert_array_equal(full.probabilities, few.probabilities)
+    exclusive = ToyModelConfig(
+        n_features=3,
+        n_instances=1,
+        correlation="anticorrelated",
+        set_size=3,
+        feature_probability=[0.1, 0.2, 0.3],
+    )
+    one = FeatureSet(size=3, probability=(0.1, 0.2, 0.3), presence="exclusive")
+    assert exclusive.feature_models == (FeatureModel((one,)),)
+
+
+def test_a_feature_model_for_each_setting() -> None:
+    models = tuple(FeatureModel.pairs(1, p, together=0.3) for p in (0.1, 0.2))
+    config = ToyModelConfig(feature_model=models, n_instances=6, n_restarts=3)
+    assert config.feature_models == (models[0],) * 3 + (models[1],) * 3
+    again = ToyModelConfig.from_dict(json.loads(json.dumps(config.to_dict())))
+    assert again == config
+    assert hash(again) == hash(config)
+    assert replace(config, n_steps=7).feature_models == config.feature_models
+
+
+def test_later_settings_change_no_earlier_configuration() -> None:
+    """Sweeps name a task by the hash of this text, and draw its seed from it."""
+    said = ToyModelConfig(n_features=4).to_dict()
+    later = {"feature_model", "dataset_size", "unit_norm", "n_warmup"}
+    assert not later & said.keys()
+    full = ToyModelConfig(feature_model=_PAIR, dataset_size=3, unit_norm=True, n_warmup=2).to_dict()
+    assert later <= full.keys()
+    assert full["feature_probability"] is None
+
+
 def test_from_dict_refuses_what_it_does_not_know() -> None:
     with pytest.raises(GeomsupError, match=r"unknown setting 'sparsity'.*feature_probability"):
         ToyModelConfig.from_dict({"sparsity": 0.9})
@@ -170,3 +232,11 @@ def test_learning_rate_schedules(schedule: str, start: float, middle: float) -> 
     assert rates[0] == 2.0 * start
     assert rates[50] == pytest.approx(2.0 * middle)
     assert all(a >= b > 0 for a, b in pairwise(rates))
+
+
+def test_the_schedule_begins_behind_the_warm_up() -> None:
+    config = ToyModelConfig(n_steps=110, learning_rate=2.0, lr_schedule="cosine", n_warmup=10)
+    rates = [config.learning_rate_at(step) for step in range(110)]
+    np.testing.assert_allclose(rates[:10], 0.2 * np.arange(1, 11))
+    plain = ToyModelConfig(n_steps=100, learning_rate=2.0, lr_schedule="cosine")
+    assert rates[10:] == [plain.learning_rate_at(step) for step in range(100)]

@@ -22,7 +22,7 @@ import torch
 import geomsup
 from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.storage import read_tensors, write_tensors
-from geomsup.theory import expected_loss
+from geomsup.theory import FeatureModel, expected_loss
 from geomsup.training import ToyModelConfig, TrainingDivergedError, TrainingRun, train
 from geomsup.training.checkpoints import Checkpoint
 from geomsup.training.data import Sampler
@@ -61,6 +61,10 @@ def _write_every(n_steps: int, patch: pytest.MonkeyPatch) -> None:
         {"tied": False, "hidden_activation": "relu", "signed": True, "target": "absolute"},
         {"n_features": 6, "correlation": "correlated", "set_size": 2, "lr_schedule": "cosine"},
         {"n_features": 6, "correlation": "anticorrelated", "set_size": 2},
+        {"dataset_size": 31, "unit_norm": True, "weight_decay": 0.1, "n_warmup": 100},
+        {"dataset_size": 20},
+        {"feature_probability": [[0.1], [1e-7], [0.1]]},
+        {"feature_model": FeatureModel.equal_sets(1, 5, 0.3, together=0.5, equal_values=0.4)},
     ],
 )
 @pytest.mark.parametrize("at", [137, 300, 729])
@@ -412,10 +416,9 @@ def test_exact_results_do_not_depend_on_the_neighbours() -> None:
         ({"output_activation": "linear"}, "output_activation='relu' only"),
         ({"n_features": 100, "n_hidden": 10}, "up to 500 parameters, got 100 × "),
         ({"n_records": 5}, "keeps no trajectory"),
-        (
-            {"n_features": 6, "correlation": "correlated", "set_size": 2},
-            "correlation='independent'",
-        ),
+        ({"dataset_size": 10}, "dataset_size=None only, got 10"),
+        ({"unit_norm": True}, "unit_norm=False only, got True"),
+        ({"optimizer": "adamw", "weight_decay": 0.1}, "is no term of a loss"),
     ],
 )
 def test_exact_objective_refuses_what_it_does_not_cover(
@@ -423,6 +426,60 @@ def test_exact_objective_refuses_what_it_does_not_cover(
 ) -> None:
     with pytest.raises(GeomsupError, match=words):
         train(ToyModelConfig(**settings), objective="exact")
+
+
+def test_the_exact_objective_takes_features_of_every_kind() -> None:
+    """Each with its own model, and beside independent ones; as good as the sampled training."""
+    pairs = FeatureModel.pairs(2, 0.2, together=0.6, equal_values=0.3)
+    exclusive = FeatureModel.pairs(2, 0.2, presence="exclusive")
+    plain = FeatureModel.independent(4, [0.1, 0.2, 0.1, 0.2])
+    fixed = FeatureModel.pairs(2, 0.2, together=0.5, values="fixed")
+    models = (pairs, plain, exclusive, pairs, fixed)
+    config = ToyModelConfig(feature_model=models, n_instances=5, n_steps=400, batch_size=512)
+    run = train(config, seed=1, objective="exact")
+    for k, model in enumerate(models):
+        exact = expected_loss(run.weights[k], run.biases[k], model)
+        assert run.losses[k] == exact.loss
+        assert np.abs(exact.grad_W).max() < 1e-6
+    sampled = train(
+        dataclasses.replace(config, n_steps=2000, learning_rate=0.01, lr_schedule="cosine"), seed=1
+    )
+    # Its losses are those of the models; a descent from where it ended does not climb.
+    for k, model in enumerate(models):
+        exact = expected_loss(sampled.weights[k], sampled.biases[k], model)
+        assert abs(sampled.losses[k] - exact.loss) < 4.5 * sampled.loss_errors[k] + 1e-9
+    alone = train(
+        dataclasses.replace(config, feature_model=pairs, n_instances=1), 1, objective="exact"
+    )
+    np.testing.assert_array_equal(alone.weights[0], run.weights[0])
+
+
+def test_weight_decay_is_a_term_of_both_objectives() -> None:
+    config = ToyModelConfig(
+        n_features=3,
+        feature_probability=0.3,
+        weight_decay=0.02,
+        n_instances=4,
+        n_steps=3000,
+        batch_size=512,
+        learning_rate=0.01,
+        lr_schedule="cosine",
+    )
+    exact = train(config, seed=2, objective="exact")
+    sampled = train(config, seed=2)
+    free = train(dataclasses.replace(config, weight_decay=0.0), seed=2, objective="exact")
+    assert (
+        np.linalg.norm(exact.weights, axis=(1, 2)) < np.linalg.norm(free.weights, axis=(1, 2))
+    ).all()
+    for k in range(4):
+        loss = expected_loss(exact.weights[k], exact.biases[k], 0.3, weight_decay=0.02)
+        assert np.abs(loss.grad_W).max() < 1e-6
+        assert exact.losses[k] == pytest.approx(loss.loss - loss.penalty, abs=1e-12)
+        # What the sampled training minimises is the same: there the gradient is small.
+        loss = expected_loss(sampled.weights[k], sampled.biases[k], 0.3, weight_decay=0.02)
+        without = expected_loss(sampled.weights[k], sampled.biases[k], 0.3)
+        assert np.abs(loss.grad_W).max() < 0.1 * np.abs(without.grad_W).max()
+    assert exact.history.losses[1] == pytest.approx(exact.losses, abs=1e-9)
 
 
 def test_objectives_are_named() -> None:

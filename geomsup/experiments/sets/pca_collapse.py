@@ -78,21 +78,20 @@ class Result:
 def run(config: Config, seed: int, trainer: Trainer) -> Result:
     """Train every probability, and descend the exact loss from what training reached."""
     q = np.array(config.set_probabilities)
+    pairs = tuple(FeatureModel.pairs(3, probability) for probability in config.set_probabilities)
     models = model_config(
         config,
         n_features=6,
         n_hidden=2,
-        feature_probability=q[:, None],
-        correlation="correlated",
-        set_size=2,
+        feature_model=pairs,
         n_instances=len(q) * config.n_restarts,
         learning_rate=1e-2,
         lr_schedule="cosine",
     )
     trained = trainer.train("sweep", models, seed)
     found = []
-    for k, probability in enumerate(q):
-        problem, unit = Problem.of(6, FeatureModel.pairs(3, float(probability)), 1.0).normalised()
+    for k, features in enumerate(pairs):
+        problem, unit = Problem.of(6, features, 1.0).normalised()
         here = slice(k * config.n_restarts, (k + 1) * config.n_restarts)
         order = np.argsort(trained.losses[here])[: config.n_exact] + here.start
         start = trained.weights[order], trained.biases[order], problem

@@ -94,13 +94,10 @@ def train_sets(
     trainer: Trainer, name: str, sets: FeatureModel, config: SetsConfig, seed: int
 ) -> SetModels:
     """Train restarts of one task, of sets alike, and find the best known loss of it."""
-    one = sets.sets[0]
     models = model_config(
         config,
-        n_features=sets.n_features,
-        feature_probability=one.probability,
-        correlation="anticorrelated" if one.presence == "exclusive" else "correlated",
-        set_size=one.size,
+        feature_model=sets,
+        set_size=None,
         n_instances=config.n_models,
         n_restarts=config.n_models,
         learning_rate=1e-2,
