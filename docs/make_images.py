@@ -28,6 +28,7 @@ IMAGES = {
     "interference_graph": 3,
     "uniform": 1,
     "two_directions": 0,
+    "correlations": 0,
     "thomson": 1,
     "geometric_transforms": 0,
     "adversarial": 0,

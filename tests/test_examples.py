@@ -56,6 +56,10 @@ _SAID = {
     "plot_demonstration": [r"demonstration: pass", r"✓ the linear model keeps the 5 most"],
     "plot_energy_levels": [r"D_i jumps from level to level: \d+%", r"jumps lie in a drop"],
     "plot_sets": [r"anticorrelated: pass", r"✓ the features of a set are nearly orthogonal"],
+    "plot_correlations": [
+        r"collapsed for 1 − ρ < 3\.30702898 p",
+        r"p = 0\.071327  2 apart, 1 collapsed \(first order\)",
+    ],
     "plot_pca_collapse": [r"✓ 1−S from 0\.05 to 0\.15: one pair is", r"✓ 1−S from 0\.5: PCA-like"],
     "plot_geometric_transforms": [r"4 × octahedron of 4 models", r"✓ with antipodes in different"],
     "plot_pentagon": [r"found: 1 × pentagon", r"\d+ of 16 seeds are pentagons"],

@@ -33,7 +33,11 @@ T = TypeVar("T")
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _NUMBERS = re.compile(rf"{_NUMBER}(,{_NUMBER})*")
 # Calls of the library that a message recommends, and the verbs that make them.
-_AS_VERBS = {"best_configuration": "geomsup optimum", "list_shapes()": "geomsup shapes"}
+_AS_VERBS = {
+    "best_configuration": "geomsup optimum",
+    "list_shapes()": "geomsup shapes",
+    "pair_phases": "geomsup phases with --together or --equal-values",
+}
 
 
 class OneLineParser(argparse.ArgumentParser):

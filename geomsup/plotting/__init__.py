@@ -33,6 +33,7 @@ from geomsup.plotting.matrices import plot_cosines, plot_gram
 from geomsup.plotting.neurons import neuron_legend, plot_motif, plot_neurons
 from geomsup.plotting.optima import plot_comparison, plot_excess_energy, plot_optimum
 from geomsup.plotting.overview import plot_report
+from geomsup.plotting.pairs import plot_pair_losses, plot_pair_map, plot_pair_phases, strategy_color
 from geomsup.plotting.phases import plot_family_losses, plot_phase_diagram
 from geomsup.plotting.structures import plot_component, plot_forest
 from geomsup.plotting.style import name_color
@@ -68,10 +69,14 @@ __all__ = [
     "plot_neighbours",
     "plot_neurons",
     "plot_optimum",
+    "plot_pair_losses",
+    "plot_pair_map",
+    "plot_pair_phases",
     "plot_phase_diagram",
     "plot_report",
     "plot_splitting_tree",
     "plot_sweep",
     "plot_timeline",
     "plot_vulnerability",
+    "strategy_color",
 ]

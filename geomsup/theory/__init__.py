@@ -21,6 +21,19 @@ from geomsup.theory.diagram import PhaseDiagram, phase_diagram
 from geomsup.theory.feature_model import FeatureModel, FeatureSet
 from geomsup.theory.linear import LinearOptimum, linear_loss, linear_optimum
 from geomsup.theory.loss import ExpectedLoss, expected_loss
+from geomsup.theory.pairs import (
+    CollapseLimit,
+    PairBoundary,
+    PairMap,
+    PairPhases,
+    collapse_limit,
+    collapsed_pair_loss,
+    critical_together,
+    opposed_pair_loss,
+    pair_map,
+    pair_phases,
+    pair_strategy,
+)
 from geomsup.theory.phases import FamilyLosses, family_losses, phase_boundary
 from geomsup.theory.search import BestConfiguration, LocalMinimum, best_configuration
 from geomsup.theory.symmetric import SymmetricOptimum, symmetric_optimum
@@ -30,6 +43,7 @@ __all__ = [
     "AtlasCell",
     "AtlasEntry",
     "BestConfiguration",
+    "CollapseLimit",
     "Escape",
     "ExpectedLoss",
     "FamilyLosses",
@@ -39,6 +53,9 @@ __all__ = [
     "LinearOptimum",
     "LocalMinimum",
     "OptimumVerdict",
+    "PairBoundary",
+    "PairMap",
+    "PairPhases",
     "PhaseDiagram",
     "SparseLimit",
     "SymmetricOptimum",
@@ -46,11 +63,18 @@ __all__ = [
     "atlas_cells",
     "best_configuration",
     "best_known",
+    "collapse_limit",
+    "collapsed_pair_loss",
+    "critical_together",
     "digon_loss",
     "expected_loss",
     "family_losses",
     "linear_loss",
     "linear_optimum",
+    "opposed_pair_loss",
+    "pair_map",
+    "pair_phases",
+    "pair_strategy",
     "phase_boundary",
     "phase_diagram",
     "sparse_limit",

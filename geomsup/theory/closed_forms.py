@@ -60,18 +60,24 @@ def dropped_loss(p: Any) -> Any:
     return p / 3.0 - p**2 / 4.0
 
 
-def _digon_derivative(g: float, b: float, p: float, of_b: int, of_g: int) -> float:
+def _digon_derivative(
+    g: float, b: float, p: float, of_b: int, of_g: int, both: float | None = None
+) -> float:
+    chances = np.array([1.0, p, p**2 if both is None else both])
     coefficient, in_p, in_b, in_g = _DIGON.T.copy()
     for _ in range(of_b):
         coefficient, in_b = coefficient * in_b, in_b - 1.0
     for _ in range(of_g):
         coefficient, in_g = coefficient * in_g, in_g - 1.0
+    of_p = in_p.astype(np.intp)
     # A power that was differentiated away has the coefficient zero.
     powers_of_b = np.where(in_b >= 0.0, b ** np.maximum(in_b, 0.0), 0.0)
-    return float(np.sum(coefficient * p**in_p * powers_of_b * g**in_g))
+    return float(np.sum(coefficient * chances[of_p] * powers_of_b * g**in_g))
 
 
-def digon_loss(norm2: float, bias: float, feature_probability: float) -> float:
+def digon_loss(
+    norm2: float, bias: float, feature_probability: float, both: float | None = None
+) -> float:
     """Expected loss of a digon, in closed form.
 
     Parameters
@@ -82,6 +88,9 @@ def digon_loss(norm2: float, bias: float, feature_probability: float) -> float:
         b of both outputs, between 0 and `norm2`.
     feature_probability : float
         p in [0, 1].
+    both : float, optional
+        Probability that both features are present; p² by default, as for independent ones.  Given
+        who is present nothing else depends on it, so the loss is linear in it.
 
     Returns
     -------
@@ -110,26 +119,32 @@ def digon_loss(norm2: float, bias: float, feature_probability: float) -> float:
             f"expected 0 ≤ bias ≤ norm2, got bias = {shorten(bias)} and norm2 = "
             f"{shorten(norm2)}; use expected_loss, which has no such limit"
         )
-    return _digon_derivative(g, b, p, 0, 0)
+    q = None if both is None else number_within("both", both, max(0.0, 2.0 * p - 1.0), p)
+    return _digon_derivative(g, b, p, 0, 0, q)
 
 
-def digon_optimum(p: float) -> tuple[float, float] | None:
+def digon_optimum(p: float, both: float | None = None) -> tuple[float, float] | None:
     """norm² and bias of the best digon, by Newton's method on the closed form.
 
-    None where the formula does not hold at the optimum, as at p = 1.
+    `both` as in :func:`digon_loss`.  None where the formula does not hold at the optimum, as
+    at p = 1.
     """
-    ends = [_newton(g, b, p) for g in _NEWTON_NORMS for b in (0.0, 0.3 * g, 0.8 * g)]
+    ends = [_newton(g, b, p, both) for g in _NEWTON_NORMS for b in (0.0, 0.3 * g, 0.8 * g)]
     minima = [point for point in ends if point is not None]
-    losses = [_digon_derivative(g, b, p, 0, 0) for g, b in minima]
+    losses = [_digon_derivative(g, b, p, 0, 0, both) for g, b in minima]
     return minima[int(np.argmin(losses))] if minima else None
 
 
-def _newton(g: float, b: float, p: float) -> tuple[float, float] | None:
+def _newton(g: float, b: float, p: float, both: float | None) -> tuple[float, float] | None:
     """The local minimum near (g, b), if Newton's steps end in one within 0 ≤ b ≤ g."""
+
+    def derivative(of_b: int, of_g: int) -> float:
+        return _digon_derivative(g, b, p, of_b, of_g, both)
+
     for _ in range(_MOST_NEWTON):
-        gradient = [_digon_derivative(g, b, p, 0, 1), _digon_derivative(g, b, p, 1, 0)]
-        mixed = _digon_derivative(g, b, p, 1, 1)
-        along_g, along_b = _digon_derivative(g, b, p, 0, 2), _digon_derivative(g, b, p, 2, 0)
+        gradient = [derivative(0, 1), derivative(1, 0)]
+        mixed = derivative(1, 1)
+        along_g, along_b = derivative(0, 2), derivative(2, 0)
         determinant = along_g * along_b - mixed**2
         if determinant == 0.0:
             return None
