@@ -75,7 +75,8 @@ for cell in cells:
 # With fewer features than two for each dimension nothing is at stake: digons and single features
 # do not disturb each other, so charges that would spread evenly do not.  Seven features in three
 # dimensions are a capped octahedron, not the pentagonal bipyramid; eight are a square antiprism,
-# at another height than that of eight charges.
+# at another height than that of eight charges, and nine a tricapped triangular prism, in the same
+# way.  Ten are a sphenocorona and eleven an icosahedron without a corner; charges take neither.
 #
 # Where digons rule
 # -----------------

@@ -10,9 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
-import re
-import threading
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,11 +19,11 @@ import safetensors
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, shorten
+from geomsup.writing import write_file
 
 __all__ = [
     "checked_target",
     "read_tensors",
-    "remove_orphans",
     "stated_integer",
     "with_prefix",
     "without_prefix",
@@ -104,21 +101,10 @@ def write_tensors(
     """
     target = checked_target(path)
     content = _serialised(tensors, {"format_version": _FORMAT_VERSION, **metadata}, kind)
-    # A reader, or a power cut, must never meet half a file.
-    # Several machines may write to one folder, and several threads of a process.
-    own = f"{_machine()}-{threading.get_ident()}.{os.getpid()}"
-    temporary = target.with_name(f".{target.name}.{own}.part")
     try:
-        remove_orphans(target.parent, target.name)
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+        write_file(target, content)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise GeomsupError(f"{target} cannot be written: {error}") from error
-    finally:
-        _remove(temporary)
     return target
 
 
@@ -275,41 +261,3 @@ def _as_path(path: str | os.PathLike[str]) -> Path:
         return Path(path).expanduser()
     except (TypeError, RuntimeError):
         raise GeomsupError(f"path must be a string or a path, got {shorten(path)}") from None
-
-
-def remove_orphans(folder: Path, name: str | None = None) -> None:
-    """Remove what writers of a file, or of any, left in a folder when they were killed.
-
-    Those that live are left alone, and so are those of other machines, of whom nobody here knows.
-    """
-    target = r"[^.]+\.safetensors" if name is None else re.escape(name)
-    # Earlier versions left out machine and thread.
-    writer = rf"(?:{re.escape(_machine())}-[0-9]+\.)?([0-9]{{1,9}})"
-    pattern = re.compile(rf"\.{target}\.{writer}\.part")
-    for other in folder.iterdir():
-        match = pattern.fullmatch(other.name)
-        if match is not None and not _is_alive(int(match[1])):
-            _remove(other)
-
-
-def _machine() -> str:
-    """The name of this machine, as it can stand in the name of a file."""
-    return re.sub(r"[^A-Za-z0-9-]", "-", platform.node()) or "here"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # there is one, of somebody else
-        return True
-    return True
-
-
-def _remove(path: Path) -> None:
-    # What kept the file from being written may keep it from being removed; that is no news.
-    try:
-        path.unlink(missing_ok=True)
-    except (OSError, ValueError):
-        return

@@ -103,6 +103,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validation": {"errors"},
     "progress": {"errors"},
     "restoring": {"errors"},
+    "writing": set(),
     "storage": {"errors"},
     "compiling": set(),
     # What a result that has a page inherits; it knows of pages only while it makes one.
@@ -421,9 +422,10 @@ MAY_IMPORT[""] = ANALYSIS | {"geometry.classify", "sweeps", "discovery.discover"
 # The command line is the one leaf that may reach everything.
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 MAY_IMPORT["__main__"] = {"cli"}
-# Everybody checks arguments, keeps results and says that they can be shown, each in one place.
-for name in set(MAY_IMPORT) - {"errors", "validation", "restoring", "showing"}:
-    MAY_IMPORT[name] |= {"validation", "restoring", "showing"}
+# Everybody checks arguments, keeps and writes results and says that they can be shown, each in one
+# place.
+for name in set(MAY_IMPORT) - {"errors", "validation", "restoring", "showing", "writing"}:
+    MAY_IMPORT[name] |= {"validation", "restoring", "showing", "writing"}
 # Results are drawn inside a function: experiments in `draw`, what has a page in methods of `Shown`.
 _LATE: dict[str, tuple[set[str], str]] = {
     "experiments": ({"draw"}, "plotting"),

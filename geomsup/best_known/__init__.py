@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 from geomsup.restoring import Plain, read_only
+from geomsup.writing import write_arrays
 
 __all__ = [
     "BestKnown",
@@ -197,6 +198,4 @@ def save_table(path: Path, rows: Mapping[Key, BestKnown]) -> None:
     columns = {name: np.array([getattr(row, name) for row in ordered]) for name in names}
     columns["power"] = np.array([row.key[2] for row in ordered])
     columns["points"] = np.concatenate([row.points.ravel() for row in ordered])
-    partial = path.with_suffix(".partial.npz")
-    np.savez_compressed(partial, allow_pickle=False, **columns)
-    partial.replace(path)
+    write_arrays(path, columns)

@@ -26,6 +26,7 @@ from geomsup.shapes.constructors import FloatArray
 from geomsup.shapes.polytopes import Shape
 from geomsup.shapes.symmetry import SymmetrySearch, congruent
 from geomsup.validation import numbers
+from geomsup.writing import write_file
 
 __all__ = [
     "add_to_catalogue",
@@ -187,15 +188,11 @@ def save_catalogue(shapes: Iterable[Shape], path: str | os.PathLike[str]) -> Pat
     target = _path(path)
     records = [_to_record(shape) for shape in own_shapes(shapes)]
     lines = ",\n".join(json.dumps(record, allow_nan=False) for record in records)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(f'{{"shapes": [\n{lines}\n]}}\n', encoding="utf-8")
-        os.replace(temporary, target)
+        write_file(target, f'{{"shapes": [\n{lines}\n]}}\n')
     except OSError as error:
         raise GeomsupError(f"{target} cannot be written: {first_line(error)}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return target
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import uuid
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -22,9 +21,9 @@ from typing import Any
 
 from geomsup.errors import GeomsupError, counted, first_line, shorten, warn_caller
 from geomsup.showing import ShownTable
-from geomsup.storage import remove_orphans
 from geomsup.sweeps.results import FORMAT, Result, file_name, read_results, write_results
 from geomsup.sweeps.task import Task
+from geomsup.writing import remove_orphans, write_file
 
 __all__ = ["Store"]
 
@@ -93,7 +92,7 @@ class Store(ShownTable):
                     remove_orphans(folder)
             # Written even where it is, to see that it can be.
             said = {"format": FORMAT, "what": "results of geomsup.sweep"}
-            _write_text(self._marker, json.dumps(said))
+            write_file(self._marker, json.dumps(said))
         except (OSError, ValueError) as error:
             raise GeomsupError(
                 f"the store {self.path} cannot be written: {first_line(error)}; name another folder"
@@ -103,7 +102,7 @@ class Store(ShownTable):
         """Note what is to be done, so that `status` can say what is missing."""
         text = json.dumps(sorted(task.id for task in tasks))
         name = hashlib.sha256(text.encode()).hexdigest()[:32]
-        _write_text(self.path / "plans" / f"{name}.json", text)
+        write_file(self.path / "plans" / f"{name}.json", text)
 
     def add(self, results: Iterable[Result]) -> None:
         """Write results: all of them, or none."""
@@ -312,12 +311,3 @@ def _version(path: Path) -> tuple[int, int]:
     """What changes when a file is written anew."""
     found = path.stat()
     return found.st_mtime_ns, found.st_ino
-
-
-def _write_text(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ from geomsup.theory import (
     verify_optimum,
 )
 from geomsup.theory.atlas.cells import assembled
-from geomsup.theory.atlas.envelope import Pool
+from geomsup.theory.atlas.envelope import Boundary, Pool
 from geomsup.theory.atlas.newton import Critical, followed, polished
 from geomsup.theory.atlas.rebuild import KEYS, _gaps, _higher, main
 from geomsup.theory.atlas.table import TABLE, load_table, save_table
@@ -127,6 +127,34 @@ def test_an_output_that_is_always_zero_is_revived() -> None:
     assert point is not None
     assert point.loss == pytest.approx(expected, rel=1e-12)
     assert point.order == 10
+
+
+def test_an_output_that_dies_on_the_way_is_revived() -> None:
+    # A short W_i, which Newton steps let go, and whose bias has no gradient then.
+    best = best_known(8, 2, 1e-6)
+    W, b = best.W.copy(), best.b.copy()
+    dropped = int(np.argmin(np.linalg.norm(W, axis=0)))
+    W[:, dropped], b[dropped] = [1e-3, 0.0], -0.02
+    point = polished(W, b, 1e-6)
+    assert point is not None
+    assert point.b[dropped] == pytest.approx(5e-7, rel=1e-7)
+    assert point.loss == pytest.approx(best.loss, rel=1e-12)
+
+
+def test_one_branch_that_was_hard_to_follow_is_not_parted() -> None:
+    hexagon, pentagon = (
+        polished(best.W, best.b, best.feature_probability)
+        for best in (best_known(6, 2, 0.05), best_known(6, 2, 0.15))
+    )
+    assert hexagon is not None
+    assert pentagon is not None
+    for kind, above, expected in (
+        ("continuous", hexagon, True),
+        ("continuous", pentagon, False),
+        ("first order", hexagon, False),
+    ):
+        boundary = Boundary(p=0.05, kind=kind, below=hexagon, above=above)
+        assert boundary.parts_nothing is expected
 
 
 def test_curvature_at_a_kink_is_that_of_steps_across_it() -> None:

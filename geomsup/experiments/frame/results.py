@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -23,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, first_line, shorten
+from geomsup.writing import write_arrays
 
 __all__ = [
     "EarlierFormError",
@@ -80,17 +79,11 @@ def save_result(path: Path, result: Any, config: Any, seed: int, seconds: float)
         "fields": packed(result, "", arrays),
     }
     tensors: dict[str, Any] = {"said": np.array(json.dumps(said)), **arrays}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     make_folder(path.parent)
     try:
-        with open(temporary, "wb") as file:
-            np.savez_compressed(file, **tensors)
-        os.replace(temporary, path)
+        write_arrays(path, tensors)
     except OSError as error:
         raise GeomsupError(f"{path} cannot be written: {error}") from error
-    finally:
-        with suppress(OSError):  # it may not even have been begun
-            temporary.unlink()
 
 
 def load_result(path: Path, kind: type[R], config: Any, seed: int) -> tuple[R, float] | None:

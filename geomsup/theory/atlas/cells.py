@@ -84,7 +84,8 @@ def assembled(
         if same is None:
             near = np.concatenate([at[low.point.p].x, at[high.point.p].x])
             starts = partial(_starts, key, others, known, near)
-            for boundary in boundaries_between(low.point, high.point, starts):
+            found = boundaries_between(low.point, high.point, starts)
+            for boundary in (one for one in found if not one.parts_nothing):
                 phases[-1].append(_at_boundary(boundary.below, boundary.above, low))
                 phases.append([_at_boundary(boundary.above, boundary.below, high)])
                 ends.append(boundary.kind)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from geomsup.theory.atlas.newton import Critical, followed, polished
+from geomsup.theory.atlas.newton import Critical, followed, minimum_near, polished
 from geomsup.theory.atlas.tasks import MOST_KEPT, SAME_LOSS, distinct, finished, most_promising
 from geomsup.theory.loss import Problem
 from geomsup.theory.packing import packed, unpacked
@@ -88,6 +88,13 @@ class Boundary:
     kind: str  # "first order" or "continuous"
     below: Critical
     above: Critical
+
+    @property
+    def parts_nothing(self) -> bool:
+        """Whether it is one branch on both sides, which was only hard to follow."""
+        return self.kind == "continuous" and (
+            (self.below.order, self.below.n_kept) == (self.above.order, self.above.n_kept)
+        )
 
     @property
     def is_seamless(self) -> bool:
@@ -207,7 +214,7 @@ def _boundary(low: Critical, high: Critical) -> Boundary | None:
         low, high = halved
         if high.p < low.p * (1.0 + _THINNEST):
             break
-    below = followed(low, high.p) or low
+    below = followed(low, high.p) or minimum_near([low], high.p)
     return Boundary(p=high.p, kind="continuous", below=below, above=high)
 
 

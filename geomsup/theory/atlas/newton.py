@@ -108,10 +108,17 @@ def polished(W: FloatArray, b: FloatArray, p: float) -> Critical | None:
     b : ndarray of shape (n_features,)
     p : float
     """
-    m, n = W.shape
-    problem, size = _problem(n, p)
+    point = _arrived(revived(packed(W, b), len(W), p), len(W), p)
+    if point is None or not np.any(point.b[np.linalg.norm(point.W, axis=0) <= SHORT] <= 0.0):
+        return point
+    # A feature was let go on the way, and its output is dead.
+    return _arrived(revived(packed(point.W, point.b), len(W), p), len(W), p)
+
+
+def _arrived(x: FloatArray, m: int, p: float) -> Critical | None:
+    """Where Newton steps lead."""
+    problem, size = _problem(x.shape[-1] // (m + 1), p)
     loss = packed_loss(m, problem, 1e-13)
-    x = revived(packed(W, b), m, p)
     before, n_ended = np.inf, 0
     for _ in range(_MOST_HESSIANS):
         step_from = _solver(Neighbourhood(*unpacked(x, m), problem, one_sided=True))

@@ -29,10 +29,10 @@ from geomsup.theory.atlas.table import (
     load_table,
     probability,
     save_table,
-    write_arrays,
 )
 from geomsup.theory.atlas.tasks import SAME_LOSS, search
 from geomsup.validation import positive_integer, whole_number
+from geomsup.writing import write_arrays
 
 __all__ = ["KEYS", "SEARCHED", "main", "tasks"]
 

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from geomsup.restoring import Plain, read_only
 from geomsup.showing import ShownAlone
 from geomsup.theory.atlas.charges import of_charges
 from geomsup.validation import number_within, positive_integer
+from geomsup.writing import write_arrays
 
 __all__ = [
     "TABLE",
@@ -34,7 +34,6 @@ __all__ = [
     "load_table",
     "probability",
     "save_table",
-    "write_arrays",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -331,11 +330,3 @@ def save_table(path: Path, cells: Mapping[tuple[int, int], AtlasCell]) -> None:
         columns[name] = np.concatenate([np.ravel(getattr(entry, name)) for entry in entries])
     columns["n_nodes"] = np.array([len(entry.p) for entry in entries])
     write_arrays(path, columns)
-
-
-def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write a file of arrays; one of the same name is replaced only when the new one is whole."""
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-    partial.replace(path)
