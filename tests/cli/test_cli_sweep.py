@@ -46,6 +46,27 @@ def test_a_grid_is_run_looked_at_drawn_and_compacted(
     assert len(Store(out)) == 6
 
 
+def test_a_page_of_a_sweep(config: str, tmp_path: Path, capsys: Capture) -> None:
+    """Of a folder and of a grid that is run; with a picture if that is asked for as well."""
+    out, page = str(tmp_path / "out"), tmp_path / "page.html"
+    assert main(["sweep", config, "--out", out, "--html", str(page)]) == 0
+    assert f"page: {page}" in capsys.readouterr().out
+    first = page.read_text(encoding="utf-8")
+    assert first.startswith("<!doctype html>")
+    assert main(["sweep", "plot", out, "--html", str(page), "--y", "x", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"plot": None, "html": str(page)}
+    assert page.read_text(encoding="utf-8") != first
+    picture = str(tmp_path / "x.png")
+    words = ["--x", "x", "--y", "square", "--out", picture]
+    assert main(["sweep", "plot", out, "--html", str(page), *words]) == 0
+    said = capsys.readouterr().out
+    assert f"page: {page}" in said
+    assert f"picture: {picture}" in said
+    assert Path(picture).exists()
+    assert main(["sweep", "plot", out, "--html", str(page), "--x", "nothing"]) == 2
+    assert "'nothing'" in capsys.readouterr().err
+
+
 def test_what_a_picture_pools_is_said(tmp_path: Path, capsys: Capture) -> None:
     path, out = tmp_path / "grid.toml", str(tmp_path / "out")
     path.write_text('function = "sweep_functions:square"\n[grid]\nx = [1, 2]\nlabel = ["a", "b"]\n')

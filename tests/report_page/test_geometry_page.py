@@ -548,6 +548,7 @@ def test_a_thousand_components(browser: Any, tmp_path: Path, report: GeometryRep
         for name in PICTURES[:4]:
             assert inked(picture(page, name)) > 0.003, name
         slide(page, 600)
+        page.get_by_role("tab", name="Components").click()
         page.get_by_label("Filter Components").fill("antiprism")
         assert set(column(page, 1)) == {"square antiprism"}
 

@@ -17,6 +17,7 @@ import { Table, tabs, type Listing } from "./table";
 const MOST_EDGES = 1500;
 // Features of a set that its row shows, and that its filter looks at.
 const LISTED = 12, SEARCHED = 50;
+const RENEWED_MS = 150;
 
 export class Linked {
   readonly model: Model;
@@ -83,6 +84,18 @@ export class Linked {
       reported.disabled = store.now.cut === null;
       readout.textContent = this.said();
     };
+    // Rows of sets at once, and then every so often while the slider moves.
+    let last = -Infinity, timer = 0;
+    const renewed = () => {
+      window.clearTimeout(timer);
+      const left = last + RENEWED_MS - performance.now();
+      if (left > 0) {
+        timer = window.setTimeout(renewed, left);
+        return;
+      }
+      tables[own].reload();
+      last = performance.now();
+    };
     store.listen((changed) => {
       if (changed.has("group")) {
         this.chosen();
@@ -96,14 +109,14 @@ export class Linked {
         else if (store.now.cut === null && lists.shown() === own) lists.show(0);
         sets.renew();
         lists.recount();
-        if (!tables[own].root.hidden) tables[own].reload();
+        if (!tables[own].root.hidden) renewed();
       }
       this.detail.mark();
       for (const panel of all) panel.now();
       for (const table of tables) {
         if (table.root.hidden) continue;
         if (changed.has("group") || changed.has("feature")) table.reveal();
-        else if (changed.has("cut")) table.recolour();
+        else if (changed.has("cut") && table !== tables[own]) table.recolour();
         if (changed.has("hover")) table.touch();
       }
     });
@@ -178,7 +191,8 @@ export class Linked {
     let now: Sets | null = null;
     const members = (k: number) => {
       now ??= model.sets(model.cut(store.now.cut));
-      return now.members[k];
+      // A row that was there before the slider moved may be no set any more.
+      return now.members[k] ?? new Int32Array(0);
     };
     const names = (k: number, most: number) => Array.from(members(k).subarray(0, most), (i) => model.called(i)).join(", ");
     const homes = (k: number) => [...new Set(Array.from(members(k).subarray(0, SEARCHED), (i) => model.where(i)))].join(", ");
@@ -193,8 +207,8 @@ export class Linked {
       search: (k: number) => `${names(k, SEARCHED)} ${homes(k)}`.toLowerCase(),
       color: (k: number) => model.color(members(k)[0], model.cut(store.now.cut)),
       chosen: () => -1,
-      choose: (k: number) => store.set({ feature: members(k)[0], group: Math.max(-1, model.owner[members(k)[0]]) }),
-      hover: (k: number) => store.set({ hover: k < 0 ? -1 : members(k)[0] }),
+      choose: (k: number) => members(k).length && store.set({ feature: members(k)[0], group: Math.max(-1, model.owner[members(k)[0]]) }),
+      hover: (k: number) => store.set({ hover: k < 0 ? -1 : members(k)[0] ?? -1 }),
       whole: (k: number) => [String(members(k).length), homes(k), Array.from(members(k), (i) => model.number(i)).join(" ")],
       renew: () => {
         now = null;
