@@ -32,8 +32,8 @@ _LEAST_DEGREES = 2.1
 _FEW = 0.05
 # Steps to the length at which a direction is likeliest: each halves what is left, or better.
 _CLIMB = 30
-# Sweeps over all pairs of axes to the heaviest ones, at which angle these stand still, and in how many dimensions they are looked
-# for: in more, a thousand directions cannot pay for the angles.
+# Sweeps over all pairs of axes to the heaviest ones, at which angle these stand still, and in how
+# many dimensions they are looked for: in more, a thousand directions cannot pay for the angles.
 _SWEEPS, _STILL, _MOST_TURNED = 10, 1e-3, 64
 # Numbers at a time: 32 MB.
 _BLOCK = 2**22
@@ -152,8 +152,8 @@ class AngularStudent(AngularGaussian):
     Notes
     -----
     The root is the symmetric one, so that without a turn tails are heavy along the axes of the
-    matrix as far as its covariance allows.  With :math:`z = \Sigma^{-1/2} u` and :math:`c = \Sigma^{-1/2} \mu` the
-    density on the sphere is
+    matrix as far as its covariance allows.  With :math:`z = \Sigma^{-1/2} u` and
+    :math:`c = \Sigma^{-1/2} \mu` the density on the sphere is
 
     .. math:: p(u) = |\Sigma|^{-1/2} \int_0^\infty r^{m-1} \prod_k f(r z_k - c_k) \, dr,
 

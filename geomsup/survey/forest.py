@@ -406,9 +406,9 @@ def _candidates(
     sets: dict[bytes, tuple[IntArray, float, bool]] = {}
     for members, bundle, alone in block.nodes:
         ordered = np.sort(members)
-        known = sets.get(ordered.tobytes(), (ordered, bundle, False))
+        before = sets.get(ordered.tobytes(), (ordered, bundle, False))
         weighed = alone and 2 < len(members) <= _MAX_SIZE
-        sets[ordered.tobytes()] = (*known[:2], known[2] or weighed)
+        sets[ordered.tobytes()] = (before[0], before[1], before[2] or weighed)
     lines: list[IntArray] = []
     for members in grown:
         key = members.tobytes()
