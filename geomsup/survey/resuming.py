@@ -27,8 +27,8 @@ Tensors = dict[str, NDArray[Any]]
 
 _KIND = "CensusPart"
 # Raised when the same rows and settings come to other numbers, so that parts of before are made
-# anew: 2 since structures are held against heavy tails.
-_METHOD = 2
+# anew: 3 since structures are held against heavy tails along any axes, and near pairs join them.
+_METHOD = 3
 # Rows that stand for the matrix in what a part was made from, beside its norms.
 _N_WITNESSES = 64
 

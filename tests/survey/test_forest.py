@@ -124,7 +124,20 @@ def test_features_at_both_ends_of_a_line_are_a_digon_with_multiplicities() -> No
     assert component.features == (0, 1, 2, 3, 4)
 
 
-@pytest.mark.parametrize(("n", "dim"), [(200, 16), (300, 64)])
+def test_rings_are_found_whose_pairs_cannot_be_believed() -> None:
+    rng = np.random.default_rng(2)
+    rings = [ring(7, radius, 0.1, 16, rng) for radius in (0.7, 0.85, 1.0)]
+    units = among_others(rings, 379, rng)
+    i, j, _ = significant(units)
+    # Not even neighbours are believed in the widest.
+    assert not np.any((i >= 14) & (j < 21))
+    components = found(units)
+    assert {c.features: c.about for c in components} == {
+        tuple(range(k, k + 7)): "centroid" for k in (0, 7, 14)
+    }
+
+
+@pytest.mark.parametrize(("n", "dim"), [(40, 2), (200, 3), (200, 5), (200, 16), (300, 64)])
 def test_independent_directions_have_no_components(n: int, dim: int) -> None:
     # Beyond those that would be significant: every pair whose |cosine| is among the largest.
     units = random_directions(n, dim, np.random.default_rng(n + dim)).T

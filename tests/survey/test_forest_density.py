@@ -140,3 +140,37 @@ def test_heavy_tails_are_no_structure() -> None:
     # Under the Gaussian's density these had a digon of three, one of four and two more.
     rows = np.random.default_rng([17, 500, 1]).standard_t(3, (500, 16))
     assert census(rows, feature_axis=0, n_draws=0, progress=False).components == ()
+
+
+def turned(dim: int, seed: int) -> np.ndarray:
+    return np.asarray(stats.ortho_group.rvs(dim, random_state=seed))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_heavy_tails_are_seen_along_axes_that_nobody_names(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = stats.t(3).rvs((500, 16), random_state=rng)
+    turn = turned(16, seed)
+    units = rows @ turn / np.linalg.norm(rows, axis=1, keepdims=True)
+    law = law_of(units, np.zeros(16), np.eye(16))
+    assert isinstance(law, AngularStudent)
+    assert law.degrees == 3.0
+    # Its axes are those of the tails: rows of the turn, up to their order and sign.
+    start = AngularStudent(np.zeros(16), np.eye(16), degrees=3)
+    near = np.abs(turn @ start.heavy_axes(units))
+    assert near.max(axis=1).min() > 0.9
+    # Turned along with its axes, the density is the same.
+    own = AngularStudent(np.zeros(16), np.eye(16), degrees=3, turn=turn.T)
+    plain = start.log_ratio(units @ turn.T)
+    np.testing.assert_allclose(own.log_ratio(units), plain, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_axes_can_be_found_in_anything_and_are_no_law(seed: int) -> None:
+    rng = np.random.default_rng([9, seed])
+    units = random_directions(500, 16, rng).T
+    centres = random_directions(20, 16, rng).T
+    units[:100] = np.repeat(centres, 5, axis=0) + 0.1 * rng.standard_normal((100, 16))
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    law = law_of(units, *fit_directions(lambda: [units], 16), n=500)
+    assert type(law) is AngularGaussian
