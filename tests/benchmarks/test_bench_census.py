@@ -19,7 +19,8 @@ from geomsup.survey.source import Directions
 from geomsup.survey.tails import FixedTails, isotropic_tails
 from geomsup.survey.tiles import N_BINS
 
-UnitArray, FloatArray = NDArray[np.float32], NDArray[np.float64]
+UnitArray = NDArray[np.float32]
+FloatArray = NDArray[np.float64]
 
 
 def unit_rows(n: int, dim: int) -> UnitArray:

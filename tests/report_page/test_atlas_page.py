@@ -51,8 +51,8 @@ def test_every_node_is_the_configuration_of_the_atlas() -> None:
                 biases = arrays["bias"][start : start + n]
                 pairs = np.column_stack([np.linalg.norm(points, axis=1), biases])
                 own = np.column_stack([np.linalg.norm(W, axis=0), b])
-                ordered = (rows[np.lexsort(np.round(rows, 4).T)] for rows in (pairs, own))
-                assert np.allclose(*ordered, atol=2e-4)
+                stored, known = (rows[np.lexsort(np.round(rows, 4).T)] for rows in (pairs, own))
+                assert np.allclose(stored, known, atol=2e-4)
                 place, start, row = place + n * m, start + n, row + 1
     assert row == len(arrays["p"]) == len(words["next"])
     losses = np.concatenate([entry.loss for cell in cells for entry in cell.entries])
