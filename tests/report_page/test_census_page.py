@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsing import OUTSIDE, card, inked, opened, picture, saved, settled
+from browsing import OUTSIDE, PHONE, card, inked, opened, picture, saved, settled
 
 from geomsup import Census, census, get_shape
 from geomsup.errors import GeomsupError
@@ -116,6 +116,13 @@ def test_no_number_stands_on_the_mark_of_the_null(browser: Any, path: Path) -> N
     beside = [(x, box) for x, y in texts for box in boxes if box[1] < y < box[1] + 12]
     assert beside
     assert all(x > left + width for x, (left, _, width) in beside)
+
+
+def test_everything_fits_on_a_phone(browser: Any, path: Path) -> None:
+    with opened(browser, path, PHONE) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        for name in ("All pairs", "Counts", "Dimensionality"):
+            assert page.evaluate(OUTSIDE, saved(page, name, "SVG").decode()) == [], name
 
 
 def test_the_slider_moves_the_line_in_the_histogram(browser: Any, path: Path) -> None:

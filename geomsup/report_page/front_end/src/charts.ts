@@ -71,10 +71,14 @@ export function comparisons(all: Compared[], background: string): Panel {
     }
     const left = Math.min(room + 14, 0.45 * width);
     const x = (v: number) => left + 8 + (scale(v) / most) * (width - left - 130);
+    let free = -Infinity;
     for (let power = -1; power < most; power++) {
       const at = power < 0 ? 0 : 10 ** power;
       painter.segments([x(at), 24, x(at), 24 + LINE * shown.length], { color: inks.faint });
-      painter.text(x(at), 12, power < 4 ? count(at) : `1e${power}`, { size: SMALLEST, color: inks.soft, align: "center" });
+      const said = power < 4 ? count(at) : `1e${power}`, half = painter.measure(said, SMALLEST) / 2;
+      if (x(at) - half < free) continue;
+      painter.text(x(at), 12, said, { size: SMALLEST, color: inks.soft, align: "center" });
+      free = x(at) + half + 5;
     }
     shown.forEach((one, k) => {
       const y = 24 + LINE * (k + 0.5);
@@ -91,10 +95,13 @@ export function comparisons(all: Compared[], background: string): Panel {
       painter.text(end, y, said, { size: 12, halo: true, bold: true });
       if (share) painter.text(end + painter.measure(said, 12) + 6, y, share, { size: SMALLEST, color: inks.soft });
     });
-    painter.dots([left + 8, 36 + LINE * shown.length], 4, inks.positive);
-    painter.text(left + 18, 36 + LINE * shown.length, "found", { size: SMALLEST, color: inks.soft });
-    painter.box(left + 62, 30 + LINE * shown.length, 14, 12, inks.soft, 0.4);
-    painter.text(left + 82, 36 + LINE * shown.length, `${background}, mean ± 2 sd`, { size: SMALLEST, color: inks.soft });
+    const chance = `${background}, mean ± 2 sd`, end = 36 + LINE * shown.length;
+    // Below the names too, where that is the room there is.
+    const from = Math.max(8, Math.min(left + 8, width - 80 - painter.measure(chance, SMALLEST)));
+    painter.dots([from, end], 4, inks.positive);
+    painter.text(from + 10, end, "found", { size: SMALLEST, color: inks.soft });
+    painter.box(from + 54, end - 6, 14, 12, inks.soft, 0.4);
+    painter.text(from + 74, end, clipped(painter, chance, width - from - 76), { size: SMALLEST, color: inks.soft });
   };
   return new Panel({ title: `Counts beside the ${background}`, file: "counts", height: 56 + LINE * Math.max(1, shown.length), described: () => `${shown.length} counts`, table, draw,
     help: "Bold: how many were found. Percent: how much of that the background gives as well, so 100 % is what chance explains altogether, and 0 % is beyond chance." });
