@@ -5,7 +5,8 @@ A kind of model is a `Learner`: parameters with their gradients, a batch, the gr
 longer finite, and holds all that changes, so that what goes on from a checkpoint is, bit for bit,
 what would have gone on without.  A `session` has the bar and Ctrl-C.
 
->>> import numpy as np, torch
+>>> import torch
+>>> from geomsup.theory import FeatureModel
 >>> from geomsup.training import ToyModelConfig
 >>> from geomsup.training.data import make_sampler
 >>> from geomsup.training.environment import plain_arithmetic
@@ -21,7 +22,7 @@ what would have gone on without.  A `session` has the bar and Ctrl-C.
 ...         )
 ...         self.blocks = {"theta": (theta, gradient)}
 ...         seeds = [stream_seed(0, Stream.SAMPLES, 0)]
-...         self.sampler = make_sampler(np.array([[0.8]]), seeds, 64)
+...         self.sampler = make_sampler([FeatureModel.independent(1, 0.8)], seeds, 64)
 ...         self.random = self.sampler.source
 ...     def draw(self, step):
 ...         self.sampler.draw(self.x)
