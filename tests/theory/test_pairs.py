@@ -181,7 +181,7 @@ def test_three_pairs_in_two_dimensions_collapse_one_after_the_other() -> None:
     """Where trained models and descents from them change: between .07–.1, .16–.19, .32–.4."""
     line = pair_map(3, 2).lines[-1]
     assert line.together == 1.0
-    collapsed = {}
+    collapsed: dict[int, float] = {}
     for one in line.boundaries:
         for count in (1, 2, 3):
             if f"{count} collapsed" in one.above:
