@@ -25,16 +25,23 @@ from geomsup.theory import collapse_limit, critical_together, pair_map
 
 SIZES = ((2, 2), (3, 2), (3, 3))
 figure, axes = plt.subplots(2, 3, figsize=(11, 8.2), layout="constrained", sharey=True)
-found = set()
 for row, axis in zip(axes, ("together", "equal_values"), strict=True):
     for ax, size in zip(row, SIZES, strict=True):
         pairs = pair_map(*size, axis)
         law = collapse_limit(*size) if axis == "equal_values" and size != (3, 3) else None
         plot_pair_map(pairs, ax=ax, law=law, legend=False)
-        found |= set(pairs.strategies)
         if ax is not row[0]:
             ax.set_ylabel("")
-handles = [Patch(color=strategy_color(name), label=name) for name in sorted(found)]
+legend = {
+    "all pairs apart": "3 apart",
+    "one of three collapsed": "2 apart, 1 collapsed",
+    "two of three collapsed": "1 apart, 2 collapsed",
+    "all collapsed": "3 collapsed: digon ⊕ 1",
+    "all collapsed, means in a triangle": "3 collapsed: triangle",
+    "all collapsed, means otherwise": "3 collapsed: 3 in 2",
+    "a direction shared unevenly": "2 apart, 1 uneven",
+}
+handles = [Patch(color=strategy_color(name), label=words) for words, name in legend.items()]
 figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
 figure.suptitle("Which strategy has the least loss: pairs apart, or collapsed as PCA does it?")
 plt.show()

@@ -238,10 +238,10 @@ def pair_phases(
     --------
     >>> from geomsup.theory import pair_phases
     >>> print(pair_phases(1, 1, feature_probability=0.01, together=[0.5, 0.7], n_starts=4))
-    1 pairs in 1 dimension, p = 0.01, ρ = 0, as c grows from 0.5 to 0.7:
+    1 pair in 1 dimension, p = 0.01, ρ = 0, as c grows from 0.5 to 0.7:
       1 opposed
-      c = 0.577996  1 collapsed (first order)
-    loss over that of PCA: 0.7809 to 1.0000
+      c = 0.578073  1 collapsed (first order)
+    loss over that of PCA: 0.7920 to 1.0000
     """
     k, m = positive_integer("n_pairs", n_pairs), positive_integer("n_hidden", n_hidden)
     count = positive_integer("n_starts", n_starts)
@@ -378,6 +378,11 @@ def _between(
         _take(here, line.follow(one, at))
     best = _lowest(here)
     pair = [here[s].loss for s in (first.strategy, last.strategy) if s in here]
+    became = line.follow(first, at).strategy
+    if first.strategy not in here and became != last.strategy and depth < _MOST_DEPTH:
+        # The first branch has turned into a third one, which reaches the boundary.
+        before = _between(line, np.array([low, at]), [pools[0], {became: here[became]}], depth + 1)
+        return [*before, PairBoundary(at=at, below=became, above=last.strategy, kind=kind)]
     other = best.strategy not in (first.strategy, last.strategy)
     if other and best.loss < min(pair, default=np.inf) * (1.0 - 1e-6) and depth < _MOST_DEPTH:
         return [

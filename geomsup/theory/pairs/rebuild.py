@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from geomsup.theory.pairs.lines import pair_phases
-from geomsup.theory.pairs.record import TABLE, PairPhases, load_lines, save_lines
+from geomsup.theory.pairs.record import TABLE, load_lines, save_lines
 
 __all__ = ["COLUMNS", "SIZES", "main"]
 
@@ -48,19 +48,28 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--most", type=int, default=8, help="features of the largest size to make")
     options = parser.parse_args(arguments)
     options.work.mkdir(parents=True, exist_ok=True)
-    lines: list[PairPhases] = []
-    for k, m, c, rho in _tasks():
-        path = options.work / f"{k}-{m}-{c:g}-{rho:g}.npz"
-        if 2 * k > options.most:
+    tasks = [task for task in _tasks() if 2 * task[0] <= options.most]
+    for k, m, c, rho in tasks:
+        path = _path(options.work, k, m, c, rho)
+        if path.exists():
             continue
-        if not path.exists():
-            start = time.process_time()
-            line = pair_phases(k, m, together=c, equal_values=rho, n_starts=SIZES[k, m])
-            save_lines(path, [line])
-            print(f"{line}\n{time.process_time() - start:.1f} s of processor time", flush=True)
-        lines += load_lines(path)
-        save_lines(options.table, lines)
+        start = time.process_time()
+        line = pair_phases(k, m, together=c, equal_values=rho, n_starts=SIZES[k, m])
+        save_lines(path, [line])
+        print(f"{line}\n{time.process_time() - start:.1f} s of processor time", flush=True)
+        _put_together(options.work, options.table)
+    _put_together(options.work, options.table)
     return 0
+
+
+def _path(folder: Path, k: int, m: int, c: float, rho: float) -> Path:
+    return folder / f"{k}-{m}-{c:g}-{rho:g}.npz"
+
+
+def _put_together(folder: Path, table: Path) -> None:
+    """All lines that are done, in one file."""
+    paths = [_path(folder, *task) for task in _tasks()]
+    save_lines(table, [line for path in paths if path.exists() for line in load_lines(path)])
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ class PairPhases(Plain):
         )
         varied = words[self.varied]
         lines = [
-            f"{self.n_pairs} pairs in {counted(self.n_hidden, 'dimension')}, {fixed}, "
+            f"{counted(self.n_pairs, 'pair')} in {counted(self.n_hidden, 'dimension')}, {fixed}, "
             f"as {varied} grows from {self.values[0]:g} to {self.values[-1]:g}:",
             f"  {self.strategies[0]}",
         ]
@@ -166,7 +166,7 @@ class PairMap(Plain):
     def __str__(self) -> str:
         short = {"together": "c", "equal_values": "ρ"}[self.axis]
         dimensions = counted(self.n_hidden, "dimension")
-        lines = [f"{self.n_pairs} pairs in {dimensions}: best strategies as p grows"]
+        lines = [f"{counted(self.n_pairs, 'pair')} in {dimensions}: best strategies as p grows"]
         for value, line in zip(self.values, self.lines, strict=True):
             phases = [line.strategies[0]]
             phases += [f"{one.at:.6f} {one.above}" for one in line.boundaries]
