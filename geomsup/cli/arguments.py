@@ -8,6 +8,7 @@ that a message of the library can be said in the words that were typed.
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -32,6 +33,9 @@ T = TypeVar("T")
 
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _NUMBERS = re.compile(rf"{_NUMBER}(,{_NUMBER})*")
+# What argparse says of words that it does not know.
+_NO_CHOICE = re.compile(r"invalid choice: '([^']+)' \(choose from (.+)\)")
+_NO_OPTION = re.compile(r"unrecognized arguments: (--[\w-]+)")
 # Calls of the library that a message recommends, and the verbs that make them.
 _AS_VERBS = {
     "best_configuration": "geomsup optimum",
@@ -44,8 +48,26 @@ class OneLineParser(argparse.ArgumentParser):
     """A parser that refuses words in one line; all the options are in its help."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what argparse found, and where the options are."""
-        self.refuse(f"{message}; see {self.prog} --help")
+        """Say what argparse found, what may have been meant, and where the options are."""
+        near = self._nearest(message)
+        meant = f"did you mean {near}? " if near else ""
+        self.refuse(f"{message}; {meant}see {self.prog} --help")
+
+    def _nearest(self, message: str) -> str | None:
+        """The option, or the word of a choice, that is closest to one that there is not."""
+        choice = _NO_CHOICE.search(message)
+        if choice is not None:
+            word, known = choice[1], re.findall(r"'([^']+)'", choice[2])
+        else:
+            option = _NO_OPTION.search(message)
+            if option is None:
+                return None
+            word, known = (
+                option[1],
+                [flag for flag in self._option_string_actions if flag[:2] == "--"],
+            )
+        near = difflib.get_close_matches(word, known, n=1, cutoff=0.7)
+        return near[0] if near else None
 
     def refuse(self, message: str) -> NoReturn:
         """Say what is wrong and how to mend it, and end with status 2."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import TYPE_CHECKING, Any
 
 from geomsup.cli.arguments import VerbParser, at_least
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
+_RANGE = re.compile(r"(\d+)-(\d+)", re.ASCII)
+_MOST_LISTED = 10_000
 SUMMARY: str = "is this group of features a ring, a simplex, antipodes … or chance?"
 DESCRIPTION: str = """\
 Weigh a claim about a group of features: against groups of the same matrix whose members are as near
@@ -49,7 +52,10 @@ def add_arguments(parser: VerbParser) -> None:
     """Declare the options."""
     parser.add_published()
     parser.add_argument(
-        "--features", required=True, metavar="LIST", help="indices or labels, with commas"
+        "--features",
+        required=True,
+        metavar="LIST",
+        help="indices or labels, with commas; without --labels also ranges, 20-26",
     )
     parser.add_argument(
         "--shape",
@@ -104,8 +110,8 @@ def run(args: argparse.Namespace) -> int:
     if args.in_order and args.order is not None:
         raise UsageError("--in-order and --order say two things; leave one out")
     matrix = opened(args.file, args.key, args.layer, args.feature_axis)
-    features = _listed(args.features, args.by_label)
-    order = features if args.in_order else args.order and _listed(args.order, args.by_label)
+    features = _listed(args.features, args)
+    order = features if args.in_order else args.order and _listed(args.order, args)
     names = "about background n_controls remove_components fold_norms mask labels seed"
     options: dict[str, Any] = {name: getattr(args, name) for name in names.split()}
     with options_to_blame():
@@ -127,10 +133,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _listed(text: str, by_label: bool) -> list[int | str]:
-    """Indices and labels; a number is an index unless all are labels."""
+def _listed(text: str, args: argparse.Namespace) -> list[int | str]:
+    """Indices, ranges of them and labels; a number is an index unless all are labels."""
     words = [word.strip() for word in text.split(",") if word.strip()]
-    return [int(word) if word.isdecimal() and not by_label else word for word in words]
+    if args.by_label:
+        return list(words)
+    found: list[int | str] = []
+    for word in words:
+        ends = None if args.labels is not None else _RANGE.fullmatch(word)  # "1999-2000" is a label
+        if ends is None:
+            found.append(int(word) if word.isdecimal() else word)
+            continue
+        first, last = int(ends[1]), int(ends[2])
+        if not first < last < first + _MOST_LISTED:
+            raise UsageError(
+                f"expected a range FIRST-LAST of at most {_MOST_LISTED:,} features, got {word}"
+            )
+        found += range(first, last + 1)
+    return found
 
 
 def _metric(word: str | None) -> object:

@@ -79,6 +79,8 @@ def structures(report: GeometryReport) -> str:
     text = " + ".join(
         name if count == 1 else f"{count} × {name}" for name, count in Counter(names).most_common()
     )
+    if not text and report.unstructured is not None:
+        return f"{len(report.unstructured.features)} unstructured"
     return (f"{text} = {report.composite}" if report.composite else text) or "nothing represented"
 
 

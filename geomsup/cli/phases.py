@@ -23,9 +23,10 @@ feature relative to the others; with --unit-norm only unit vectors without bias 
 the theoretical diagrams of "Toy Models of Superposition".
 
 With --pairs: which strategy is best for K pairs of features in M dimensions, members apart or
-collapsed onto their mean as PCA does it, and where that changes.  With a list for one of --p,
---together and --equal-values, or a value for the last two, along that line; with neither of the
-last two, the map that comes with the package, over p and how often pairs come together."""
+collapsed onto their mean as PCA does it, and where that changes.  With one value of --p (and of
+the others) the answer is that for this place; with a list for one of --p, --together and
+--equal-values, or without --p, along that line; with none of the three, the map that comes with
+the package, over p and how often pairs come together."""
 
 
 EXAMPLES: tuple[tuple[str, str], ...] = (
@@ -34,6 +35,7 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
     ("--features 2 --hidden 1 --plot phases.png", "the phase diagram of the toy model"),
     ("--features 3 --hidden 2 --p 0.1 0.5 --importance 0.3 1 3", "a small one"),
     ("--pairs 3 --hidden 2", "the map of three pairs in two dimensions"),
+    ("--pairs 3 --hidden 2 --p 0.05 --together 0.7", "which is best at this place"),
     ("--pairs 2 --hidden 2 --equal-values 0.8", "along p, values equal in four cases of five"),
     ("--pairs 2 --hidden 2 --p 0.4 --together 0.4 0.6 0.8 1", "along c, at one p"),
 )
@@ -138,6 +140,15 @@ def _of_pairs(args: argparse.Namespace) -> Any:
     options: dict[str, Any] = {
         name: one_or_all(values) for name, values in given.items() if values is not None
     }
+    lists = sum(isinstance(each, list) for each in options.values())
+    lists += args.feature_probability is None
+    if lists > 1:
+        raise UsageError(
+            "only one of --p, --together and --equal-values may be a list (--p is one unless it "
+            "has a value); give one value for the others"
+        )
+    if args.plot and not lists:
+        raise UsageError("one place is no line to plot; give a list for --p, or leave --plot out")
     return pair_phases(args.n_pairs, args.n_hidden, **options)
 
 

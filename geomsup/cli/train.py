@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from geomsup.cli.arguments import VerbParser, one_or_all
 from geomsup.cli.output import UsageError, complain, options_to_blame, print_json, say
-from geomsup.errors import GeomsupError, first_line, shorten
+from geomsup.errors import GeomsupError, counted, first_line, shorten
 
 if TYPE_CHECKING:
     from geomsup.cli.models import Row
@@ -184,7 +184,13 @@ def _say(result: TrainingRun, rows: list[Row], saved: str | None) -> None:
     from geomsup.cli.models import distribution, table_of
 
     say("\n".join([*str(result).splitlines()[:2], ""]))
-    say("\n".join([*table_of(rows), "", *distribution(rows), ""]))
+    say("\n".join([*table_of(rows), "", *distribution(rows)]).rstrip() + "\n")
+    if result.config.dataset_size is not None:
+        samples = counted(result.config.dataset_size, "sample")
+        say(
+            f"trained on {samples}, the losses are on others; the geometry of the samples is that\n"
+            "of training_set(config, seed) @ W.T, with rows as features\n"
+        )
     if saved is None:
         say("not saved; --out run.safetensors keeps the models")
         return

@@ -46,6 +46,9 @@ _TOGETHER = 0.01
 # Records whose weights differ by less than this share of the largest have the same geometry.
 _UNCHANGED = 1e-9
 _TABLE_ROWS = 20
+# Share of the squared length from which a feature is there in full; above half of it, it is there
+# at all.
+_FULL, _THERE = 0.9, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +167,35 @@ class GeometryTimeline(Plain, Shown):
                 runs.append((name, step, step))
         return tuple(run for run in runs if run[0])
 
+    def full_from(self, start: int, stop: int) -> int | None:
+        """The step from which all features of a stretch have their full length; None if never.
+
+        A name is a statement about angles, so that it may be there long before.  Features that are
+        there at the end of the stretch are held against the length that stored features have in
+        the last record.
+
+        Parameters
+        ----------
+        start, stop : int
+            First and last step of the stretch, as in :meth:`spans`.
+        """
+        inside = np.flatnonzero((self.steps >= start) & (self.steps <= stop))
+        D = self.dimensionalities[inside]
+        share = self.levels[inside] / np.where(D > 0, D, np.inf)
+        there = share[-1] >= _THERE
+        short = np.flatnonzero((share[:, there] < _FULL).any(axis=1))
+        first = short[-1] + 1 if len(short) else 0
+        return int(self.steps[inside[first]]) if there.any() and first < len(inside) else None
+
+    def _stretch(self, name: str, start: int, stop: int) -> str:
+        if start == stop:
+            return f"step {start:,}: {name}"
+        full = self.full_from(start, stop)
+        late = full is not None and full > start
+        return f"steps {start:,}–{stop:,}: {name}" + (
+            f" (all at full length from {full:,})" if late else ""
+        )
+
     def __str__(self) -> str:
         n_records, n_features = self.levels.shape
         lines = [
@@ -171,7 +203,7 @@ class GeometryTimeline(Plain, Shown):
             f"{self.steps[-1]:,}"
         ]
         for title, items in (
-            ("geometry", [f"steps {a:,}–{b:,}: {name}" for name, a, b in self.spans()]),
+            ("geometry", [self._stretch(*span) for span in self.spans()]),
             ("jumps", list(map(str, self.jumps))),
             ("loss drops", list(map(str, self.loss_drops))),
         ):

@@ -33,11 +33,14 @@ HEADER: list[str] = [
 def row_of(component: Any) -> list[str]:
     match, several = component.match, component.n_vertices > 1
     probability = component.irregular_probability if match is None else match.probability
+    # What is left between the structures bears no name, likely as one may be (the runner-up).
+    likeliest = component.candidates[0].probability if component.candidates else 0.0
+    judged = several and (match is not None or likeliest <= 0.5)
     return [
         component.label,
         str(len(component.features)),
         str(component.rank),
-        f"{probability:.3f}" if several else "–",
+        f"{probability:.3f}" if judged else "–",
         f"{np.degrees(match.rms_angle):.2f}°" if several and match is not None else "–",
         _spread(component.dimensionalities),
         _spread(component.norms),

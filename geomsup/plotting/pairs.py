@@ -138,7 +138,7 @@ def plot_pair_map(
         ylim=(low, high),
         xlabel=_AXIS_WORDS[pairs.axis],
         ylabel="feature probability $p$",
-        title=f"{pairs.n_pairs} pairs in {pairs.n_hidden} dimensions",
+        title=pairs.where,
     )
     axes.plot(
         values,
@@ -194,7 +194,7 @@ def plot_pair_losses(pairs: PairMap, *, ax: Axes | None = None) -> Axes:
         ylim=(0.0, 1.05),
         xlabel="feature probability $p$",
         ylabel="best loss, in units of PCA's",
-        title=f"{pairs.n_pairs} pairs in {pairs.n_hidden} dimensions",
+        title=pairs.where,
     )
     plain_numbers(axes.xaxis)
     axes.legend(fontsize=8, frameon=False)
@@ -225,6 +225,8 @@ def plot_pair_phases(pairs: PairPhases, *, ax: Axes | None = None) -> Axes:
     ['2 apart', '2 collapsed']
     """
     check_made_by("theory.pair_phases", pairs, "boundaries", "varied")
+    if len(pairs.values) < 2:
+        raise GeomsupError(f"expected a line to draw, got one place: {pairs.where}")
     axes: Axes = axes_for(ax, figsize=(6.0, 4.0))
     drawn: set[str] = set()
     for name, span in zip(*_spans(pairs)[:2], strict=True):
@@ -239,7 +241,7 @@ def plot_pair_phases(pairs: PairPhases, *, ax: Axes | None = None) -> Axes:
         ylim=(0.0, 1.05),
         xlabel="feature probability $p$" if is_p else _AXIS_WORDS[pairs.varied],
         ylabel="best loss, in units of PCA's",
-        title=f"{pairs.n_pairs} pairs in {pairs.n_hidden} dimensions",
+        title=pairs.where,
     )
     if is_p:
         plain_numbers(axes.xaxis)

@@ -19,9 +19,6 @@ __all__ = ["payload_of"]
 
 Array = NDArray[np.float64]
 
-# Share of the squared length from which a feature is there in full; above half of it, it is there
-# at all.
-_FULL, _THERE = 0.9, 0.5
 # Numbers of all curves, and of all positions, that a page holds: 2 MB each.
 _MOST_NUMBERS = 500_000
 
@@ -39,7 +36,7 @@ def payload_of(
             "start": start,
             "stop": stop,
             "color": name_color(name),
-            "stored": _stored_from(line, start, stop),
+            "stored": line.full_from(start, stop),
         }
         for name, start, stop in line.spans()
     ]
@@ -84,21 +81,6 @@ def _checked(line: GeometryTimeline, weights: object, feature_axis: int) -> Arra
     if not np.allclose(np.linalg.norm(W, axis=1), line.norms, rtol=1e-5, atol=1e-6):
         raise GeomsupError("weights are not those of the timeline: their norms are others")
     return W
-
-
-def _stored_from(line: GeometryTimeline, start: int, stop: int) -> int | None:
-    """The step from which all features of a stretch have their full length; None if never.
-
-    Those that are there at its end are held against the length that stored features have in the
-    last record.
-    """
-    inside = np.flatnonzero((line.steps >= start) & (line.steps <= stop))
-    D = line.dimensionalities[inside]
-    share = line.levels[inside] / np.where(D > 0, D, np.inf)
-    there = share[-1] >= _THERE
-    short = np.flatnonzero((share[:, there] < _FULL).any(axis=1))
-    first = short[-1] + 1 if len(short) else 0
-    return int(line.steps[inside[first]]) if there.any() and first < len(inside) else None
 
 
 def _thinned(n_records: int, n_features: int) -> NDArray[np.intp]:

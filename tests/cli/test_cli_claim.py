@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from geomsup.cli import main
+from geomsup.cli.claim import _listed
+from geomsup.cli.output import UsageError
 
 Capture = pytest.CaptureFixture[str]
 
@@ -94,3 +97,13 @@ def test_other_words_are_asked_for(
 ) -> None:
     assert main(words(folder, features, more)) in (1, 2)
     assert message in capsys.readouterr().err
+
+
+def test_a_range_stands_for_its_indices_where_there_are_no_labels() -> None:
+    plain = argparse.Namespace(by_label=False, labels=None)
+    assert _listed("2-4, 9", plain) == [2, 3, 4, 9]
+    labelled = argparse.Namespace(by_label=False, labels="years.txt")
+    assert _listed("1999-2000,3", labelled) == ["1999-2000", 3]
+    for wrong in ("4-2", "3-3", "0-999999999"):
+        with pytest.raises(UsageError, match="expected a range FIRST-LAST"):
+            _listed(wrong, plain)

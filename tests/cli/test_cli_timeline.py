@@ -52,3 +52,14 @@ def test_runs_that_cannot_be_followed(
     path = _saved(tmp_path / "run.safetensors", **settings)
     assert main(["timeline", path]) == status
     assert says in capsys.readouterr().err
+
+
+def test_a_run_on_few_samples_says_whose_geometry_it_names(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = "train --features 60 --p 0.03 --dataset-size 4 --instances 1 --steps 20"
+    assert main(words.split()) == 0
+    out = capsys.readouterr().out
+    assert "60 unstructured" in out
+    assert "nothing represented" not in out
+    assert "trained on 4 samples, the losses are on others" in out

@@ -432,3 +432,20 @@ def test_errors_of_the_library_name_options_as_a_shell_does() -> None:
     assert parser.in_own_words("pass feature_axis=0 (or key=W)") == (
         "pass --feature-axis 0 (or --key W)"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["clasify", "W.npy"], "did you mean classify?"),
+        (["classify", "W.npy", "--feature-axs", "0"], "did you mean --feature-axis?"),
+        (["train", "--target", "identty"], "did you mean identity?"),
+        (["qqq"], None),
+    ],
+)
+def test_a_typo_is_answered_with_what_was_meant(
+    words: list[str], meant: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert (meant in said) if meant else "did you mean" not in said

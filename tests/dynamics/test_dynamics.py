@@ -432,3 +432,15 @@ def test_recorders_refuse_what_cannot_be_followed() -> None:
     growing(0)
     with pytest.raises(GeomsupError, match=r"keep their shape, \(2, 3\), got \(2, 4\)"):
         growing(1)
+
+
+def test_the_text_says_when_a_named_shape_has_its_full_length() -> None:
+    pentagon = get_shape("pentagon").vertices.T
+    growth = np.concatenate([np.linspace(0.3, 1.0, 8), np.ones(4)])
+    W = np.array([pentagon * np.array([1, 1, 1, 1, g]) for g in growth])
+    steps = 100 * np.arange(len(growth))
+    timeline = geometry_timeline(steps, W, np.ones(len(growth)))
+    full = timeline.full_from(0, 1100)
+    assert full == 700  # 0.9² < 0.9, 1² is not
+    assert "steps 0–1,100: 1 × pentagon (all at full length from 700)" in str(timeline)
+    assert timeline.full_from(800, 1100) == 800

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 from planted import planted, planted_sum
 
-from geomsup import GeometryReport, GeomsupError, classify_geometry
+from geomsup import GeometryReport, GeomsupError, classify_geometry, get_shape
 from geomsup.errors import MissingExtraError
+from geomsup.geometry.report_text import HEADER, row_of
 
 
 @pytest.fixture(scope="module")
@@ -292,3 +293,13 @@ def test_names_within_a_factor_of_three_are_near_ties(
         str(match) for match in candidates
     ]
     assert sum(line.startswith("  near tie") for line in lines) == (n_close > 1)
+
+
+def test_a_name_that_is_withheld_is_not_said_to_be_improbable() -> None:
+    (component,) = classify_geometry(get_shape("tetrahedron").vertices.T).components
+    left = replace(component, name="irregular", match=None)  # as what is left between structures
+    row = row_of(left)
+    assert row[HEADER.index("P")] == "–"
+    assert row[HEADER.index("runner-up")] == "tetrahedron 1.00"
+    unsure = replace(left, candidates=(), irregular_probability=0.8)
+    assert row_of(unsure)[HEADER.index("P")] == "0.800"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from geomsup.errors import GeomsupError
+from geomsup.plotting import plot_pair_phases
 from geomsup.theory import (
     FeatureModel,
     PairMap,
@@ -224,7 +225,7 @@ def test_lines_come_back_from_their_file(tmp_path: Path) -> None:
     [
         ((5, 3), {}, "at most 4 pairs"),
         ((2, 4), {}, "fewer dimensions than features"),
-        ((2, 2), {"feature_probability": 0.1}, "a list for one of"),
+        ((2, 2), {"feature_probability": 0.0}, "above zero"),
         ((2, 2), {"together": [0.1, 0.2]}, "a list for one of"),
         ((2, 2), {"together": 1.5}, "together must"),
         ((2, 2), {"feature_probability": [0.2, 0.1]}, "must ascend"),
@@ -236,6 +237,16 @@ def test_bad_lines_are_refused(
 ) -> None:
     with pytest.raises(GeomsupError, match=says):
         pair_phases(*size, progress=False, **options)  # type: ignore[arg-type]  # on purpose
+
+
+def test_three_numbers_are_one_place_with_the_loss_a_line_has_there() -> None:
+    place = pair_phases(2, 2, feature_probability=0.3, together=1.0, progress=False)
+    line = pair_phases(2, 2, feature_probability=[0.2, 0.3], progress=False)
+    assert place.strategies == ("2 collapsed",) == line.strategies[1:]
+    assert place.loss[0] == pytest.approx(line.loss[1], rel=1e-8)
+    assert str(place).startswith("2 pairs in 2 dimensions, p = 0.3, c = 1, ρ = 0:\n  2 collapsed\n")
+    with pytest.raises(GeomsupError, match="expected a line to draw, got one place"):
+        plot_pair_phases(place)
 
 
 def test_maps_that_are_not_shipped() -> None:

@@ -19,6 +19,7 @@ from scipy.optimize import brentq, minimize
 from geomsup.errors import GeomsupError
 from geomsup.restoring import Plain, read_only
 from geomsup.theory.closed_forms import digon_loss, digon_optimum
+from geomsup.theory.pairs.record import sizes_of
 from geomsup.validation import number_within, positive_integer
 
 __all__ = [
@@ -198,7 +199,7 @@ class CollapseLimit(Plain):
 
     def __str__(self) -> str:
         return (
-            f"{self.n_pairs} pairs in {self.n_hidden} dimensions, always together, as p → 0: "
+            f"{sizes_of(self.n_pairs, self.n_hidden)}, always together, as p → 0: "
             f"collapsed for 1 − ρ < {self.slope:.9g} p"
         )
 

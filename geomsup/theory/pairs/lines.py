@@ -39,6 +39,8 @@ Function = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 Tied = tuple[int, ...]
 
 _MOST_PAIRS = 4
+# Places of a line that are searched from random starts.
+_ANCHORS = 4
 _P = (0.003, 0.01, 0.03, 0.06, 0.1, 0.15, 0.22, 0.32, 0.45, 0.6, 0.8)
 
 # All of losses in units of that of the zero output.
@@ -211,9 +213,9 @@ def pair_phases(
         At most four pairs, fewer dimensions than features.
     feature_probability, together, equal_values : float or array_like
         p, c and ρ.  One of them is a list of ascending values, between which nothing is missed but
-        what both comes and goes; None stands for eleven values of p.
+        what both comes and goes; None stands for eleven values of p.  Three numbers are one place.
     n_starts : int, default 16
-        Random starts at the first value, the last and two between.
+        Random starts at the first value, the last and two between; four times as many at one place.
     seed : int, numpy Generator or None, default 0
     progress : bool, optional
         Whether to show a progress bar.  None shows it in a terminal or a notebook.
@@ -226,7 +228,7 @@ def pair_phases(
     Raises
     ------
     GeomsupError
-        If a size or a value is out of range, or not exactly one parameter varies.
+        If a size or a value is out of range, or more than one parameter varies.
 
     Notes
     -----
@@ -242,6 +244,8 @@ def pair_phases(
       1 opposed
       c = 0.578073  1 collapsed (first order)
     loss over that of PCA: 0.7920 to 1.0000
+    >>> pair_phases(1, 1, feature_probability=0.01, together=0.7, n_starts=4).strategies
+    ('1 collapsed',)
     """
     k, m = positive_integer("n_pairs", n_pairs), positive_integer("n_hidden", n_hidden)
     count = positive_integer("n_starts", n_starts)
@@ -256,10 +260,13 @@ def pair_phases(
         "equal_values": equal_values,
     }
     varied = [name for name, value in given.items() if np.ndim(value)]
-    if len(varied) != 1:
+    if not varied:  # a line of one place
+        varied = ["feature_probability"]
+        given["feature_probability"] = [given["feature_probability"]]
+    if len(varied) > 1:
         raise GeomsupError(
             "expected a list for one of feature_probability, together and equal_values and numbers "
-            f"for the others, got lists for {', '.join(varied) or 'none'}"
+            f"for the others, got lists for {' and '.join(varied)}"
         )
     values = ascending(given.pop(varied[0]), varied[0], high=1.0)
     fixed = {name: number_within(name, value, 0.0, 1.0) for name, value in given.items()}
@@ -267,7 +274,9 @@ def pair_phases(
         raise GeomsupError("expected a feature_probability above zero, got 0: nothing is there")
     line = _Line(n_pairs=k, n_hidden=m, varied=varied[0], fixed=fixed)
     rng = random_generator(seed)
-    anchors = np.unique(np.rint(np.linspace(0, len(values) - 1, 4)).astype(int))
+    anchors = np.unique(np.rint(np.linspace(0, len(values) - 1, _ANCHORS)).astype(int))
+    if len(values) == 1:  # there are no neighbours to learn from
+        count *= _ANCHORS
     pools: list[Pool] = [{} for _ in values]
     with bar(len(anchors) + 3 * len(values), "following", "step", progress) as done:
         for step, place in enumerate(anchors):

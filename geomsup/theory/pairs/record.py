@@ -26,6 +26,7 @@ __all__ = [
     "load_lines",
     "pair_map",
     "save_lines",
+    "sizes_of",
 ]
 
 FloatArray = NDArray[np.float64]
@@ -36,6 +37,12 @@ AXES: dict[str, str] = {
     "equal_values": "probability ρ of equal values",
 }
 TABLE = Path(__file__).with_name("table.npz")
+_WORDS = {"feature_probability": "p", "together": "c", "equal_values": "ρ"}
+
+
+def sizes_of(n_pairs: int, n_hidden: int) -> str:
+    """So many pairs in so many dimensions, in words."""
+    return f"{counted(n_pairs, 'pair')} in {counted(n_hidden, 'dimension')}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -65,7 +72,7 @@ class PairBoundary(Plain):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PairPhases(Plain):
-    """The best strategy along a line: one of p, c and ρ grows, the others stay.
+    """The best strategy along a line: one of p, c and ρ grows, the others stay; or at one place.
 
     Attributes
     ----------
@@ -75,7 +82,7 @@ class PairPhases(Plain):
     feature_probability, together, equal_values : float
         What stays; the one that is varied is nan.
     values : ndarray of shape (n_points,)
-        Values of what is varied, ascending.
+        Values of what is varied, ascending; one value is a place of its own.
     strategies : tuple of str
         The best at each of them.
     loss, linear_loss : ndarray of shape (n_points,)
@@ -114,21 +121,30 @@ class PairPhases(Plain):
         }
         return FeatureModel.pairs(self.n_pairs, given.pop("feature_probability"), **given)
 
+    @property
+    def where(self) -> str:
+        """The sizes and what stays, "3 pairs in 2 dimensions, c = 0.7, ρ = 0"."""
+        one_place = len(self.values) == 1
+        stays = [
+            f"{word} = {self.values[0] if name == self.varied else getattr(self, name):g}"
+            for name, word in _WORDS.items()
+            if name != self.varied or one_place
+        ]
+        return ", ".join([sizes_of(self.n_pairs, self.n_hidden), *stays])
+
     def __str__(self) -> str:
-        words = {"feature_probability": "p", "together": "c", "equal_values": "ρ"}
-        fixed = ", ".join(
-            f"{word} = {getattr(self, name):g}"
-            for name, word in words.items()
-            if name != self.varied
-        )
-        varied = words[self.varied]
+        ratio = self.loss / self.linear_loss
+        if len(self.values) == 1:
+            return (
+                f"{self.where}:\n  {self.strategies[0]}\n"
+                f"loss {self.loss[0]:.6g}, {ratio[0]:.4f} of that of PCA"
+            )
+        varied = _WORDS[self.varied]
         lines = [
-            f"{counted(self.n_pairs, 'pair')} in {counted(self.n_hidden, 'dimension')}, {fixed}, "
-            f"as {varied} grows from {self.values[0]:g} to {self.values[-1]:g}:",
+            f"{self.where}, as {varied} grows from {self.values[0]:g} to {self.values[-1]:g}:",
             f"  {self.strategies[0]}",
         ]
         lines += [f"  {varied} = {one.at:.6f}  {one.above} ({one.kind})" for one in self.boundaries]
-        ratio = self.loss / self.linear_loss
         lines.append(f"loss over that of PCA: {ratio.min():.4f} to {ratio.max():.4f}")
         return "\n".join(lines)
 
@@ -163,10 +179,14 @@ class PairMap(Plain):
         """All strategies that are best somewhere, in alphabetical order."""
         return tuple(sorted({name for line in self.lines for name in line.strategies}))
 
+    @property
+    def where(self) -> str:
+        """The sizes, "3 pairs in 2 dimensions"."""
+        return sizes_of(self.n_pairs, self.n_hidden)
+
     def __str__(self) -> str:
         short = {"together": "c", "equal_values": "ρ"}[self.axis]
-        dimensions = counted(self.n_hidden, "dimension")
-        lines = [f"{counted(self.n_pairs, 'pair')} in {dimensions}: best strategies as p grows"]
+        lines = [f"{self.where}: best strategies as p grows"]
         for value, line in zip(self.values, self.lines, strict=True):
             phases = [line.strategies[0]]
             phases += [f"{one.at:.6f} {one.above}" for one in line.boundaries]
