@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, counted
 from geomsup.progress import bar
 from geomsup.restoring import read_only
 from geomsup.theory.descent import descend
@@ -238,7 +238,7 @@ def pair_phases(
     --------
     >>> from geomsup.theory import pair_phases
     >>> print(pair_phases(1, 1, feature_probability=0.01, together=[0.5, 0.7], n_starts=4))
-    1 pairs in 1 dimension, p = 0.01, ρ = 0, as c grows from 0.5 to 0.7:
+    1 pair in 1 dimension, p = 0.01, ρ = 0, as c grows from 0.5 to 0.7:
       1 opposed
       c = 0.577996  1 collapsed (first order)
     loss over that of PCA: 0.7809 to 1.0000
@@ -248,7 +248,7 @@ def pair_phases(
     if not (k <= _MOST_PAIRS and m < 2 * k):
         raise GeomsupError(
             f"expected at most {_MOST_PAIRS} pairs and fewer dimensions than features, got "
-            f"{k} pairs in {m}"
+            f"{counted(k, 'pair')} in {m}"
         )
     given = {
         "feature_probability": _P if feature_probability is None else feature_probability,

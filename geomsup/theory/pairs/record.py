@@ -36,6 +36,8 @@ AXES: dict[str, str] = {
     "equal_values": "probability ρ of equal values",
 }
 TABLE = Path(__file__).with_name("table.npz")
+# Variance, relative to all of it, that is rounding.
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -106,6 +108,17 @@ class PairPhases(Plain):
         """The best strategy at each value."""
         return tuple(strategy_of(one) for one in self.W)
 
+    @property
+    def ratio(self) -> FloatArray:
+        """Best loss in units of that of PCA; nan where PCA loses nothing, as of equal values."""
+        nothing = np.array(
+            [_NOTHING * np.trace(self.features(at).covariance) for at in self.values]
+        )
+        costs = self.linear_loss > nothing
+        blank = np.full(self.loss.shape, np.nan)
+        found: FloatArray = np.divide(self.loss, self.linear_loss, out=blank, where=costs)
+        return found
+
     def features(self, value: float) -> FeatureModel:
         """The pairs at one value of what is varied."""
         given = {
@@ -123,13 +136,13 @@ class PairPhases(Plain):
         )
         varied = words[self.varied]
         lines = [
-            f"{self.n_pairs} pairs in {counted(self.n_hidden, 'dimension')}, {fixed}, "
+            f"{counted(self.n_pairs, 'pair')} in {counted(self.n_hidden, 'dimension')}, {fixed}, "
             f"as {varied} grows from {self.values[0]:g} to {self.values[-1]:g}:",
             f"  {self.strategies[0]}",
         ]
         lines += [f"  {varied} = {one.at:.6f}  {one.above} ({one.kind})" for one in self.boundaries]
-        ratio = self.loss / self.linear_loss
-        lines.append(f"loss over that of PCA: {ratio.min():.4f} to {ratio.max():.4f}")
+        if len(ratio := self.ratio[np.isfinite(self.ratio)]):
+            lines.append(f"loss over that of PCA: {ratio.min():.4f} to {ratio.max():.4f}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -166,7 +179,7 @@ class PairMap(Plain):
     def __str__(self) -> str:
         short = {"together": "c", "equal_values": "ρ"}[self.axis]
         dimensions = counted(self.n_hidden, "dimension")
-        lines = [f"{self.n_pairs} pairs in {dimensions}: best strategies as p grows"]
+        lines = [f"{counted(self.n_pairs, 'pair')} in {dimensions}: best strategies as p grows"]
         for value, line in zip(self.values, self.lines, strict=True):
             phases = [line.strategies[0]]
             phases += [f"{one.at:.6f} {one.above}" for one in line.boundaries]
