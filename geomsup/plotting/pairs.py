@@ -187,7 +187,7 @@ def plot_pair_losses(pairs: PairMap, *, ax: Axes | None = None) -> Axes:
     shades = colormaps["cividis_r"](np.linspace(0.08, 1.0, len(pairs.lines)))
     for value, line, shade in zip(pairs.values, pairs.lines, shades, strict=True):
         label = f"${word}$ = {value:g}"
-        axes.plot(line.values, line.loss / line.linear_loss, "o-", ms=3, color=shade, label=label)
+        axes.plot(line.values, line.ratio, "o-", ms=3, color=shade, label=label)
     axes.axhline(1.0, color=INK, lw=0.8, ls="--")
     axes.set(
         xscale="log",
@@ -233,7 +233,7 @@ def plot_pair_phases(pairs: PairPhases, *, ax: Axes | None = None) -> Axes:
         label = None if name in drawn else name
         axes.axvspan(*span, color=strategy_color(name), alpha=0.8, lw=0, label=label)
         drawn.add(name)
-    axes.plot(pairs.values, pairs.loss / pairs.linear_loss, "o-", ms=4, color=INK)
+    axes.plot(pairs.values, pairs.ratio, "o-", ms=4, color=INK)
     is_p = pairs.varied == "feature_probability"
     axes.set(
         xscale="log" if is_p else "linear",

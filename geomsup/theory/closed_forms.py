@@ -130,6 +130,9 @@ def digon_optimum(p: float, both: float | None = None) -> tuple[float, float] | 
     at p = 1.
     """
     ends = [_newton(g, b, p, both) for g in _NEWTON_NORMS for b in (0.0, 0.3 * g, 0.8 * g)]
+    if not any(ends):
+        # Near p = 1 the minimum is close to the linear answer, where no other start leads.
+        ends = [_newton(0.5, 0.5 * p, p, both)]
     minima = [point for point in ends if point is not None]
     losses = [_digon_derivative(g, b, p, 0, 0, both) for g, b in minima]
     return minima[int(np.argmin(losses))] if minima else None

@@ -21,8 +21,8 @@ array([0.0308, 0.0113, 0.    , 0.    , 0.    , 0.    ])
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import groupby, product
 from math import prod
@@ -38,8 +38,8 @@ from geomsup.validation import (
     number_within,
     numbers,
     one_of,
-    positive_integer,
     positive_number,
+    whole_number,
 )
 
 __all__ = ["FeatureModel", "FeatureSet", "Patterns", "Presence", "Values"]
@@ -54,6 +54,8 @@ _Case: TypeAlias = tuple[float, tuple[float, ...], tuple[int, ...]]
 
 # A pattern of uniform values costs rows of a loss; one of fixed values, a few products.
 _MOST_PATTERNS: dict[str, int] = {"uniform": 1 << 12, "fixed": 1 << 16}
+# Far beyond what is trained or solved anywhere; every member is written out.
+_MOST_FEATURES = 10**6
 # Up to so many members the cases of a set are written out to be counted.
 _SMALL_SET = 8
 # Probabilities of members that exclude each other may add up to one, and to its rounding.
@@ -110,7 +112,7 @@ at most 1, got 1.2; pass smaller ones
     equal_values: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", positive_integer("size", self.size))
+        object.__setattr__(self, "size", whole_number("size", self.size, 1, _MOST_FEATURES))
         one_of("presence", self.presence, get_args(Presence))
         for name in ("together", "equal_values"):
             object.__setattr__(self, name, number_within(name, getattr(self, name), 0, 1))
@@ -288,12 +290,18 @@ class FeatureModel(Plain):
     magnitude: float = 1.0
 
     def __post_init__(self) -> None:
-        given = (self.sets,) if isinstance(self.sets, FeatureSet) else tuple(self.sets)
+        sets: object = self.sets
+        given = tuple(sets) if isinstance(sets, Iterable) else (sets,)
         wrong = [each for each in given if not isinstance(each, FeatureSet)]
         if wrong or not given:
             got = brief(wrong[0]) if wrong else "none"
             raise GeomsupError(f"sets must be one FeatureSet or more, got {got}")
         object.__setattr__(self, "sets", given)
+        if self.n_features > _MOST_FEATURES:
+            raise GeomsupError(
+                f"expected at most {_MOST_FEATURES} features, got {self.n_features}; take fewer or "
+                "smaller sets"
+            )
         one_of("values", self.values, get_args(Values))
         object.__setattr__(self, "magnitude", positive_number("magnitude", self.magnitude))
         if self.values == "uniform" and self.magnitude != 1.0:
@@ -372,7 +380,7 @@ class FeatureModel(Plain):
             together=together,
             equal_values=equal_values,
         )
-        count = positive_integer("n_sets", n_sets)
+        count = whole_number("n_sets", n_sets, 1, _MOST_FEATURES)
         return cls((one,) * count, values=values, magnitude=magnitude)
 
     @classmethod
@@ -382,8 +390,18 @@ class FeatureModel(Plain):
         Raises
         ------
         GeomsupError
-            If an entry is missing, or is no such value as it must be.
+            If an entry is missing or unknown, or is no such value as it must be.
+
+        Examples
+        --------
+        >>> from geomsup.theory import FeatureModel
+        >>> FeatureModel.from_dict({"sets": [{"size": 2, "probability": 0.1, "togehter": 0.5}]})
+        Traceback (most recent call last):
+        ...
+        geomsup.errors.GeomsupError: a set of the feature model has an unknown entry 'togehter'; \
+its entries are size, probability, presence, together, equal_values
         """
+        _refuse_unknown(cls, data, "the feature model")
         return restored(cls, data, "the feature model")
 
     @property
@@ -468,6 +486,20 @@ class FeatureModel(Plain):
         return "; ".join(parts)
 
 
+def _refuse_unknown(cls: type, data: object, name: str) -> None:
+    """People write feature models too: an entry that was misspelt must not be passed over."""
+    if not isinstance(data, Mapping):
+        return
+    known = [field.name for field in fields(cls)]
+    if unknown := [entry for entry in data if entry not in known]:
+        raise GeomsupError(
+            f"{name} has an unknown entry {brief(unknown[0])}; its entries are {', '.join(known)}"
+        )
+    sets = data.get("sets")
+    for each in sets if isinstance(sets, list | tuple) else ():
+        _refuse_unknown(FeatureSet, each, "a set of the feature model")
+
+
 def _listed(probabilities: tuple[float, ...]) -> str:
     """One number where all are the same, and the range of many."""
     if len(set(probabilities)) == 1:
@@ -544,8 +576,9 @@ def _merged(one: FeatureSet) -> tuple[float, float, float]:
     share (1 − p)/(1 − q) of all cases; in what is left, c p/(1 − q), both are there.
     """
     p = one.probabilities[0]
-    q = (1.0 - one.gate) * p
-    return (1.0 - p) / (1.0 - q), q, one.gate * p / (1.0 - q)
+    gated = one.gate * p
+    rest = (1.0 - p) + gated  # 1 − q, of which nothing cancels where p is near one
+    return (1.0 - p) / rest, (1.0 - one.gate) * p, gated / rest
 
 
 def _merges(one: FeatureSet) -> bool:

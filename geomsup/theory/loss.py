@@ -275,7 +275,8 @@ def _evaluate(W: FloatArray, b: FloatArray, problem: Problem, tol: float) -> Exp
     rows = _rows_of(W[None], b[None], problem, tol, bounds=True)
     penalty = float(problem.weight_decay) * float(np.sum(W**2))
     loss, bound = float(rows.losses.sum()) + penalty, rows.error_bound
-    nothing = _NOTHING * float(problem.zero_output_loss)
+    # Where to answer zero costs nothing there is no other scale than that of the importances.
+    nothing = _NOTHING * (float(problem.zero_output_loss) or float(problem.importance.sum()))
     if bound > tol * loss + nothing:
         reached = f"{bound / loss:.1e}" if loss > 0 else "none"
         cure = "many weights of very different size make the series converge slowly"
@@ -414,7 +415,9 @@ def _with_decay(rows: _Rows, W: FloatArray, problem: Problem, bounds: bool) -> _
     pull = np.asarray(2.0 * problem.weight_decay).reshape(-1, 1, 1) * W
     error = slope = 0.0
     if bounds:
-        error = _EPS * (W.size + 4.0) * float(problem.weight_decay * np.sum(W**2))
+        penalty = float(problem.weight_decay * np.sum(W**2))
+        # The last term is that of adding it to the loss.
+        error = _EPS * ((W.size + 5.0) * penalty + float(rows.losses.sum()))
         slope = 4.0 * _EPS * float(np.abs(pull).max())
     return replace(
         rows,

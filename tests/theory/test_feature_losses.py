@@ -364,3 +364,30 @@ def test_too_many_patterns_are_refused() -> None:
         expected_loss(np.ones((2, 26)), 0.0, FeatureModel.pairs(13, 0.1))
     with pytest.raises(GeomsupError, match="at most 65536 patterns"):
         expected_loss(np.ones((2, 17)), 0.0, FeatureModel.independent(17, 0.1, values="fixed"))
+
+
+@pytest.mark.parametrize("together", [1e-300, 1e-9])
+@pytest.mark.parametrize("p", [1.0 - 1e-9, 1.0])
+def test_bounds_hold_for_pairs_that_are_nearly_always_there(p: float, together: float) -> None:
+    features = FeatureModel.pairs(1, p, together=together, equal_values=0.25)
+    W, b = np.array([[0.75, 0.5]]), np.array([-0.125, 0.25])
+    found = expected_loss(W, b, features)
+    exact = sum(exact_model_losses(W.tolist(), b.tolist(), features, [Fraction(1)] * 2))
+    assert abs(Fraction(found.loss) - exact) <= Fraction(found.error_bound)
+
+
+def test_the_bound_holds_what_adding_the_penalty_rounds() -> None:
+    # A dead output: the loss is I p / 3 + λ W², three roundings.
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        w, importance, p = rng.uniform(1e-9, 1e-7), 10.0 ** rng.uniform(-3, 3), rng.uniform()
+        found = expected_loss([[w]], -1e-9, p, importance, weight_decay=3.0)
+        exact = Fraction(importance) * Fraction(p) / 3 + 3 * Fraction(w) ** 2
+        assert abs(Fraction(found.loss) - exact) <= Fraction(found.error_bound)
+
+
+@pytest.mark.parametrize("p", [[0.9, 0.0], FeatureModel.independent(2, [0.9, 0.0])])
+def test_a_loss_of_nothing_where_to_answer_zero_costs_nothing(p: object) -> None:
+    W = 1e-10 * np.array([[1.2, -3.6], [-8.5, 0.6], [5.4, -6.4]])
+    found = expected_loss(W, 0.0, p, [0.0, 1.0])
+    assert found.loss <= found.error_bound < 1e-30

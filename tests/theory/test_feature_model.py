@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from dataclasses import replace
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -205,3 +206,44 @@ def test_a_model_refuses() -> None:
 def test_thirds_may_add_up_to_one() -> None:
     patterns = FeatureModel.equal_sets(1, 10, 0.1, presence="exclusive").patterns()
     assert patterns.weights.sum() == pytest.approx(1.0, abs=1e-14)
+
+
+@pytest.mark.parametrize("given", [5, None, 0.1])
+def test_what_is_no_sequence_of_sets_is_one_error(given: object) -> None:
+    with pytest.raises(GeomsupError, match="sets must be one FeatureSet or more, got"):
+        FeatureModel(given)  # type: ignore[arg-type]
+
+
+def test_more_features_than_anybody_has() -> None:
+    with pytest.raises(GeomsupError, match="size must be an integer in 1 … 1000000"):
+        FeatureSet(size=10**9, probability=0.1)
+    with pytest.raises(GeomsupError, match="n_sets must be an integer in 1 … 1000000"):
+        FeatureModel.pairs(10**9, 0.1)
+    half = FeatureSet(size=600_000, probability=0.1)
+    with pytest.raises(GeomsupError, match="expected at most 1000000 features, got 1200000"):
+        FeatureModel((half, half))
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({"sets": [{"size": 2, "probability": 0.1, "presense": "exclusive"}]}, "'presense'"),
+        ({"sets": [{"size": 2, "probability": 0.1}], "magnitud": 2.0}, "'magnitud'"),
+    ],
+)
+def test_a_misspelt_entry_is_not_passed_over(data: object, says: str) -> None:
+    with pytest.raises(GeomsupError, match=f"has an unknown entry {says}; its entries are"):
+        FeatureModel.from_dict(data)
+
+
+@pytest.mark.parametrize("p", [1.0 - 1e-9, 1.0 - 2.0**-53, 1.0])
+@pytest.mark.parametrize("together", [1e-300, 1e-12, 1e-9, 0.5])
+def test_chances_of_a_pair_that_is_nearly_always_there(p: float, together: float) -> None:
+    chance, c = Fraction(p), Fraction(together)
+    both = c * chance + (1 - c) * chance**2
+    patterns = FeatureModel.pairs(1, p, together=together, equal_values=0.5).patterns()
+    there = patterns.weights @ patterns.p.prod(1)
+    nobody = patterns.weights @ (1.0 - patterns.p).prod(1)
+    assert patterns.weights.sum() == pytest.approx(1.0, rel=1e-15)
+    assert there == pytest.approx(float(both), rel=1e-15)
+    assert nobody == pytest.approx(float(1 - 2 * chance + both), rel=1e-6, abs=1e-30)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from geomsup.errors import GeomsupError
 from geomsup.plotting import plot_pair_phases
@@ -28,6 +32,8 @@ from geomsup.theory.closed_forms import digon_optimum
 from geomsup.theory.pairs import limits
 from geomsup.theory.pairs.record import TABLE, load_lines, save_lines
 from geomsup.theory.pairs.strategy import pair_states
+
+FloatArray = NDArray[np.float64]
 
 _DIGON = [[1.0, -1.0]]
 
@@ -137,10 +143,45 @@ def test_derivatives_of_the_prices() -> None:
         assert near[0] - near[1] == pytest.approx(2.0 * np.sum(slope * step), rel=1e-6)
 
 
-@pytest.mark.parametrize("size", [(2, 1), (1, 2), (5, 2)])
+@pytest.mark.parametrize("size", [(2, 1), (1, 2), (5, 2), (4, 2), (6, 3), (2, 4)])
 def test_sizes_without_a_limit(size: tuple[int, int]) -> None:
     with pytest.raises(GeomsupError, match="expected 2 to 6 pairs"):
         collapse_limit(*size)
+
+
+def test_a_size_that_is_no_number_is_one_error() -> None:
+    with pytest.raises(GeomsupError, match="n_hidden must be an integer"):
+        collapse_limit(2, [2])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("p", [0.9, 0.97, 0.99, 0.999, 1.0 - 1e-9, 1.0])
+@pytest.mark.parametrize("c", [0.0, 0.6])
+def test_opposed_pair_of_frequent_features(p: float, c: float) -> None:
+    def exact(x: FloatArray) -> float:
+        return expected_loss([[x[0], -x[0]]], x[1], FeatureModel.pairs(1, p, together=c)).loss
+
+    options: Any = {"xatol": 1e-8, "fatol": 1e-13}
+    found = minimize(exact, [0.7, 0.45], method="Nelder-Mead", options=options)
+    assert opposed_pair_loss(p, c) == pytest.approx(found.fun, rel=1e-9)
+    # As p → 1 nothing is clipped any more: the linear answer, as good as the collapsed pair at c=0.
+    assert opposed_pair_loss(p, 0.0) <= collapsed_pair_loss(p, 0.0) * (1.0 + 1e-12)
+
+
+def test_critical_together_of_frequent_features() -> None:
+    found = [critical_together(p) for p in (0.9, 0.95, 0.99, 0.999, 1.0 - 1e-6, 1.0 - 1e-12)]
+    assert found[0] == pytest.approx(6.0999e-4, rel=1e-3)
+    assert found[1] < found[0]
+    assert all(0.0 <= c < 1e-5 for c in found[2:])
+
+
+def test_a_line_on_which_pca_is_perfect_has_no_ratio() -> None:
+    line = pair_phases(
+        1, 1, feature_probability=0.3, together=[0.5, 1.0], equal_values=1.0, n_starts=3
+    )
+    assert str(line).startswith("1 pair in 1 dimension, p = 0.3, ρ = 1")
+    assert np.isfinite(line.ratio).tolist() == [True, False]
+    assert "nan" not in str(line)
+    assert len(plot_pair_phases(line, ax=Figure().add_subplot()).lines) == 1
 
 
 def _lines() -> list[PairPhases]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, counted
 from geomsup.restoring import Plain, read_only
 from geomsup.theory.closed_forms import digon_loss, digon_optimum
 from geomsup.theory.pairs.record import sizes_of
@@ -36,6 +36,8 @@ FloatArray = NDArray[np.float64]
 _STARTS, _SEED = 16, 0
 _ROUNDS, _ARRIVED = 12, 1e-9
 _FEASIBLE = 1e-7
+# Of a loss of the order of one.
+_ROUNDED = 1e-15
 _MOST_PAIRS = 6
 
 
@@ -112,8 +114,9 @@ def opposed_pair_loss(feature_probability: float, together: float = 1.0) -> floa
     q = p * (c + (1.0 - c) * p)
 
     best = digon_optimum(p, q)
-    # Where the closed form has no minimum (p = 1) a digon without bias or length is all there is.
-    return p * 2.0 / 3.0 if best is None else digon_loss(*best, p, q)
+    # At p = 1 no output is ever clipped: with b = |W_i|² = ½ the digon is the linear answer of
+    # rank one, and as good as the collapsed pair.
+    return collapsed_pair_loss(p, c) if best is None else digon_loss(*best, p, q)
 
 
 def critical_together(feature_probability: float = 0.0) -> float:
@@ -160,6 +163,9 @@ def critical_together(feature_probability: float = 0.0) -> float:
         raise GeomsupError(
             "expected a feature probability below 1, got 1: both members are there whatever c is"
         )
+    # At c = 0 the digon wins by no more than rounding where p is near one.
+    if difference(0.0) > -_ROUNDED:
+        return 0.0
     return float(brentq(difference, 0.0, 1.0, xtol=1e-9))
 
 
@@ -206,14 +212,13 @@ class CollapseLimit(Plain):
     __repr__ = __str__
 
 
-@lru_cache(maxsize=16)
 def collapse_limit(n_pairs: int, n_hidden: int) -> CollapseLimit:
     """The law of the critical value correlation, 1 − ρ* = λ* p as p → 0.
 
     Parameters
     ----------
     n_pairs, n_hidden : int
-        At most six pairs, at least two dimensions, and at most twice as many pairs as dimensions.
+        Two to six pairs in at least two dimensions, n_hidden < 2 · n_pairs < 4 · n_hidden.
 
     Returns
     -------
@@ -229,6 +234,10 @@ def collapse_limit(n_pairs: int, n_hidden: int) -> CollapseLimit:
     Best found from 16 seeded starts of a small constrained problem.  Own derivation, in
     docs/correlations.md.
 
+    With 2m pairs in m dimensions nothing can open: sums of which no two make an acute angle lie
+    along m axes, and a member that is not answered by the two sums of any other axis lies along its
+    own, so that W_1 = W_2.
+
     Examples
     --------
     >>> print(collapse_limit(2, 2))
@@ -237,11 +246,17 @@ def collapse_limit(n_pairs: int, n_hidden: int) -> CollapseLimit:
     0.996693
     """
     k, m = positive_integer("n_pairs", n_pairs), positive_integer("n_hidden", n_hidden)
-    if not (m >= 2 and 2 <= k <= min(_MOST_PAIRS, 2 * m)):
+    if not (m >= 2 and 2 <= k <= _MOST_PAIRS and m < 2 * k < 4 * m):
         raise GeomsupError(
-            f"expected 2 to {_MOST_PAIRS} pairs in at least half as many dimensions and in two, "
-            f"got {k} pairs in {m}; in one dimension a pair follows critical_together"
+            f"expected 2 to {_MOST_PAIRS} pairs in two dimensions or more, in more dimensions than "
+            f"half the pairs and fewer than features, got {counted(k, 'pair')} in {m}; in one "
+            "dimension a pair follows critical_together"
         )
+    return _limit_of(k, m)
+
+
+@lru_cache(maxsize=16)
+def _limit_of(k: int, m: int) -> CollapseLimit:
     rng = np.random.default_rng(_SEED)
     starts = [rng.normal(size=(m, 2 * k)) / np.sqrt(2.0 * m) for _ in range(_STARTS)]
     tied = [np.repeat(W[:, ::2] + W[:, 1::2], 2, axis=1) for W in starts]

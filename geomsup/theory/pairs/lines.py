@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from geomsup.errors import GeomsupError
+from geomsup.errors import GeomsupError, counted
 from geomsup.progress import bar
 from geomsup.restoring import read_only
 from geomsup.theory.descent import descend
@@ -252,7 +252,7 @@ def pair_phases(
     if not (k <= _MOST_PAIRS and m < 2 * k):
         raise GeomsupError(
             f"expected at most {_MOST_PAIRS} pairs and fewer dimensions than features, got "
-            f"{k} pairs in {m}"
+            f"{counted(k, 'pair')} in {m}"
         )
     given = {
         "feature_probability": _P if feature_probability is None else feature_probability,

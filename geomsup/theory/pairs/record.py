@@ -37,6 +37,8 @@ AXES: dict[str, str] = {
     "equal_values": "probability ρ of equal values",
 }
 TABLE = Path(__file__).with_name("table.npz")
+# Variance, relative to all of it, that is rounding.
+_NOTHING = 1e-12
 _WORDS = {"feature_probability": "p", "together": "c", "equal_values": "ρ"}
 
 
@@ -113,6 +115,17 @@ class PairPhases(Plain):
         """The best strategy at each value."""
         return tuple(strategy_of(one) for one in self.W)
 
+    @property
+    def ratio(self) -> FloatArray:
+        """Best loss in units of that of PCA; nan where PCA loses nothing, as of equal values."""
+        nothing = np.array(
+            [_NOTHING * np.trace(self.features(at).covariance) for at in self.values]
+        )
+        costs = self.linear_loss > nothing
+        blank = np.full(self.loss.shape, np.nan)
+        found: FloatArray = np.divide(self.loss, self.linear_loss, out=blank, where=costs)
+        return found
+
     def features(self, value: float) -> FeatureModel:
         """The pairs at one value of what is varied."""
         given = {
@@ -133,19 +146,18 @@ class PairPhases(Plain):
         return ", ".join([sizes_of(self.n_pairs, self.n_hidden), *stays])
 
     def __str__(self) -> str:
-        ratio = self.loss / self.linear_loss
         if len(self.values) == 1:
-            return (
-                f"{self.where}:\n  {self.strategies[0]}\n"
-                f"loss {self.loss[0]:.6g}, {ratio[0]:.4f} of that of PCA"
-            )
+            ratio = float(self.ratio[0])
+            of_pca = f", {ratio:.4f} of that of PCA" if np.isfinite(ratio) else ""
+            return f"{self.where}:\n  {self.strategies[0]}\nloss {self.loss[0]:.6g}{of_pca}"
         varied = _WORDS[self.varied]
         lines = [
             f"{self.where}, as {varied} grows from {self.values[0]:g} to {self.values[-1]:g}:",
             f"  {self.strategies[0]}",
         ]
         lines += [f"  {varied} = {one.at:.6f}  {one.above} ({one.kind})" for one in self.boundaries]
-        lines.append(f"loss over that of PCA: {ratio.min():.4f} to {ratio.max():.4f}")
+        if len(ratios := self.ratio[np.isfinite(self.ratio)]):
+            lines.append(f"loss over that of PCA: {ratios.min():.4f} to {ratios.max():.4f}")
         return "\n".join(lines)
 
     __repr__ = __str__
