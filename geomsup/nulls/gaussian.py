@@ -377,7 +377,7 @@ class MatchedNull:
             both = log_both(forms.select(wanted))
             # The rest cannot vanish; where rounding says so it is lost in the sum.
             none = np.isneginf(both)
-            share = np.exp(away[wanted] - np.where(none, 0.0, both))
+            share = np.exp(np.minimum(away[wanted] - np.where(none, 0.0, both), 0.0))
             towards[wanted] = both + np.log1p(-np.minimum(share, 1 - 1e-12))
         towards[alike] = away[alike]
         for log_p in (away, towards):

@@ -41,6 +41,8 @@ _SPARE = 0.1
 _CLIMB = 0.01
 # A sum has ended when its terms are this share of it.
 _NEGLIGIBLE = 1e-6
+# Where a Gaussian hardly leaves a line, log p is -1e20 and rounded by more than e can be raised to.
+_MOST_RISE = 700.0
 
 
 class Spectrum(NamedTuple):
@@ -205,7 +207,8 @@ def _log_cut_integral(forms: Forms) -> FloatArray:
     total = np.ones_like(peak)
     for direction in (-1, 1):  # at the slowest it falls like e^-|ζ|
         for j in range(1, 40):
-            term = np.exp(integrand(top + direction * j * step, 0)[0] - peak)
+            rise = integrand(top + direction * j * step, 0)[0] - peak
+            term = np.exp(np.minimum(rise, _MOST_RISE))
             total += term
             if np.all(term < _NEGLIGIBLE * total):
                 break

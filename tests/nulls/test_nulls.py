@@ -311,6 +311,25 @@ def test_directions_in_a_plane_have_a_null_in_that_plane() -> None:
     assert np.isfinite(few.draw(100, 0)).all()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("width", [1e-4, 1e-6, 1e-7, 1e-8])
+@pytest.mark.parametrize("dim", [2, 3, 16])
+def test_a_background_that_hardly_leaves_a_line_has_tails_without_overflow(
+    dim: int, width: float
+) -> None:
+    # There log p is rounded by far more than a step of the sum.
+    rng = np.random.default_rng(dim)
+    mean = np.array([1.0, 0.007, *[0.0] * (dim - 2)])
+    null = MatchedNull(mean, width**2 * np.diag([0.0, *rng.uniform(0.01, 1, dim - 1)]))
+    u = mean + width * rng.normal(size=(500, dim))
+    for t in (0.003, 0.005, 0.0067, 0.01, 0.08, 0.5, 0.99):
+        towards, away = null.log_tails(u, t)
+        assert np.all(towards > -1e-6)
+        assert np.all(away < -1 / width)
+    beyond, _ = null.log_tails(np.eye(dim)[-1:], 0.5)
+    assert beyond < -1 / width
+
+
 def test_both_sides_at_once_are_the_sides_one_by_one() -> None:
     rng = np.random.default_rng(9)
     mean, factor = gaussian("off centre", 24, rng)
