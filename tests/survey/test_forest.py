@@ -330,3 +330,24 @@ def test_sets_that_are_too_large_for_a_shape_are_not_asked_for_their_rank(
     components_of(lambda k: units[k], edges, n_features=120)
     assert sizes
     assert max(sizes) <= 64
+
+
+@pytest.mark.parametrize(
+    ("shape", "names"), [("blob", {"bundle"}), ("arc", {"bundle"}), ("ring", {"ring", "octagon"})]
+)
+def test_groups_in_a_plane_are_rings_only_where_they_go_round(shape: str, names: set[str]) -> None:
+    rng = np.random.default_rng(21)
+    blocks = []
+    for _ in range(5):
+        angles = np.pi * (2 * np.arange(8) / 8 if shape == "ring" else np.sort(rng.random(8)))
+        points = 0.7 * np.column_stack([np.cos(angles), np.sin(angles)])
+        if shape == "blob":
+            points = 0.5 * rng.standard_normal((8, 2))
+        axes = np.linalg.qr(rng.standard_normal((12, 3)))[0]
+        rows = np.column_stack([np.ones(8), points]) @ axes.T
+        blocks.append(rows + 0.05 / np.sqrt(12) * rng.standard_normal((8, 12)))
+    units = among_others(blocks, 50, rng)
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    given = {component.name for component in found(units)}
+    assert given
+    assert given <= names
