@@ -240,8 +240,8 @@ def pair_phases(
     >>> print(pair_phases(1, 1, feature_probability=0.01, together=[0.5, 0.7], n_starts=4))
     1 pair in 1 dimension, p = 0.01, ρ = 0, as c grows from 0.5 to 0.7:
       1 opposed
-      c = 0.577996  1 collapsed (first order)
-    loss over that of PCA: 0.7809 to 1.0000
+      c = 0.578073  1 collapsed (first order)
+    loss over that of PCA: 0.7920 to 1.0000
     """
     k, m = positive_integer("n_pairs", n_pairs), positive_integer("n_hidden", n_hidden)
     count = positive_integer("n_starts", n_starts)
