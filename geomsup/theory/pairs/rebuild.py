@@ -24,7 +24,7 @@ COLUMNS: tuple[tuple[float, float], ...] = (
     *((0.9, 0.0), (0.65, 0.0), (1.0, 0.7), (0.35, 0.0), (1.0, 0.25)),
 )
 # The larger a size, the dearer a line, and the fewer of them.
-_MOST_COLUMNS = {(3, 2): 7, (3, 3): 7, (4, 3): 3}
+_MOST_COLUMNS = {(4, 3): 7}
 
 
 def _tasks() -> list[tuple[int, int, float, float]]:
