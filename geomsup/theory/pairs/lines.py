@@ -59,6 +59,10 @@ _NUDGE, _SEED = 1e-3, 0
 # Half of what a split pair is apart, in its length: about ten degrees to each side.
 _SPLIT = 0.17
 _MOST_DEPTH = 4
+# Rounds in which boundaries are searched, and the share by which a loss there must be lower.
+_MOST_ROUNDS, _LOWER = 6, 1e-7
+# Losses of two minima that cross at a boundary are this near to each other.
+_MEETING = 1e-5
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -190,6 +194,10 @@ class _Branch:
                 return self.at(place, halvings - 1)
         return found
 
+    def lives(self, place: float) -> bool:
+        """Whether it is still itself at a place."""
+        return self.at(place).strategy == self.strategy
+
 
 Pool = dict[str, _Minimum]
 
@@ -283,11 +291,55 @@ def pair_phases(
             pools[place] = _searched(line, float(values[place]), count, rng)
             done(step + 1)
         _spread(line, values, pools, lambda step: done(len(anchors) + step))
-        boundaries = []
-        for left in range(len(values) - 1):
-            boundaries += _between(line, values[left : left + 2], pools[left : left + 2])
-            done(len(anchors) + 2 * len(values) + left + 1)
-    return _phases(line, values, pools, boundaries)
+        places, boundaries = _settled(line, values, pools, count, rng)
+        done(len(anchors) + 3 * len(values))
+    kept = [pools[place] for place in np.searchsorted(places, values)]
+    return _phases(line, values, kept, boundaries)
+
+
+def _settled(
+    line: _Line, values: FloatArray, pools: list[Pool], n_starts: int, rng: np.random.Generator
+) -> tuple[FloatArray, list[PairBoundary]]:
+    """Boundaries at which random starts find nothing lower, and the places of the pools.
+
+    Where they do, that place and its pool join the others, and what was found is followed too.
+    """
+    places = values
+    for last in (*[False] * (_MOST_ROUNDS - 1), True):
+        boundaries: list[PairBoundary] = []
+        lower: dict[float, Pool] = {}
+        for left in range(len(places) - 1):
+            ends = places[left : left + 2]
+            found = _between(line, ends, pools[left : left + 2])
+            boundaries += found
+            for at in {one.at for one in found if not last and ends[0] < one.at < ends[1]}:
+                here: Pool = {}
+                for known in (*_followed(pools[left]), *_followed(pools[left + 1])):
+                    _take(here, line.minimum(known.x, at, known.tied))
+                    _take(here, line.minimum(known.x, at))
+                expected = _lowest(here).loss
+                for other in _searched(line, at, n_starts, rng).values():
+                    _take(here, other)
+                if _lowest(here).loss < expected * (1.0 - _LOWER) or _differs(here, found, at):
+                    lower[at] = here
+        if not lower:
+            break
+        order = np.argsort(np.concatenate([places, list(lower)]), kind="stable")
+        pools[:] = [[*pools, *lower.values()][k] for k in order]
+        places = np.concatenate([places, list(lower)])[order]
+        _spread(line, places, pools, lambda _: None)
+    return places, boundaries
+
+
+def _differs(here: Pool, found: list[PairBoundary], at: float) -> bool:
+    """Whether what is best at a boundary is not what meets there, or does not meet there at all.
+
+    A branch that turns into another one of its name on its way has no root at the true boundary.
+    """
+    met = {name for one in found if one.at == at for name in (one.below, one.above)}
+    losses = [here[name].loss for name in met & here.keys()]
+    least = _lowest(here).loss
+    return max(losses, default=np.inf) > least * (1.0 + _MEETING)
 
 
 def _phases(
@@ -425,13 +477,15 @@ def _change(
 
     ends = [difference(low), difference(high)]
     for _ in range(_HALVINGS):
-        if ends[0] < -_SAME_LOSS and ends[1] > _SAME_LOSS:
+        crosses = ends[0] < -_SAME_LOSS and ends[1] > _SAME_LOSS
+        # Where one of them has become another minimum its loss has jumped, which is no root.
+        if crosses and one.lives(high) and two.lives(low):
             at = float(brentq(difference, low, high, xtol=_CROSSING_TOL * size))
             return at, "first order"
         # One of the branches has become the other there: look between.
         middle = 0.5 * (low + high)
         gap = difference(middle)
-        if gap < -_SAME_LOSS or (gap <= _SAME_LOSS and one.at(middle).strategy == one.strategy):
+        if gap < -_SAME_LOSS or (gap <= _SAME_LOSS and one.lives(middle)):
             low, ends[0] = middle, gap
         else:
             high, ends[1] = middle, gap
