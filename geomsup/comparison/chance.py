@@ -17,7 +17,7 @@ from geomsup.errors import GeomsupError
 from geomsup.nulls import IsotropicNull, MatchedNull
 from geomsup.nulls.directions import fit_directions, moments_of, root_of
 from geomsup.nulls.shuffled import ShuffledNull
-from geomsup.survey.background import KINDS, needs_a_plane
+from geomsup.survey.background import KINDS, needs_a_plane, spans_a_plane
 from geomsup.survey.source import Directions, Rows, UnitArray, about
 from geomsup.validation import one_of
 
@@ -62,6 +62,7 @@ def drawn_like(rows: Rows, null: object, name: str, *, seed: int) -> Callable[[i
         if isinstance(null, MatchedNull) or null == "isotropic":
             law = null if isinstance(null, MatchedNull) else IsotropicNull(rows.dim)
             return lambda number: Directions(law.draw(rows.n, generator(number)))
+        spans_a_plane(rows)
         moments = moments_of(rows.blocks, rows.dim)
         if null == "shuffled":
             shuffled = ShuffledNull(rows.prepared, rows.dim)

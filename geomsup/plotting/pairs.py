@@ -106,9 +106,9 @@ def plot_pair_map(
     >>> from matplotlib.figure import Figure
     >>> from geomsup.plotting import plot_pair_map
     >>> from geomsup.theory import pair_map
-    >>> ax = plot_pair_map(pair_map(3, 3), ax=Figure().add_subplot())
+    >>> ax = plot_pair_map(pair_map(2, 2, "equal_values"), ax=Figure().add_subplot())
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
-    ['3 apart', '3 collapsed']
+    ['2 apart', '2 collapsed']
     """
     from matplotlib.patches import Patch, Polygon
 

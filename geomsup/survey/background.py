@@ -26,7 +26,7 @@ from geomsup.survey.tails import (
 )
 from geomsup.survey.tiles import N_BINS
 
-__all__ = ["KINDS", "Background", "background_of", "needs_a_plane"]
+__all__ = ["KINDS", "Background", "background_of", "needs_a_plane", "spans_a_plane"]
 
 FloatArray = NDArray[np.float64]
 
@@ -177,7 +177,7 @@ def needs_a_plane(n_dimensions: int) -> None:
         )
 
 
-def _spans_a_plane(rows: Directions) -> None:
+def spans_a_plane(rows: Directions) -> None:
     """Refuse directions that all lie on one line, where they are as they are in any draw."""
     axis = rows.units(0, 1)[0].astype(np.float64)
     axis /= np.linalg.norm(axis)
@@ -200,7 +200,7 @@ def background_of(
     """The background that a word, or a matrix, stands for."""
     needs_a_plane(rows.dim)
     if not (isinstance(null, str) and null == "isotropic"):
-        _spans_a_plane(rows)
+        spans_a_plane(rows)
     if isinstance(null, str):
         if null == "matched":
             fitted = MatchedNull(*fit_directions(rows.blocks, rows.dim))

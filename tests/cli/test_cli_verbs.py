@@ -329,7 +329,7 @@ def test_a_name_that_is_not_known(words: str, capsys: Capture) -> None:
         ("phases --pairs 2 --hidden 2 --unit-norm", "leave --pairs out"),
         ("phases --pairs 4 --hidden 2", "4 pairs in 2"),
         ("phases --pairs 2 --hidden 2 --together 1.5", "--together must"),
-        ("phases --pairs 2 --hidden 2 --p 0.1", "a list for one of"),
+        ("phases --pairs 2 --hidden 2 --together 0.5 1 --equal-values 0 1", "only one of --p"),
         ("phases digon --features 3 --p 0.3 0.2", "--p must ascend"),
         ("phases --features 3 --hidden 2 --importance 2 1", "--importance must ascend"),
     ],

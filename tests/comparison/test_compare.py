@@ -178,7 +178,7 @@ def test_copies_within_a_dictionary_are_matched_in_some_order(rng: np.random.Gen
     np.testing.assert_allclose(found.cosines, 1.0)
     alike = compare_dictionaries(np.ones((5, 3)), np.ones((4, 3)), n_draws=0, **ROWS)
     assert alike.cosines.tolist() == pytest.approx([1.0] * 4)
-    with pytest.raises(GeomsupError, match=r"A: .*alike"):
+    with pytest.raises(GeomsupError, match="A: directions along one line"):
         compare_dictionaries(np.ones((5, 3)), np.ones((4, 3)), **ROWS)
 
 

@@ -17,6 +17,7 @@ from geomsup.theory import (
     FeatureModel,
     PairMap,
     PairPhases,
+    best_configuration,
     collapse_limit,
     collapsed_pair_loss,
     critical_together,
@@ -30,7 +31,7 @@ from geomsup.theory import (
 )
 from geomsup.theory.closed_forms import digon_optimum
 from geomsup.theory.pairs import limits
-from geomsup.theory.pairs.record import TABLE, load_lines, save_lines
+from geomsup.theory.pairs.record import TABLE, PairBoundary, load_lines, save_lines
 from geomsup.theory.pairs.strategy import pair_states
 
 FloatArray = NDArray[np.float64]
@@ -249,6 +250,51 @@ def test_a_line_of_the_map_is_computed_again() -> None:
     for one, other in zip(line.boundaries, shipped.boundaries, strict=True):
         assert one.at == pytest.approx(other.at, abs=1e-6)
         assert (one.below, one.above, one.kind) == (other.below, other.above, other.kind)
+
+
+def test_a_boundary_is_where_two_minima_cross_and_not_where_one_of_them_ends() -> None:
+    """The digon of the means ends at p = .528, long after the triangle has become better."""
+    line = pair_phases(3, 2, feature_probability=[0.45, 0.6], equal_values=0.7, n_starts=6)
+    (one,) = line.boundaries
+    assert (one.below, one.above) == ("3 collapsed: digon ⊕ 1", "3 collapsed: triangle")
+    for p, says in ((0.498, one.below), (0.508, one.above)):
+        features = FeatureModel.pairs(3, p, equal_values=0.7)
+        assert (one.at < p) == (says == one.above)
+        assert pair_strategy(best_configuration(6, 2, features, n_starts=8).W) == says
+
+
+def _boundaries() -> list[tuple[PairPhases, PairBoundary, float]]:
+    """Every boundary of the smaller sizes, and how near another one is, in its own length."""
+    lines = {id(line): line for line in _lines() if line.n_pairs < 4}
+    return [
+        (line, one, min([abs(b.at / one.at - 1.0) for b in line.boundaries if b is not one] or [1]))
+        for line in lines.values()
+        for one in line.boundaries
+    ]
+
+
+def _are_best_beside(line: PairPhases, one: PairBoundary, near: float) -> bool:
+    """Whether a search of its own finds the two strategies on the two sides."""
+    step = min(0.01, near / 3.0)
+    sides = ((one.at * (1.0 - step), one.below), (min(one.at * (1.0 + step), 1.0), one.above))
+    return all(
+        pair_strategy(
+            best_configuration(2 * line.n_pairs, line.n_hidden, line.features(p), n_starts=24).W
+        )
+        == says
+        for p, says in sides
+    )
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_sampled_boundaries_of_the_maps_part_what_is_best(number: int) -> None:
+    every = [each for each in _boundaries() if each[2] > 1e-3]
+    assert _are_best_beside(*every[int(np.random.default_rng(number).integers(len(every)))])
+
+
+@pytest.mark.slow
+def test_boundaries_of_the_maps_part_what_is_best() -> None:
+    assert [each for each in _boundaries() if each[2] > 1e-3 and not _are_best_beside(*each)] == []
 
 
 def test_lines_come_back_from_their_file(tmp_path: Path) -> None:
