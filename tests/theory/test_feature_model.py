@@ -166,7 +166,7 @@ def test_words() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 0}, "size must be an integer of at least 1"),
+        ({"size": 0}, "size must be an integer in 1"),
         ({"probability": 1.1}, r"probability must lie in \[0, 1\], got 1.1"),
         ({"probability": float("nan")}, r"probability must lie in \[0, 1\]"),
         ({"probability": True}, "must be a number"),
