@@ -111,14 +111,17 @@ class VerbParser(OneLineParser):
     def add_matrix(self) -> None:
         """Declare FILE, and which of its matrices is meant, features as columns or as rows."""
         self.add_file()
-        self.add_argument("--key", metavar="NAME", help="which array, when the file has several")
+        self._add_key()
         self.add_instance("which matrix of a stack, from 0")
         self.add_feature_axis("--feature-axis", "columns")
+
+    def _add_key(self) -> None:
+        self.add_argument("--key", metavar="NAME", help="which array, when the file has several")
 
     def add_published(self) -> None:
         """Declare FILE, which may be a published dictionary or model, and its matrix."""
         self.add_file("a weight file, or the file or folder of a published dictionary or model")
-        self.add_argument("--key", metavar="NAME", help="which array, when the file has several")
+        self._add_key()
         self.add_argument(
             "--layer", type=at_least(0), metavar="K", help="which layer, when there are several"
         )
@@ -141,11 +144,12 @@ class VerbParser(OneLineParser):
         self.add_argument(
             "--fold-norms", action="store_true", help="divide each feature by its norm first"
         )
-        self.add_argument(
-            "--labels",
-            metavar="FILE",
-            help="names of the features: one on each line, or a .csv with a column label",
-        )
+        self.add_labels("names of the features")
+
+    def add_labels(self, what: str) -> None:
+        """Declare where the names of the features are."""
+        how = "one on each line, or a .csv with a column label"
+        self.add_argument("--labels", metavar="FILE", help=f"{what}: {how}")
 
     def add_instance(self, help_text: str) -> None:
         """Declare which model or matrix of several is meant."""

@@ -75,11 +75,7 @@ def add_arguments(parser: VerbParser) -> None:
     )
     parser.add_plot("the report")
     parser.add_page()
-    parser.add_argument(
-        "--labels",
-        metavar="FILE",
-        help="names of the features for --html: one on each line, or a .csv with a column label",
-    )
+    parser.add_labels("names of the features for --html")
     parser.add_argument(
         "--verbose", action="store_true", help="print the details of each component as well"
     )

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from geomsup.cli.arguments import VerbParser, at_least
 from geomsup.cli.output import (
-    UsageError,
     add_picture,
     figure_of,
     options_to_blame,
@@ -17,7 +16,7 @@ from geomsup.cli.output import (
     say,
     table,
 )
-from geomsup.cli.sources import load_run, model_of
+from geomsup.cli.sources import chosen_model, load_run
 from geomsup.errors import GeomsupError
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
     from geomsup.dictionary import Recovery
     from geomsup.dictionary.sweep import Setting
-    from geomsup.training import TrainedModel, TrainingRun
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -101,7 +99,7 @@ def run(args: argparse.Namespace) -> None:
             f"are no sums of directions; {shlex.join(['geomsup', 'neurons', args.file])} reads "
             "their neurons"
         )
-    model = _chosen(args, loaded)
+    model = chosen_model(loaded, args.instance)
     with options_to_blame():
         config = sweep_config(
             model.W.shape[1],
@@ -135,18 +133,6 @@ def _verdict(args: argparse.Namespace, chosen: Setting) -> str:
         return "one restart each: nothing says which setting to believe; --restarts 4 would"
     by = "penalty" if args.activation == "relu" else "k ="
     return f"restarts agree most at {by} {chosen.best.sparsity:g}\n{chosen.recovery}"
-
-
-def _chosen(args: argparse.Namespace, loaded: TrainingRun) -> TrainedModel:
-    from geomsup.training.ranking import n_tasks
-
-    if args.instance is not None:
-        return model_of(loaded, args.instance)
-    if n_tasks(loaded) > 1:
-        raise UsageError(
-            "the models learned different tasks, so none is the best; choose one with --instance"
-        )
-    return loaded.best()
 
 
 def _table(args: argparse.Namespace, settings: Sequence[Setting]) -> list[str]:

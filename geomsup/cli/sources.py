@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "add_targets",
     "checked_targets",
+    "chosen_model",
     "is_run",
     "load_matrix",
     "load_run",
@@ -70,6 +71,19 @@ def model_of(run: TrainingRun, instance: int) -> TrainedModel:
     """The model that --instance asks for."""
     _check_instance(instance, len(run.losses), "the run")
     return run.model(instance)
+
+
+def chosen_model(run: TrainingRun, instance: int | None) -> TrainedModel:
+    """The model that --instance asks for, or the best of those whose losses compare."""
+    from geomsup.training.ranking import n_tasks
+
+    if instance is not None:
+        return model_of(run, instance)
+    if n_tasks(run) > 1:
+        raise UsageError(
+            "the models learned different tasks, so none is the best; choose one with --instance K"
+        )
+    return run.best()
 
 
 def stack_in(path: str, key: str | None) -> tuple[str, int] | None:

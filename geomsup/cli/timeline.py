@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from geomsup.cli.arguments import VerbParser, at_least
 from geomsup.cli.output import (
-    UsageError,
     add_page,
     add_picture,
     checked_page,
@@ -16,14 +15,13 @@ from geomsup.cli.output import (
     print_json,
     say,
 )
-from geomsup.cli.sources import load_run, model_of
+from geomsup.cli.sources import chosen_model, load_run
 from geomsup.errors import GeomsupError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from geomsup.dynamics import GeometryTimeline
-    from geomsup.training import TrainingRun
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -62,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
 
     checked_page(args.html)
     loaded = load_run(args.file)
-    instance = _instance(args, loaded)
+    instance = chosen_model(loaded, args.instance).instance
     way = loaded.trajectory
     if len(way.steps) == 0:
         raise GeomsupError(
@@ -82,19 +80,6 @@ def run(args: argparse.Namespace) -> None:
     log_steps = loaded.config.record_schedule == "log"
     add_picture(args, lambda: _drawn(line, log_steps))
     add_page(args, lambda path: line.to_html(path, weights=weights))
-
-
-def _instance(args: argparse.Namespace, loaded: TrainingRun) -> int:
-    """The model that is asked for, or the best of those that can be compared."""
-    from geomsup.training.ranking import n_tasks
-
-    if args.instance is not None:
-        return model_of(loaded, args.instance).instance
-    if n_tasks(loaded) > 1:
-        raise UsageError(
-            "the models learned different tasks, so none is the best; choose one with --instance K"
-        )
-    return loaded.best().instance
 
 
 def _drawn(line: GeometryTimeline, log_steps: bool) -> Figure:
