@@ -25,6 +25,7 @@ __all__ = [
     "POINTS_PER_INCH",
     "axes_for",
     "axes_size",
+    "check_kind",
     "check_made_by",
     "checked_matrix",
     "checked_pair",
@@ -76,6 +77,14 @@ def checked_pair(W: object, report: object, feature_axis: int = -1) -> tuple[Arr
             f"is on {known.n_features} in {known.n_hidden}; pass {cure}"
         )
     return weights, known
+
+
+def check_kind(result: object, kind: type, maker: str) -> None:
+    """Refuse what is not of a class, and name the function of geomsup that makes it."""
+    if not isinstance(result, kind):
+        raise GeomsupError(
+            f"expected a {kind.__name__}, got {type(result).__name__}; make one with {maker}"
+        )
 
 
 def check_made_by(maker: str, result: object, *attributes: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.claims.record import Claim
-from geomsup.errors import GeomsupError
-from geomsup.plotting.canvas import axes_for, figure_for
+from geomsup.plotting.canvas import axes_for, check_kind, figure_for
 from geomsup.plotting.labels import point_labels
 from geomsup.plotting.style import GHOST, INK, POSITIVE, UNSTRUCTURED
 
@@ -56,7 +55,7 @@ def plot_claim(claim: Claim, *, fig: Figure | None = None) -> Figure:
     >>> [ax.get_title(loc="left") for ax in figure.axes]
     ['ring of 7: contradicted', 'closed tour']
     """
-    _checked(claim)
+    check_kind(claim, Claim, "geomsup.weigh_claim")
     figure: Figure = figure_for(fig, _SIZE)
     grid = figure.add_gridspec(1, 5)
     title = f"{claim.shape} of {len(claim.features)}: {claim.verdict}"
@@ -80,7 +79,7 @@ def plot_claim_plane(claim: Claim, *, ax: Axes | None = None) -> Axes:
         Every group is scaled to the same rms distance from its centre, so that what is left in the
         plane can be compared; a group whose distances are mostly elsewhere lies near the middle.
     """
-    _checked(claim)
+    check_kind(claim, Claim, "geomsup.weigh_claim")
     axes: Axes = axes_for(ax)
     controls = claim.control_coordinates.reshape(-1, 2)
     axes.plot(
@@ -126,7 +125,7 @@ def plot_claim_controls(claim: Claim, *, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
         Smaller is better; ``p`` is the share of controls on the left of the line.
     """
-    _checked(claim)
+    check_kind(claim, Claim, "geomsup.weigh_claim")
     axes: Axes = axes_for(ax)
     name = f"{claim.n_controls:,} control groups"
     axes.hist(claim.control_statistics, 40, color=GHOST, alpha=0.6, label=name)
@@ -150,10 +149,3 @@ def _path(claim: Claim, points: Array) -> Array | None:
     if claim.curve is None:
         return None
     return np.concatenate([points, points[:1]]) if claim.curve == "closed" else points
-
-
-def _checked(claim: Any) -> None:
-    if not isinstance(claim, Claim):
-        raise GeomsupError(
-            f"expected a Claim, got {type(claim).__name__}; make one with geomsup.weigh_claim"
-        )

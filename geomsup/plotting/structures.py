@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
-from geomsup.plotting.canvas import axes_for, note
+from geomsup.plotting.canvas import axes_for, check_kind, note
 from geomsup.plotting.labels import point_labels
 from geomsup.plotting.style import DROPPED, INK, NEGATIVE, POSITIVE, name_color
 from geomsup.survey.component import Component
@@ -201,10 +201,7 @@ def plot_component(
 
 def checked_census(found: Any) -> None:
     """Refuse what is no census."""
-    if not isinstance(found, Census):
-        raise GeomsupError(
-            f"expected a Census, got {type(found).__name__}; make one with geomsup.census"
-        )
+    check_kind(found, Census, "geomsup.census")
 
 
 def shortened(label: str) -> str:
