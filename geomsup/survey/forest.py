@@ -196,13 +196,12 @@ def _neighbourhoods(units: Array, rounded: Array, excess: Array, ground: Ground)
     share = min(1.0, 2 * _NEAR_BY_CHANCE / max(n - 1, 1))
     dim = ground.background.dim
     near = float(np.sqrt(1 - betaincinv((dim - 1) / 2, 0.5, share))) if dim > 1 else 1.0
-    pairs, cosines = np.empty((0, 2), dtype=np.intp), np.empty(0)
+    parts = []
     for start in range(0, n, BLOCK):
         own = rounded[start : start + BLOCK] @ rounded[start:].T
         i, j = np.nonzero(np.triu(own, 1) > near)
-        pairs = np.concatenate([pairs, np.column_stack([i, j]) + start])
-        cosines = np.concatenate([cosines, own[i, j]])
-    forest = merge_forest(pairs[:, 0], pairs[:, 1], cosines)
+        parts.append((i + start, j + start, own[i, j]))
+    forest = merge_forest(*map(np.concatenate, zip(*parts, strict=True)))
     found = _subtrees(forest, units, excess, ground)
     # As bundles such sets are what the background has, a little nearer to each other.
     return [
