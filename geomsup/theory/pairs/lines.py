@@ -286,60 +286,82 @@ def pair_phases(
     if len(values) == 1:  # there are no neighbours to learn from
         count *= _ANCHORS
     pools: list[Pool] = [{} for _ in values]
-    with bar(len(anchors) + 3 * len(values), "following", "step", progress) as done:
+    n_before = len(anchors) + 2 * len(values)
+    with bar(n_before + _MOST_ROUNDS, "following", "step", progress) as done:
         for step, place in enumerate(anchors):
             pools[place] = _searched(line, float(values[place]), count, rng)
             done(step + 1)
         _spread(line, values, pools, lambda step: done(len(anchors) + step))
-        places, boundaries = _settled(line, values, pools, count, rng)
-        done(len(anchors) + 3 * len(values))
-    kept = [pools[place] for place in np.searchsorted(places, values)]
-    return _phases(line, values, kept, boundaries)
+        of_places = dict(zip(values.tolist(), pools, strict=True))
+        boundaries = _settled(line, of_places, count, rng, lambda turn: done(n_before + turn))
+        done(n_before + _MOST_ROUNDS)
+    return _phases(line, values, pools, boundaries)
 
 
 def _settled(
-    line: _Line, values: FloatArray, pools: list[Pool], n_starts: int, rng: np.random.Generator
-) -> tuple[FloatArray, list[PairBoundary]]:
-    """Boundaries at which random starts find nothing lower, and the places of the pools.
+    line: _Line,
+    pools: dict[float, Pool],
+    n_starts: int,
+    rng: np.random.Generator,
+    done: Callable[[int], None],
+) -> list[PairBoundary]:
+    """Boundaries at which random starts find nothing lower; the pools learn what they find.
 
-    Where they do, that place and its pool join the others, and what was found is followed too.
+    Where they find something, that place joins the others, and what was found is followed too.
     """
-    places = values
-    for last in (*[False] * (_MOST_ROUNDS - 1), True):
-        boundaries: list[PairBoundary] = []
+    known, searched = dict(pools), set[float]()
+    boundaries = _boundaries(line, known)
+    for turn in range(_MOST_ROUNDS - 1):
+        done(turn + 1)
         lower: dict[float, Pool] = {}
-        for left in range(len(places) - 1):
-            ends = places[left : left + 2]
-            found = _between(line, ends, pools[left : left + 2])
-            boundaries += found
-            for at in {one.at for one in found if not last and ends[0] < one.at < ends[1]}:
-                here: Pool = {}
-                for known in (*_followed(pools[left]), *_followed(pools[left + 1])):
-                    _take(here, line.minimum(known.x, at, known.tied))
-                    _take(here, line.minimum(known.x, at))
-                expected = _lowest(here).loss
-                for other in _searched(line, at, n_starts, rng).values():
-                    _take(here, other)
-                if _lowest(here).loss < expected * (1.0 - _LOWER) or _differs(here, found, at):
-                    lower[at] = here
+        for at in sorted({one.at for one in boundaries} - known.keys() - searched):
+            here, is_lower = _searched_boundary(line, known, boundaries, at, n_starts, rng)
+            if is_lower:
+                lower[at] = here
+            searched.add(at)
         if not lower:
             break
-        order = np.argsort(np.concatenate([places, list(lower)]), kind="stable")
-        pools[:] = [[*pools, *lower.values()][k] for k in order]
-        places = np.concatenate([places, list(lower)])[order]
-        _spread(line, places, pools, lambda _: None)
-    return places, boundaries
+        known = dict(sorted({**known, **lower}.items()))
+        _spread(line, np.array([*known]), [*known.values()], lambda _: None)
+        boundaries = _boundaries(line, known)
+    return boundaries
 
 
-def _differs(here: Pool, found: list[PairBoundary], at: float) -> bool:
-    """Whether what is best at a boundary is not what meets there, or does not meet there at all.
+def _boundaries(line: _Line, known: dict[float, Pool]) -> list[PairBoundary]:
+    """All changes of strategy, from place to place."""
+    return [
+        one
+        for ends in pairwise(known)
+        for one in _between(line, np.array(ends), [known[at] for at in ends])
+    ]
 
-    A branch that turns into another one of its name on its way has no root at the true boundary.
+
+def _searched_boundary(
+    line: _Line,
+    known: dict[float, Pool],
+    boundaries: list[PairBoundary],
+    at: float,
+    n_starts: int,
+    rng: np.random.Generator,
+) -> tuple[Pool, bool]:
+    """All that is found at a boundary, and whether it is lower than what was said to meet there.
+
+    A branch that turns into another one of its name on its way has no root at the true boundary:
+    then what meets there is not equally good.
     """
-    met = {name for one in found if one.at == at for name in (one.below, one.above)}
-    losses = [here[name].loss for name in met & here.keys()]
+    here: Pool = {}
+    for place in (max(k for k in known if k < at), min(k for k in known if k > at)):
+        for one in _followed(known[place]):
+            _take(here, line.minimum(one.x, at, one.tied))
+            _take(here, line.minimum(one.x, at))
+    expected = _lowest(here).loss
+    for one in _searched(line, at, n_starts, rng).values():
+        _take(here, one)
     least = _lowest(here).loss
-    return max(losses, default=np.inf) > least * (1.0 + _MEETING)
+    met = {name for one in boundaries if one.at == at for name in (one.below, one.above)}
+    losses = [here[name].loss for name in met & here.keys()]
+    does_not_meet = max(losses, default=np.inf) > least * (1.0 + _MEETING)
+    return here, least < expected * (1.0 - _LOWER) or does_not_meet
 
 
 def _phases(
