@@ -24,7 +24,9 @@ from geomsup.cli.output import (
 from geomsup.errors import GeomsupError
 
 if TYPE_CHECKING:
-    from geomsup.sweeps import Store
+    from collections.abc import Sequence
+
+    from geomsup.sweeps import Result, Store
 
 __all__ = ["DESCRIPTION", "EXAMPLES", "SUMMARY", "add_arguments", "run"]
 
@@ -154,7 +156,10 @@ def _compact(args: argparse.Namespace, store: Store) -> None:
 
 
 def _plot(args: argparse.Namespace, store: Store) -> None:
-    drawn = _picture(args, store) if args.html is None or args.out is not None else None
+    results = store.results()
+    drawn = None
+    if args.html is None or args.out is not None:
+        drawn = _picture(args, store, [result.row() for result in results])
     if args.html is not None:
         with options_to_blame():
             store.to_html(args.html, x=args.x, y=args.y, by=args.by)
@@ -165,15 +170,15 @@ def _plot(args: argparse.Namespace, store: Store) -> None:
         say(f"page: {args.html}")
     if drawn is not None:
         say(f"picture: {drawn}")
-        pooled = _pooled(store, args.x, args.by)
+        pooled = _pooled(results, args.x, args.by)
         if pooled:
             say(f"pooled over {', '.join(pooled)}: --by FIELD draws a line for each value")
 
 
-def _picture(args: argparse.Namespace, store: Store) -> str:
+def _picture(args: argparse.Namespace, store: Store, rows: list[dict[str, Any]]) -> str:
     """Draw what --x and --y say; returns the file."""
     if args.x is None or args.y is None:
-        raise UsageError("plot needs --x FIELD and --y NAME; the rows have " + _names(store))
+        raise UsageError("plot needs --x FIELD and --y NAME; the rows have " + _names(rows))
     out = args.out or str(store.path / f"{args.y}-against-{args.x}.png")
     checked_picture(out)
 
@@ -183,15 +188,15 @@ def _picture(args: argparse.Namespace, store: Store) -> str:
         plot_sweep(rows, args.x, args.y, by=args.by, ax=ax)
 
     with options_to_blame():
-        figure = figure_of((6.4, 4.8), draw, store)
+        figure = figure_of((6.4, 4.8), draw, rows)
     figure.savefig(out, dpi=120)
     return str(out)
 
 
-def _pooled(store: Store, x: str, by: str | None) -> list[str]:
+def _pooled(results: Sequence[Result], x: str, by: str | None) -> list[str]:
     """The fields that differ among the results of one line at one place."""
     values: dict[tuple[str, str], set[str]] = {}
-    for result in store.results():
+    for result in results:
         row = result.row()
         place = json.dumps([row.get(x), None if by is None else row.get(by)])
         for name, value in result.task.config.items():
@@ -199,5 +204,5 @@ def _pooled(store: Store, x: str, by: str | None) -> list[str]:
     return sorted({name for (name, _), several in values.items() if len(several) > 1})
 
 
-def _names(store: Store) -> str:
-    return ", ".join(dict.fromkeys(name for row in store.table() for name in row))
+def _names(rows: list[dict[str, Any]]) -> str:
+    return ", ".join(dict.fromkeys(name for row in rows for name in row))
