@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError
 from geomsup.neurons import Motif, NeuronReport
-from geomsup.plotting.canvas import axes_for, checked_matrix
+from geomsup.plotting.canvas import axes_for, check_kind, checked_matrix
 from geomsup.plotting.style import GHOST, INK, NEGATIVE, PALETTE, POSITIVE
 
 if TYPE_CHECKING:
@@ -90,11 +90,7 @@ def plot_neurons(
     ['0', '1', '1', '2']
     """
     weights = checked_matrix(W, feature_axis)
-    if not isinstance(report, NeuronReport):
-        raise GeomsupError(
-            f"report must be a NeuronReport, got {type(report).__name__}; make one with "
-            "geomsup.neurons.neuron_report"
-        )
+    check_kind(report, NeuronReport, "geomsup.neurons.neuron_report")
     _, n_neurons, n_units = report.gains.shape
     if weights.shape != (n_neurons, report.n_columns * n_units):
         raise GeomsupError(
@@ -252,11 +248,7 @@ def plot_motif(
     >>> sorted(text.get_text() for text in ax.texts if text.get_gid() == "weight")
     ['+0.5', '+1', '+2', '+2', '-0.5', '-5']
     """
-    if not isinstance(motif, Motif):
-        raise GeomsupError(
-            f"motif must be a Motif, got {type(motif).__name__}; geomsup.neurons.asymmetric_motifs "
-            "finds them"
-        )
+    check_kind(motif, Motif, "geomsup.neurons.asymmetric_motifs")
     into, out_of = checked_matrix(W, feature_axis), checked_matrix(V, feature_axis)
     k, inhibitor = motif.neuron, motif.inhibitors[0]
     a, b = int(motif.strong[1:]), int(motif.weak[1:])

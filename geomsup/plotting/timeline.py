@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geomsup.errors import GeomsupError
-from geomsup.plotting.canvas import figure_for
+from geomsup.plotting.canvas import check_kind, figure_for
 from geomsup.plotting.dimensionality import CLASSICAL
 from geomsup.plotting.labels import level_names
 from geomsup.plotting.style import DROPPED, GHOST, INK, PALETTE, name_color
@@ -67,11 +66,7 @@ def plot_timeline(
     # Whoever has a timeline has loaded it, and what looks for change points takes its time.
     from geomsup.dynamics import GeometryTimeline
 
-    if not isinstance(timeline, GeometryTimeline):
-        raise GeomsupError(
-            f"timeline must be a GeometryTimeline, got {type(timeline).__name__}; make one with "
-            "geometry_timeline(steps, weights, losses)"
-        )
+    check_kind(timeline, GeometryTimeline, "geometry_timeline(steps, weights, losses)")
     figure: Figure = figure_for(fig, (8.4, 6.4))
     has_loss = not np.isnan(timeline.losses).any()
     ratios = [1.0, 0.22, 2.0] if has_loss else [0.22, 2.0]

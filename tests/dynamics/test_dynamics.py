@@ -266,7 +266,7 @@ def test_pictures_are_drawn(tmp_path: Any) -> None:
         figure.savefig(tmp_path / "timeline.png")
     texts = [text.get_text() for text in figure.axes[1].texts]
     assert "1 × pentagon" in texts
-    with pytest.raises(GeomsupError, match="must be a GeometryTimeline, got list"):
+    with pytest.raises(GeomsupError, match="expected a GeometryTimeline, got list"):
         plot_timeline([])  # type: ignore[arg-type]
     with pytest.raises(GeomsupError, match="fig must be a matplotlib Figure, got str"):
         plot_timeline(timeline, fig="page")  # type: ignore[arg-type]

@@ -296,7 +296,7 @@ def test_seeds_repeat(rng: np.random.Generator) -> None:
         (lambda: neuron_report([[1.0]], signed="yes"), "True or False"),  # type: ignore[arg-type]
         (lambda: plot_neurons([[1.0]], None), "NeuronReport, got NoneType"),  # type: ignore[arg-type]
         (lambda: plot_neurons([[1.0]], neuron_report([[1.0], [1.0]])), r"shape \(2, 1\)"),
-        (lambda: plot_motif(_W, _V, None), "must be a Motif, got NoneType"),  # type: ignore[arg-type]
+        (lambda: plot_motif(_W, _V, None), "expected a Motif, got NoneType"),  # type: ignore[arg-type]
     ],
 )
 def test_bad_input_has_one_clear_error(call: object, message: str) -> None:
