@@ -10,7 +10,7 @@ import shlex
 from typing import Any
 
 from geomsup.cli.arguments import VerbParser
-from geomsup.cli.output import complain, print_json, say, table
+from geomsup.cli.output import complain, filled, print_json, say, table
 from geomsup.errors import GeomsupError, shorten
 from geomsup.weights import ArrayInfo
 from geomsup.weights.contents import FileContents, contents_of, read_as
@@ -82,7 +82,7 @@ def _say_contents(contents: FileContents, commands: dict[str, str]) -> None:
     if contents.opened is not None:
         say(f"\n{contents.opened}")
     elif contents.open_question:
-        say(f"\nlayout  {contents.open_question}")
+        say("\n" + filled(f"layout  {contents.open_question}", indent=" " * len("layout  ")))
 
 
 def _say_commands(title: str, commands: list[str]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-import textwrap
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from geomsup.cli.output import (
     add_picture,
     complain,
     empty_figure,
+    filled,
     print_json,
     say,
 )
@@ -56,7 +56,6 @@ said, and its neurons are read as directions."""
 _MAX_NAMES = 6
 # Rectangles that a picture can show.
 _MAX_DRAWN = 10_000
-_WIDTH = 100
 # Where inputs are columns, neurons are rows.
 _OTHER_AXIS = {-1: 0, 0: -1}
 # The space between a feature and the signs of its neurons, as in "-20 [+00]".
@@ -277,7 +276,7 @@ def _show(
         if own is not None and 2 * own.n_own < own.n_features:
             say(str(own))
         if basis is not None:
-            say(_filled(f"codes of this size have no words to read; {basis}"))
+            say(filled(f"codes of this size have no words to read; {basis}"))
             if rows is None and layer.tied:
                 say(
                     "a layer of a larger network has other weights out of its neurons, and inputs "
@@ -301,7 +300,7 @@ def _show_directions(args: argparse.Namespace, layer: Layer, own: OwnOutputs) ->
     n_neurons, n_features = layer.W.shape
     say(f"{counted(n_neurons, 'neuron')}, {counted(n_features, 'input')}\n{own}")
     say(
-        _filled(
+        filled(
             "so this is no layer that answers each input at an output of its own, and which "
             "neurons compute which cannot be asked of it"
         )
@@ -358,11 +357,7 @@ def _wrapped(line: str) -> str:
     """A line of a report in lines of bearable length; a feature stays with its word."""
     numbers, colon, words = line.partition(": ")
     words = _WORD.sub("\\1\u00a0", words)
-    return _filled(numbers + colon + words, indent="  ").replace("\u00a0", " ")
-
-
-def _filled(text: str, indent: str = "") -> str:
-    return textwrap.fill(text, _WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+    return filled(numbers + colon + words, indent="  ").replace("\u00a0", " ")
 
 
 def _drawn(layer: Layer, report: NeuronReport) -> Figure:

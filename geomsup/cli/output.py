@@ -13,6 +13,7 @@ import io
 import json
 import os
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ __all__ = [
     "drop_output",
     "empty_figure",
     "figure_of",
+    "filled",
     "flush",
     "options_to_blame",
     "print_json",
@@ -56,6 +58,7 @@ _SUBSTITUTES = {
     "’": "'",
 }  # fmt: skip
 _HANDLER = "geomsup.substitute"
+_WIDTH = 100
 
 
 class UsageError(Exception):
@@ -65,6 +68,13 @@ class UsageError(Exception):
 def say(text: object = "") -> None:
     """Print to stdout, control characters shown as escapes."""
     print(_visible(str(text)), flush=True)
+
+
+def filled(text: str, indent: str = "") -> str:
+    """A sentence in lines of bearable length; words, such as paths, are never cut."""
+    return textwrap.fill(
+        text, _WIDTH, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
 
 
 @contextmanager
