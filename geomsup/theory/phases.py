@@ -1,15 +1,16 @@
 """Where one symmetric family takes over from another.
 
-As features become rarer the best configuration changes from one shape to the next.  Losses of
-optimised families are smooth in the feature probability and in the importances, so the crossings
-are roots, found to ten digits.
+As features become rarer, or come together more often, the best configuration changes from one shape
+to the next.  Losses of optimised families are smooth in the feature probability, in the importances
+and in what a feature model says, so the crossings are roots, found to ten digits.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,16 @@ from scipy.optimize import brentq
 from geomsup.errors import GeomsupError, shorten
 from geomsup.progress import bar
 from geomsup.restoring import Plain, read_only
-from geomsup.theory.symmetric import factors_of, symmetric_optimum
+from geomsup.theory.feature_model import FeatureModel
+from geomsup.theory.loss import Problem
+from geomsup.theory.symmetric import parts_of, symmetric_optimum
 from geomsup.validation import number_within, positive_integer
 from geomsup.weights import per_feature
 
 __all__ = ["FamilyLosses", "family_losses", "phase_boundary"]
 
 FloatArray = NDArray[np.float64]
+Features: TypeAlias = Callable[[float], FeatureModel]
 
 _N_SCANNED = 20  # losses looked at on the way to a crossing
 # Losses that agree so closely, relative to that of the zero output, are the same: families may
@@ -40,38 +44,48 @@ def phase_boundary(
     shape_b: str,
     *,
     n_features: int,
-    feature_probability: float | None = None,
+    feature_probability: object = None,
+    features: Features | None = None,
     between: tuple[float, float] | None = None,
     progress: bool | None = None,
 ) -> float:
-    """Where two optimised families have the same loss: in p, or in relative importance.
+    """Where two optimised families have the same loss: in p, in relative importance, or along any
+    line of feature models.
 
     Parameters
     ----------
     shape_a, shape_b : str
-        As in :func:`symmetric_optimum`.
+        As in :func:`symmetric_optimum`: ``"digon(1, 3)"`` says which features are on the vertices,
+        otherwise they take them in order.
     n_features : int
-    feature_probability : float, optional
+    feature_probability : float, array_like of shape (n_features,) or FeatureModel, optional
         Without it, the feature probability of the crossing is looked for, at equal importances.
-        With it, p is fixed, and the importance of the *last* feature, relative to that of all the
-        others, is looked for.
+        With it, the data are fixed, and the importance of the *last* feature, relative to that of
+        all the others, is looked for.
+    features : callable, optional
+        A function of one number in [0, 1] that returns a :class:`FeatureModel`, such as
+        ``lambda p: FeatureModel.pairs(2, p)`` or ``lambda c: FeatureModel.pairs(2, 0.1,
+        together=c)``: the data along a line, on which the crossing is looked for, at equal
+        importances.
     between : tuple of float, optional
-        Interval in which to look, (0.01, 0.99) for p and (1e-5, 1) for an importance; p is
-        looked for up to .995, because towards one many families become alike.  Two families may
-        cross more than once (the pentagon and two digons do, at .2249 and above .7); the crossing
-        of smallest value is returned.
+        Interval in which to look, (0.01, 0.99) for p and the argument of `features`, (1e-5, 1) for
+        an importance; p is looked for up to .995, because towards one many families become alike.
+        Two families may cross more than once (the pentagon and two digons do, at .2249 and above
+        .7); the crossing of smallest value is returned.
     progress : bool, optional
         Whether to show a progress bar.  None shows it in a terminal or a notebook.
 
     Returns
     -------
     float
-        The feature probability or the relative importance, to about nine digits.
+        The feature probability, the relative importance, or the argument of `features`, to about
+        nine digits.
 
     Raises
     ------
     GeomsupError
-        If the losses do not cross within the interval.
+        If the losses do not cross within the interval, or `features` returns anything but a feature
+        model of so many features.
 
     Notes
     -----
@@ -81,7 +95,7 @@ def phase_boundary(
 
     Examples
     --------
-    >>> from geomsup.theory import phase_boundary
+    >>> from geomsup.theory import FeatureModel, phase_boundary
     >>> round(phase_boundary("triangle", "digon + monosemantic", n_features=3), 5)
     0.52184
 
@@ -90,44 +104,43 @@ def phase_boundary(
     >>> r = phase_boundary("digon", "monosemantic", n_features=2, feature_probability=0.1)
     >>> round(r, 5)
     0.04872
+
+    One pair of rare features in one dimension: from which correlation on it is better collapsed
+    onto its mean than opposed.
+
+    >>> c = phase_boundary(
+    ...     "digon(1, 2)",
+    ...     "monosemantic(1 & 2)",
+    ...     n_features=2,
+    ...     features=lambda c: FeatureModel.pairs(1, 0.01, together=c),
+    ... )
+    >>> round(c, 6)
+    0.578073
     """
     n = positive_integer("n_features", n_features)
-    if feature_probability is None:
-        what, default = "p", _WITHIN_P
-    else:
-        feature_probability = number_within("feature_probability", feature_probability, 1e-9, 1)
-        what, default = "relative importance", _WITHIN_IMPORTANCE
-    ends = default if between is None else between
-    if not isinstance(ends, (tuple, list, np.ndarray)) or len(ends) != 2:
-        raise GeomsupError(f"between must be two numbers (low, high), got {shorten(between)}")
-    most = 1.0 if feature_probability is None else 1e6
-    low, high = (number_within("between", end, 0.0, most) for end in ends)
-    if not low < high or (feature_probability is None and low >= _MOST_P):
-        raise GeomsupError(f"between must be (low, high) with low < high, got {shorten(between)}")
+    data_at, what = _line(n, feature_probability, features)
+    importance_varies = data_at is None
+    ends = _ends(between, _WITHIN_IMPORTANCE if importance_varies else _WITHIN_P, what)
 
     def difference(at: float) -> float:
-        if feature_probability is None:
-            p, importance = at, np.ones(n)
+        if data_at is None:
+            data, importance = feature_probability, np.append(np.ones(n - 1), at)
         else:
-            p, importance = feature_probability, np.append(np.ones(n - 1), at)
-        a, b = (symmetric_optimum(s, n, p, importance).loss for s in (shape_a, shape_b))
-        return 0.0 if abs(a - b) <= _TIE * p * importance.sum() / 3.0 else a - b
+            data, importance = data_at(at), np.ones(n)
+        a, b = (symmetric_optimum(s, n, data, importance).loss for s in (shape_a, shape_b))
+        return 0.0 if abs(a - b) <= _TIE * Problem.of(n, data, importance).zero_output_loss else a - b
 
-    if feature_probability is None:
-        high = min(high, _MOST_P)
-    spaced = np.linspace if feature_probability is None else np.geomspace
-    scan = spaced(max(low, 1e-9), high, _N_SCANNED)
+    spaced = np.geomspace if importance_varies else np.linspace
+    scan = spaced(max(ends[0], 1e-9), ends[1], _N_SCANNED)
     with bar(len(scan), "looking for the crossing", "point", progress) as done:
         crossing = _first_change(difference, scan, done)
     if crossing is None:
         raise GeomsupError(
             f"expected the losses of {shorten(shape_a)} and {shorten(shape_b)} with {n} features "
-            f"to cross at some {what} in ({low:g}, {high:g}), got none; widen between, or plot "
-            "symmetric_optimum of both"
+            f"to cross at some {what} in ({ends[0]:g}, {ends[1]:g}), got none; widen between, or "
+            "plot symmetric_optimum of both"
         )
     return crossing
-
-
 def _first_change(
     difference: Callable[[float], float], scan: FloatArray, done: Callable[[int], None]
 ) -> float | None:
@@ -231,7 +244,7 @@ def family_losses(
     n_features = positive_integer("n_features", n_features)
     if not isinstance(shapes, (list, tuple)) or not shapes:
         raise GeomsupError(f"shapes must be a list of names, got {shorten(shapes)}")
-    names = tuple(" ⊕ ".join(factors_of(shape)) for shape in shapes)
+    names = tuple(" ⊕ ".join(map(str, parts_of(shape))) for shape in shapes)
     given = np.linspace(0.02, 0.98, 25) if feature_probability is None else feature_probability
     p = ascending(given, "feature_probability", high=1.0)
     losses = np.empty((len(names), len(p)))
