@@ -7,10 +7,9 @@ and in what a feature model says, so the crossings are roots, found to ten digit
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from scipy.optimize import brentq
 from geomsup.errors import GeomsupError, shorten
 from geomsup.progress import bar
 from geomsup.restoring import Plain, read_only
+from geomsup.theory.feature_lines import FeatureLine, Features
 from geomsup.theory.feature_model import FeatureModel
 from geomsup.theory.loss import Problem
 from geomsup.theory.symmetric import parts_of, symmetric_optimum
@@ -28,7 +28,6 @@ from geomsup.weights import per_feature
 __all__ = ["FamilyLosses", "family_losses", "phase_boundary"]
 
 FloatArray = NDArray[np.float64]
-Features: TypeAlias = Callable[[float], FeatureModel]
 
 _N_SCANNED = 20  # losses looked at on the way to a crossing
 # Losses that agree so closely, relative to that of the zero output, are the same: families may
@@ -49,8 +48,7 @@ def phase_boundary(
     between: tuple[float, float] | None = None,
     progress: bool | None = None,
 ) -> float:
-    """Where two optimised families have the same loss: in p, in relative importance, or along any
-    line of feature models.
+    """Where two optimised families have the same loss: in p, in importance, or along a line.
 
     Parameters
     ----------
@@ -118,29 +116,47 @@ def phase_boundary(
     0.578073
     """
     n = positive_integer("n_features", n_features)
-    data_at, what = _line(n, feature_probability, features)
-    importance_varies = data_at is None
-    ends = _ends(between, _WITHIN_IMPORTANCE if importance_varies else _WITHIN_P, what)
+    if feature_probability is not None and features is not None:
+        raise GeomsupError(
+            "features is a line of data and feature_probability one place; give one of them"
+        )
+    line = FeatureLine.of(n, features)
+    fixed = None if feature_probability is None else Problem.of(n, feature_probability, 1.0).data
+    what = line.along if fixed is None else "relative importance"
+    most = 1e6 if fixed is not None else _MOST_P if features is None else 1.0
+    default = _WITHIN_P if fixed is None else _WITHIN_IMPORTANCE
+    low, high = _ends(default if between is None else between, most)
 
     def difference(at: float) -> float:
-        if data_at is None:
-            data, importance = feature_probability, np.append(np.ones(n - 1), at)
-        else:
-            data, importance = data_at(at), np.ones(n)
+        data = line.at(at) if fixed is None else fixed
+        importance = np.ones(n) if fixed is None else np.append(np.ones(n - 1), at)
         a, b = (symmetric_optimum(s, n, data, importance).loss for s in (shape_a, shape_b))
-        return 0.0 if abs(a - b) <= _TIE * Problem.of(n, data, importance).zero_output_loss else a - b
+        same = _TIE * float(Problem.of(n, data, importance).zero_output_loss)
+        return 0.0 if abs(a - b) <= same else a - b
 
-    spaced = np.geomspace if importance_varies else np.linspace
-    scan = spaced(max(ends[0], 1e-9), ends[1], _N_SCANNED)
+    spaced = np.linspace if fixed is None else np.geomspace
+    scan = spaced(max(low, 1e-9), high, _N_SCANNED)
     with bar(len(scan), "looking for the crossing", "point", progress) as done:
         crossing = _first_change(difference, scan, done)
     if crossing is None:
         raise GeomsupError(
             f"expected the losses of {shorten(shape_a)} and {shorten(shape_b)} with {n} features "
-            f"to cross at some {what} in ({ends[0]:g}, {ends[1]:g}), got none; widen between, or "
-            "plot symmetric_optimum of both"
+            f"to cross at some {what} in ({low:g}, {high:g}), got none; widen between, or plot "
+            "symmetric_optimum of both"
         )
     return crossing
+
+
+def _ends(between: object, most: float) -> tuple[float, float]:
+    """An interval in which to look, cut off at `most`."""
+    if not isinstance(between, (tuple, list, np.ndarray)) or len(between) != 2:
+        raise GeomsupError(f"between must be two numbers (low, high), got {shorten(between)}")
+    low, high = (number_within("between", end, 0.0, max(most, 1.0)) for end in between)
+    if not low < high or low >= most:
+        raise GeomsupError(f"between must be (low, high) with low < high, got {shorten(between)}")
+    return low, min(high, most)
+
+
 def _first_change(
     difference: Callable[[float], float], scan: FloatArray, done: Callable[[int], None]
 ) -> float | None:
@@ -171,17 +187,22 @@ def _parting(difference: Callable[[float], float], low: float, high: float) -> f
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FamilyLosses(Plain):
-    """Losses of optimised families against the feature probability.
+    """Losses of optimised families against the feature probability, or along a line of data.
 
     Attributes
     ----------
     n_features : int
     feature_probability : ndarray of shape (n_points,)
+        p, or whatever the argument of `features` was.
     shapes : tuple of str
     losses : ndarray of shape (n_shapes, n_points)
         Sum over features, dropped ones included.
     boundaries : tuple of (float, str, str)
         Where the lowest family changes as p grows: p, the family below it, the one above it.
+    along : str
+        What grows: "p", or the name of the argument of `features`.
+    models : tuple of FeatureModel or None
+        The data at each point; None for independent features that all have p.
     """
 
     n_features: int
@@ -189,16 +210,25 @@ class FamilyLosses(Plain):
     shapes: tuple[str, ...]
     losses: FloatArray
     boundaries: tuple[tuple[float, str, str], ...]
+    along: str = "p"
+    models: tuple[FeatureModel, ...] | None = None
 
     @property
     def lowest(self) -> tuple[str, ...]:
         """The family of least loss at each feature probability."""
         return tuple(self.shapes[k] for k in np.argmin(self.losses, axis=0))
 
+    @property
+    def zero_output_loss(self) -> FloatArray:
+        """Loss of the model that always answers zero, at each point."""
+        if self.models is None:
+            return self.n_features * self.feature_probability / 3.0
+        return np.array([np.trace(model.second_moments) for model in self.models])
+
     def __str__(self) -> str:
-        lines = [f"{self.n_features} features, {len(self.shapes)} families, as p grows:"]
+        lines = [f"{self.n_features} features, {len(self.shapes)} families, as {self.along} grows:"]
         lines.append(f"  {self.lowest[0]}")
-        lines += [f"  p = {p:.6f}  {after}" for p, _, after in self.boundaries]
+        lines += [f"  {self.along} = {x:.6f}  {after}" for x, _, after in self.boundaries]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -209,9 +239,10 @@ def family_losses(
     n_features: int,
     feature_probability: object = None,
     *,
+    features: Features | None = None,
     progress: bool | None = None,
 ) -> FamilyLosses:
-    """Losses of several optimised families over a range of feature probabilities.
+    """Losses of several optimised families over a range of feature probabilities, or of data.
 
     Parameters
     ----------
@@ -220,6 +251,9 @@ def family_losses(
     n_features : int
     feature_probability : array_like of shape (n_points,), optional
         Ascending; 25 values from .02 to .98 by default.
+    features : callable, optional
+        Of one number, as in :func:`phase_boundary`: what it returns is the data at each value of
+        `feature_probability`, which then is whatever the function makes of it.
     progress : bool, optional
         Whether to show a progress bar.  None shows it in a terminal or a notebook.
 
@@ -231,7 +265,8 @@ def family_losses(
     Raises
     ------
     GeomsupError
-        If a shape is unknown or has too many vertices, or the probabilities do not ascend.
+        If a shape is unknown or has too many vertices, the values do not ascend, or `features`
+        returns anything but a feature model of so many features.
 
     Examples
     --------
@@ -240,6 +275,15 @@ def family_losses(
     5 features, 2 families, as p grows:
       pentagon
       p = 0.224875  digon ⊕ digon
+
+    Three pairs that always come together, collapsed onto their means:
+
+    >>> from geomsup.theory import FeatureModel
+    >>> shapes = ["digon(1 & 2, 3 & 4) + monosemantic(5 & 6)", "triangle(1 & 2, 3 & 4, 5 & 6)"]
+    >>> print(family_losses(shapes, 6, [0.3, 0.5], features=lambda p: FeatureModel.pairs(3, p)))
+    6 features, 2 families, as p grows:
+      digon(1 & 2, 3 & 4) ⊕ monosemantic(5 & 6)
+      p = 0.436196  triangle(1 & 2, 3 & 4, 5 & 6)
     """
     n_features = positive_integer("n_features", n_features)
     if not isinstance(shapes, (list, tuple)) or not shapes:
@@ -247,22 +291,27 @@ def family_losses(
     names = tuple(" ⊕ ".join(map(str, parts_of(shape))) for shape in shapes)
     given = np.linspace(0.02, 0.98, 25) if feature_probability is None else feature_probability
     p = ascending(given, "feature_probability", high=1.0)
+    line = FeatureLine.of(n_features, features)
+    models = line.models(p.tolist())
     losses = np.empty((len(names), len(p)))
     with bar(losses.size, "optimising", "family", progress) as done:
         for number, (row, column) in enumerate(np.ndindex(losses.shape)):
             done(number)
-            losses[row, column] = symmetric_optimum(names[row], n_features, float(p[column])).loss
+            data = float(p[column]) if models is None else models[column]
+            losses[row, column] = symmetric_optimum(names[row], n_features, data).loss
     lowest = np.argmin(losses, axis=0)
     boundaries = []
     for at in np.flatnonzero(lowest[:-1] != lowest[1:]):
         before, after = int(lowest[at]), int(lowest[at + 1])
-        boundaries += _boundaries(names, n_features, before, after, p[at : at + 2], progress)
+        boundaries += _boundaries(names, line, before, after, p[at : at + 2], progress)
     return FamilyLosses(
         n_features=n_features,
         feature_probability=p,
         shapes=names,
         losses=read_only(losses),
         boundaries=tuple(boundaries),
+        along=line.along,
+        models=models,
     )
 
 
@@ -278,22 +327,30 @@ def ascending(values: Any, name: str, high: float) -> FloatArray:
 
 def _boundaries(
     names: tuple[str, ...],
-    n: int,
+    line: FeatureLine,
     first: int,
     last: int,
     between: FloatArray,
     progress: bool | None,
 ) -> list[tuple[float, str, str]]:
     """The changes of the lowest family between two points; a third may be the lowest inside."""
+    n = line.n_features
     low, high = float(between[0]), float(between[1])
     p = phase_boundary(
-        names[first], names[last], n_features=n, between=(low, high), progress=progress
+        names[first],
+        names[last],
+        n_features=n,
+        features=line.features,
+        between=(low, high),
+        progress=progress,
     )
-    losses = [symmetric_optimum(name, n, p).loss for name in names]
+    data = line.at(p)
+    losses = [symmetric_optimum(name, n, data).loss for name in names]
     inside = int(np.argmin(losses))
-    if inside in (first, last) or losses[first] - losses[inside] <= _TIE * p * n / 3.0:
+    same = _TIE * float(Problem.of(n, data, 1.0).zero_output_loss)
+    if inside in (first, last) or losses[first] - losses[inside] <= same:
         return [(p, names[first], names[last])]
     return [
-        *_boundaries(names, n, first, inside, np.array([low, p]), progress),
-        *_boundaries(names, n, inside, last, np.array([p, high]), progress),
+        *_boundaries(names, line, first, inside, np.array([low, p]), progress),
+        *_boundaries(names, line, inside, last, np.array([p, high]), progress),
     ]

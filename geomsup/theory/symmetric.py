@@ -271,8 +271,7 @@ def _placed(shape: str, n_features: int) -> Iterator[tuple[Part, dict[int, int]]
     for part in parts:
         if part.vertices is None:
             count = get_shape(part.name).n_vertices
-            vertices = tuple((k,) for k in free[:count])
+            yield part, {k: vertex for vertex, k in enumerate(free[:count])}
             free = free[count:]
         else:
-            vertices = tuple(tuple(k - 1 for k in each) for each in part.vertices)
-        yield part, {k: vertex for vertex, each in enumerate(vertices) for k in each}
+            yield part, {k - 1: at for at, each in enumerate(part.vertices) for k in each}
