@@ -222,10 +222,10 @@ def phase_diagram(
         feature_probability = np.geomspace(0.01, 1.0, _AXIS_POINTS)
     if relative_importance is None:
         relative_importance = np.geomspace(0.1, 10.0, _AXIS_POINTS)
-    p = ascending(feature_probability, "feature_probability", high=1.0)
+    line = FeatureLine.of(n, features)
+    p = ascending(feature_probability, line.axis, high=1.0)
     r = ascending(relative_importance, "relative_importance", high=1e6)
     shape = (len(p), len(r))
-    line = FeatureLine.of(n, features)
     models = line.models(p.tolist())
     bands = _bands(n, p, r, models)
     blocks = list(_arrangements(n, m))

@@ -55,6 +55,11 @@ class FeatureLine:
             raise GeomsupError(f"{wanted}, got one that {error}") from error
         return cls(n_features=n_features, features=features, along=names[0] if names else "x")
 
+    @property
+    def axis(self) -> str:
+        """What messages call the values."""
+        return "feature_probability" if self.along == "p" else self.along
+
     def at(self, value: float) -> float | FeatureModel:
         """What a public function takes for `feature_probability`, at one value."""
         if self.features is None:

@@ -290,8 +290,8 @@ def family_losses(
         raise GeomsupError(f"shapes must be a list of names, got {shorten(shapes)}")
     names = tuple(" ⊕ ".join(map(str, parts_of(shape))) for shape in shapes)
     given = np.linspace(0.02, 0.98, 25) if feature_probability is None else feature_probability
-    p = ascending(given, "feature_probability", high=1.0)
     line = FeatureLine.of(n_features, features)
+    p = ascending(given, line.axis, high=1.0)
     models = line.models(p.tolist())
     losses = np.empty((len(names), len(p)))
     with bar(losses.size, "optimising", "family", progress) as done:
