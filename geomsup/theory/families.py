@@ -74,9 +74,7 @@ def best_factor(
         return np.array([family.build(float(value))[at] for value in parameters])
 
     function = _within(orbit, n_orbits, problem, vertices_at, family is not None)
-    closed = None
-    if name == "digon" and n == 2 and n_orbits == 1 and isinstance(data, float):
-        closed = digon_optimum(data)
+    closed = _closed_form(data) if name == "digon" and n == 2 and n_orbits == 1 else None
     if closed is not None:
         x, method = np.array([closed[0] ** 0.25, closed[1]]), "closed form"
     else:
@@ -100,6 +98,17 @@ def best_factor(
             "method": method,
         },
     )
+
+
+def _closed_form(data: Data) -> tuple[float, float] | None:
+    """norm² and bias of a digon of two features alike, if they are uniform and no values equal."""
+    if isinstance(data, float):
+        return digon_optimum(data)
+    if isinstance(data, FeatureModel) and data.values == "uniform":
+        (pair,) = data.sets
+        if pair.equal_values == 0.0:
+            return digon_optimum(pair.probabilities[0], float(pair.both_present()[0, 1]))
+    return None
 
 
 def _orbits(gram: FloatArray, problem: Problem) -> IndexArray:
