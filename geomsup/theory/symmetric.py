@@ -125,9 +125,10 @@ def symmetric_optimum(
     Within the family every class of equivalent features has one norm and one bias; features are
     equivalent if the shape, their importances and p, and who depends on whom do not tell them
     apart.  The directions stay those of the shape, but for its free parameter.  The digon of two
-    features alike is solved in closed form, unless their values may be equal or fixed; elsewhere
-    the optimum is the lowest of eight descents or more on the exact loss, polished by Newton steps.  It is the best of the family, not
-    of all configurations: :func:`verify_optimum` tells whether it is a minimum among those.
+    features alike is solved in closed form, unless their values are fixed or may be equal;
+    elsewhere the optimum is the lowest of eight descents or more on the exact loss, polished by
+    Newton steps.  It is the best of the family, not of all configurations: :func:`verify_optimum`
+    tells whether it is a minimum among those.
 
     Examples
     --------

