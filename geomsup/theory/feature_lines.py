@@ -29,7 +29,7 @@ class FeatureLine:
     n_features : int
     features : callable or None
     along : str
-        What the parameter is called: "p", or the argument of the function.
+        What the parameter is called: as the argument of the function, and "p" without one.
     """
 
     n_features: int
@@ -52,8 +52,11 @@ class FeatureLine:
         except ValueError:  # some functions that are not written in Python do not say
             names = []
         except TypeError as error:
-            raise GeomsupError(f"{wanted}, got one that {error}") from error
-        return cls(n_features=n_features, features=features, along=names[0] if names else "x")
+            raise GeomsupError(f"{wanted}; with one number: {error}") from error
+        along = names[0] if names else "x"
+        if along == "feature_probability":
+            along = "p"
+        return cls(n_features=n_features, features=features, along=along)
 
     @property
     def axis(self) -> str:

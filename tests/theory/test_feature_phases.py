@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import compress, permutations, product
 from typing import Any
 
@@ -18,6 +19,7 @@ from geomsup.shapes import get_shape
 from geomsup.theory import (
     FeatureModel,
     FeatureSet,
+    PhaseDiagram,
     best_configuration,
     critical_together,
     expected_loss,
@@ -366,6 +368,8 @@ def test_a_line_of_independent_features_is_that_of_p() -> None:
     np.testing.assert_allclose(line.zero_output_loss, plain.zero_output_loss, rtol=1e-14)
     assert (plain.along, line.along) == ("p", "q")
     assert "q = 0.52" in str(line)
+    of_a_method = family_losses(["digon"], 2, [0.1], features=partial(FeatureModel.pairs, 1))
+    assert of_a_method.along == "p"
 
 
 def test_families_along_a_correlation_are_drawn_beside_their_zero_output() -> None:
@@ -479,6 +483,27 @@ def test_a_diagram_over_a_correlation_is_drawn_with_a_linear_axis() -> None:
     assert diagram.phases[diagram.phase[2, 0]] == "digon(1, 3) ⊕ digon(2, 4)"
 
 
+@pytest.mark.parametrize(("n_phases", "beside"), [(7, False), (8, True)])
+def test_many_names_stand_beside_the_picture(n_phases: int, beside: bool) -> None:
+    diagram = PhaseDiagram(
+        n_features=2,
+        n_hidden=1,
+        feature_probability=np.array([0.1]),
+        relative_importance=np.geomspace(0.1, 1.0, n_phases),
+        phases=tuple(f"{k} in 2" for k in range(n_phases)),
+        phase=np.arange(n_phases, dtype=np.intp)[None],
+        loss=np.zeros((1, n_phases)),
+        unit_norm=False,
+        W=np.zeros((1, n_phases, 1, 2)),
+        b=np.zeros((1, n_phases, 2)),
+    )
+    axes = plot_phase_diagram(diagram, ax=Figure().add_subplot())
+    axes.figure.draw_without_rendering()  # type: ignore[union-attr]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert (legend.get_window_extent().x0 > axes.get_window_extent().x1) == beside
+
+
 # -------------------------------------------------------------------------------------- bad input
 
 
@@ -489,7 +514,7 @@ def test_a_diagram_over_a_correlation_is_drawn_with_a_linear_axis() -> None:
         (FeatureModel.pairs(2, 0.1), "features must be a function of one number"),
         (
             lambda: FeatureModel.pairs(2, 0.1),
-            "features must be a function of one number .* got one",
+            "with one number: too many",
         ),
         (lambda p, c: FeatureModel.pairs(2, p, together=c), "missing a required argument: 'c'"),
         (lambda p: p, "features must return a FeatureModel, got 0.2 at p = 0.2"),
