@@ -346,17 +346,20 @@ def test_at_a_boundary_two_exact_losses_are_equal(
     assert (below[0] - below[1]) * (above[0] - above[1]) < 0.0
 
 
-def test_the_importance_of_a_member_at_fixed_data() -> None:
-    model = FeatureModel.pairs(1, 0.1, together=0.5)
-    r = phase_boundary(
-        "digon", "monosemantic", n_features=2, feature_probability=model, between=(0.3, 0.9)
+def test_the_importance_of_the_last_feature_at_fixed_data() -> None:
+    # The more it matters, the less it likes to be opposed to one of a pair that may collapse.
+    model = FeatureModel((FeatureSet(size=2, probability=0.1), ONE))
+    shapes = "digon(1, 3) + monosemantic(2)", "monosemantic(1 & 2) + monosemantic(3)"
+    r = phase_boundary(*shapes, n_features=3, feature_probability=model, between=(0.9, 20.0))
+    optima = [symmetric_optimum(shape, 3, model, [1.0, 1.0, r]) for shape in shapes]
+    losses = [expected_loss(best.W, best.b, model, [1.0, 1.0, r]).loss for best in optima]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-8)
+    below, above = (
+        [symmetric_optimum(shape, 3, model, [1.0, 1.0, x]).loss for shape in shapes]
+        for x in (0.98 * r, 1.02 * r)
     )
-    losses = [
-        symmetric_optimum(s, 2, model, [1.0, 1.02 * r]).loss for s in ("digon", "monosemantic")
-    ]
-    assert losses[0] < losses[1] * (1.0 - 1e-6)
-    same = [symmetric_optimum(s, 2, model, [1.0, 0.98 * r]).loss for s in ("digon", "monosemantic")]
-    assert same[0] == pytest.approx(same[1], rel=1e-9)
+    assert below[0] < below[1]
+    assert above[0] > above[1]
 
 
 def test_a_line_of_independent_features_is_that_of_p() -> None:
