@@ -94,6 +94,10 @@ class VerbParser(OneLineParser):
             self._flags[action.dest] = action.option_strings[0]
         return action
 
+    def add_number(self, *names: str, metavar: str, help: str) -> None:
+        """Declare an option with one number."""
+        self.add_argument(*names, type=float, metavar=metavar, help=help)
+
     def add_numbers(
         self, *names: str, metavar: str, kind: Callable[[str], float] = float, **options: Any
     ) -> None:
@@ -185,8 +189,12 @@ class VerbParser(OneLineParser):
             help="dimensions" if hidden_required else "dimensions, without SHAPES",
         )
 
-    def add_sets(self) -> None:
-        """Declare who is present together, and with what values; read by :func:`features_of`."""
+    def add_sets(self, *, several: bool = False) -> None:
+        """Declare who is present together, and with what values; read by :func:`features_of`.
+
+        With `several` values that a line or a map goes through.
+        """
+        number: Callable[..., object] = self.add_numbers if several else self.add_number
         self.add_argument(
             "--pairs",
             dest="n_pairs",
@@ -201,16 +209,14 @@ class VerbParser(OneLineParser):
             metavar="NxSIZE",
             help="features in N sets of SIZE that are present together, such as 2x3",
         )
-        self.add_argument(
+        number(
             "--together",
-            type=float,
             metavar="C",
             help="with this probability one gate decides for a set, otherwise each of its features "
             "is present by itself (default: 1)",
         )
-        self.add_argument(
+        number(
             "--equal-values",
-            type=float,
             metavar="RHO",
             help="with this probability the present features of a set have one value (default: 0)",
         )

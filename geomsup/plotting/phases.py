@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_family_losses", "plot_phase_diagram"]
 
+_MOST_INSIDE = 7  # names of phases, in a legend on the picture itself
+
 
 def plot_family_losses(losses: FamilyLosses, *, ax: Axes | None = None) -> Axes:
     """Draw the loss of each optimised family against p, with the boundaries between the lowest.
+
+    Where the data were a function of something else, it stands in the place of p.
 
     Parameters
     ----------
@@ -31,7 +35,8 @@ def plot_family_losses(losses: FamilyLosses, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     matplotlib.axes.Axes
-        Losses are divided by n·p/3, the loss of a model that always answers zero.
+        Losses are divided by that of a model that always answers zero, n·p/3 for independent
+        features.
 
     Raises
     ------
@@ -51,7 +56,7 @@ def plot_family_losses(losses: FamilyLosses, *, ax: Axes | None = None) -> Axes:
     check_made_by("theory.family_losses", losses, "shapes", "losses", "boundaries")
     axes: Axes = axes_for(ax, figsize=(7.0, 4.4))
     p = losses.feature_probability
-    zero = losses.n_features * np.maximum(p, 1e-300) / 3.0
+    zero = np.maximum(losses.zero_output_loss, 1e-300)
     # Where a family is the lowest its line is thick, from boundary to boundary.
     ends = np.unique(np.concatenate([p, [boundary for boundary, _, _ in losses.boundaries]]))
     between = 0.5 * (ends[1:] + ends[:-1])
@@ -79,7 +84,7 @@ def plot_family_losses(losses: FamilyLosses, *, ax: Axes | None = None) -> Axes:
             color=INK,
         )
     axes.set(
-        xlabel="feature probability $p = 1 - S$",
+        xlabel=_axis_label(losses.along),
         ylabel="expected loss / loss of the zero output",
         xlim=(p[0], p[-1]) if len(p) > 1 else None,
         ylim=(0.0, None),
@@ -108,7 +113,8 @@ def plot_phase_diagram(
     Returns
     -------
     matplotlib.axes.Axes
-        Both axes are logarithmic, dense features on top, as in the paper.
+        Both axes are logarithmic, dense features on top, as in the paper; where the rows are
+        anything but p, theirs is linear.
 
     Raises
     ------
@@ -135,9 +141,10 @@ def plot_phase_diagram(
         raise GeomsupError(
             f"expected one colour for each of {len(diagram.phases)} phases, got {len(colors)}"
         )
+    upwards = "log" if diagram.along == "p" else "linear"
     axes.pcolormesh(
         _edges(diagram.relative_importance),
-        _edges(diagram.feature_probability),
+        _edges(diagram.feature_probability, upwards),
         diagram.phase,
         cmap=ListedColormap(colors),
         vmin=-0.5,
@@ -146,9 +153,9 @@ def plot_phase_diagram(
     )
     axes.set(
         xscale="log",
-        yscale="log",
+        yscale=upwards,
         xlabel="relative importance of the last feature",
-        ylabel="feature probability $p = 1 - S$",
+        ylabel=_axis_label(diagram.along),
         title=f"{diagram.n_features} features in {diagram.n_hidden} dimension"
         f"{'s' if diagram.n_hidden > 1 else ''}, "
         f"{'unit vectors without bias' if diagram.unit_norm else 'exact optimum'}",
@@ -156,14 +163,22 @@ def plot_phase_diagram(
     handles = [
         Patch(color=color, label=name) for color, name in zip(colors, diagram.phases, strict=True)
     ]
-    axes.legend(handles=handles, fontsize=8, loc="lower left", framealpha=0.9)
+    legend = axes.legend(handles=handles, fontsize=8, loc="lower left", framealpha=0.9)
+    if len(handles) > _MOST_INSIDE:  # many names would cover what they name
+        legend.set_loc("upper left")
+        legend.set_bbox_to_anchor((1.01, 1.0))
     return axes
 
 
-def _edges(centres: Any) -> Any:
-    """Borders of cells around points of a logarithmic axis; p = 0 has none."""
-    logs = np.log(np.maximum(centres, 1e-12))
-    if len(logs) == 1:
-        return np.exp([logs[0] - 0.1, logs[0] + 0.1])
-    middles = 0.5 * (logs[1:] + logs[:-1])
-    return np.exp([2 * logs[0] - middles[0], *middles, 2 * logs[-1] - middles[-1]])
+def _axis_label(along: str) -> str:
+    return "feature probability $p = 1 - S$" if along == "p" else along
+
+
+def _edges(centres: Any, scale: str = "log") -> Any:
+    """Borders of cells around points of an axis; on a logarithmic one p = 0 has none."""
+    at = np.log(np.maximum(centres, 1e-12)) if scale == "log" else np.asarray(centres)
+    back = np.exp if scale == "log" else np.asarray
+    if len(at) == 1:
+        return back([at[0] - 0.1, at[0] + 0.1])
+    middles = 0.5 * (at[1:] + at[:-1])
+    return back([2 * at[0] - middles[0], *middles, 2 * at[-1] - middles[-1]])

@@ -1,8 +1,8 @@
 """One shape of a symmetric family: its best norms, biases and free parameter.
 
-The directions stay those of the shape.  Equivalent vertices share one norm and one bias, and
-vertices are equivalent when the shape and the importances cannot tell them apart; so a digon whose
-two features matter differently has two norms and two biases.
+The directions stay those of the shape.  Equivalent features share one norm and one bias, and
+features are equivalent when neither the shape nor the importances nor how they depend on each other
+tell them apart; so a digon whose two features matter differently has two norms and two biases.
 """
 
 from __future__ import annotations
@@ -10,19 +10,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.shapes import Shape, get_shape
+from geomsup.shapes import get_shape
 from geomsup.theory.closed_forms import digon_optimum
 from geomsup.theory.descent import descend
+from geomsup.theory.feature_model import FeatureModel
 from geomsup.theory.loss import Problem, batch_losses
 
-__all__ = ["Factor", "best_factor"]
+__all__ = ["Data", "Factor", "best_factor"]
 
 FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.intp]
+# One p for all, one for each feature, or who depends on whom.
+Data: TypeAlias = float | tuple[float, ...] | FeatureModel
 PackedLoss = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
 _START_NORMS = (0.8, 1.1)
@@ -39,39 +43,45 @@ _N_NEWTON = 3
 class Factor:
     """A shape at its best; `record` holds its numbers as plain Python values."""
 
-    W: FloatArray  # (dim, n_vertices)
-    b: FloatArray  # (n_vertices,)
+    W: FloatArray  # (dim, n_features)
+    b: FloatArray  # (n_features,)
     loss: float
     record: dict[str, Any]
 
 
 @lru_cache(maxsize=4096)
-def best_factor(name: str, p: float, importance: tuple[float, ...]) -> Factor:
-    """Optimise a shape whose vertices, in the catalogue's order, have the given importances."""
+def best_factor(
+    name: str, data: Data, importance: tuple[float, ...], places: tuple[int, ...] | None = None
+) -> Factor:
+    """Optimise a shape on whose vertices features of the given importances stand.
+
+    Without `places` feature k stands on vertex k, in the catalogue's order; otherwise they say on
+    which, and several features may share one vertex.
+    """
     shape = get_shape(name)
     family = shape.family
-    orbit = _orbits(shape, np.array(importance))
+    n = len(importance)
+    at = np.arange(n) if places is None else np.array(places)
+    given = Problem.of(n, data, importance)
+    orbit = _orbits(shape.gram[np.ix_(at, at)], given)
     n_orbits = int(orbit.max()) + 1
-    problem, size = Problem.of(shape.n_vertices, p, importance).normalised()
+    problem, size = given.normalised()
+    fixed = shape.vertices[at]
 
     def vertices_at(parameters: FloatArray) -> FloatArray:
         if family is None:
-            return np.broadcast_to(shape.vertices, (len(parameters), *shape.vertices.shape))
-        return np.array([family.build(float(value)) for value in parameters])
+            return np.broadcast_to(fixed, (len(parameters), *fixed.shape))
+        return np.array([family.build(float(value))[at] for value in parameters])
 
     function = _within(orbit, n_orbits, problem, vertices_at, family is not None)
-    closed = digon_optimum(p) if name == "digon" and n_orbits == 1 else None
+    closed = _closed_form(data) if name == "digon" and n == 2 and n_orbits == 1 else None
     if closed is not None:
         x, method = np.array([closed[0] ** 0.25, closed[1]]), "closed form"
     else:
-        starts = _starts(n_orbits, p, family.default if family else None)
-        # Gradients are as small as the least important feature makes them.
-        least = min((value for value in problem.importance if value > 0.0), default=1.0) * p
-        rough = descend(function, starts, gradient_tol=1e-5 * least, max_steps=150)
-        lowest = rough.x[[np.argmin(rough.value)]]
-        ends = descend(function, lowest, gradient_tol=1e-10 * least, max_steps=100)
-        x = _polished(function, ends.x[0])
-        method = "descent"
+        first = np.unique(orbit, return_index=True)[1]
+        sharing = np.bincount(at)[at[first]]
+        starts = _starts(given.means[first], sharing, family.default if family else None)
+        x, method = _lowest(function, starts, problem), "descent"
     loss = float(size * function(x[None])[0][0])
     norms, biases = x[:n_orbits] ** 2, x[n_orbits : 2 * n_orbits]
     vertices = vertices_at(x[2 * n_orbits :] if family else x[:1])[0]
@@ -90,18 +100,33 @@ def best_factor(name: str, p: float, importance: tuple[float, ...]) -> Factor:
     )
 
 
-def _orbits(shape: Shape, importance: FloatArray) -> NDArray[np.intp]:
-    """For each vertex the number of its class of equivalent vertices.
+def _closed_form(data: Data) -> tuple[float, float] | None:
+    """norm² and bias of a digon of two features alike, if they are uniform and no values equal."""
+    if isinstance(data, float):
+        return digon_optimum(data)
+    if isinstance(data, FeatureModel) and data.values == "uniform":
+        (pair,) = data.sets
+        if pair.equal_values == 0.0:
+            return digon_optimum(pair.probabilities[0], float(pair.both_present()[0, 1]))
+    return None
 
-    Classes are refined until vertices of one class see the same cosines to the same classes.
+
+def _orbits(gram: FloatArray, problem: Problem) -> IndexArray:
+    """For each feature the number of its class of equivalent features.
+
+    Classes are refined until features of one class see the same cosines to the same classes, and
+    depend on the same ones of them.
     """
-    orbit = np.unique(importance, return_inverse=True)[1]
-    cosines = np.round(shape.gram / _SAME_COSINES)
+    relations = problem.relations
+    kinds = list(zip(problem.importance.tolist(), np.diag(relations).tolist(), strict=True))
+    numbers: dict[Any, int] = {kind: k for k, kind in enumerate(dict.fromkeys(kinds))}
+    orbit = np.array([numbers[kind] for kind in kinds])
+    cosines = np.round(gram / _SAME_COSINES)
     while True:
-        # What a vertex sees: its own class, and the sorted pairs (class, cosine).
+        # What a feature sees: its own class, and the sorted triples (class, cosine, relation).
         seen = [
-            (own, *sorted(zip(orbit.tolist(), row.tolist(), strict=True)))
-            for row, own in zip(cosines, orbit.tolist(), strict=True)
+            (own, *sorted(zip(orbit.tolist(), row.tolist(), related.tolist(), strict=True)))
+            for row, related, own in zip(cosines, relations, orbit.tolist(), strict=True)
         ]
         numbers = {view: k for k, view in enumerate(dict.fromkeys(seen))}
         refined = np.array([numbers[view] for view in seen])
@@ -110,23 +135,38 @@ def _orbits(shape: Shape, importance: FloatArray) -> NDArray[np.intp]:
         orbit = refined
 
 
-def _starts(n_orbits: int, p: float, parameter: float | None) -> FloatArray:
-    """All vertices alike; and, with several classes, each of them dropped in turn."""
+def _starts(means: FloatArray, sharing: IndexArray, parameter: float | None) -> FloatArray:
+    """All features alike; and, with several classes, each of them dropped in turn.
+
+    Features that share a vertex begin with one feature's norm² among them.
+    """
+    n_orbits = len(means)
     points = [
-        [norm**0.5] * n_orbits + [bias] * n_orbits
+        [*(norm / sharing) ** 0.5, *([bias] * n_orbits)]
         for norm in _START_NORMS
         for bias in _START_BIASES
     ]
     for dropped in range(n_orbits if n_orbits > 1 else 0):
         for norm in _START_NORMS:
-            roots, biases = [norm**0.5] * n_orbits, [0.0] * n_orbits
-            roots[dropped], biases[dropped] = 0.0, p / 2.0
-            points.append(roots + biases)
+            roots, biases = (norm / sharing) ** 0.5, [0.0] * n_orbits
+            roots[dropped], biases[dropped] = 0.0, means[dropped]
+            points.append([*roots, *biases])
     return np.array([point + ([] if parameter is None else [parameter]) for point in points])
 
 
+def _lowest(function: PackedLoss, starts: FloatArray, problem: Problem) -> FloatArray:
+    """The lowest point that descents reach, polished."""
+    # Gradients are as small as the least important feature makes them.
+    weight = problem.importance * problem.p
+    least = float(weight[weight > 0.0].min()) if weight.any() else 0.0
+    rough = descend(function, starts, gradient_tol=1e-5 * least, max_steps=150)
+    lowest = rough.x[[np.argmin(rough.value)]]
+    ends = descend(function, lowest, gradient_tol=1e-10 * least, max_steps=100)
+    return _polished(function, ends.x[0])
+
+
 def _within(
-    orbit: NDArray[np.intp],
+    orbit: IndexArray,
     n_orbits: int,
     problem: Problem,
     vertices_at: Callable[[FloatArray], FloatArray],
@@ -136,7 +176,7 @@ def _within(
 
     Of roots, because a negative norm would turn a vertex round and make another shape.
     """
-    members = np.eye(n_orbits)[orbit]  # (n_vertices, n_orbits)
+    members = np.eye(n_orbits)[orbit]  # (n_features, n_orbits)
 
     def function(x: FloatArray) -> tuple[FloatArray, FloatArray]:
         roots = x[:, :n_orbits]

@@ -21,10 +21,10 @@ array([0.0308, 0.0113, 0.    , 0.    , 0.    , 0.    ])
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from itertools import groupby, product
+from itertools import groupby, pairwise, product
 from math import prod
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -165,6 +165,13 @@ at most 1, got 1.2; pass smaller ones
             return self.probability
         return (self.probability,) * self.size
 
+    def restricted(self, members: Sequence[int]) -> FeatureSet:
+        """The joint distribution of some of the members, whatever the others do."""
+        listed = [self.probabilities[k] for k in members]
+        if len(listed) == 1:
+            return FeatureSet(size=1, probability=listed[0])
+        return replace(self, size=len(listed), probability=tuple(listed))
+
     @property
     def is_independent(self) -> bool:
         """Whether the members are independent of each other, in presence and value."""
@@ -180,6 +187,12 @@ at most 1, got 1.2; pass smaller ones
     def gate(self) -> float:
         """c: how often one gate decides for the whole set."""
         return self.together if self.presence == "together" else 0.0
+
+    @property
+    def character(self) -> tuple[object, ...]:
+        """What sets that are alike but for the order of their members have in common."""
+        exclusive = self.presence == "exclusive"
+        return tuple(sorted(self.probabilities)), exclusive, self.gate, self.equal_values
 
     def both_present(self) -> FloatArray:
         """Probability that members i and j are both present, (size, size); p_i for i = j."""
@@ -463,6 +476,77 @@ its entries are size, probability, presence, together, equal_values
     @property
     def _value_variance(self) -> float:
         return 1.0 / 12.0 if self.values == "uniform" else 0.0
+
+    def restricted(self, features: Iterable[int]) -> FeatureModel:
+        """The joint distribution of some of the features, whatever the others do.
+
+        Parameters
+        ----------
+        features : iterable of int
+            Ascending numbers of features, counted from zero.
+
+        Returns
+        -------
+        FeatureModel
+            Of these features in this order.  What is left of a set is a set of the same kind: its
+            gate, its values and its probabilities do not depend on who is looked at.
+
+        Raises
+        ------
+        GeomsupError
+            If there is no feature, or the numbers do not ascend or are no features.
+
+        Examples
+        --------
+        >>> from geomsup.theory import FeatureModel
+        >>> pairs = FeatureModel.pairs(2, 0.1, together=0.5)
+        >>> print(pairs.restricted([0, 1]))
+        1 set of 2 features, p = 0.1, together with probability 0.5
+        >>> pairs.restricted([0, 2]).is_independent
+        True
+        """
+        given: object = features
+        listed = (
+            [whole_number("features", k, 0) for k in given] if isinstance(given, Iterable) else []
+        )
+        ascend = all(low < high for low, high in pairwise(listed))
+        if not listed or not ascend or listed[-1] >= self.n_features:
+            raise GeomsupError(
+                f"features must be ascending numbers below {self.n_features}, got {brief(features)}"
+            )
+        left = [
+            one.restricted(members)
+            for one, at in zip(self.sets, self.slices, strict=True)
+            if (members := [k - at.start for k in listed if at.start <= k < at.stop])
+        ]
+        return replace(self, sets=tuple(left))
+
+    def relations(self) -> IndexArray:
+        """Who is alike, and who depends on whom, as numbers in an (n_features, n_features) matrix.
+
+        The diagonal numbers the kinds of features: those of one kind have the same p and stand in
+        sets alike.  Beside it is 1 where two features depend on each other, and 0 elsewhere.  A
+        permutation of the features that leaves the matrix as it is leaves the distribution as it
+        is.
+
+        Examples
+        --------
+        >>> from geomsup.theory import FeatureModel, FeatureSet
+        >>> pair, alone = FeatureSet(size=2, probability=0.1), FeatureSet(size=1, probability=0.1)
+        >>> FeatureModel([pair, alone]).relations()
+        array([[0, 1, 0],
+               [1, 0, 0],
+               [0, 0, 1]])
+        """
+        relations = np.zeros((self.n_features, self.n_features), dtype=np.intp)
+        kinds: dict[object, int] = {}
+        for one, at in zip(self.sets, self.slices, strict=True):
+            if not one.is_independent:
+                relations[at, at] = 1
+            for k, p in enumerate(one.probabilities, at.start):
+                kind = p if one.is_independent else (p, one.character)
+                relations[k, k] = kinds.setdefault(kind, len(kinds))
+        return relations
 
     def patterns(self) -> Patterns:
         """The cases to condition on, each once and none of probability zero; read-only.

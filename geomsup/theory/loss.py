@@ -106,6 +106,25 @@ class Problem:
             return self.p * self.features.magnitude**2
         return self.p / 3.0
 
+    @property
+    def relations(self) -> NDArray[np.intp]:
+        """Who is alike and who depends on whom, as :meth:`FeatureModel.relations` says it."""
+        if self.features is not None:
+            return self.features.relations()
+        return np.diag(np.unique(self.p, return_inverse=True)[1])
+
+    @property
+    def means(self) -> FloatArray:
+        """E x_i, the best bias of an output without weights: p_i / 2 for uniform values."""
+        if self.features is not None and self.features.values == "fixed":
+            return self.p * self.features.magnitude
+        return self.p / 2.0
+
+    @property
+    def dropped_losses(self) -> FloatArray:
+        """Loss of every output without weights, its variance, at importance one."""
+        return self.squares - self.means**2
+
     def normalised(self) -> tuple[Problem, Any]:
         """The problem with importances such that the zero output has loss one, and its old loss.
 

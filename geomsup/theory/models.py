@@ -15,7 +15,7 @@ from geomsup.theory.descent import descend
 from geomsup.theory.loss import Problem, batch_losses
 from geomsup.theory.packing import packed, unpacked
 
-__all__ = ["DescendedModels", "descend_models"]
+__all__ = ["DescendedModels", "arrived_after", "descend_models"]
 
 FloatArray = NDArray[np.float64]
 
@@ -85,7 +85,7 @@ def descend_models(
             starts[batch],
             gradient_tol=gradient_tol,
             max_steps=max_steps,
-            arrived=_after(first, arrived),
+            arrived=arrived_after(first, arrived),
         )
         x[batch], loss[batch] = ends.x[:, :size], ends.value
         n_calls = max(n_calls, calls)
@@ -93,6 +93,8 @@ def descend_models(
     return DescendedModels(W=W, b=b, loss=loss, n_calls=n_calls)
 
 
-def _after(before: int, arrived: Callable[[int], None] | None) -> Callable[[int], None] | None:
-    """Counts the models of one batch after those of the batches before it."""
+def arrived_after(
+    before: int, arrived: Callable[[int], None] | None
+) -> Callable[[int], None] | None:
+    """Counts the starts of one batch after those of the batches before it."""
     return None if arrived is None else lambda number: arrived(before + number)

@@ -21,6 +21,7 @@ from geomsup.restoring import Plain, read_only
 from geomsup.theory.atlas.known import known_point
 from geomsup.theory.descent import Descent, descend_in_units
 from geomsup.theory.loss import Problem
+from geomsup.theory.models import arrived_after
 from geomsup.theory.packing import packed, packed_loss, unpacked
 from geomsup.theory.starts import (
     collapsed_starts,
@@ -261,14 +262,10 @@ def best_configuration(
                 break
             first = len(pool.x)
             batch = random[used : (1 + _GROWTH) * used]
-            pool.add(batch, _after(first, arrived), n_counted=len(batch))
+            pool.add(batch, arrived_after(first, arrived), n_counted=len(batch))
             used += len(batch)
     _move(pool, rng)
     return pool.minima(None if known is None else known.loss * float(problem.importance[0]))
-
-
-def _after(so_far: int, arrived: Callable[[int], None]) -> Callable[[int], None]:
-    return lambda done: arrived(so_far + done)
 
 
 def _agree(loss: float, other: float) -> bool:

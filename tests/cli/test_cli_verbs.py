@@ -322,7 +322,7 @@ def test_a_name_that_is_not_known(words: str, capsys: Capture) -> None:
         ("phases --features 8 --hidden 2", "use geomsup optimum"),
         ("phases pentagon --features 3", "raise --features"),
         ("phases --hidden 2", "give --features N, or --pairs K"),
-        ("phases --features 3 --hidden 2 --together 0.5", "give --pairs too"),
+        ("phases --features 3 --hidden 2 --together 0.5", "give --pairs or --sets too"),
         ("phases --pairs 2", "give --hidden M"),
         ("phases --pairs 2 --hidden 2 pentagon", "no shapes"),
         ("phases --pairs 2 --hidden 2 --features 3", "leave --features out"),
