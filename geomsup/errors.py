@@ -78,6 +78,6 @@ def first_line(error: BaseException) -> str:
     return lines[0] if len(lines[0]) <= 160 else f"{lines[0][:159]}…"
 
 
-def counted(number: int, thing: str) -> str:
-    """ "1 step", "2,000 steps"."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+def counted(number: int, thing: str, things: str | None = None) -> str:
+    """ "1 step", "2,000 steps", "2 families"."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from geomsup.errors import GeomsupError, shorten
+from geomsup.errors import GeomsupError, counted, shorten
 from geomsup.progress import bar
 from geomsup.restoring import Plain, read_only
 from geomsup.theory.feature_lines import FeatureLine, Features
@@ -226,7 +226,8 @@ class FamilyLosses(Plain):
         return np.array([np.trace(model.second_moments) for model in self.models])
 
     def __str__(self) -> str:
-        lines = [f"{self.n_features} features, {len(self.shapes)} families, as {self.along} grows:"]
+        families = counted(len(self.shapes), "family", "families")
+        lines = [f"{counted(self.n_features, 'feature')}, {families}, as {self.along} grows:"]
         lines.append(f"  {self.lowest[0]}")
         lines += [f"  {self.along} = {x:.6f}  {after}" for x, _, after in self.boundaries]
         return "\n".join(lines)
