@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-from geomsup.geometry.crowd import grown_sets, shares_beyond_chance
+from geomsup.geometry.crowd import balancing_sets, grown_sets, shares_beyond_chance
 from geomsup.matching.bounds import MOST_BOUNDED
 from geomsup.survey.bundles import node_bundles
 from geomsup.survey.component import Component
@@ -55,6 +55,9 @@ _NEAR_BY_CHANCE, _LEAST_NEAR = 1.0, 5
 _STARTS_EACH = 2
 # Spans grown side by side; in all, so many, and so many numbers for each rank.
 _BATCH, _MAX_STARTS, _MAX_GROWN = 64, 2**15, 2**27
+# Directions that are tried as the third of a set that cancels itself; in a crowd, as many as those
+# numbers allow.
+_MOST_THIRDS = 4
 # So many of all directions may lie in the span of strangers by chance.
 _IN_SPAN_BY_CHANCE = 0.02
 # A shape about the origin has a sum of squared length 0, or 1 where a vertex is missing or put on
@@ -491,20 +494,36 @@ def _as_digons(block: _Block, pairs: IntArray, ground: Ground) -> Array:
 
 
 def _grown(block: _Block, dim: int, in_span: Array) -> Iterator[IntArray]:
-    """Yield what lies in spans grown from obtuse pairs and may have its centre at the origin."""
-    if not len(block.starts):
+    """Yield what grows from obtuse pairs and may have its centre at the origin.
+
+    That is what lies in spans, and what cancels each other.
+    """
+    n_starts = len(block.starts)
+    if not n_starts:
         return
+    batches = [block.starts[k : k + _BATCH] for k in range(0, n_starts, _BATCH)]
     cosines = block.rounded @ block.rounded.T
-    for k in range(0, len(block.starts), _BATCH):
-        by_size: dict[int, list[IntArray]] = {}
-        for members in grown_sets(cosines, block.starts[k : k + _BATCH], dim, in_span):
-            if len(members) <= _MAX_SIZE:
-                by_size.setdefault(len(members), []).append(members)
-        for size, sets in by_size.items():
-            own = block.units[np.array(sets)]
-            nearest = np.max(own @ own.swapaxes(1, 2) - np.eye(size), axis=(1, 2))
-            for which in np.flatnonzero((nearest < _CLOSE) & _is_balanced(own)):
-                yield np.sort(sets[which]).astype(np.intp)
+    for batch in batches:
+        yield from _centred(grown_sets(cosines, batch, dim, in_span), block.units)
+    if block.units is not block.rounded:
+        del cosines  # two of them do not fit
+        cosines = block.units @ block.units.T
+    n_thirds = min(_MOST_THIRDS, max(1, _MAX_GROWN // (n_starts * len(cosines))))
+    for batch in batches:
+        yield from _centred(balancing_sets(cosines, batch, n_thirds), block.units)
+
+
+def _centred(found: Iterable[IntArray], units: Array) -> Iterator[IntArray]:
+    """Yield the sets that may have their centre at the origin, in ascending order."""
+    by_size: dict[int, list[IntArray]] = {}
+    for members in found:
+        if len(members) <= _MAX_SIZE:
+            by_size.setdefault(len(members), []).append(members)
+    for size, sets in by_size.items():
+        own = units[np.array(sets)]
+        nearest = np.max(own @ own.swapaxes(1, 2) - np.eye(size), axis=(1, 2))
+        for which in np.flatnonzero((nearest < _CLOSE) & _is_balanced(own)):
+            yield np.sort(sets[which]).astype(np.intp)
 
 
 def _is_balanced(units: Array) -> NDArray[np.bool_]:
