@@ -42,6 +42,8 @@ _MAX_SIZE = 64
 # Directions cancel each other if the squared length of their sum is at most this: that of four with
 # an rms noise of .25 each.
 _CANCELLED = 0.25
+# Two digons cancel each other as well, and are two: no vertices of a simplex are so opposed.
+_OPPOSITE = -0.75
 # Of six the third and the fourth have too many strangers before them.
 _MOST_CANCELLED = 5
 # Starts grown side by side.
@@ -200,6 +202,7 @@ def balancing_sets(cosines: Array, starts: IntArray, n_thirds: int) -> Iterator[
         towards = towards + cosines[sets[:, -1]]
         # What a member has in common with the sum of all, summed over members, is its length.
         length2 = np.take_along_axis(towards, sets, axis=1).sum(axis=1)
-        yield from sets[length2 <= _CANCELLED]
+        within = cosines[sets[:, :, None], sets[:, None]].min(axis=(1, 2))
+        yield from sets[(length2 <= _CANCELLED) & (within > _OPPOSITE)]
         on = length2 > _CANCELLED
         sets, towards = sets[on], towards[on]

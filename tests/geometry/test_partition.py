@@ -295,6 +295,10 @@ def test_directions_that_cancel_are_found_among_strangers(name: str) -> None:
     sets = balancing_sets(units.T @ units, np.array([[1, 2]]), 8)
     found = {tuple(sorted(each.tolist())) for each in sets}
     assert tuple(range(len(vertices))) in found
+    # Two digons that lean on each other cancel too.
+    lines = noisy(leaning_digons(0.4), 0.02, rng)
+    starts = np.argwhere(np.triu(lines.T @ lines < 0, 1))
+    assert not list(balancing_sets(lines.T @ lines, starts, 4))
     for each in found:
         assert (units[:, list(each)].sum(axis=1) ** 2).sum() <= 0.25
 

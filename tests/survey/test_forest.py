@@ -14,6 +14,7 @@ from geomsup.survey import forest as module
 from geomsup.survey.component import Component
 from geomsup.survey.density import AngularGaussian
 from geomsup.survey.forest import components_of
+from geomsup.survey.weighing import Ground
 
 Edges = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -362,18 +363,18 @@ def test_sets_that_the_background_explains_are_not_weighed(monkeypatch: pytest.M
     units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     law = AngularGaussian(*fit_directions(lambda: iter([rows]), 10), n=len(rows))
     bounded, weighed = [], []
-    bound, weigh = module.Ground.most_gains, module.Ground.structure
+    bound, weigh = Ground.most_gains, Ground.structure
 
-    def most_gains(ground: module.Ground, sets: np.ndarray, excess: np.ndarray) -> object:
+    def most_gains(ground: Ground, sets: np.ndarray, excess: np.ndarray) -> object:
         bounded.append(len(sets))
         return bound(ground, sets, excess)
 
-    def structure(ground: module.Ground, members: np.ndarray, *rest: object) -> object:
+    def structure(ground: Ground, members: np.ndarray, *rest: object) -> object:
         weighed.append(len(members))
         return weigh(ground, members, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module.Ground, "most_gains", most_gains)
-    monkeypatch.setattr(module.Ground, "structure", structure)
+    monkeypatch.setattr(Ground, "most_gains", most_gains)
+    monkeypatch.setattr(Ground, "structure", structure)
     edges = significant(units)
     components_of(lambda which: units[which], edges, n_features=len(units), background=law)
     assert sum(bounded) > 100
