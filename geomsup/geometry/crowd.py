@@ -4,7 +4,9 @@ Among hundreds of unrelated directions, single linkage joins strangers to a tetr
 its own vertices have met, so the merge tree need not hold it at any height.  What tells its
 vertices from strangers is that they are linearly dependent: a vertex lies in the span of some
 others, a stranger does not.  So the search starts from each pair of neighbours, adds the
-direction that leans most on their span, and collects at each rank whatever lies in the span.
+direction that leans most on their span, and collects at each rank whatever lies in the span.  Among
+so many directions in so few dimensions that strangers lean more on the plane of two vertices than
+the others do, it adds what opposes their sum, until nothing of that is left.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """The components of a census: structures among the significant pairs, each at its own scale.
 
 The pairs join features to a forest of merges on |cosine|.  What may be a structure is every subtree
-of it, and every set that a span grown from an obtuse pair takes in
-(:mod:`geomsup.geometry.crowd`), because a stray that leans on one vertex joins the tree before the
-others do.  Each is weighed against the background: as a bundle in closed form, as a shape of the
-catalogue or a set of low rank by the machinery of :mod:`geomsup.matching`.  From these the disjoint
-sets of greatest total evidence are taken, the choice of just these features charged to each.
+of it, and every set that grows from an obtuse pair, by what lies in its span or by what cancels its
+sum (:mod:`geomsup.geometry.crowd`), because a stray that leans on one vertex joins the tree before
+the others do.  Each is weighed against the background: as a bundle in closed form, as a shape of
+the catalogue or a set of low rank by the machinery of :mod:`geomsup.matching`, which bounds rule
+out for nearly all of them.  From these the disjoint sets of greatest total evidence are taken, the
+choice of just these features charged to each.
 """
 
 from __future__ import annotations
