@@ -15,7 +15,7 @@ from scipy.stats import ortho_group
 from geomsup import classify_geometry, get_shape, match_shape
 from geomsup.matching.candidates import candidate_set
 from geomsup.matching.evidence import NOISE_GRID
-from geomsup.matching.posterior import _generic_prior
+from geomsup.matching.posterior import generic_prior
 
 Array = NDArray[np.float64]
 
@@ -347,7 +347,7 @@ def reliability_by_prior(trials: int, seed: int = 0) -> list[tuple[float, bool]]
     for k in range(trials):
         rng = np.random.default_rng([seed, 11, k])
         n, dim = int(rng.integers(4, 13)), int(rng.integers(3, 7))
-        if rng.random() < _generic_prior(n, part=False):
+        if rng.random() < generic_prior(n, part=False):
             outcomes += _outcome(random_directions(n, dim, rng), None)
             continue
         contenders = candidate_set(n, dim)

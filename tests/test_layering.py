@@ -46,6 +46,7 @@ _MATCHING = [
     "deviation",
     "spaces",
     "posterior",
+    "bounds",
     "match",
 ]
 # The search on the sphere knows nothing of matching; the comparison with optima needs both.
@@ -126,6 +127,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "survey.weighing": {
         "geometry.weighing",
         "matching",
+        "matching.bounds",
         "matching.evidence",
         "survey.bundles",
         "survey.density",
@@ -139,6 +141,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "survey.forest": {
         "geometry.crowd",
+        "matching.bounds",
         "survey.bundles",
         "survey.component",
         "survey.density",

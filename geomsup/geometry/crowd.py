@@ -4,7 +4,9 @@ Among hundreds of unrelated directions, single linkage joins strangers to a tetr
 its own vertices have met, so the merge tree need not hold it at any height.  What tells its
 vertices from strangers is that they are linearly dependent: a vertex lies in the span of some
 others, a stranger does not.  So the search starts from each pair of neighbours, adds the
-direction that leans most on their span, and collects at each rank whatever lies in the span.
+direction that leans most on their span, and collects at each rank whatever lies in the span.  Among
+so many directions in so few dimensions that strangers lean more on the plane of two vertices than
+the others do, it adds what opposes their sum, until nothing of that is left.
 """
 
 from __future__ import annotations
@@ -17,7 +19,13 @@ from scipy.special import betaincinv
 
 from geomsup.geometry.interference import MergeTree
 
-__all__ = ["candidate_sets", "grown_sets", "neighbour_pairs", "shares_beyond_chance"]
+__all__ = [
+    "balancing_sets",
+    "candidate_sets",
+    "grown_sets",
+    "neighbour_pairs",
+    "shares_beyond_chance",
+]
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -33,6 +41,13 @@ _CHANCE_NEIGHBOURS = 3.0
 _NEAREST, _MAX_STARTS = 4, 8192
 # Larger sets are left to the merge tree.
 _MAX_SIZE = 64
+# Directions cancel each other if the squared length of their sum is at most this: that of four with
+# an rms noise of .25 each.
+_CANCELLED = 0.25
+# Two digons cancel each other as well, and are two: no vertices of a simplex are so opposed.
+_OPPOSITE = -0.75
+# Of six the third and the fourth have too many strangers before them.
+_MOST_CANCELLED = 5
 # Starts grown side by side.
 _BATCH = 256
 # Components of the merge tree that stand alone over less than this range of |cosine| are chance.
@@ -154,3 +169,42 @@ def grown_sets(
         if in_span is not None:
             following = np.maximum(following, sizes - rank)
         pivot = np.where(inside, -1.0, shares).argmax(axis=1)
+
+
+def balancing_sets(cosines: Array, starts: IntArray, n_thirds: int) -> Iterator[IntArray]:
+    """Yield sets that grow from a pair by what most opposes their sum, once they cancel each other.
+
+    The plane of two vertices of a tetrahedron has a third of the squared norm of the other two.
+    In 16 dimensions thirty of 500 strangers have more, so a span that takes in the
+    direction that leans most on it never meets a third vertex.  What cancels the sum does.
+
+    Parameters
+    ----------
+    cosines : ndarray of shape (n, n)
+    starts : ndarray of shape (n_pairs, 2)
+    n_thirds : int
+        How many directions to try as the third; the others are the most opposed.
+
+    Yields
+    ------
+    ndarray
+        Four or five indices in the order in which they came.
+    """
+    first, second = starts.T
+    towards = cosines[first] + cosines[second]
+    n_thirds = min(n_thirds, len(cosines))
+    thirds = np.argpartition(towards, n_thirds - 1, axis=1)[:, :n_thirds]
+    pair = np.repeat(np.arange(len(starts)), n_thirds)
+    sets = np.column_stack([starts[pair], thirds.ravel()])
+    # Three that lean towards each other cancel no better with a fourth.
+    opposed = towards[pair, sets[:, 2]] < 0
+    sets, towards = sets[opposed], towards[pair[opposed]] + cosines[sets[opposed, 2]]
+    for _ in range(_MOST_CANCELLED - 3):
+        sets = np.column_stack([sets, towards.argmin(axis=1)])
+        towards = towards + cosines[sets[:, -1]]
+        # What a member has in common with the sum of all, summed over members, is its length.
+        length2 = np.take_along_axis(towards, sets, axis=1).sum(axis=1)
+        within = cosines[sets[:, :, None], sets[:, None]].min(axis=(1, 2))
+        yield from sets[(length2 <= _CANCELLED) & (within > _OPPOSITE)]
+        on = length2 > _CANCELLED
+        sets, towards = sets[on], towards[on]

@@ -87,7 +87,7 @@ def background_of(units: Array) -> Background:
         return Background(dim=dim, largest=dim, n_directions=n_vertices, rank=rank)
     log_det = float(np.log(energies).sum())
     dims = dimensions_between(n_vertices, LARGEST_DIM)
-    densities = [gram_log_density(log_det, n_vertices, dim) for dim in dims]
+    densities = [float(gram_log_density(log_det, n_vertices, dim)) for dim in dims]
     return Background(
         dim=_leaned_on(energies, dims[int(np.argmax(densities))]),
         largest=LARGEST_DIM,
@@ -106,13 +106,16 @@ def _leaned_on(energies: Array, dim: int) -> int:
     return max(2, round(1 / mean_square)) if mean_square * dim > _ANISOTROPIC else dim
 
 
-def log_determinant(singular_values: Array, n_vertices: int, dim: int) -> float:
-    """Return log |G| of N directions from their singular values, exact zeros up to least noise."""
+def log_determinant(singular_values: Array, n_vertices: int, dim: int) -> Array:
+    """Return log |G| of N directions from their singular values, exact zeros up to least noise.
+
+    ``singular_values`` has shape (..., k), one row for each set of N directions.
+    """
     # Noise of σ on each of m - N axes leaves singular values of about σ √(m - N).
     floor = float(NOISE_GRID[0]) * math.sqrt(max(dim - n_vertices, 1))
-    kept = np.zeros(n_vertices)
-    kept[: len(singular_values)] = singular_values[:n_vertices]
-    return float(2 * np.log(np.maximum(kept, floor)).sum())
+    kept = np.zeros((*singular_values.shape[:-1], n_vertices))
+    kept[..., : singular_values.shape[-1]] = singular_values[..., :n_vertices]
+    return np.asarray(2 * np.log(np.maximum(kept, floor)).sum(axis=-1))
 
 
 def dimensions_between(low: int, high: int) -> list[int]:

@@ -160,30 +160,56 @@ class CandidateSet:
         majorise them (Horn 1950, "On the singular values of a product of completely continuous
         operators"): more even ones would hold the rotation more firmly.
         """
+        log_ratios = np.array([[space.log_ratio for space in settings]])
+        ceilings = self.ceilings_of_many(
+            cloud.sorted_gram[None], self._padded(cloud)[None], sigma, settings, log_ratios
+        )
+        return np.asarray(ceilings[0])
+
+    def ceilings_of_many(
+        self,
+        sorted_grams: Array,
+        singular_values: Array,
+        sigma: Array,
+        settings: Settings,
+        log_ratios: Array,
+    ) -> Array:
+        """Return the ceilings of many clouds in the same spaces, shape (n_clouds, n_shapes).
+
+        ``log_ratios``, of shape (n_clouds, n_settings), are those of each cloud by itself, -inf for
+        a space that it is not looked at in; those of the settings are not used.
+        """
         n, fine = self.n_vertices, self._fine
-        own = self._padded(cloud)
-        gaps = np.sqrt(((fine.grams - cloud.sorted_gram) ** 2).sum(axis=1)) - fine.half_steps[:, 0]
-        axes = own[: fine.values.shape[1]]
-        unused = float((own[len(axes) :] ** 2).sum())
-        away = np.sqrt(((fine.values - axes) ** 2).sum(axis=1)) - fine.half_steps[:, 1]
+        distances = np.sqrt(((fine.grams - sorted_grams[:, None]) ** 2).sum(axis=-1))
+        gaps = distances - fine.half_steps[:, 0]
+        axes = singular_values[:, : fine.values.shape[1]]
+        unused = (singular_values[:, axes.shape[1] :] ** 2).sum(axis=1)[:, None]
+        away = np.sqrt(((fine.values - axes[:, None]) ** 2).sum(axis=-1)) - fine.half_steps[:, 1]
         residuals = np.maximum(
-            2 * np.maximum(gaps, 0.0) ** 2 / (cloud.singular_values[0] + fine.spreads) ** 2,
+            2 * np.maximum(gaps, 0.0) ** 2 / (singular_values[:, :1] + fine.spreads) ** 2,
             np.maximum(away, 0.0) ** 2 + unused,
         )
-        nearest = [
-            low + int(residuals[low:high].argmin()) for low, high in pairwise(fine.starts.tolist())
-        ]
-        overlaps = fine.values[nearest] * axes
-        overlaps *= ((n - residuals[nearest] / 2) / overlaps.sum(axis=1))[:, None]
-        ratios = shape_log_ratio(
-            settings,
-            residual=residuals[nearest],
-            singular_values=overlaps,
-            n_vertices=n,
-            symmetry_order=1,
-            sigma=sigma,
+        nearest = np.column_stack(
+            [
+                low + residuals[:, low:high].argmin(axis=1)
+                for low, high in pairwise(fine.starts.tolist())
+            ]
         )
-        return np.asarray(marginalise(ratios) + self._log_orders + _SEVERAL_FITS)
+        least = np.take_along_axis(residuals, nearest, axis=1)
+        overlaps = fine.values[nearest] * axes[:, None]
+        overlaps *= ((n - least / 2) / overlaps.sum(axis=-1))[..., None]
+        each = np.full((len(settings), *least.shape, len(sigma)), -np.inf)
+        for space, ratios, log_ratio in zip(settings, each, log_ratios.T, strict=True):
+            seen = log_ratio > -np.inf
+            ratios[seen] = log_ratio[seen, None, None] + shape_log_ratio(
+                (space._replace(log_ratio=0.0),),
+                residual=least[seen],
+                singular_values=overlaps[seen],
+                n_vertices=n,
+                symmetry_order=1,
+                sigma=sigma,
+            )
+        return np.asarray(marginalise(log_sum(each)) + self._log_orders + _SEVERAL_FITS)
 
     def fits(
         self,

@@ -48,6 +48,7 @@ __all__ = [
     "orthogonality_log_evidence",
     "paired_log_evidence",
     "shape_log_evidence",
+    "subspace_log_evidence",
 ]
 
 Array = NDArray[np.float64]
@@ -179,12 +180,12 @@ def bundle_log_ratio(n_vertices: Array, resultant: Array, dim: int, sigma: Array
     return np.asarray(spread - together + (n - 1) * log_sphere(dim))
 
 
-def gram_log_density(log_det: float, n_vertices: int, dim: int) -> float:
+def gram_log_density(log_det: Array | float, n_vertices: int, dim: int) -> Array:
     """Return the log density of the Gram matrix of independent uniform directions in R^dim.
 
     Parameters
     ----------
-    log_det : float
+    log_det : float or ndarray
         log |G| of the N × N matrix of cosines.
     n_vertices : int
         N ≤ ``dim``.
@@ -193,7 +194,7 @@ def gram_log_density(log_det: float, n_vertices: int, dim: int) -> float:
 
     Returns
     -------
-    float
+    ndarray of the shape of ``log_det``
         N log Γ(q/2) - log Γ_N(q/2) + (q - N - 1)/2 · log |G|, the density of a correlation matrix
         of N independent samples of size q (Muirhead 1982, "Aspects of Multivariate Statistical
         Theory", theorem 5.1.3).
@@ -204,7 +205,8 @@ def gram_log_density(log_det: float, n_vertices: int, dim: int) -> float:
     >>> round(float(np.exp(gram_log_density(0.0, 2, 3))), 12)  # cosines in space are uniform
     0.5
     """
-    return _log_gram_constant(n_vertices, dim) + 0.5 * (dim - n_vertices - 1) * log_det
+    half = 0.5 * (dim - n_vertices - 1)
+    return np.asarray(_log_gram_constant(n_vertices, dim) + half * np.asarray(log_det))
 
 
 @cache
@@ -248,25 +250,35 @@ def generic_log_evidence(points: Array, *, dim: int, sigma: Array) -> tuple[Arra
         energy = np.append(energy, 1e-12)
         gaps = energy[ranks - 1] / energy[ranks]
         ranks = np.sort(ranks[np.argsort(-gaps, kind="stable")[:_MOST_RANKS]])
-    kappa = 1 / sigma**2
-    inside = np.sqrt(np.clip(np.cumsum(squares, axis=1), 1e-12, 1.0))
     log_evidence = np.empty((len(ranks), len(sigma)))
     for row, r in enumerate(ranks):
-        reach = kappa[None, :] * inside[:, r - 1, None]
-        projected = reach - kappa - _log_peak_density(r, np.maximum(reach, 1e-3))
-        likelihood = n_vertices * (_log_peak(dim, sigma) - log_sphere(r))
-        # Each principal axis can tilt into the m - r directions outside, up to its sign.
-        volume = _log_stiefel(r, dim) - _log_stiefel(r, r)
-        # A tilt of axis i by φ shortens projection k from ρ by φ² x_ki² / 2ρ.
-        firmness = (squares[:, :r] / inside[:, r - 1, None]).sum(axis=0)
-        axes = _log_rotation_volume(kappa[:, None, None] * firmness[None, :, None], dim - r + 1)
-        tilt = (axes + log_sphere(dim - r + 1)).sum(axis=1) - volume
-        tilt = np.minimum(tilt, 0.0)
-        log_evidence[row] = likelihood + projected.sum(axis=0) + tilt
-        # Where noise alone makes axes half as strong, the subspace is nobody's guess.
-        drowned = squares[:, r - 1].sum() < 2 * (dim - r) * sigma**2
-        log_evidence[row, drowned] = -np.inf
+        log_evidence[row] = subspace_log_evidence(squares, int(r), dim=dim, sigma=sigma)
     return ranks, log_evidence
+
+
+def subspace_log_evidence(squares: Array, rank: int, *, dim: int, sigma: Array) -> Array:
+    """Return log p(directions | independent directions in a subspace of one rank, σ).
+
+    ``squares`` has shape (..., n_vertices, k), the squared coordinates along the principal axes;
+    the result has shape (..., n_sigma).  See :func:`generic_log_evidence`.
+    """
+    n_vertices, kappa = squares.shape[-2], 1 / sigma**2
+    lengths = np.cumsum(squares[..., :rank], axis=-1)[..., -1:]
+    inside = np.sqrt(np.clip(lengths, 1e-12, 1.0))
+    reach = kappa * inside
+    projected = reach - kappa - _log_peak_density(rank, np.maximum(reach, 1e-3))
+    likelihood = n_vertices * (_log_peak(dim, sigma) - log_sphere(rank))
+    # Each principal axis can tilt into the m - r directions outside, up to its sign.
+    volume = _log_stiefel(rank, dim) - _log_stiefel(rank, rank)
+    # A tilt of axis i by φ shortens projection k from ρ by φ² x_ki² / 2ρ.
+    firmness = (squares[..., :rank] / inside).sum(axis=-2)
+    stiffness = kappa[:, None, None] * firmness[..., None, :, None]
+    axes = _log_rotation_volume(stiffness, dim - rank + 1)
+    tilt = (axes + log_sphere(dim - rank + 1)).sum(axis=-1) - volume
+    tilt = np.minimum(tilt, 0.0)
+    # Where noise alone makes axes half as strong, the subspace is nobody's guess.
+    drowned = squares[..., rank - 1].sum(axis=-1)[..., None] < 2 * (dim - rank) * sigma**2
+    return np.where(drowned, -np.inf, likelihood + projected.sum(axis=-2) + tilt)
 
 
 def paired_log_evidence(points: Array, *, dim: int, sigma: Array) -> Array | None:
@@ -322,14 +334,14 @@ def evenness_log_ratio(points: Array, sigma: Array) -> Array:
 
     Parameters
     ----------
-    points : ndarray of shape (n_vertices, q)
+    points : ndarray of shape (..., n_vertices, q)
         Unit rows that span R^q.
     sigma : ndarray of shape (n_sigma,)
         Noise scales in radians.
 
     Returns
     -------
-    ndarray of shape (n_sigma,)
+    ndarray of shape (..., n_sigma)
 
     Notes
     -----
@@ -337,10 +349,10 @@ def evenness_log_ratio(points: Array, sigma: Array) -> Array:
     squared length is N(1 - 1/q) for independent directions and 2Nσ²(q - 1) for a tight frame with
     noise.
     """
-    n_vertices, dim = points.shape
+    n_vertices, dim = points.shape[-2:]
     n_components = dim * (dim + 1) / 2 - 1
-    frame = points.T @ points - np.eye(dim) * n_vertices / dim
-    length2 = float((frame**2).sum())
+    frame = points.swapaxes(-1, -2) @ points - np.eye(dim) * n_vertices / dim
+    length2 = (frame**2).sum(axis=(-2, -1))[..., None]
     free = n_vertices * (1 - 1 / dim) / n_components
     noisy = np.minimum(2 * n_vertices * sigma**2 * (dim - 1) / n_components, free)
     result: Array = 0.5 * (length2 * (1 / free - 1 / noisy) + n_components * np.log(free / noisy))

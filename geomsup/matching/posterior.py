@@ -24,7 +24,7 @@ from geomsup.matching.spaces import (
 )
 from geomsup.shapes import Shape
 
-__all__ = ["Posterior", "Question", "posterior", "structure_log_evidence"]
+__all__ = ["Posterior", "Question", "generic_prior", "posterior", "structure_log_evidence"]
 
 Array = NDArray[np.float64]
 
@@ -74,7 +74,7 @@ class Question:
         # Nothing competes for the name of more directions than any shape has.
         paired = composites and n <= MAX_VERTICES
         self.rivals = _irregular(cloud, background, self.spaces, sigma, paired=paired)
-        self.prior = _generic_prior(n, part=n < background.n_directions)
+        self.prior = generic_prior(n, part=n < background.n_directions)
 
     @cached_property
     def views(self) -> list[tuple[CandidateSet, Cloud, Settings]]:
@@ -194,7 +194,7 @@ def structure_log_evidence(
     return rank, weighed.log_terms[best] - log_weights[best] + total, best > 0
 
 
-def _generic_prior(n_vertices: int, *, part: bool) -> float:
+def generic_prior(n_vertices: int, *, part: bool) -> float:
     """Return the prior probability of "irregular".
 
     Random directions must not be given a name (the false discovery rate is measured in the tests),

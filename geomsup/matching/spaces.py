@@ -23,13 +23,24 @@ from geomsup.matching.evidence import (
 )
 from geomsup.matching.fitting import Setting
 
-__all__ = ["LIKELY", "evenness", "orthogonality", "spaces_of", "views_of", "with_prior"]
+__all__ = [
+    "LIKELY",
+    "LOOSEST_WITHIN",
+    "evenness",
+    "evenness_within",
+    "orthogonality",
+    "orthogonality_at",
+    "spaces_of",
+    "views_of",
+    "whole_dims",
+    "with_prior",
+]
 
 Array = NDArray[np.float64]
 
 # Directions that keep to a subspace are clean: noise beyond this within it is no noise but another
 # arrangement.
-_LOOSEST_WITHIN = 0.1
+LOOSEST_WITHIN = 0.1
 # Prior share of tight frames: enough against a figure that fits badly, too little against one that
 # is noisy.
 _EVEN_SHARE = 0.02
@@ -52,19 +63,26 @@ def spaces_of(
     ranks, densities = generic_log_evidence(cloud.points, dim=dim, sigma=sigma)
     within = marginalise(densities) + n * log_sphere(dim) if len(ranks) else np.empty(0)
     spaces = [
-        Setting(int(r), float(value), _LOOSEST_WITHIN)
+        Setting(int(r), float(value), LOOSEST_WITHIN)
         for r, value in zip(ranks, within, strict=True)
     ]
-    if n > dim or n == largest or n == 1:
+    dims = whole_dims(n, dim, largest)
+    if dims == [dim]:
         return [*spaces, Setting(dim, 0.0, loosest_noise(dim))], densities
     log_det = log_determinant(cloud.singular_values, n, dim)
     reference = gram_log_density(log_det, n, dim)
-    dims = {*dimensions_between(n, dim), *dimensions_between(dim, max(dim, largest))}
     spaces += [
-        Setting(q, gram_log_density(log_det, n, q) - reference, loosest_noise(q))
-        for q in sorted(dims)
+        Setting(q, float(gram_log_density(log_det, n, q) - reference), loosest_noise(q))
+        for q in dims
     ]
     return spaces, densities
+
+
+def whole_dims(n: int, dim: int, largest: int) -> list[int]:
+    """Return the dimensions of the spaces in which n directions may be whole."""
+    if n > dim or n in (1, largest):
+        return [dim]
+    return sorted({*dimensions_between(n, dim), *dimensions_between(dim, max(dim, largest))})
 
 
 def with_prior(spaces: list[Setting], background: Background) -> list[Setting]:
@@ -94,8 +112,13 @@ def evenness(cloud: Cloud, space: Setting, sigma: Array) -> float:
     inside = cloud.within(dim)
     if inside is None or inside.dim < dim:
         return 0.0
-    even = float(marginalise(evenness_log_ratio(inside.directions, sigma)))
-    return float(np.logaddexp(np.log1p(-_EVEN_SHARE), np.log(_EVEN_SHARE) + even))
+    return float(evenness_within(inside.directions, sigma))
+
+
+def evenness_within(directions: Array, sigma: Array) -> Array:
+    """Return the same for sets that span their space, shape (..., n, q) to (...)."""
+    even = marginalise(evenness_log_ratio(directions, sigma))
+    return np.asarray(np.logaddexp(np.log1p(-_EVEN_SHARE), np.log(_EVEN_SHARE) + even))
 
 
 def views_of(cloud: Cloud, spaces: list[Setting]) -> list[tuple[Cloud, tuple[Setting, ...]]]:
@@ -122,6 +145,10 @@ def orthogonality(cloud: Cloud, background: Background) -> float:
     n, dim = cloud.n_vertices, background.dim
     if n > dim:
         return 0.0
-    log_det = log_determinant(cloud.singular_values, n, dim)
+    return float(orthogonality_at(log_determinant(cloud.singular_values, n, dim), n, dim))
+
+
+def orthogonality_at(log_det: Array, n: int, dim: int) -> Array:
+    """Return the same for sets of n ≤ dim directions with these log |G|."""
     densities = [gram_log_density(log_det, n, q) for q in dimensions_between(dim, LARGEST_DIM)]
-    return max(densities) - densities[0]
+    return np.asarray(np.max(densities, axis=0) - densities[0])

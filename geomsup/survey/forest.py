@@ -1,11 +1,12 @@
 """The components of a census: structures among the significant pairs, each at its own scale.
 
 The pairs join features to a forest of merges on |cosine|.  What may be a structure is every subtree
-of it, and every set that a span grown from an obtuse pair takes in
-(:mod:`geomsup.geometry.crowd`), because a stray that leans on one vertex joins the tree before the
-others do.  Each is weighed against the background: as a bundle in closed form, as a shape of the
-catalogue or a set of low rank by the machinery of :mod:`geomsup.matching`.  From these the disjoint
-sets of greatest total evidence are taken, the choice of just these features charged to each.
+of it, and every set that grows from an obtuse pair, by what lies in its span or by what cancels its
+sum (:mod:`geomsup.geometry.crowd`), because a stray that leans on one vertex joins the tree before
+the others do.  Each is weighed against the background: as a bundle in closed form, as a shape of
+the catalogue or a set of low rank by the machinery of :mod:`geomsup.matching`, which bounds rule
+out for nearly all of them.  From these the disjoint sets of greatest total evidence are taken, the
+choice of just these features charged to each.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-from geomsup.geometry.crowd import grown_sets, shares_beyond_chance
+from geomsup.geometry.crowd import balancing_sets, grown_sets, shares_beyond_chance
+from geomsup.matching.bounds import MOST_BOUNDED
 from geomsup.survey.bundles import node_bundles
 from geomsup.survey.component import Component
 from geomsup.survey.density import AngularGaussian
@@ -54,6 +56,9 @@ _NEAR_BY_CHANCE, _LEAST_NEAR = 1.0, 5
 _STARTS_EACH = 2
 # Spans grown side by side; in all, so many, and so many numbers for each rank.
 _BATCH, _MAX_STARTS, _MAX_GROWN = 64, 2**15, 2**27
+# Directions that are tried as the third of a set that cancels itself; in a crowd, as many as those
+# numbers allow.
+_MOST_THIRDS = 4
 # So many of all directions may lie in the span of strangers by chance.
 _IN_SPAN_BY_CHANCE = 0.02
 # A shape about the origin has a sum of squared length 0, or 1 where a vertex is missing or put on
@@ -63,6 +68,8 @@ _SUM_SHARE, _CLOSE = 0.5, 0.95
 _MOST_PRUNED = 16
 # Axes of a set with less energy are noise.
 _LEAST_AXIS = 0.3
+# Sets that are bounded together, and by how many nats rounding may put a bound too low.
+_BOUNDED, _ROUNDING = 4096, 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,15 +166,18 @@ def components_of(
 def _everything(units: Array, forest: MergeForest, ground: Ground) -> _Block:
     """Return all features as one block, with the strongest obtuse pairs of all as starts."""
     excess, rounded = ground.excess(units), ground.rounded(units)
+    near, obtuse = _near_and_obtuse(
+        rounded, _near_by_chance(ground), min(_MAX_STARTS, _MAX_GROWN // len(units))
+    )
     return _Block(
         units=units,
         rounded=rounded,
         excess=excess,
         nodes=[
             *_subtrees(forest, units, excess, ground),
-            *_neighbourhoods(units, rounded, excess, ground),
+            *_neighbourhoods(near, units, excess, ground),
         ],
-        starts=_most_obtuse(rounded, min(_MAX_STARTS, _MAX_GROWN // len(units))),
+        starts=obtuse,
     )
 
 
@@ -185,24 +195,13 @@ def _subtrees(forest: MergeForest, units: Array, excess: Array, ground: Ground) 
     return list(zip(members, evidence.tolist(), alone.tolist(), strict=True))
 
 
-def _neighbourhoods(units: Array, rounded: Array, excess: Array, ground: Ground) -> list[_Node]:
+def _neighbourhoods(near: Edges, units: Array, excess: Array, ground: Ground) -> list[_Node]:
     """Return what near pairs join that need not be believed one by one.
 
     Neighbours in a ring of seven about a centroid have a cosine around .85.  In 16 dimensions that
     is nothing for a pair of 500 features, but seven that hang together by it are a structure.
     """
-    n = len(units)
-    # Half of all directions beyond are on the other side.
-    share = min(1.0, 2 * _NEAR_BY_CHANCE / max(n - 1, 1))
-    dim = ground.background.dim
-    near = float(np.sqrt(1 - betaincinv((dim - 1) / 2, 0.5, share))) if dim > 1 else 1.0
-    parts = []
-    for start in range(0, n, BLOCK):
-        own = rounded[start : start + BLOCK] @ rounded[start:].T
-        i, j = np.nonzero(np.triu(own, 1) > near)
-        parts.append((i + start, j + start, own[i, j]))
-    forest = merge_forest(*map(np.concatenate, zip(*parts, strict=True)))
-    found = _subtrees(forest, units, excess, ground)
+    found = _subtrees(merge_forest(*near), units, excess, ground)
     # As bundles such sets are what the background has, a little nearer to each other.
     return [
         (members, -np.inf, True)
@@ -211,17 +210,29 @@ def _neighbourhoods(units: Array, rounded: Array, excess: Array, ground: Ground)
     ]
 
 
-def _most_obtuse(units: Array, most: int) -> IntArray:
-    """Return the most obtuse pairs, at most so many."""
+def _near_by_chance(ground: Ground) -> float:
+    """Return the cosine that each feature has with so many others by chance."""
+    dim, n = ground.background.dim, ground.background.n_directions
+    # Half of all directions beyond are on the other side.
+    share = min(1.0, 2 * _NEAR_BY_CHANCE / max(n - 1, 1))
+    return float(np.sqrt(1 - betaincinv((dim - 1) / 2, 0.5, share))) if dim > 1 else 1.0
+
+
+def _near_and_obtuse(units: Array, near: float, most: int) -> tuple[Edges, IntArray]:
+    """Return the pairs with a cosine above ``near``, and the most obtuse, at most so many."""
+    above = []
     pairs, cosines = np.empty((0, 2), dtype=np.intp), np.empty(0)
     for start in range(0, len(units), BLOCK):
-        own = units[start : start + BLOCK] @ units[start:].T
-        i, j = np.nonzero(np.triu(own, 1) < 0)
+        own = np.triu(units[start : start + BLOCK] @ units[start:].T, 1)
+        i, j = np.nonzero(own > near)
+        above.append((i + start, j + start, own[i, j]))
+        i, j = np.nonzero(own < 0)
         pairs = np.concatenate([pairs, np.column_stack([i, j]) + start])
         cosines = np.concatenate([cosines, own[i, j]])
         kept = np.argsort(cosines, kind="stable")[:most]
         pairs, cosines = pairs[kept], cosines[kept]
-    return pairs
+    first, second, height = map(np.concatenate, zip(*above, strict=True))
+    return (first, second, height), pairs
 
 
 def _as_bundles(
@@ -243,13 +254,18 @@ class _Choice:
     def __init__(self, block: _Block, ground: Ground) -> None:
         self._block, self._ground = block, ground
         self._owner = np.full(len(block.units), -1)
-        # When the owner of a member last changed, and when a set was last looked at.
+        # When the owner of a member last changed, that of any, and when a set was last looked at.
+        self._last = 0
         self._changed = np.zeros(len(block.units), dtype=np.intp)
         self._looked: dict[int, int] = {}
         self._ranks: dict[int, int] = {}
+        self._balanced: dict[int, bool] = {}
         self._time = 0
         self._taken: dict[int, Candidate] = {}
         self._known: dict[int, tuple[Candidate, float]] = {}
+        # What sets can gain at most as structures, by two bounds, and those that cannot gain.
+        self._most: dict[int, tuple[float, float]] = {}
+        self._hopeless: set[int] = set()
         dim = ground.background.dim
         n_directions = ground.background.n_directions
         self._in_span = shares_beyond_chance(n_directions, dim, _IN_SPAN_BY_CHANCE)
@@ -271,24 +287,59 @@ class _Choice:
         On subtrees alone one round finds the antichain of greatest gain.  Sets that cross each
         other may leave behind what an earlier round would have taken.
         """
+        by_size: dict[int, list[int]] = {}
+        for k, (members, _, _) in enumerate(self._sets):
+            by_size.setdefault(len(members), []).append(k)
         changed = True
-        order = sorted(range(len(self._sets)), key=lambda k: len(self._sets[k][0]))
         while changed:
             changed = False
-            for k in order:
-                if k not in self._taken and self._is_news(k) and self._takes(k):
-                    changed = True
+            for size in sorted(by_size):
+                self._bound(size, by_size[size])
+                for k in by_size[size]:
+                    if self._is_news(k):
+                        self._time += 1
+                        self._looked[k] = self._time
+                        changed = self._takes(k) or changed
+
+    def _bound(self, size: int, sets: list[int]) -> None:
+        """Bound what sets of one size can gain, if they are going to be weighed as they stand."""
+        if not 3 <= size <= MOST_BOUNDED:
+            return
+        asked = [k for k in sets if self._sets[k][2] and k not in self._most and self._is_news(k)]
+        self._describe(asked)
+        asked = [k for k in asked if self._is_worth_weighing(k)]
+        for start in range(0, len(asked), _BOUNDED):
+            some = asked[start : start + _BOUNDED]
+            members = np.array([self._sets[k][0] for k in some])
+            bounds = self._ground.most_gains(
+                self._block.units[members], self._block.excess[members]
+            )
+            self._most.update(zip(some, np.column_stack(bounds).tolist(), strict=True))
+            self._hopeless.update(
+                k for k in some if max(self._most[k][1], self._as_bundle(k).gain) < -_ROUNDING
+            )
+
+    def _describe(self, sets: list[int]) -> None:
+        """Find the ranks of sets of one size, and whether they have their centre at the origin."""
+        unknown = [k for k in sets if k not in self._balanced]
+        for start in range(0, len(unknown), _BOUNDED):
+            some = unknown[start : start + _BOUNDED]
+            units = self._block.units[np.array([self._sets[k][0] for k in some])]
+            energies = np.linalg.eigvalsh(units @ units.swapaxes(1, 2))
+            ranks = np.count_nonzero(energies > _LEAST_AXIS, axis=1)
+            self._ranks.update(zip(some, ranks.tolist(), strict=True))
+            self._balanced.update(zip(some, _is_balanced(units).tolist(), strict=True))
 
     def _is_news(self, k: int) -> bool:
         """Tell whether owners inside a set have changed since it was last looked at."""
-        news = int(self._changed[self._sets[k][0]].max()) >= self._looked.get(k, 0)
-        self._time += 1
-        self._looked[k] = self._time
-        return news
+        looked = self._looked.get(k, 0)
+        if k in self._taken or k in self._hopeless or looked > self._last:
+            return False
+        return int(self._changed[self._sets[k][0]].max()) >= looked
 
     def _give(self, members: IntArray, owner: int) -> None:
         self._owner[members] = owner
-        self._changed[members] = self._time
+        self._changed[members] = self._last = self._time
 
     def _drop(self, k: int) -> None:
         self._give(self._taken.pop(k).members, -1)
@@ -315,32 +366,39 @@ class _Choice:
 
     def _takes(self, k: int) -> bool:
         """Take a set if its gain is greater than that of its rivals together."""
-        members = self._sets[k][0]
-        owners = self._owner[members]
-        rivals = [int(other) for other in np.unique(owners) if other >= 0]
+        rivals = self._rivals(k)
         needed = sum(self._taken[other].gain for other in rivals)
-        # Ranks cost more than all the rest where the background is too narrow for the matrix and
-        # nearly all pairs are believed: only what may be more than a bundle is asked for its own.
-        new = self._sets[k][2] and (
-            not rivals or self._saves_rank(k, rivals, int((owners < 0).sum()))
-        )
-        best = self._weighed(k, needed) if new else self._as_bundle(k)
+        best = self._weighed(k, needed) if self._is_worth_weighing(k) else self._as_bundle(k)
         if best.gain <= needed:
             return False
         for other in rivals:
             self._drop(other)
-        self._give(members, k)
+        self._give(best.members, k)
         self._taken[k] = best
         return True
 
-    def _saves_rank(self, k: int, rivals: list[int], n_strangers: int) -> bool:
-        """Tell whether a set spans less than the sets inside it and the strangers beside them.
+    def _rivals(self, k: int) -> list[int]:
+        """Return the sets that were taken and share members with this one."""
+        return sorted({other for other in self._owner[self._sets[k][0]].tolist() if other >= 0})
 
-        Otherwise it is no more than these together.  The rule is for sets about the origin: a
-        bundle counts as one axis, and a ring of bundles has more.
+    def _is_worth_weighing(self, k: int) -> bool:
+        """Tell whether a set may be more than a bundle, and more than the sets inside it.
+
+        It is no more than these together unless it spans less than they and the strangers beside
+        them do.  The rule is for sets about the origin: a bundle counts as one axis, and a ring of
+        bundles has more.
         """
-        if not _is_balanced(self._block.units[self._sets[k][0]]):
+        members, _, alone = self._sets[k]
+        if not alone:
+            return False
+        rivals = self._rivals(k)
+        if not rivals:
             return True
+        if k not in self._balanced:
+            self._balanced[k] = bool(_is_balanced(self._block.units[members]))
+        if not self._balanced[k]:
+            return True
+        n_strangers = int((self._owner[members] < 0).sum())
         return self._rank(k) < sum(self._rank(other) for other in rivals) + n_strangers
 
     def _rank(self, k: int) -> int:
@@ -362,11 +420,17 @@ class _Choice:
         if k in self._known and self._known[k][1] <= needed:
             return self._known[k][0]
         best = self._as_bundle(k)
-        if self._sets[k][2]:
+        if self._may_gain(k, best.gain, needed):
             structure = self._structure(best.members, max(needed, best.gain, 0.0))
             best = structure if structure.gain > best.gain else best
         self._known[k] = best, needed if best.gain <= needed else -np.inf
         return best
+
+    def _may_gain(self, k: int, as_bundle: float, needed: float) -> bool:
+        """Tell whether the bounds allow a set to be taken, or a part, as a structure."""
+        by_evidence, by_explanation = self._most.get(k, (np.inf, np.inf))
+        least = max(as_bundle, 0.0) - _ROUNDING
+        return by_explanation >= least and by_evidence >= max(least, needed - _ROUNDING)
 
     def _structure(self, members: IntArray, floor: float) -> Candidate:
         block = self._block
@@ -431,23 +495,42 @@ def _as_digons(block: _Block, pairs: IntArray, ground: Ground) -> Array:
 
 
 def _grown(block: _Block, dim: int, in_span: Array) -> Iterator[IntArray]:
-    """Yield what lies in spans grown from obtuse pairs and may have its centre at the origin."""
-    if not len(block.starts):
+    """Yield what grows from obtuse pairs and may have its centre at the origin.
+
+    That is what lies in spans, and what cancels each other.
+    """
+    n_starts = len(block.starts)
+    if not n_starts:
         return
+    batches = [block.starts[k : k + _BATCH] for k in range(0, n_starts, _BATCH)]
     cosines = block.rounded @ block.rounded.T
-    for k in range(0, len(block.starts), _BATCH):
-        for members in grown_sets(cosines, block.starts[k : k + _BATCH], dim, in_span):
-            size = len(members)
-            if size <= _MAX_SIZE:
-                own = block.units[members]
-                apart = np.max(own @ own.T - np.eye(size)) < _CLOSE
-                if apart and _is_balanced(own):
-                    yield np.sort(members).astype(np.intp)
+    for batch in batches:
+        yield from _centred(grown_sets(cosines, batch, dim, in_span), block.units)
+    if block.units is not block.rounded:
+        del cosines  # two of them do not fit
+        cosines = block.units @ block.units.T
+    n_thirds = min(_MOST_THIRDS, max(1, _MAX_GROWN // (n_starts * len(cosines))))
+    for batch in batches:
+        yield from _centred(balancing_sets(cosines, batch, n_thirds), block.units)
 
 
-def _is_balanced(units: Array) -> bool:
-    """Tell whether a set may be a shape about the origin, by the sum of its directions."""
-    return float((units.sum(axis=0) ** 2).sum()) <= 1 + _SUM_SHARE * len(units)
+def _centred(found: Iterable[IntArray], units: Array) -> Iterator[IntArray]:
+    """Yield the sets that may have their centre at the origin, in ascending order."""
+    by_size: dict[int, list[IntArray]] = {}
+    for members in found:
+        if len(members) <= _MAX_SIZE:
+            by_size.setdefault(len(members), []).append(members)
+    for size, sets in by_size.items():
+        own = units[np.array(sets)]
+        nearest = np.max(own @ own.swapaxes(1, 2) - np.eye(size), axis=(1, 2))
+        for which in np.flatnonzero((nearest < _CLOSE) & _is_balanced(own)):
+            yield np.sort(sets[which]).astype(np.intp)
+
+
+def _is_balanced(units: Array) -> NDArray[np.bool_]:
+    """Tell whether sets, shape (..., size, m), may be shapes about the origin, by their sums."""
+    squares = (units.sum(axis=-2) ** 2).sum(axis=-1)
+    return np.asarray(squares <= 1 + _SUM_SHARE * units.shape[-2])
 
 
 def _batches(forest: MergeForest, most: int) -> Iterator[tuple[int, int]]:

@@ -10,6 +10,7 @@ from scipy.special import gammaln
 
 from geomsup.geometry.weighing import CROWD_COST
 from geomsup.matching import Background, Cloud, Question, structure_log_evidence
+from geomsup.matching.bounds import bounds_of
 from geomsup.matching.evidence import NOISE_GRID, marginalise
 from geomsup.survey.bundles import bundle_evidence
 from geomsup.survey.density import AngularGaussian
@@ -73,6 +74,31 @@ class Ground:
         ``excess`` is summed over all of each set but the member that the background likes least.
         """
         return bundle_evidence(size, resultants, mixed, self.background.dim) - excess
+
+    def most_gains(self, units: Array, excess: Array) -> tuple[Array, Array]:
+        """Return how much many sets of one size can gain as structures, by two upper bounds.
+
+        Parameters
+        ----------
+        units : ndarray of shape (n_sets, size, m)
+        excess : ndarray of shape (n_sets, size)
+
+        Returns
+        -------
+        by_evidence : ndarray of shape (n_sets,)
+            At a floor above this :meth:`structure` has no answer.
+        by_explanation : ndarray of shape (n_sets,)
+            What is left after what the background explains.  It takes less from a shape than from
+            directions without one, but only if the shape is the likelier of the two.
+        """
+        size = units.shape[1]
+        cost = float(self.cost(np.array(size)))
+        bounds = bounds_of(units, self.background)
+        falling = np.cumsum(np.sort(excess, axis=1)[:, ::-1], axis=1)
+        # A structure of rank r has the size - r members that the background likes best to pay for.
+        charges = np.column_stack([falling[:, -2::-1], np.zeros(len(units))])
+        least = np.minimum(falling.min(axis=1), 0.0)
+        return bounds.anything - cost - least, bounds.after(charges) - cost
 
     def structure(self, members: IntArray, units: Array, excess: Array, floor: float) -> Candidate:
         """Weigh rows as a shape or a set of low rank.

@@ -11,7 +11,12 @@ from planted import noisy, random_directions, random_orthogonal
 from scipy.linalg import subspace_angles
 
 from geomsup import classify_geometry, get_shape
-from geomsup.geometry.crowd import candidate_sets, grown_sets, neighbour_pairs
+from geomsup.geometry.crowd import (
+    balancing_sets,
+    candidate_sets,
+    grown_sets,
+    neighbour_pairs,
+)
 from geomsup.geometry.interference import MergeTree
 from geomsup.geometry.orthogonality import largest_overlap, orthogonal_within, pairs_log_evidence
 from geomsup.geometry.partition import _evenness, best_partition
@@ -279,6 +284,23 @@ def test_spans_grow_to_a_third_of_the_dimensions(name: str, least_dim: int) -> N
     for dim in range(3, 14):
         sizes = {len(found) for found in grown_sets(cosines, start, dim)}
         assert (len(vertices) in sizes) == (dim >= least_dim)
+
+
+@pytest.mark.parametrize("name", ["tetrahedron", "4-simplex"])
+def test_directions_that_cancel_are_found_among_strangers(name: str) -> None:
+    rng, dim = np.random.default_rng(0), 16
+    vertices = get_shape(name).vertices
+    figure = random_orthogonal(dim, rng)[:, : vertices.shape[1]] @ vertices.T
+    units = noisy(np.column_stack([figure, random_directions(200, dim, rng)]), 0.02, rng)
+    sets = balancing_sets(units.T @ units, np.array([[1, 2]]), 8)
+    found = {tuple(sorted(each.tolist())) for each in sets}
+    assert tuple(range(len(vertices))) in found
+    # Two digons that lean on each other cancel too.
+    lines = noisy(leaning_digons(0.4), 0.02, rng)
+    starts = np.argwhere(np.triu(lines.T @ lines < 0, 1))
+    assert not list(balancing_sets(lines.T @ lines, starts, 4))
+    for each in found:
+        assert (units[:, list(each)].sum(axis=1) ** 2).sum() <= 0.25
 
 
 def spread_evenly(units: np.ndarray, wanted: float) -> np.ndarray:

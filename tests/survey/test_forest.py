@@ -14,6 +14,7 @@ from geomsup.survey import forest as module
 from geomsup.survey.component import Component
 from geomsup.survey.density import AngularGaussian
 from geomsup.survey.forest import components_of
+from geomsup.survey.weighing import Ground
 
 Edges = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -351,3 +352,45 @@ def test_groups_in_a_plane_are_rings_only_where_they_go_round(shape: str, names:
     given = {component.name for component in found(units)}
     assert given
     assert given <= names
+
+
+def test_sets_that_the_background_explains_are_not_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Rows near a subspace keep to it by the law of their own background.  Every set of them was
+    # fitted with dozens of shapes, because a shape pays less to that law than no shape does.
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((48, 5)) @ rng.standard_normal((5, 10))
+    rows += 0.1 * rng.standard_normal(rows.shape)
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    law = AngularGaussian(*fit_directions(lambda: iter([rows]), 10), n=len(rows))
+    bounded, weighed = [], []
+    bound, weigh = Ground.most_gains, Ground.structure
+
+    def most_gains(ground: Ground, sets: np.ndarray, excess: np.ndarray) -> object:
+        bounded.append(len(sets))
+        return bound(ground, sets, excess)
+
+    def structure(ground: Ground, members: np.ndarray, *rest: object) -> object:
+        weighed.append(len(members))
+        return weigh(ground, members, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Ground, "most_gains", most_gains)
+    monkeypatch.setattr(Ground, "structure", structure)
+    edges = significant(units)
+    components_of(lambda which: units[which], edges, n_features=len(units), background=law)
+    assert sum(bounded) > 100
+    assert len(weighed) <= 0.1 * sum(bounded)
+
+
+def test_tetrahedra_are_found_among_hundreds_in_few_dimensions() -> None:
+    # The plane of two vertices has a third of the other two, and of many strangers more.
+    rng, dim = np.random.default_rng(0), 16
+    blocks = []
+    for _ in range(6):
+        axes = np.linalg.qr(rng.standard_normal((dim, 3)))[0]
+        rows = get_shape("tetrahedron").vertices @ axes.T
+        rows = rows + 0.05 / np.sqrt(dim) * rng.standard_normal(rows.shape)
+        blocks.append(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    components = found(among_others(blocks, 276, rng))
+    wanted = {tuple(range(k, k + 4)) for k in range(0, 24, 4)}
+    assert {one.features for one in components if one.name == "tetrahedron"} == wanted
+    assert len(components) == len(wanted)
