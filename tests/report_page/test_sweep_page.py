@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from browsing import (
+    GROUNDS,
     OUTSIDE,
-    PHONE,
     SMALL_TEXT,
-    WIDE,
     card,
     inked,
     opened,
@@ -144,10 +143,9 @@ def test_the_table_is_saved_as_it_was(browser: Any, path: Path, store: Store) ->
             assert row["method"] == wanted[row["id"]]["method"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize(("size", "scheme"), GROUNDS)
 def test_both_grounds_and_two_sizes(
-    browser: Any, path: Path, scheme: str, size: dict[str, int]
+    browser: Any, path: Path, size: dict[str, int], scheme: str
 ) -> None:
     """What a task is called is text, wherever it stands."""
     with opened(browser, path, size, color_scheme=scheme) as page:
