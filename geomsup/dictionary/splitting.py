@@ -171,7 +171,7 @@ class SplittingTree:
             random = rng.standard_normal((n_hidden, n_children))
             random /= np.linalg.norm(random, axis=0)
             merges = linkage(pdist(random.T, "cosine"), "average")
-            parents = _merged(merges[:, :2], self.sizes[level])
+            parents = _families(merges[:, :2], self.sizes[level])
             counts[draw] = self._split(level, parents, random).sum()
         return counts
 
@@ -362,7 +362,7 @@ def chance_cosine(n_hidden: int, probability: float = _CHANCE) -> float:
     return float(2.0 * beta.ppf(1.0 - share, half, half) - 1.0)
 
 
-def _merged(merges: FloatArray, n_families: int) -> IntArray:
+def _families(merges: FloatArray, n_families: int) -> IntArray:
     """Family of each leaf once merges have left so many families; merges are in scipy's order.
 
     It is ``fcluster(..., "maxclust")``, but for the numbers of families, without its checks of the

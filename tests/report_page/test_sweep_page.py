@@ -24,6 +24,7 @@ from browsing import (
 
 from geomsup.errors import GeomsupError
 from geomsup.report_page import page_of
+from geomsup.report_page import sweep as sweep_page
 from geomsup.sweeps import Result, Store, Task
 
 HOSTILE = "<img src=x onerror=\"document.title='broken'\">"
@@ -158,18 +159,23 @@ def test_both_grounds_and_two_sizes(
         assert page.evaluate(SMALL_TEXT) >= 11
 
 
-def test_many_tasks(browser: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("n", [2_500, pytest.param(25_000, marks=pytest.mark.slow)])
+def test_many_tasks(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> None:
     """Rows are elements only while they are seen, and ids of many are left out."""
+    if n <= sweep_page._MOST_IDS:
+        monkeypatch.setattr(sweep_page, "_MOST_IDS", n - 1)
     rng = np.random.default_rng(0)
     results = [
         Result(task=Task("math:hypot", {"p": float(p), "k": k}), values={"loss": float(p) ** 2})
-        for k, p in enumerate(rng.uniform(0.01, 1, 25_000))
+        for k, p in enumerate(rng.uniform(0.01, 1, n))
     ]
     found = Store(tmp_path / "store")
     found.add(results)
     target = found.to_html(tmp_path / "page.html", x="p", y="loss")
     assert target.stat().st_size < 2_000_000
+    names = [one["name"] for one in told(target.read_text(encoding="utf-8"))[0]["columns"]]
+    assert names == ["p", "k", "loss"]
     with opened(browser, target) as page:
-        assert "the ids of 25,000 tasks" in page.locator("footer").inner_text()
+        assert f"the ids of {n:,} tasks" in page.locator("footer").inner_text()
         assert page.evaluate("document.getElementsByTagName('*').length") < 1500
         assert inked(picture(page, "Plot")) > 0.002
