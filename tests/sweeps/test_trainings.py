@@ -142,7 +142,8 @@ def test_the_dimensionality_of_a_pentagon_is_two_fifths(scale: float) -> None:
 
 
 def test_two_processes_train_the_same_models(tmp_path: Path) -> None:
-    tasks = grid("train", {"n_steps": 20, "batch_size": 64}, seeds=20, sparsity=[0.5, 0.9])
+    config = {"n_steps": 20, "batch_size": 64}
+    tasks = grid("sweep_trainings:BRIEFLY_EVALUATED", config, seeds=20, sparsity=[0.5, 0.9])
     one = sweep(tasks, store=tmp_path / "one").store.compact()
     two = sweep(tasks[::-1], store=tmp_path / "two", n_jobs=2)
     assert len(list(tmp_path.glob("two/results/*/*"))) > 2
