@@ -9,6 +9,9 @@ WORKERS := -n 2 --dist worksteal
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
+# Compiled modules are kept, whatever the shell says (empty means no): each worker, and each of the
+# many processes that tests start, would compile the package anew.
+test test-slow: export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: help demo test test-slow bench accuracy thomson reproduce docs images page clean
 .DEFAULT_GOAL := help

@@ -19,6 +19,13 @@ from numpy.typing import NDArray
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+# Each size and each ground once; the slow tests have the other pairs.
+GROUNDS = [
+    pytest.param(WIDE, "light", id="wide-light"),
+    pytest.param(PHONE, "dark", id="phone-dark"),
+    pytest.param(WIDE, "dark", id="wide-dark", marks=pytest.mark.slow),
+    pytest.param(PHONE, "light", id="phone-light", marks=pytest.mark.slow),
+]
 
 # Where the middle of each text of a page's pictures is, from the SVG that it saves.
 OUTSIDE = """(text) => {
@@ -34,6 +41,10 @@ OUTSIDE = """(text) => {
   drawn.remove();
   return out;
 }"""
+_SEEN = """(one) => new Promise((said) => {
+  const seen = new IntersectionObserver(() => { seen.disconnect(); said(); });
+  seen.observe(one);
+})"""
 SMALL_TEXT = """() => {
   const sizes = [...document.querySelectorAll("body *")].filter((one) => one.checkVisibility()
     && [...one.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim()));
@@ -95,8 +106,9 @@ def picture(page: Any, name: str) -> NDArray[np.float64]:
 
     canvas = card(page, name).locator("canvas")
     canvas.scroll_into_view_if_needed()
-    # What is out of view is drawn once the browser says that it comes into view.
-    page.wait_for_timeout(100)
+    # What is out of view is drawn once the browser says that it comes into view; the page asked
+    # to be told before this, and so is told before.
+    canvas.evaluate(_SEEN)
     settled(page)
     # Not a screenshot: the bar at the top of the page covers what is below it.
     drawn = canvas.evaluate("canvas => canvas.toDataURL()").split(",")[1]

@@ -48,7 +48,18 @@ def trained() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def short_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses of trained models are measured on eight thousand samples and not on half a million.
+
+    After a short training that measurement is most of the work; its accuracy has tests of its own.
+    """
+    from geomsup.training import evaluation
+
+    monkeypatch.setattr(evaluation, "_SAMPLE_BOUNDS", (4096, 8192))
+
+
+@pytest.fixture
+def short_trainings(monkeypatch: pytest.MonkeyPatch, short_evaluations: None) -> None:
     """No training takes more than sixty steps, whatever its configuration says.
 
     For tests of what comes before and after.

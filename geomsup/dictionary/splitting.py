@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist
 from scipy.stats import beta
 
@@ -170,7 +171,7 @@ class SplittingTree:
             random = rng.standard_normal((n_hidden, n_children))
             random /= np.linalg.norm(random, axis=0)
             merges = linkage(pdist(random.T, "cosine"), "average")
-            parents = fcluster(merges, self.sizes[level], "maxclust").astype(np.intp) - 1
+            parents = _families(merges[:, :2], self.sizes[level])
             counts[draw] = self._split(level, parents, random).sum()
         return counts
 
@@ -361,8 +362,25 @@ def chance_cosine(n_hidden: int, probability: float = _CHANCE) -> float:
     return float(2.0 * beta.ppf(1.0 - share, half, half) - 1.0)
 
 
+def _families(merges: FloatArray, n_families: int) -> IntArray:
+    """Family of each leaf once merges have left so many families; merges are in scipy's order.
+
+    It is ``fcluster(..., "maxclust")``, but for the numbers of families, without its checks of the
+    whole tree, which take longer than the tree.
+    """
+    n = len(merges) + 1
+    members = {leaf: [leaf] for leaf in range(n)}
+    for step, (one, other) in enumerate(merges[: max(n - n_families, 0)].astype(int).tolist()):
+        members[n + step] = members.pop(one) + members.pop(other)
+    families: IntArray = np.empty(n, dtype=np.intp)
+    for number, leaves in enumerate(members.values()):
+        families[leaves] = number
+    return families
+
+
 def _by_parent(parents: IntArray) -> Iterator[tuple[int, IntArray]]:
     order = np.argsort(parents, kind="stable")
-    starts = np.flatnonzero(np.diff(parents[order], prepend=-1))
-    for children in np.split(order, starts[1:]):
-        yield int(parents[children[0]]), children
+    ends = np.cumsum(np.bincount(parents)).tolist()
+    for parent, (start, end) in enumerate(pairwise([0, *ends])):
+        if end > start:
+            yield parent, order[start:end]

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.stats import ortho_group
 from sklearn.cluster import AgglomerativeClustering
 from strategies import seeds
@@ -27,7 +28,7 @@ from geomsup.dictionary import (
     splitting_tree,
 )
 from geomsup.dictionary.recovery import chance_share
-from geomsup.dictionary.splitting import chance_cosine
+from geomsup.dictionary.splitting import _families, chance_cosine
 from geomsup.errors import GeomsupError
 from geomsup.plotting import plot_matched_cosines, plot_splitting_tree
 
@@ -269,6 +270,16 @@ def _merged(seed: int) -> SplittingTree:
     family = AgglomerativeClustering(12, metric="cosine", linkage="average").fit_predict(leaves.T)
     sums = np.stack([leaves[:, family == k].sum(axis=1) for k in range(12)], axis=1)
     return splitting_tree([_dictionary(sums), _dictionary(leaves)])
+
+
+@pytest.mark.parametrize("n_families", [1, 2, 7, 19, 20])
+def test_merged_families_are_those_of_fcluster(rng: np.random.Generator, n_families: int) -> None:
+    merges = linkage(rng.normal(size=(20, 5)), "average")
+    ours, theirs = (
+        np.equal.outer(each, each)
+        for each in (_families(merges[:, :2], n_families), fcluster(merges, n_families, "maxclust"))
+    )
+    np.testing.assert_array_equal(ours, theirs)
 
 
 def test_p_values_keep_their_level_on_random_directions() -> None:

@@ -165,6 +165,12 @@ def _small_splitting() -> sae_splitting.Result:
     return sae_splitting.run(_SPLITTING, 0, Trainer())
 
 
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hundred draws of chance for each check: enough for p-values of a hundredth."""
+    monkeypatch.setattr(sae_splitting, "_DRAWS", 200)
+
+
 def test_splitting_runs_keeps_and_draws(tmp_path: Path) -> None:
     result = _small_splitting()
     outcome = sae_splitting.check([result])

@@ -96,6 +96,7 @@ def test_notes_large_counts_who_stands_alone() -> None:
     assert notes_large.check([_notes("irregular", 2, 6)]).verdict == "fail"
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_small_runs_can_be_checked_and_drawn() -> None:
     from matplotlib import pyplot as plt
 

@@ -191,6 +191,7 @@ def test_each_claim_on_computation_fails_alone(changed: dict[str, Any], failing:
     assert {k for k, claim in enumerate(claims) if not claim.holds} == failing
 
 
+@pytest.mark.usefixtures("short_evaluations")
 @pytest.mark.parametrize("name", ["relu-hidden", "computation"])
 def test_a_small_run_goes_to_file_and_to_paper(name: str, tmp_path: Path) -> None:
     experiment = get_experiment(name)

@@ -186,6 +186,7 @@ def test_pca_collapse_counts_pairs() -> None:
     assert [claim.holds for claim in late.claims] == [True, False, False, False, False]
 
 
+@pytest.mark.usefixtures("short_evaluations")
 @pytest.mark.parametrize(
     ("module", "changes"),
     [

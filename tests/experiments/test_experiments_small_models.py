@@ -114,6 +114,7 @@ def test_a_feature_that_fades_in_is_no_phase_change(exact_result: MapResult) -> 
     assert not outcome.claims[2].holds
 
 
+@pytest.mark.usefixtures("short_evaluations")
 @pytest.mark.parametrize("name", ["phase-2-1", "phase-3-2"])
 def test_a_small_phase_map_is_trained(name: str) -> None:
     experiment = get_experiment(name)
@@ -407,6 +408,7 @@ def test_claims_about_falling_importance_can_fail() -> None:
     assert held[0] is held[1] is held[3] is held[4] is False
 
 
+@pytest.mark.usefixtures("short_evaluations")
 @pytest.mark.parametrize(
     ("name", "small"),
     [

@@ -219,6 +219,7 @@ def test_memorisation_of_few_samples_runs(tmp_path: Path) -> None:
     plt.close(figure)
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_small_runs_can_be_checked_and_drawn() -> None:
     from matplotlib import pyplot as plt
 

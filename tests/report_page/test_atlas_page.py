@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from browsing import (
+    GROUNDS,
     OUTSIDE,
-    PHONE,
     SMALL_TEXT,
-    WIDE,
     card,
     inked,
     opened,
@@ -74,8 +73,8 @@ def test_features_of_one_phase_stay_where_they_are() -> None:
         first += len(entry.p)
 
 
-def test_thomson_optima_are_those_of_the_sphere() -> None:
-    words, _ = told(page_of(atlas_cells()))
+def test_thomson_optima_are_those_of_the_sphere(path: Path) -> None:
+    words, _ = told(path.read_text(encoding="utf-8"))
     marked = {
         (words["cells"][one["cell"]]["n"], words["cells"][one["cell"]]["m"], one["thomson"])
         for one in words["phases"]
@@ -159,10 +158,9 @@ def test_which_cells_hold_a_thomson_optimum(browser: Any, path: Path) -> None:
         assert "Thomson optimum: octahedron" in card(page, "Phase").inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize(("size", "scheme"), GROUNDS)
 def test_both_grounds_and_two_sizes(
-    browser: Any, path: Path, scheme: str, size: dict[str, int]
+    browser: Any, path: Path, size: dict[str, int], scheme: str
 ) -> None:
     with opened(browser, path, size, color_scheme=scheme) as page:
         for name in PICTURES:

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from browsing import (
+    GROUNDS,
     OUTSIDE,
-    PHONE,
     SMALL_TEXT,
-    WIDE,
     card,
     inked,
     opened,
@@ -105,10 +104,9 @@ def test_members_are_found_and_controls_stand_beside_them(browser: Any, path: Pa
         assert np.abs(picture(page, "The group") - beside).max() > 40
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize(("size", "scheme"), GROUNDS)
 def test_both_grounds_and_two_sizes(
-    browser: Any, path: Path, scheme: str, size: dict[str, int]
+    browser: Any, path: Path, size: dict[str, int], scheme: str
 ) -> None:
     with opened(browser, path, size, color_scheme=scheme) as page:
         for name in PICTURES:

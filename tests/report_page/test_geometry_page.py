@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from browsing import (
+    GROUNDS,
     OUTSIDE,
     PHONE,
     SMALL_TEXT,
@@ -377,10 +378,9 @@ def test_all_by_keyboard(browser: Any, path: Path, report: GeometryReport) -> No
         assert card(page, "Component").locator("h2").inner_text().startswith(chosen)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize(("size", "scheme"), GROUNDS)
 def test_both_grounds_and_two_sizes(
-    browser: Any, path: Path, scheme: str, size: dict[str, int]
+    browser: Any, path: Path, size: dict[str, int], scheme: str
 ) -> None:
     """Pictures are drawn, on the right ground, and nothing sticks out or is too small."""
     with opened(browser, path, size, color_scheme=scheme) as page:

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from browsing import (
+    GROUNDS,
     OUTSIDE,
-    PHONE,
     SMALL_TEXT,
-    WIDE,
     card,
     inked,
     opened,
@@ -25,6 +24,7 @@ from browsing import (
 
 from geomsup.errors import GeomsupError
 from geomsup.report_page import page_of
+from geomsup.report_page import sweep as sweep_page
 from geomsup.sweeps import Result, Store, Task
 
 HOSTILE = "<img src=x onerror=\"document.title='broken'\">"
@@ -144,10 +144,9 @@ def test_the_table_is_saved_as_it_was(browser: Any, path: Path, store: Store) ->
             assert row["method"] == wanted[row["id"]]["method"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize(("size", "scheme"), GROUNDS)
 def test_both_grounds_and_two_sizes(
-    browser: Any, path: Path, scheme: str, size: dict[str, int]
+    browser: Any, path: Path, size: dict[str, int], scheme: str
 ) -> None:
     """What a task is called is text, wherever it stands."""
     with opened(browser, path, size, color_scheme=scheme) as page:
@@ -160,18 +159,23 @@ def test_both_grounds_and_two_sizes(
         assert page.evaluate(SMALL_TEXT) >= 11
 
 
-def test_many_tasks(browser: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("n", [2_500, pytest.param(25_000, marks=pytest.mark.slow)])
+def test_many_tasks(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> None:
     """Rows are elements only while they are seen, and ids of many are left out."""
+    if n <= sweep_page._MOST_IDS:
+        monkeypatch.setattr(sweep_page, "_MOST_IDS", n - 1)
     rng = np.random.default_rng(0)
     results = [
         Result(task=Task("math:hypot", {"p": float(p), "k": k}), values={"loss": float(p) ** 2})
-        for k, p in enumerate(rng.uniform(0.01, 1, 25_000))
+        for k, p in enumerate(rng.uniform(0.01, 1, n))
     ]
     found = Store(tmp_path / "store")
     found.add(results)
     target = found.to_html(tmp_path / "page.html", x="p", y="loss")
     assert target.stat().st_size < 2_000_000
+    names = [one["name"] for one in told(target.read_text(encoding="utf-8"))[0]["columns"]]
+    assert names == ["p", "k", "loss"]
     with opened(browser, target) as page:
-        assert "the ids of 25,000 tasks" in page.locator("footer").inner_text()
+        assert f"the ids of {n:,} tasks" in page.locator("footer").inner_text()
         assert page.evaluate("document.getElementsByTagName('*').length") < 1500
         assert inked(picture(page, "Plot")) > 0.002

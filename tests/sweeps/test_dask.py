@@ -11,11 +11,11 @@ import pytest
 
 from geomsup.sweeps import Store, Sweep, Task, grid, sweep
 
-distributed = pytest.importorskip("distributed", reason="dask is an extra")
-
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    # Not above: a worker that only collects this file need not load it.
+    distributed = pytest.importorskip("distributed", reason="dask is an extra")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of sockets and deprecations, all of them dask's own
         cluster = distributed.LocalCluster(

@@ -19,7 +19,7 @@ from geomsup.sweeps.packing import packed
 from geomsup.sweeps.run import computed
 from geomsup.sweeps.trainings import values_of
 from geomsup.theory import FeatureModel, best_configuration
-from geomsup.training import ToyModelConfig, evaluation, train
+from geomsup.training import ToyModelConfig, train
 from geomsup.training.loop import train_together
 
 _SHORT = {"n_steps": 40, "batch_size": 37}
@@ -29,6 +29,7 @@ def _results(tasks: Sequence[Task]) -> list[Result]:
     return [result for results in computed(tasks) for result in results]
 
 
+@pytest.mark.usefixtures("short_evaluations")
 @pytest.mark.parametrize(
     "settings",
     [
@@ -42,11 +43,7 @@ def _results(tasks: Sequence[Task]) -> list[Result]:
         {"dataset_size": 30, "n_instances": 2, "unit_norm": True},
     ],
 )
-def test_a_training_has_the_bits_that_it_has_alone(
-    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A short evaluation will do to compare bits.
-    monkeypatch.setattr(evaluation, "_SAMPLE_BOUNDS", (4096, 8192))
+def test_a_training_has_the_bits_that_it_has_alone(settings: dict[str, Any]) -> None:
     tasks = grid("train", {**_SHORT, **settings}, seeds=3, feature_probability=[0.02, 0.3, 0.1])
     together = _results(tasks)
     apart = [_results([task])[0] for task in tasks]
@@ -63,6 +60,7 @@ def test_a_training_has_the_bits_that_it_has_alone(
         assert (np.abs(one.values["losses"] - run.losses) < 6 * error).all()
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_feature_models_are_fields_of_a_grid() -> None:
     models = [FeatureModel.pairs(2, 0.2, together=c) for c in (0.0, 0.5, 1.0)]
     tasks = grid("train", _SHORT, feature_model=[model.to_dict() for model in models])
@@ -81,11 +79,9 @@ def test_a_task_keeps_the_name_it_had_before_there_were_feature_models() -> None
     assert Task("train", {"n_steps": 50}).id == "1c76f40fd4b93ed8004059a2460817b9"
 
 
-def test_equal_importances_beside_unequal_ones_are_rounded_as_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.mark.usefixtures("short_evaluations")
+def test_equal_importances_beside_unequal_ones_are_rounded_as_alone() -> None:
     """The batch size is no power of two, so 2 I / B rounds wherever it is applied."""
-    monkeypatch.setattr(evaluation, "_SAMPLE_BOUNDS", (4096, 8192))
     importances = [1.0, 2.0, [1.0, 0.9, 0.8, 0.7, 0.6], [3.0] * 5]
     tasks = grid("train", _SHORT, importance=importances)
     assert [len(batch) for batch in packed(tasks, None)] == [len(tasks)]
@@ -108,6 +104,7 @@ def test_what_differs_in_more_is_not_trained_together(other: dict[str, Any]) -> 
         train_together(configs, [0, 0])
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_a_divergence_is_the_failure_of_one_model() -> None:
     tasks = grid("train", {**_SHORT, "learning_rate": 1e3}, seeds=2, importance=[1.0, 1e30])
     results = _results(tasks)
@@ -118,6 +115,7 @@ def test_a_divergence_is_the_failure_of_one_model() -> None:
     )
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_the_numbers_of_a_training_are_those_of_its_best_model() -> None:
     (one,) = _results([Task("train", {**_SHORT, "n_instances": 4, "sparsity": 0.75})])
     best = int(np.argmin(one.values["losses"]))
@@ -144,7 +142,8 @@ def test_the_dimensionality_of_a_pentagon_is_two_fifths(scale: float) -> None:
 
 
 def test_two_processes_train_the_same_models(tmp_path: Path) -> None:
-    tasks = grid("train", {"n_steps": 20, "batch_size": 64}, seeds=20, sparsity=[0.5, 0.9])
+    config = {"n_steps": 20, "batch_size": 64}
+    tasks = grid("sweep_trainings:BRIEFLY_EVALUATED", config, seeds=20, sparsity=[0.5, 0.9])
     one = sweep(tasks, store=tmp_path / "one").store.compact()
     two = sweep(tasks[::-1], store=tmp_path / "two", n_jobs=2)
     assert len(list(tmp_path.glob("two/results/*/*"))) > 2

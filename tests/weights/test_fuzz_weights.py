@@ -14,7 +14,9 @@ from geomsup.errors import GeomsupError, GeomsupWarning
 from geomsup.weights import as_weights, list_arrays, load_arrays
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))]
+)
 def test_bad_input_gives_a_matrix_or_a_geomsup_error(seed: int, tmp_path: Path) -> None:
     outcomes: Counter[str] = Counter()
     for item in bad_inputs(seed, 2500, tmp_path):
