@@ -48,6 +48,17 @@ def trained() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
+def short_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The final losses of a training are taken on the fewest samples.
+
+    For tests of bits, files and words: the samples of a small training cost as much as its steps.
+    """
+    from geomsup.training import evaluation
+
+    monkeypatch.setattr(evaluation, "_SAMPLE_BOUNDS", (1 << 12, 1 << 13))
+
+
+@pytest.fixture
 def short_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
     """No training takes more than sixty steps, whatever its configuration says.
 
