@@ -166,12 +166,9 @@ def test_adam_agrees_with_torch(decay: float) -> None:
         {"dataset_size": 50, "n_restarts": 2, "feature_model": _MIXED},
     ],
 )
-def test_an_instance_does_not_depend_on_its_neighbours(
-    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # A short evaluation will do to compare bits.
-    monkeypatch.setattr(evaluation, "_SAMPLE_BOUNDS", (4096, 8192))
-    config = ToyModelConfig(**{"n_steps": 150, "n_instances": 16, **settings})
+@pytest.mark.usefixtures("short_evaluation")
+def test_an_instance_does_not_depend_on_its_neighbours(settings: dict[str, Any]) -> None:
+    config = ToyModelConfig(**{"n_steps": 60, "n_instances": 16, **settings})
 
     def trained(numbers: Sequence[int]) -> TrainingRun:
         with plain_arithmetic():
