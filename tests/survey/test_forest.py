@@ -295,7 +295,7 @@ def test_components_are_json() -> None:
 @pytest.mark.parametrize(
     ("size", "seed"),
     [
-        *(((300, 100), seed) for seed in (1, 2)),
+        *(((300, 100), seed) for seed in (0, 1)),
         *(pytest.param((600, 200), seed, marks=pytest.mark.slow) for seed in range(4)),
     ],
 )
