@@ -13,6 +13,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from geomsup.compiling import compiled_once
+
 __all__ = ["read"]
 
 UnitArray = NDArray[np.float32]
@@ -103,6 +105,7 @@ _SIGNATURE = numba.intp(
     *(numba.types.Array(numba.int32, n, "C") for n in (2, 1)),
 )
 try:
-    _compiled = numba.njit(_SIGNATURE, cache=True, **_OPTIONS)(_read_into)
+    with compiled_once(__file__):
+        _compiled = numba.njit(_SIGNATURE, cache=True, **_OPTIONS)(_read_into)
 except (RuntimeError, OSError):  # no folder to keep it in
     _compiled = numba.njit(_SIGNATURE, **_OPTIONS)(_read_into)

@@ -475,7 +475,10 @@ def test_demo_ends_quietly_after_ctrl_c(tmp_path: Path) -> None:
 
 
 def test_demo_writes_what_it_names(
-    tmp_path: Path, capsys: Capture, run_json: Callable[..., Any]
+    tmp_path: Path,
+    capsys: Capture,
+    run_json: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = tmp_path / "new" / "folder"
     flags = ["--out", str(folder), "--steps", "100", "--models", "2"]
@@ -487,7 +490,11 @@ def test_demo_writes_what_it_names(
     reports = {"report-p0.8.png", "report-p0.4.png", "report-p0.05.png"}
     assert names == {"directions.png", "run.safetensors"} | reports
 
-    found = run_json("demo", *flags, "--seed", "1")
+    # The pictures have been drawn once.
+    with monkeypatch.context() as patch:
+        patch.setattr("geomsup.plotting.plot_report", lambda *_, fig: fig)
+        patch.setattr("geomsup.plotting.plot_directions", lambda *_, ax: ax)
+        found = run_json("demo", *flags, "--seed", "1")
     assert {Path(file).name for file in found["files"]} == names
     assert [model["feature_probability"][0] for model in found["models"]] == [0.8, 0.4, 0.05]
     # Whatever the demo tells the user to type must work.

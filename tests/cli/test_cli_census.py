@@ -18,12 +18,12 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture
 def folder(tmp_path: Path, rng: np.random.Generator) -> Path:
     """An autoencoder of 120 latents with three antipodal pairs, and names of the latents."""
-    decoder = rng.normal(size=(120, 16))
+    decoder = rng.normal(size=(120, 32))
     decoder[60:63] = -decoder[:3]
     sae = tmp_path / "sae"
     sae.mkdir()
-    save_file({"W_dec": decoder, "b_dec": np.zeros(16)}, sae / "sae_weights.safetensors")
-    (sae / "cfg.json").write_text('{"d_in": 16, "d_sae": 120}')
+    save_file({"W_dec": decoder, "b_dec": np.zeros(32)}, sae / "sae_weights.safetensors")
+    (sae / "cfg.json").write_text('{"d_in": 32, "d_sae": 120}')
     (tmp_path / "names.txt").write_text("\n".join(f"word{k}" for k in range(120)))
     np.save(tmp_path / "plain.npy", decoder)
     return tmp_path
@@ -35,8 +35,8 @@ def test_a_folder_is_counted_named_saved_and_drawn(folder: Path, capsys: Capture
     words += ["--csv", str(folder / "pairs.csv"), "--plot", str(folder / "census.png")]
     assert main(words) == 0
     text = capsys.readouterr().out
-    assert "rows are features: b_dec (16)" in text
-    assert "110 of 120 features in 16 dimensions (10 masked)" in text
+    assert "rows are features: b_dec (32)" in text
+    assert "110 of 120 features in 32 dimensions (10 masked)" in text
     assert "word0 / word60 -1.000" in text
     found = Census.load(folder / "census.safetensors")
     assert found.n_below == 3
@@ -126,6 +126,7 @@ def test_what_cannot_be_written_takes_nothing_with_it(
 
     monkeypatch.setattr(Census, failing, fails)
     words = ["census", str(folder / "plain.npy"), "--feature-axis", "0", "--draws", "0"]
+    words += ["--null", "isotropic"]
     files = {"--out": "census.safetensors", "--csv": "pairs.csv", "--plot": "census.png"}
     for flag, name in files.items():
         words += [flag, str(folder / name)]

@@ -33,6 +33,7 @@ _NEEDS = {
     "dictionary": "--restarts 1 --steps 10 --penalty 0.1",
     "attack": "--samples 20",
     "census": "--feature-axis 0 --draws 1",
+    "discover": "--frames 10",
     "compare": "--feature-axis 0 --draws 1",
     "claim": "--feature-axis 0 --features 0,1,2,3,4 --shape ring --controls 50",
     "train": "--steps 2 --batch-size 4 --instances 2",

@@ -293,12 +293,20 @@ def test_components_are_json() -> None:
     assert data["match"]["shape"] == "triangle"
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("size", "seed"),
+    [
+        *(((300, 100), seed) for seed in (0, 1)),
+        *(pytest.param((600, 200), seed, marks=pytest.mark.slow) for seed in range(4)),
+    ],
+)
 @pytest.mark.parametrize("rank", [2, 3])
-def test_features_that_only_keep_to_few_dimensions_have_no_name(rank: int, seed: int) -> None:
+def test_features_that_only_keep_to_few_dimensions_have_no_name(
+    rank: int, size: tuple[int, int], seed: int
+) -> None:
     """Low rank is a structure; which shape of the catalogue is nearest is none by itself."""
     rng = np.random.default_rng(seed)
-    units = rng.standard_normal((600, 200))
+    units = rng.standard_normal(size)
     members = np.arange(9)
     units[members, rank:] *= 0.02
     units /= np.linalg.norm(units, axis=1, keepdims=True)

@@ -114,8 +114,9 @@ def test_where_no_correlation_is_critical() -> None:
 def test_two_pairs_in_two_dimensions_follow_their_law() -> None:
     law = collapse_limit(2, 2)
     assert law.slope == pytest.approx(3.30702898, abs=1e-7)
-    values = [0.99, 0.995, 0.9965, 0.997, 0.999]
-    line = pair_phases(2, 2, feature_probability=1e-3, equal_values=values, progress=False)
+    line = pair_phases(
+        2, 2, feature_probability=1e-3, equal_values=[0.99, 0.997], n_starts=4, progress=False
+    )
     (boundary,) = line.boundaries
     assert (boundary.below, boundary.above) == ("2 apart", "2 collapsed")
     assert boundary.kind == "first order"
@@ -245,7 +246,7 @@ def test_where_two_pairs_collapse_pca_is_the_optimum() -> None:
 
 def test_a_line_of_the_map_is_computed_again() -> None:
     shipped = next(line for line in pair_map(2, 2).lines if line.together == 0.5)
-    line = pair_phases(2, 2, together=0.5, progress=False)
+    line = pair_phases(2, 2, together=0.5, n_starts=6, progress=False)
     assert line.loss == pytest.approx(shipped.loss, rel=1e-7)
     for one, other in zip(line.boundaries, shipped.boundaries, strict=True):
         assert one.at == pytest.approx(other.at, abs=1e-6)
@@ -286,7 +287,8 @@ def _are_best_beside(line: PairPhases, one: PairBoundary, near: float) -> bool:
     )
 
 
-@pytest.mark.parametrize("number", range(4))
+# Two of two pairs that are continuous, one of two and one of three that are of first order.
+@pytest.mark.parametrize("number", [0, 3, 4, 5])
 def test_sampled_boundaries_of_the_maps_part_what_is_best(number: int) -> None:
     every = [each for each in _boundaries() if each[2] > 1e-3]
     assert _are_best_beside(*every[int(np.random.default_rng(number).integers(len(every)))])

@@ -31,7 +31,8 @@ from geomsup.training.fit import Fit
 from geomsup.training.learner import ToyLearner
 
 _ARRAYS = ("weights", "decoders", "biases", "losses", "loss_errors")
-_SMALL = ToyModelConfig(n_instances=3, n_steps=730, batch_size=24, n_records=9)
+# More steps than two looks at what is finite, and losses that are noted at every other one.
+_SMALL = ToyModelConfig(n_instances=3, n_steps=430, batch_size=24, n_records=9)
 
 
 def _assert_same(one: TrainingRun, other: TrainingRun) -> None:
@@ -67,41 +68,50 @@ def _write_every(n_steps: int, patch: pytest.MonkeyPatch) -> None:
         {"feature_model": FeatureModel.equal_sets(1, 5, 0.3, together=0.5, equal_values=0.4)},
     ],
 )
-@pytest.mark.parametrize("at", [137, 300, 729])
+@pytest.mark.usefixtures("short_evaluations")
 def test_what_goes_on_from_a_checkpoint_is_the_same(
-    settings: dict[str, Any], at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = dataclasses.replace(_SMALL, **settings)
     whole = train(config, seed=5)
-    path = tmp_path / "checkpoint.safetensors"
-    steps = 0
     take = Fit.step
+    for at in (137, 300, 429):
+        path = tmp_path / str(at) / "checkpoint.safetensors"
+        path.parent.mkdir()
+        steps = 0
 
-    def dies(self: Fit) -> None:
-        nonlocal steps
-        if steps == at:
-            raise _Killed
-        steps += 1
-        take(self)
+        def dies(self: Fit, at: int = at) -> None:
+            nonlocal steps
+            if steps == at:
+                raise _Killed
+            steps += 1
+            take(self)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Fit, "step", dies)
-        _write_every(60, patch)
-        with pytest.raises(_Killed):
-            train(config, seed=5, checkpoint=path)
-    assert path.exists()
-    _assert_same(train(config, seed=5, checkpoint=path), whole)
-    # It stays, and gives the same run again without any step.
-    monkeypatch.setattr(Fit, "step", dies)
-    _assert_same(train(config, seed=5, checkpoint=path), whole)
-    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+        with monkeypatch.context() as patch:
+            patch.setattr(Fit, "step", dies)
+            _write_every(60, patch)
+            with pytest.raises(_Killed):
+                train(config, seed=5, checkpoint=path)
+        assert path.exists()
+        _assert_same(train(config, seed=5, checkpoint=path), whole)
+        # It stays, and gives the same run again without any step.
+        with monkeypatch.context() as patch:
+            patch.setattr(Fit, "step", dies)
+            _assert_same(train(config, seed=5, checkpoint=path), whole)
+        assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_killed_without_warning_and_resumed(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
-    config = dataclasses.replace(_SMALL, n_steps=40_000, n_records=4)
+    config = dataclasses.replace(_SMALL, n_steps=3000, n_records=4)
+    # Its steps take a hundredth of a second, so that it is not done before it is killed.
     code = (
+        "import time\n"
         "from geomsup.training import ToyModelConfig, train\n"
+        "from geomsup.training.fit import Fit\n"
+        "step = Fit.step\n"
+        "Fit.step = lambda self: (time.sleep(0.01), step(self))\n"
         f"train(ToyModelConfig.from_dict({config.to_dict()!r}), seed=2, "
         f"checkpoint={str(path)!r}, checkpoint_seconds=0.05)"
     )
@@ -116,6 +126,7 @@ def test_killed_without_warning_and_resumed(tmp_path: Path) -> None:
     _assert_same(train(config, seed=2, checkpoint=path), train(config, seed=2))
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_an_interruption_names_the_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +149,7 @@ def test_an_interruption_names_the_checkpoint(
     _assert_same(train(_SMALL, checkpoint=path), train(_SMALL))
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_ctrl_c_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long ago the last checkpoint was written, or if there was none yet."""
     path = tmp_path / "checkpoint.safetensors"
@@ -170,6 +182,7 @@ def test_ctrl_c_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert n_draws - n_resumed == 250
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_a_second_ctrl_c_stops_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     draw, is_first = Sampler.draw, True
 
@@ -198,6 +211,7 @@ def test_another_handler_of_ctrl_c_is_left_alone() -> None:
     assert seen == [0]
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_checkpoints_of_other_trainings_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     config = dataclasses.replace(_SMALL, n_steps=20)
@@ -217,6 +231,7 @@ def test_checkpoints_of_other_trainings_are_refused(tmp_path: Path) -> None:
         train(config, checkpoint=path, checkpoint_seconds=0)
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_damaged_checkpoints_are_refused_or_read(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     config = dataclasses.replace(_SMALL, n_steps=10, n_instances=1, n_records=2)
@@ -291,6 +306,7 @@ def _nan(array: Any) -> Any:
         _set("record_theta", lambda theta: theta[:, :, :, :1].copy()),
     ],
 )
+@pytest.mark.usefixtures("short_evaluations")
 def test_what_no_training_writes_is_damage(damage: Any, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     # As long as one step, so that a boolean count would be the right number.
@@ -389,10 +405,12 @@ def test_a_failed_descent_says_how_long_it_was_and_what_zero_costs() -> None:
     assert ", exact loss, 1 evaluation, seed 0" in str(run)
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_one_step_is_no_steps() -> None:
     assert ", 1 step, batch 8," in str(train(ToyModelConfig(n_steps=1, batch_size=8)))
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_the_history_ends_with_the_steps() -> None:
     run = train(ToyModelConfig(n_instances=2, n_steps=20), objective="exact")
     assert run.history.steps[-1] <= run.completed_steps <= 20
@@ -496,13 +514,14 @@ def _part(target: Path, pid: int) -> Path:
     return target.with_name(f".{target.name}.{pid}.part")
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.safetensors"
+    path, config = tmp_path / "checkpoint.safetensors", dataclasses.replace(_SMALL, n_steps=20)
     code = (
         "import os, signal\n"
         "from geomsup.training import ToyModelConfig, train\n"
         "os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"train(ToyModelConfig.from_dict({_SMALL.to_dict()!r}), checkpoint={str(path)!r})"
+        f"train(ToyModelConfig.from_dict({config.to_dict()!r}), checkpoint={str(path)!r})"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(geomsup.__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
@@ -514,16 +533,17 @@ def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
     others = _part(tmp_path / "other.safetensors", int(orphan.name.split(".")[-2]))
     for file in (alive, others):
         file.write_bytes(b"")
-    train(_SMALL, checkpoint=path)
+    train(config, checkpoint=path)
     assert {file.name for file in tmp_path.iterdir()} == {path.name, alive.name, others.name}
 
 
 @pytest.mark.parametrize("fails", ["always", "at first"])
+@pytest.mark.usefixtures("short_evaluations")
 def test_a_full_disk_does_not_end_the_training(
     fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "checkpoint.safetensors"
-    whole = train(_SMALL, seed=5)
+    path, config = tmp_path / "checkpoint.safetensors", dataclasses.replace(_SMALL, n_steps=60)
+    whole = train(config, seed=5)
     n_calls = 0
 
     def full(_file: int) -> None:
@@ -534,7 +554,7 @@ def test_a_full_disk_does_not_end_the_training(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.warns(GeomsupWarning) as caught:
-        run = train(_SMALL, seed=5, checkpoint=path, checkpoint_seconds=1e-9)
+        run = train(config, seed=5, checkpoint=path, checkpoint_seconds=1e-9)
     _assert_same(run, whole)
     assert n_calls > 5
     (warning,) = caught
@@ -544,6 +564,7 @@ def test_a_full_disk_does_not_end_the_training(
 
 
 @pytest.mark.parametrize("name", ["theta", "mean", "square", "history_losses", "record_theta"])
+@pytest.mark.usefixtures("short_evaluations")
 def test_a_checkpoint_with_an_altered_number_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     train(dataclasses.replace(_SMALL, n_steps=20), checkpoint=path)
@@ -560,6 +581,7 @@ def test_a_checkpoint_with_an_altered_number_is_refused(name: str, tmp_path: Pat
         train(dataclasses.replace(_SMALL, n_steps=20), checkpoint=path)
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_an_altered_note_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     config = dataclasses.replace(_SMALL, n_steps=20)
@@ -572,6 +594,7 @@ def test_an_altered_note_is_refused(tmp_path: Path) -> None:
         train(config, checkpoint=path)
 
 
+@pytest.mark.usefixtures("short_evaluations")
 def test_the_same_training_gives_the_same_bytes(tmp_path: Path) -> None:
     contents = set()
     for k in range(4):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numba
 
+from geomsup.compiling import compiled_once
 from geomsup.progress import is_interactive
 from geomsup.theory.compiled.jit import OPTIONS
 from geomsup.theory.compiled.models import all_models
@@ -91,7 +92,8 @@ def _state_of_the_sources() -> str:
 def _compiled(function: _Entry) -> _Entry:
     """From disk or anew; without the disk where no folder can be written."""
     try:
-        found: _Entry = numba.njit(_SIGNATURE, cache=True, **OPTIONS)(function)
+        with compiled_once(__file__):
+            found: _Entry = numba.njit(_SIGNATURE, cache=True, **OPTIONS)(function)
     except (RuntimeError, OSError):
         found = numba.njit(_SIGNATURE, **OPTIONS)(function)
     return found
