@@ -264,6 +264,56 @@ def test_a_boundary_is_where_two_minima_cross_and_not_where_one_of_them_ends() -
         assert pair_strategy(best_configuration(6, 2, features, n_starts=8).W) == says
 
 
+def test_two_minima_that_nearly_touch_cross_where_their_losses_are_equal() -> None:
+    """Equal members are a minimum long before unequal ones are none: the change is sudden."""
+    line = pair_phases(1, 1, feature_probability=[0.7, 0.8], together=0.2, n_starts=4)
+    (one,) = line.boundaries
+    assert (one.below, one.above, one.kind) == ("1 uneven", "1 collapsed", "first order")
+    for p in (one.at - 1e-5, one.at + 1e-5):
+        features = FeatureModel.pairs(1, p, together=0.2)
+        uneven, equal = (
+            _least_from(np.array(start), features)
+            for start in ([0.746, 0.674, -0.0243, 0.0162], [0.7071, 0.7071, 0.0, 0.0])
+        )
+        assert uneven[0] - uneven[1] > 0.05
+        assert equal[0] - equal[1] == pytest.approx(0.0, abs=1e-4)
+        losses = [
+            expected_loss(x[None, :2], x[2:], features, tol=1e-12).loss for x in (uneven, equal)
+        ]
+        assert (losses[0] < losses[1]) == (p < one.at)
+
+
+def _least_from(start: FloatArray, features: FeatureModel) -> FloatArray:
+    def loss(x: FloatArray) -> tuple[float, FloatArray]:
+        exact = expected_loss(x[None, :2], x[2:], features)
+        return exact.loss, np.concatenate([exact.grad_W.ravel(), exact.grad_b])
+
+    return np.asarray(minimize(loss, start, jac=True, method="BFGS", options={"gtol": 1e-10}).x)
+
+
+@pytest.mark.slow
+def test_minima_that_change_their_names_on_the_way_cross_as_others_do() -> None:
+    line = pair_phases(2, 2, feature_probability=[0.6, 0.8], together=0.2, n_starts=2)
+    assert [(one.above, one.kind) for one in line.boundaries] == [
+        ("1 apart, 1 uneven", "continuous"),  # one minimum, which is called so from there on
+        ("2 uneven", "first order"),
+        ("2 collapsed", "first order"),
+    ]
+    alone = pair_phases(1, 1, feature_probability=[0.7, 0.8], together=0.2, n_starts=2)
+    assert line.boundaries[-1].at == pytest.approx(alone.boundaries[-1].at, abs=1e-6)
+
+
+def test_pairs_with_dimensions_of_their_own_collapse_where_one_pair_does() -> None:
+    last = [
+        line.boundaries[-1]
+        for line in _lines()
+        if line.n_pairs == line.n_hidden and (line.together, line.equal_values) == (0.2, 0.0)
+    ]
+    assert len(last) == 3
+    assert [one.at for one in last] == pytest.approx([last[0].at] * 3, abs=1e-6)
+    assert {one.kind for one in last} == {"first order"}
+
+
 def _boundaries() -> list[tuple[PairPhases, PairBoundary, float]]:
     """Every boundary of the smaller sizes, and how near another one is, in its own length."""
     lines = {id(line): line for line in _lines() if line.n_pairs < 4}

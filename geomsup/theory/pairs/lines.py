@@ -53,6 +53,10 @@ _FOLLOWED, _WITHIN = 5, 0.15
 # Pairs nearer than this, relative to their length, are tried as one.
 _NEAR = 0.35
 _CROSSING_TOL = 1e-8
+# Members of a pair that are nearer than this, relative to their length, become one there.
+_CLOSED = 0.02
+# How far from a place its neighbourhood is looked at, in units of the line's step.
+_BESIDE = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 _HALVINGS = 22
 _PUSH = 1e-4
 _NUDGE, _SEED = 1e-3, 0
@@ -164,16 +168,24 @@ class _Line:
         hessian = (gradient[:half] - gradient[half:]) @ basis.T / (2.0 * _PUSH)
         return float(np.linalg.eigvalsh(0.5 * (hessian + hessian.T))[0])
 
+    def apart(self, one: _Minimum, pairs: Tied) -> float:
+        """How far the members of some pairs are apart at most, relative to their mean's length."""
+        return float(self._apart(one)[list(pairs)].max())
+
     def _made(self, x: FloatArray, loss: float, tied: Tied) -> _Minimum:
         W, _ = unpacked(x, self.n_hidden)
         return _Minimum(x=x, loss=loss, tied=tied, strategy=strategy_of(W))
 
     def _near(self, one: _Minimum) -> list[int]:
+        apart = self._apart(one)
+        near = [int(pair) for pair in np.argsort(apart) if apart[pair] < _NEAR]
+        return [pair for pair in near if pair not in one.tied]
+
+    def _apart(self, one: _Minimum) -> FloatArray:
         W, _ = unpacked(one.x, self.n_hidden)
         apart = np.linalg.norm(W[:, ::2] - W[:, 1::2], axis=0)
-        length = np.maximum(np.linalg.norm(W[:, ::2] + W[:, 1::2], axis=0) / 2.0, 1e-300)
-        near = [pair for pair in np.argsort(apart / length) if apart[pair] < _NEAR * length[pair]]
-        return [int(pair) for pair in near if pair not in one.tied]
+        length = np.linalg.norm(W[:, ::2] + W[:, 1::2], axis=0) / 2.0
+        return np.asarray(apart / np.maximum(length, 1e-300))
 
 
 class _Branch:
@@ -242,7 +254,7 @@ def pair_phases(
     -----
     A boundary of first order is a root of the difference of two exact losses, each followed as a
     local minimum.  A continuous one is where a collapsed pair ceases to be stable against
-    splitting.
+    splitting and its members part from there, or where one minimum only changes its name.
 
     Examples
     --------
@@ -490,7 +502,7 @@ def _change(
         if softness(low) * softness(high) < 0.0:
             at = float(brentq(softness, low, high, xtol=_CROSSING_TOL * size))
             place = low if less is first else high
-            if _Branch(line, place, less).at(at).loss > line.follow(more, at).loss * (1.0 - 1e-7):
+            if line.apart(_Branch(line, place, less).at(at), split) < _CLOSED:
                 return at, "continuous"
     one, two = _Branch(line, low, first), _Branch(line, high, last)
 
@@ -511,4 +523,29 @@ def _change(
             low, ends[0] = middle, gap
         else:
             high, ends[1] = middle, gap
-    return 0.5 * (low + high), "continuous"
+    at = 0.5 * (low + high)
+    crossing = _crossing_near(line, one, two, at, size)
+    return (at, "continuous") if crossing is None else (crossing, "first order")
+
+
+def _crossing_near(
+    line: _Line, first: _Branch, last: _Branch, near: float, size: float
+) -> float | None:
+    """Where losses cross beside a place at which they are nearly equal, if two minima meet there.
+
+    On its way to that place the first branch may have changed its name, and then is followed from
+    there by that which it has now.
+    """
+    before, after = near - _BESIDE[0] * size, near + _BESIDE[0] * size
+    one, two = _Branch(line, before, first.at(before)), _Branch(line, after, last.at(after))
+
+    def difference(at: float) -> float:
+        return one.at(at).loss / two.at(at).loss - 1.0
+
+    for share in _BESIDE[1:]:
+        low, high = near - share * size, near + share * size
+        if difference(low) < -_SAME_LOSS and difference(high) > _SAME_LOSS:
+            if one.lives(high) and two.lives(low):
+                return float(brentq(difference, low, high, xtol=_CROSSING_TOL * size))
+            return None
+    return None
