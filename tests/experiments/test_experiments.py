@@ -321,6 +321,8 @@ def _of(hint: Any) -> Any:
         return np.zeros(1, dtype=get_args(get_args(hint)[1])[0])
     if get_origin(hint) is tuple:
         return tuple(_of(part) for part in get_args(hint) if part is not Ellipsis)
+    if types.NoneType in get_args(hint):
+        return None
     if dataclasses.is_dataclass(hint):
         hints = get_type_hints(hint)
         return hint(**{item.name: _of(hints[item.name]) for item in dataclasses.fields(hint)})  # type: ignore[operator]  # a class
@@ -334,6 +336,39 @@ def test_results_declare_the_kinds_of_their_parts(name: str, tmp_path: Path) -> 
     path = tmp_path / "seed-0.npz"
     save_result(path, _of(kind), _Config(), 0, 1.0)
     assert load_result(path, kind, _Config(), 0) is not None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Before:
+    losses: NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Since:
+    losses: NDArray[np.float64]
+    along: str = "p"
+    spread: NDArray[np.float64] | None = None
+    names: tuple[str, ...] | None = None
+
+
+def test_fields_that_have_a_default_since_do_not_cost_a_result(tmp_path: Path) -> None:
+    path = tmp_path / "seed-0.npz"
+    save_result(path, _Before(losses=np.ones(2)), _Config(), 0, 1.0)
+    read = load_result(path, _Since, _Config(), 0)
+    assert read is not None
+    assert (read[0].along, read[0].spread, read[0].names) == ("p", None, None)
+
+
+def test_what_may_be_nothing_comes_back_as_what_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "seed-0.npz"
+    whole = _Since(losses=np.ones(2), along="c", spread=np.zeros(3), names=("a", "b"))
+    for result in (whole, dataclasses.replace(whole, spread=None, names=None)):
+        save_result(path, result, _Config(), 0, 1.0)
+        read = load_result(path, _Since, _Config(), 0)
+        assert read is not None
+        assert read[0].along == "c"
+        assert read[0].names == result.names
+        assert (read[0].spread is None) == (result.spread is None)
 
 
 @pytest.mark.usefixtures("fake")

@@ -4,7 +4,8 @@ One file for each repetition, so that whatever interrupts a long reproduction co
 at most.  A file whose configuration is not the one asked for is not an error: it is left over from
 other settings, and the run is made again.
 
-A result is a dataclass of arrays, numbers, words, further dataclasses and tuples of any of these.
+A result is a dataclass of arrays, numbers, words, further dataclasses and tuples of any of these,
+or nothing in place of one of them.
 In the file each array has a key of its own, the way to it joined by dots ("sweeps.0.weights"), and
 everything else is one text of JSON.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import types
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -144,10 +146,24 @@ def _hints_of(kind: Any) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
+def _defaults(kind: Any) -> set[str]:
+    """The fields of a dataclass that need not be given."""
+    needed = dataclasses.MISSING
+    return {
+        field.name
+        for field in dataclasses.fields(kind)
+        if field.default is not needed or field.default_factory is not needed
+    }
+
+
 def _unpacked(
     hint: Any, value: Any, key: str, arrays: dict[str, NDArray[Any]], taken: set[str]
 ) -> Any:
     """The part of a result that a type hint declares, from JSON and from the arrays of the file."""
+    if types.NoneType in get_args(hint):
+        if value is None and key not in arrays:
+            return None
+        (hint,) = set(get_args(hint)) - {types.NoneType}
     if get_origin(hint) is np.ndarray:
         taken.add(key)
         return _array(key, np.dtype(get_args(get_args(hint)[1])[0]).kind, arrays)
@@ -155,9 +171,14 @@ def _unpacked(
         hints = _hints_of(hint)
         if not isinstance(value, dict) or value.keys() - hints.keys():
             raise EarlierFormError(f"{key or 'the result'} has other fields than {hint}")
+        # What a file of earlier code does not say, and what had a default since, is that default.
+        missing = {
+            name for name in _defaults(hint) - value.keys() if _dotted(key, name) not in arrays
+        }
         parts = {
             name: _unpacked(part, value.get(name), _dotted(key, name), arrays, taken)
             for name, part in hints.items()
+            if name not in missing
         }
         return hint(**parts)  # type: ignore[operator]  # a class, as its name says
     if get_origin(hint) is tuple and isinstance(value, list):
