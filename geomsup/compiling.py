@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-__all__ = ["can_compile", "compiled_once"]
+__all__ = ["can_compile", "compiled", "compiled_once"]
 
 # Compiling takes minutes on a machine that is busy; who holds a lock for longer than this hangs.
 _PATIENCE_SECONDS, _LOOK_EVERY_SECONDS = 600.0, 0.05
@@ -20,6 +21,17 @@ _PATIENCE_SECONDS, _LOOK_EVERY_SECONDS = 600.0, 0.05
 def can_compile() -> bool:
     """Whether numba is there, and the environment variable ``GEOMSUP_COMPILED`` is not 0."""
     return os.environ.get("GEOMSUP_COMPILED", "1") != "0" and _has_numba()
+
+
+def compiled(function: Callable[..., Any], signature: Any, **options: Any) -> Any:
+    """A function compiled by numba, from disk or anew; not kept where no folder can be written."""
+    import numba
+
+    try:
+        with compiled_once(function.__code__.co_filename):
+            return numba.njit(signature, cache=True, **options)(function)
+    except (RuntimeError, OSError):
+        return numba.njit(signature, **options)(function)
 
 
 @contextmanager

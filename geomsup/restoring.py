@@ -17,7 +17,7 @@ import numpy as np
 
 from geomsup.errors import GeomsupError, shorten
 
-__all__ = ["ByContent", "Plain", "plain", "read_only", "restored"]
+__all__ = ["ByContent", "Plain", "has_default", "plain", "read_only", "restored"]
 
 _T = TypeVar("_T")
 _Array = TypeVar("_Array", bound=np.ndarray[Any, Any])
@@ -113,9 +113,15 @@ def restored(cls: type[_T], data: object, name: str = "it") -> _T:
     for item in dataclasses.fields(cls):  # type: ignore[arg-type]  # a dataclass
         if item.name in data:
             values[item.name] = _value(hints[item.name], data[item.name], f"{item.name} of {name}")
-        elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+        elif not has_default(item):
             raise GeomsupError(f"{name} lacks {item.name!r}")
     return cls(**values)
+
+
+def has_default(item: dataclasses.Field[Any]) -> bool:
+    """Whether a field of a dataclass need not be given."""
+    missing = dataclasses.MISSING
+    return item.default is not missing or item.default_factory is not missing
 
 
 def _value(hint: Any, value: Any, name: str) -> Any:

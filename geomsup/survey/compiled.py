@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from geomsup.compiling import compiled_once
+from geomsup.compiling import compiled
 
 __all__ = ["read"]
 
@@ -104,8 +104,4 @@ _SIGNATURE = numba.intp(
     *(numba.types.Array(numba.float32, 2, "C"),) * 2,
     *(numba.types.Array(numba.int32, n, "C") for n in (2, 1)),
 )
-try:
-    with compiled_once(__file__):
-        _compiled = numba.njit(_SIGNATURE, cache=True, **_OPTIONS)(_read_into)
-except (RuntimeError, OSError):  # no folder to keep it in
-    _compiled = numba.njit(_SIGNATURE, **_OPTIONS)(_read_into)
+_compiled = compiled(_read_into, _SIGNATURE, **_OPTIONS)

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.errors import GeomsupError, first_line, shorten
+from geomsup.restoring import has_default
 from geomsup.writing import write_arrays
 
 __all__ = [
@@ -146,16 +147,6 @@ def _hints_of(kind: Any) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
-def _defaults(kind: Any) -> set[str]:
-    """The fields of a dataclass that need not be given."""
-    needed = dataclasses.MISSING
-    return {
-        field.name
-        for field in dataclasses.fields(kind)
-        if field.default is not needed or field.default_factory is not needed
-    }
-
-
 def _unpacked(
     hint: Any, value: Any, key: str, arrays: dict[str, NDArray[Any]], taken: set[str]
 ) -> Any:
@@ -173,7 +164,11 @@ def _unpacked(
             raise EarlierFormError(f"{key or 'the result'} has other fields than {hint}")
         # What a file of earlier code does not say, and what had a default since, is that default.
         missing = {
-            name for name in _defaults(hint) - value.keys() if _dotted(key, name) not in arrays
+            item.name
+            for item in dataclasses.fields(hint)
+            if has_default(item)
+            and item.name not in value
+            and _dotted(key, item.name) not in arrays
         }
         parts = {
             name: _unpacked(part, value.get(name), _dotted(key, name), arrays, taken)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numba
 
-from geomsup.compiling import compiled_once
+from geomsup.compiling import compiled
 from geomsup.progress import is_interactive
 from geomsup.theory.compiled.jit import OPTIONS
 from geomsup.theory.compiled.models import all_models
@@ -45,13 +45,13 @@ def entry() -> _Entry:
     waiting.daemon = True
     waiting.start()
     try:
-        compiled = _compiled(function)
+        found = _compiled(function)
     finally:
         waiting.cancel()
     seconds = time.perf_counter() - started
     if seconds > _SILENT_SECONDS:
         _say(f"the exact losses were compiled in {seconds:.0f} s")
-    return compiled
+    return found
 
 
 def _closed_over(sources: str) -> _Entry:
@@ -90,12 +90,7 @@ def _state_of_the_sources() -> str:
 
 
 def _compiled(function: _Entry) -> _Entry:
-    """From disk or anew; without the disk where no folder can be written."""
-    try:
-        with compiled_once(__file__):
-            found: _Entry = numba.njit(_SIGNATURE, cache=True, **OPTIONS)(function)
-    except (RuntimeError, OSError):
-        found = numba.njit(_SIGNATURE, **OPTIONS)(function)
+    found: _Entry = compiled(function, _SIGNATURE, **OPTIONS)
     return found
 
 

@@ -505,10 +505,7 @@ def _change(
             if line.apart(_Branch(line, place, less).at(at), split) < _CLOSED:
                 return at, "continuous"
     one, two = _Branch(line, low, first), _Branch(line, high, last)
-
-    def difference(at: float) -> float:
-        return one.at(at).loss / two.at(at).loss - 1.0
-
+    difference = _difference(one, two)
     ends = [difference(low), difference(high)]
     for _ in range(_HALVINGS):
         crosses = ends[0] < -_SAME_LOSS and ends[1] > _SAME_LOSS
@@ -528,6 +525,11 @@ def _change(
     return (at, "continuous") if crossing is None else (crossing, "first order")
 
 
+def _difference(one: _Branch, two: _Branch) -> Callable[[float], float]:
+    """How much higher the loss of the first is, relative, as a function of the place."""
+    return lambda at: one.at(at).loss / two.at(at).loss - 1.0
+
+
 def _crossing_near(
     line: _Line, first: _Branch, last: _Branch, near: float, size: float
 ) -> float | None:
@@ -538,10 +540,7 @@ def _crossing_near(
     """
     before, after = near - _BESIDE[0] * size, near + _BESIDE[0] * size
     one, two = _Branch(line, before, first.at(before)), _Branch(line, after, last.at(after))
-
-    def difference(at: float) -> float:
-        return one.at(at).loss / two.at(at).loss - 1.0
-
+    difference = _difference(one, two)
     for share in _BESIDE[1:]:
         low, high = near - share * size, near + share * size
         if difference(low) < -_SAME_LOSS and difference(high) > _SAME_LOSS:
