@@ -421,6 +421,13 @@ def minima_from(starts: FloatArray, n_hidden: int, problem: Problem) -> BestConf
     return pool.minima()
 
 
+def ends_from(starts: FloatArray, n_hidden: int, problem: Problem) -> tuple[FloatArray, FloatArray]:
+    """Where descents from given points lead, each by itself, minima or not, and their losses."""
+    pool = _Pool(n_hidden, problem)
+    pool.add(starts)
+    return pool.x, pool.size * pool.value
+
+
 def _spread(values: FloatArray) -> str:
     low, high = f"{values.min():.6g}", f"{values.max():.6g}"
     return low if low == high else f"{low} … {high}"

@@ -49,13 +49,17 @@ def _stack(relu_counts: list[int], top: bool = True) -> stack.Result:
         importance=importance,
         weights=weights,
         biases=biases,
-        losses=np.array([np.full(4, np.nan), 0.5 * pca]),
-        loss_errors=np.zeros((2, 4)),
+        losses=np.array([stack.linear_losses(weights[0], biases[0], p, importance), 0.5 * pca]),
+        trained_losses=0.51 * pca,
     )
 
 
 def test_demonstrations_hold_and_fail() -> None:
-    assert stack.check([_stack([2, 3, 5, 7])]).verdict == "pass"
+    good = stack.check([_stack([2, 3, 5, 7])])
+    assert good.verdict == "pass"
+    assert good.claims[1].found.endswith(
+        "training stopped up to 2.0% above the exact minimum, at 1"
+    )
     wrong = stack.check([_stack([2, 6, 3, 2], top=False)])
     assert [claim.holds for claim in wrong.claims] == [False, False, False, False]
 
@@ -101,12 +105,15 @@ def test_small_runs_can_be_checked_and_drawn() -> None:
     from matplotlib import pyplot as plt
 
     assert larger.Config() == larger.EXPERIMENT.paper
+    small = {"n_features": 10, "n_hidden": 4, "n_steps": 200}
     for module, changes in (
-        (demonstration, {"feature_probabilities": (1.0, 0.03), "n_restarts": 1, "n_steps": 200}),
-        (notes_large, {"n_features": 20, "n_hidden": 8, "n_steps": 200}),
+        (demonstration, {"feature_probabilities": (1.0, 0.03), "n_restarts": 1} | small),
+        (notes_large, small),
     ):
         experiment = module.EXPERIMENT
         config = dataclasses.replace(experiment.smoke, **changes)
         result = experiment.run(config, 0, Trainer())
         assert experiment.check([result]).claims
+        if isinstance(result, stack.Result):
+            assert np.all(result.losses[1] < result.trained_losses)
         plt.close(experiment.draw([result]))

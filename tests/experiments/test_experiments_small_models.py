@@ -345,6 +345,7 @@ def _ten(phases: tuple[str, ...], directions: tuple[int, ...]) -> ten_in_two.Res
         weights=np.ones((4, 1, 2, 10)),
         biases=np.zeros((4, 1, 10)),
         losses=np.ones((4, 1)),
+        trained_losses=np.full((4, 1), 1.03),
         names=tuple((phase,) for phase in phases),
         phases=tuple((phase,) for phase in phases),
         directions=np.array(directions)[:, None],
@@ -356,6 +357,7 @@ def _ten(phases: tuple[str, ...], directions: tuple[int, ...]) -> ten_in_two.Res
 def test_the_order_of_phases_is_checked() -> None:
     good = _ten(("orthogonal", "digons", "polygons", "polygons"), (2, 4, 5, 6))
     assert ten_in_two.check([good]).verdict == "pass"
+    assert "+3.0% before the descent" in ten_in_two.check([good]).claims[-1].found
     assert ten_in_two.changes(good) == [
         ("orthogonal", "digons", 0.3, 1.0),
         ("digons", "polygons", 0.1, 0.3),

@@ -21,6 +21,7 @@ class Config(stack.Config):
     n_restarts: int = 4
     n_steps: int = 8000
     batch_size: int = 1024
+    descends: bool = False
 
 
 EXPERIMENT = Experiment(

@@ -17,13 +17,15 @@ from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.report import GeometryReport
 from geomsup.theory import BestConfiguration, FeatureModel, best_configuration
 from geomsup.theory.loss import Problem, batch_losses
-from geomsup.theory.search import configuration_name, minima_from
+from geomsup.theory.packing import packed, unpacked
+from geomsup.theory.search import configuration_name, ends_from, minima_from
 
 __all__ = [
     "at_each",
     "best_known",
     "cosines",
     "counted",
+    "descended",
     "exact_losses",
     "in_rows",
     "lowest_of",
@@ -72,6 +74,23 @@ def exact_losses(
             importance=np.broadcast_to(np.asarray(importance, dtype=float), biases.shape),
         )
     return batch_losses(np.asarray(weights), np.asarray(biases), problem)[0]
+
+
+def descended(
+    weights: FloatArray,
+    biases: FloatArray,
+    feature_probability: float,
+    importance: FloatArray | float = 1.0,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Where each model goes on to by descent on the exact loss: weights, biases and losses.
+
+    A batch holds few samples of rare features, so that training stops short of the minimum it is
+    on the way to; this loss has no samples.
+    """
+    _, m, n = weights.shape
+    problem = Problem.of(n, feature_probability, importance)
+    ends, losses = ends_from(packed(weights, biases), m, problem)
+    return *unpacked(ends, m), losses
 
 
 @lru_cache(maxsize=256)

@@ -2,7 +2,8 @@
 
 The published picture is an order of phases: orthogonal features, then digons, then polygons.  Which
 families take over from which, and where, is known exactly for families of equal features, so each
-change that training shows is held against a root.
+change that training shows is held against a root.  Batches hold hardly any of the rarest features,
+so every trained model goes on by descent on the exact loss; what is said is said of where it ends.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from geomsup.experiments.frame import Claim, Experiment, Outcome, Trainer, model_config
-from geomsup.experiments.frame.measures import exact_losses, in_rows, reports_of
+from geomsup.experiments.frame.measures import descended, exact_losses, in_rows, reports_of
 from geomsup.geometry.report import GeometryReport
 from geomsup.theory import symmetric_optimum
 from geomsup.theory.search import configuration_name
@@ -68,6 +69,7 @@ class Result:
     weights: FloatArray  # (n_points, n_models, n_hidden, n_features)
     biases: FloatArray  # (n_points, n_models, n_features)
     losses: FloatArray  # (n_points, n_models)
+    trained_losses: FloatArray  # (n_points, n_models), before the descent
     names: tuple[tuple[str, ...], ...]
     phases: tuple[tuple[str, ...], ...]
     directions: NDArray[np.int64]  # (n_points, n_models): distinct directions of those represented
@@ -86,16 +88,23 @@ def run(config: Config, seed: int, trainer: Trainer) -> Result:
         lr_schedule="cosine",
     )
     trained = trainer.train("models", models, seed)
-    losses = exact_losses(trained.weights, trained.biases, np.repeat(p, k)[:, None])
-    reports = reports_of(trained.weights)
+    before = exact_losses(trained.weights, trained.biases, np.repeat(p, k)[:, None])
+    by_p = zip(
+        trained.weights.reshape(-1, k, m, n), trained.biases.reshape(-1, k, n), p, strict=True
+    )
+    weights, biases, losses = map(
+        np.array, zip(*(descended(W, b, float(x)) for W, b, x in by_p), strict=True)
+    )
+    reports = reports_of(weights.reshape(-1, m, n))
     family_losses = np.array(
         [[symmetric_optimum(name, n, float(x)).loss for name in FAMILIES] for x in p]
     )
     return Result(
         feature_probabilities=p,
-        weights=trained.weights.reshape(len(p), k, m, n),
-        biases=trained.biases.reshape(len(p), k, n),
-        losses=losses.reshape(len(p), k),
+        weights=weights,
+        biases=biases,
+        losses=losses,
+        trained_losses=before.reshape(len(p), k),
         names=in_rows([configuration_name(report) for report in reports], len(p), k),
         phases=in_rows([phase_of(report) for report in reports], len(p), k),
         directions=np.array(
@@ -159,7 +168,7 @@ def check(results: Sequence[Result]) -> Outcome:
             _digons_then_polygons(results, gaps[0]),
             _give_way(results),
             _corners_grow(results),
-            _as_cheap(first, gaps),
+            _as_cheap(results, gaps),
         ),
         numbers={
             "feature_probability": first.feature_probabilities,
@@ -167,6 +176,7 @@ def check(results: Sequence[Result]) -> Outcome:
             "best_phases": best_phases(first),
             "changes": [list(change) for change in changes(first)],
             "gap_to_best_family": gaps,
+            "loss_trained": [one.trained_losses.min(1) for one in results],
             "boundaries": {
                 f"{a} → {b}": at
                 for (a, b), at in zip(pairwise(FAMILIES), first.boundaries, strict=True)
@@ -229,15 +239,20 @@ def _corners_grow(results: Sequence[Result]) -> Claim:
     )
 
 
-def _as_cheap(first: Result, gaps: FloatArray) -> Claim:
-    p = first.feature_probabilities
+def _as_cheap(results: Sequence[Result], gaps: FloatArray) -> Claim:
+    p = results[0].feature_probabilities
+    before = np.array(
+        [one.trained_losses.min(1) / one.family_losses.min(1) - 1.0 for one in results]
+    )
     return Claim(
         says="the best model costs no more than the best family of equal features",
-        found=f"at most {gaps.max():+.1%} from it, where p = {p[gaps.max(0).argmax()]:.3g}",
+        found=f"at most {gaps.max():+.1%} from it, where p = {p[gaps.max(0).argmax()]:.3g}; "
+        f"{before.max():+.1%} before the descent on the exact loss, where "
+        f"p = {p[before.max(0).argmax()]:.3g}",
         by_seed=tuple((gaps < _REACHED).ravel()),
         needed=0.9,
-        why="training at a rare feature stops short of the optimum: a batch of 1,024 holds "
-        f"{1024 * p[-1]:.0f} samples of each feature at p = {p[-1]:g}",
+        why="a descent leaves a model in the minimum that training was on the way to, and none of "
+        "them was on the way to the best",
     )
 
 
