@@ -80,7 +80,8 @@ def collected(
     if not unnamed:
         raise GeomsupError(
             f"{counted(n_components, 'component')} in {counted(len(models), 'model')}, and none is "
-            "irregular with more directions than dimensions; there is nothing to discover"
+            "irregular with more directions than dimensions, so there is nothing to discover; "
+            "classify_geometry names what there is, and more runs may hold what it cannot name"
         )
     return Collected(sources=tuple(sources), unnamed=tuple(unnamed), n_components=n_components)
 

@@ -162,10 +162,10 @@ def empty_space(ax: Any, reach: float, view: tuple[float, float], *, zoom: float
 def axes_size(ax: Axes) -> tuple[float, float]:
     """Return width and height of the axes in points, as they will be once layout has run."""
     figure = ax.figure.figure if ax.figure is not None else None
-    if figure is not None and figure.get_layout_engine() is not None:
-        figure.draw_without_rendering()
-    else:
-        ax.apply_aspect()
+    engine = None if figure is None else figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    ax.apply_aspect()
     box = ax.get_window_extent()
     scale = POINTS_PER_INCH / ax.figure.dpi
     return float(box.width * scale), float(box.height * scale)
