@@ -14,7 +14,13 @@ import numpy as np
 from geomsup.best_known import BestKnown, best_known, best_known_of
 from geomsup.shapes.recipes import Recipe
 
-__all__ = ["NAME_PATTERN", "optimum_called", "universal_optimum", "unnamed_optima"]
+__all__ = [
+    "NAME_PATTERN",
+    "optimum_called",
+    "optimum_name",
+    "universal_optimum",
+    "unnamed_optima",
+]
 
 #: A name without spaces and case: number of points, dimension.
 NAME_PATTERN = re.compile(r"thomson([0-9]{1,6})(?:points)?inr\^?([0-9]{1,6})")
@@ -114,9 +120,14 @@ def unnamed_optima(n_points: int) -> Iterator[Recipe]:
             yield _recipe(row)
 
 
+def optimum_name(row: BestKnown) -> str:
+    """What a best known optimum is called: its own name, or its size."""
+    return row.name or f"Thomson {row.n_points} in R^{row.dim}"
+
+
 def _recipe(row: BestKnown) -> Recipe:
     return Recipe(
-        name=f"Thomson {row.n_points} in R^{row.dim}",
+        name=optimum_name(row),
         n_vertices=row.n_points,
         dim=row.dim,
         symmetry_order=row.symmetry_order,

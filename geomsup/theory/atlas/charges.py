@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geomsup.best_known import BestKnown, best_known
+from geomsup.shapes.thomson import optimum_name
 from geomsup.theory.atlas.tasks import SHORT
 
 __all__ = ["of_charges"]
@@ -47,6 +48,9 @@ def of_charges(models: Iterable[FloatArray], shape: str) -> str:
     'optimum'
     >>> of_charges([get_shape("cube").vertices.T], "cube")
     ''
+    >>> stretched = get_shape("Thomson 11 in R^4").vertices.T * [[1.0], [1.0], [1.0], [1.2]]
+    >>> of_charges([stretched], "Thomson 11 in R^4")
+    'shape'
     """
     points = [_directions(W) for W in models]
     n, m = points[0].shape
@@ -55,7 +59,7 @@ def of_charges(models: Iterable[FloatArray], shape: str) -> str:
         return ""
     if all(len(one) == n and _is_optimum(one, row) for one in points):
         return "optimum"
-    return "shape" if shape == row.name else ""
+    return "shape" if shape == optimum_name(row) else ""
 
 
 def _directions(W: FloatArray) -> FloatArray:
