@@ -69,14 +69,17 @@ for cell in cells:
         print(f"{cell.n_features} in {cell.n_hidden} holds the optima of {held} charges")
 
 # %%
-# Square, pentagon, hexagon, heptagon, octahedron and 16-cell appear.  The octagon never does: to
-# drop one of eight features in two dimensions is cheaper than to give it a place, however rare
-# they are.
+# Square, pentagon, hexagon, heptagon, octahedron, icosahedron and 16-cell appear.  The octagon
+# never does: to drop one of eight features in two dimensions is cheaper than to give it a place,
+# however rare they are.
 # With fewer features than two for each dimension nothing is at stake: digons and single features
 # do not disturb each other, so charges that would spread evenly do not.  Seven features in three
 # dimensions are a capped octahedron, not the pentagonal bipyramid; eight are a square antiprism,
 # at another height than that of eight charges, and nine a tricapped triangular prism, in the same
-# way.  Ten are a sphenocorona and eleven an icosahedron without a corner; charges take neither.
+# way.  Ten are a sphenocorona and eleven an icosahedron without a corner; charges take neither.  In
+# four dimensions ten features are a rectified 5-cell, the middles of the edges of a simplex, below
+# p = .175, and two pentagons, as charges are, above it; eleven and twelve are shaped as charges
+# are, at other angles.
 #
 # Where digons rule
 # -----------------
@@ -125,6 +128,6 @@ for cell in cells:
             print(f"{cell.n_features} in {cell.n_hidden}: {kind[0]} at p = {spans}")
 
 # %%
-# None does.  Seven in four dimensions seem to: they begin as three digons and
-# a feature by itself, all orthogonal, and at p = .64 six equal features are three pairs again.  But
-# those are an octahedron, flattened along the axis on which the seventh feature stands.
+# None does.  Seven in four dimensions come close: they begin as three digons and a feature by
+# itself, all orthogonal, and at p = .64 six equal features are three pairs again.  But those are an
+# octahedron, flattened along the axis on which the seventh feature stands, and no orthogonal sum.

@@ -408,8 +408,11 @@ def _carried(result: MatchResult, leakage: float) -> ShapeMatch | None:
 
 
 def _composite(components: list[ComponentReport], weights: Array) -> str | None:
-    """Return the name of the whole, if the components are its factors and orthogonal."""
-    matches = [c.match for c in components if c.match is not None]
+    """Return the name of the whole, if the components are its factors and orthogonal.
+
+    Loose vertices are a hint, and make no figure.
+    """
+    matches = [c.match for c in components if c.match is not None and not c.match.loose]
     if len(components) < 2 or len(matches) < len(components):
         return None
     ranks = [match.dim for match in matches]

@@ -287,7 +287,8 @@ class GeometryReport(ByContent, Shown):
     def summary(self, *, most: int | None = None) -> str:
         """Return what the features form in one line, such as "2 × digon = square, 1 dropped".
 
-        Reports, timelines, recoveries, mixtures and pictures share this wording.
+        Reports, timelines, recoveries, mixtures and pictures share this wording; "(loose)" follows
+        a name whose vertices are more than 20° from the directions.
 
         Parameters
         ----------
@@ -301,7 +302,11 @@ class GeometryReport(ByContent, Shown):
         >>> report.summary()
         '2 × digon = square, 1 dropped'
         """
-        names = [f"{count} × {name}" for name, count in self.counts().items()]
+        found = Counter(
+            f"{part.name} (loose)" if part.match is not None and part.match.loose else part.name
+            for part in self.components
+        )
+        names = [f"{count} × {name}" for name, count in found.most_common()]
         if most is not None and len(names) > most:
             names[most:] = ["…"]
         text = ", ".join(names) or "nothing"

@@ -40,6 +40,7 @@ from geomsup import (
 )
 from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.partition import best_partition
+from geomsup.theory import atlas_cell
 
 
 def names_of(report: GeometryReport) -> list[str]:
@@ -182,6 +183,16 @@ def test_exactly_orthogonal_factors_make_a_composite(factors: list[str], whole: 
     report = geometry_of(random_orthogonal(dim, np.random.default_rng(0)) @ W)
     assert sorted(names_of(report)) == sorted(factors)
     assert report.composite == whole
+
+
+def test_loose_parts_make_no_figure_and_are_marked_where_they_are_listed() -> None:
+    # The corners of a tetrahedron, and four short features near their opposites.
+    entry = atlas_cell(8, 3).at(0.9325)
+    report = geometry_of(entry.W[entry.nearest(0.9325)])
+    (loose,) = [part for part in report.components if part.match is not None and part.match.loose]
+    assert (loose.name, len(report.components)) == ("hexagon", 2)
+    assert report.composite is None
+    assert report.summary() == "1 × hexagon (loose), 1 × digon"
 
 
 def test_leakage_and_tightness_of_orthogonal_and_leaning_components() -> None:

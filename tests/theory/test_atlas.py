@@ -11,6 +11,7 @@ import pytest
 from exact_loss import exact_row_loss
 
 from geomsup.errors import GeomsupError
+from geomsup.geometry.classify import geometry_of
 from geomsup.theory import (
     AtlasEntry,
     atlas_cell,
@@ -23,7 +24,7 @@ from geomsup.theory import (
     symmetric_optimum,
     verify_optimum,
 )
-from geomsup.theory.atlas.cells import assembled
+from geomsup.theory.atlas.cells import _name, assembled
 from geomsup.theory.atlas.envelope import Boundary, Pool
 from geomsup.theory.atlas.newton import Critical, followed, polished
 from geomsup.theory.atlas.rebuild import KEYS, _gaps, _higher, main
@@ -84,8 +85,8 @@ def test_every_entry_is_what_it_says(entry: AtlasEntry) -> None:
 
 
 def test_the_phases_of_a_cell_cover_all_feature_probabilities() -> None:
+    assert {(cell.n_features, cell.n_hidden) for cell in _CELLS} == set(KEYS)
     for cell in _CELLS:
-        assert (cell.n_features, cell.n_hidden) in KEYS
         assert cell.entries[0].low == 0.0
         assert cell.entries[-1].high == 1.0
         for before, after in zip(cell.entries[:-1], cell.entries[1:], strict=True):
@@ -106,6 +107,27 @@ def test_every_phase_is_held_inside_too_and_is_a_minimum() -> None:
         # Two phases within 1e-9 of each other at a boundary may not be told apart.
         assert np.all(entry.smallest_eigenvalue[inside] > -1e-9)
         assert np.all(entry.smallest_eigenvalue > -1e-6)
+
+
+def test_parts_of_a_sum_have_right_angles_between_them() -> None:
+    for entry in [one for one in _ENTRIES if " + " in one.name]:
+        W = entry.W[len(entry.p) // 2]
+        report = geometry_of(W)
+        assert sum(part.rank for part in report.components) <= entry.n_hidden
+        for part in report.components:
+            rest = np.setdiff1d(np.arange(entry.n_features), part.features)
+            assert np.abs(W[:, part.features].T @ W[:, rest]).max(initial=0.0) < 1e-4
+
+
+def test_two_triangles_that_lean_on_each_other_are_no_sum() -> None:
+    upright, leaning = (atlas_cell(6, 4).at(p) for p in (0.7, 0.8))
+    assert (upright.name, upright.symmetry) == ("triangle + triangle", 72)
+    assert (leaning.name, leaning.symmetry) == ("irregular", 8)
+    # The code that made the table gives the name again.
+    node = leaning.nearest(0.8)
+    point = polished(leaning.W[node], leaning.b[node], float(leaning.p[node]))
+    assert point is not None
+    assert _name(point) == "irregular"
 
 
 def test_a_dropped_feature_has_the_output_that_is_best() -> None:

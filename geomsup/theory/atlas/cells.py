@@ -38,6 +38,8 @@ Model = tuple[FloatArray, FloatArray]  # W and b
 
 # Starts that are descended at one feature probability.
 _MOST_STARTS = 12
+# Cosines between the parts of an orthogonal sum; 1e-5 of rounding is left at p = 1e-6.
+_ORTHOGONAL = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -171,11 +173,11 @@ def _name(point: Critical) -> str:
     """What the configuration is called.
 
     The catalogue allows for noise, which an optimum does not have: what fits loosely only is no
-    shape, and neither is what breaks a symmetry.
+    shape, neither is what breaks a symmetry, and parts that lean on each other are no sum.
     """
     report = geometry_of(point.W)
     loose = any(part.match is not None and part.match.loose for part in report.components)
-    if loose or not _is_symmetric(report, point.near.gram):
+    if loose or not _is_symmetric(report, point.near.gram) or not _is_orthogonal(report, point.W):
         return f"irregular, {report.n_dropped} dropped" if report.n_dropped else "irregular"
     return configuration_name(report)
 
@@ -189,6 +191,17 @@ def _is_symmetric(report: GeometryReport, gram: FloatArray) -> bool:
     for part in report.components:
         labels[np.array(part.features)] = part.label
     return bool(np.all(~alike | (labels[:, None] == labels)))
+
+
+def _is_orthogonal(report: GeometryReport, W: FloatArray) -> bool:
+    """Whether features of different components have right angles between them."""
+    labels = np.full(W.shape[1], -1)
+    for k, part in enumerate(report.components):
+        labels[np.array(part.features)] = k
+    kept = np.flatnonzero(labels >= 0)
+    units = W[:, kept] / np.linalg.norm(W[:, kept], axis=0)
+    apart = labels[kept][:, None] != labels[kept]
+    return bool(np.abs((units.T @ units)[apart]).max(initial=0.0) < _ORTHOGONAL)
 
 
 def _node(pool: Pool, n_hidden: int, p: float) -> _Node | None:
