@@ -14,7 +14,7 @@ EXPERIMENT = Experiment(
     "stores more as they get sparser",
     source="Elhage et al. 2022, Demonstrating Superposition, basic results",
     paper=Config(),
-    smoke=Config(n_restarts=4, n_steps=2500, batch_size=512),
+    smoke=Config(n_steps=2500, batch_size=512),
     run=run,
     check=check,
     draw=draw,

@@ -18,7 +18,7 @@ class Config(stack.Config):
     n_features: int = 80
     n_hidden: int = 20
     decay: float = 0.9
-    n_restarts: int = 4
+    n_restarts: int = 2
     n_steps: int = 8000
     batch_size: int = 1024
     descends: bool = False
@@ -30,7 +30,7 @@ EXPERIMENT = Experiment(
     says="the same as in the small demonstration",
     source="Elhage et al. 2022, Demonstrating Superposition, larger models",
     paper=Config(),
-    smoke=replace(Config(), n_restarts=2, n_steps=1500, batch_size=512),
+    smoke=replace(Config(), n_steps=1500, batch_size=512),
     run=run,
     check=check,
     draw=draw,

@@ -47,7 +47,7 @@ class Config:
     n_hidden: int = 5
     decay: float = 0.7
     feature_probabilities: tuple[float, ...] = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
-    n_restarts: int = 8
+    n_restarts: int = 4
     n_steps: int = 12_000
     batch_size: int = 2048
     learning_rate: float = 1e-2
