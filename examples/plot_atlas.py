@@ -76,10 +76,10 @@ for cell in cells:
 # do not disturb each other, so charges that would spread evenly do not.  Seven features in three
 # dimensions are a capped octahedron, not the pentagonal bipyramid; eight are a square antiprism,
 # at another height than that of eight charges, and nine a tricapped triangular prism, in the same
-# way.  Ten are a sphenocorona and eleven an icosahedron without a corner; charges take neither.  In
-# four dimensions ten features are a rectified 5-cell, the middles of the edges of a simplex, below
-# p = .175, and two pentagons, as charges are, above it; eleven and twelve are shaped as charges
-# are, at other angles.
+# way.  Ten are a sphenocorona, but for the rarest, and eleven an icosahedron without a corner;
+# charges take neither.  In four dimensions ten features are a rectified 5-cell, the middles of the
+# edges of a simplex, below p = .175, and two pentagons, as charges are, above it; twelve are shaped
+# as charges are from p = .026 to .195, at other angles.
 #
 # Where digons rule
 # -----------------

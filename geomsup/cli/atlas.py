@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from geomsup.cli.arguments import VerbParser, at_least
@@ -111,15 +112,20 @@ def _overview(cells: tuple[AtlasCell, ...]) -> str:
             str(cell.n_hidden),
             str(len(cell.entries)),
             " ".join(cell.thomson) or "-",
-            " | ".join(
-                f"{entry.name} – {entry.high:.3g}" if entry.ends else entry.name
-                for entry in cell.entries
-            ),
+            _phases(cell),
         ]
         for cell in cells
     ]
     header = ["N", "M", "phases", "Thomson", "as p grows (up to which p)"]
     return "\n".join([*table(header, rows, left=header[-2:]), _THOMSON])
+
+
+def _phases(cell: AtlasCell) -> str:
+    """Names as p grows; neighbours of one name, which differ in symmetry, are one."""
+    runs = (list(run) for _, run in groupby(cell.entries, key=lambda entry: entry.name))
+    return " | ".join(
+        f"{run[-1].name} – {run[-1].high:.3g}" if run[-1].ends else run[-1].name for run in runs
+    )
 
 
 def _drawn(cells: tuple[AtlasCell, ...]) -> Figure:

@@ -105,6 +105,11 @@ def run(args: argparse.Namespace) -> int | None:
 def _swept(args: argparse.Namespace, path: str) -> int:
     from geomsup.sweeps import read_grid, sweep
 
+    if Path(path).is_dir():
+        raise GeomsupError(
+            f"{path!r} is a folder; name the file that describes the grid (see --help), or say "
+            f"geomsup sweep status {path} for what a sweep has left there"
+        )
     if not Path(path).is_file():
         raise GeomsupError(f"there is no file {path!r}; it describes the grid, see --help")
     with options_to_blame():

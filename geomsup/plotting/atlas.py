@@ -295,7 +295,9 @@ def _besides(entry: AtlasEntry) -> str:
     """What the letter leaves out: how many features share directions, and how many are dropped."""
     shared = re.findall(r"×(\d+)", entry.name)
     lines = [f"\n×{max(map(int, shared))}"] if shared else []
-    return "".join(lines + ([f"\n−{entry.n_dropped}"] if entry.n_dropped else []))
+    # As the name has it, which counts what is much shorter than the others.
+    dropped = re.search(r"(\d+) dropped", entry.name)
+    return "".join([*lines, *([f"\n−{dropped[1]}"] if dropped else [])])
 
 
 def _ink_on(color: str) -> str:

@@ -130,6 +130,47 @@ def test_two_triangles_that_lean_on_each_other_are_no_sum() -> None:
     assert _name(point) == "irregular"
 
 
+@pytest.mark.parametrize(
+    ("n", "m", "p", "name"),
+    [
+        (10, 3, 0.003, "irregular"),  # of order 6; a sphenocorona has 4
+        (10, 3, 0.03, "sphenocorona"),
+        (11, 4, 0.01, "irregular"),  # of order 12; charges have 2
+        (11, 4, 0.17, "irregular"),  # of order 2, with another involution than charges
+        (12, 4, 0.01, "irregular"),  # of order 48, in two orbits; charges are in one
+        (12, 4, 0.1, "Thomson 12 in R^4"),
+        (10, 4, 0.1, "rectified 5-cell"),
+        (12, 3, 0.03, "icosahedron"),
+    ],
+)
+def test_a_shape_has_the_symmetries_of_what_it_names(n: int, m: int, p: float, name: str) -> None:
+    entry = atlas_cell(n, m).at(p)
+    assert entry.name == name
+    node = entry.nearest(p)
+    point = polished(entry.W[node], entry.b[node], float(entry.p[node]))
+    assert point is not None
+    assert _name(point) == name
+    gram = point.near.gram
+    for image in point.symmetries:
+        assert np.abs(gram[np.ix_(image, image)] - gram).max() < 1e-4
+
+
+def test_generators_of_a_pentagon_make_all_of_its_symmetries() -> None:
+    entry = atlas_cell(5, 2).at(0.1)
+    node = entry.nearest(0.1)
+    point = polished(entry.W[node], entry.b[node], float(entry.p[node]))
+    assert point is not None
+    group = {tuple(range(5))}
+    while True:
+        longer = group | {
+            tuple(image[k] for k in one) for one in group for image in point.symmetries
+        }
+        if longer == group:
+            break
+        group = longer
+    assert len(group) == point.order == 10
+
+
 def test_a_dropped_feature_has_the_output_that_is_best() -> None:
     for entry in _ENTRIES:
         dropped = np.linalg.norm(entry.W, axis=1) < 1e-6

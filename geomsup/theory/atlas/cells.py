@@ -23,7 +23,7 @@ from geomsup.theory.atlas.envelope import (
     lowest_of,
     spread,
 )
-from geomsup.theory.atlas.newton import EQUAL, Critical, followed, minimum_near
+from geomsup.theory.atlas.newton import Critical, followed, minimum_near
 from geomsup.theory.atlas.table import AtlasCell, AtlasEntry
 from geomsup.theory.atlas.tasks import SAME_LOSS, SHORT, distinct
 from geomsup.theory.loss import Problem
@@ -38,8 +38,9 @@ Model = tuple[FloatArray, FloatArray]  # W and b
 
 # Starts that are descended at one feature probability.
 _MOST_STARTS = 12
-# Cosines between the parts of an orthogonal sum; 1e-5 of rounding is left at p = 1e-6.
-_ORTHOGONAL = 1e-3
+# Cosines that differ by less are equal, and zero between the parts of an orthogonal sum; at
+# p = 1e-6 rounding leaves 1e-5.
+_SAME = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -173,24 +174,32 @@ def _name(point: Critical) -> str:
     """What the configuration is called.
 
     The catalogue allows for noise, which an optimum does not have: what fits loosely only is no
-    shape, neither is what breaks a symmetry, and parts that lean on each other are no sum.
+    shape, neither is what lacks a symmetry of the configuration, and parts that lean on each other
+    are no sum.
     """
-    report = geometry_of(point.W)
+    W = np.where(np.linalg.norm(point.W, axis=0) > SHORT, point.W, 0.0)
+    report = geometry_of(W)
     loose = any(part.match is not None and part.match.loose for part in report.components)
-    if loose or not _is_symmetric(report, point.near.gram) or not _is_orthogonal(report, point.W):
+    if loose or not _is_symmetric(report, point) or not _is_orthogonal(report, W):
         return f"irregular, {report.n_dropped} dropped" if report.n_dropped else "irregular"
     return configuration_name(report)
 
 
-def _is_symmetric(report: GeometryReport, gram: FloatArray) -> bool:
-    """Whether features that have the same scalar products are in components of the same name."""
-    rows = np.sort(gram, axis=1)
-    slack = EQUAL * max(float(np.abs(gram).max()), 0.1)
-    alike = np.abs(rows[:, None] - rows).max(-1) <= slack
-    labels = np.full(len(gram), "", dtype=object)
+def _is_symmetric(report: GeometryReport, point: Critical) -> bool:
+    """Whether the shapes that were named have all symmetries that the configuration has."""
+    ideal = np.zeros_like(point.near.gram)
     for part in report.components:
-        labels[np.array(part.features)] = part.label
-    return bool(np.all(~alike | (labels[:, None] == labels)))
+        if part.match is None:
+            continue
+        places = np.array(
+            [part.match.permutation[k] for k, v in enumerate(part.vertices) for _ in v]
+        )
+        features = [feature for vertex in part.vertices for feature in vertex]
+        vertices = part.match.vertices[places]
+        ideal[np.ix_(features, features)] = vertices @ vertices.T
+    return all(
+        np.abs(ideal[np.ix_(image, image)] - ideal).max() < _SAME for image in point.symmetries
+    )
 
 
 def _is_orthogonal(report: GeometryReport, W: FloatArray) -> bool:
@@ -201,7 +210,7 @@ def _is_orthogonal(report: GeometryReport, W: FloatArray) -> bool:
     kept = np.flatnonzero(labels >= 0)
     units = W[:, kept] / np.linalg.norm(W[:, kept], axis=0)
     apart = labels[kept][:, None] != labels[kept]
-    return bool(np.abs((units.T @ units)[apart]).max(initial=0.0) < _ORTHOGONAL)
+    return bool(np.abs((units.T @ units)[apart]).max(initial=0.0) < _SAME)
 
 
 def _node(pool: Pool, n_hidden: int, p: float) -> _Node | None:

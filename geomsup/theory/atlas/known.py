@@ -128,7 +128,9 @@ class KnownOptimum(Plain):
             f"  Thomson   {_AS_CHARGES[self.thomson]}",
             f"  Hessian   smallest eigenvalue {self.smallest_eigenvalue:.4g}, "
             f"{self.zero_modes} zero modes",
-            f"  met by    {met} of {n_starts} starts in this phase, at least",
+            f"  met by    {met} of {n_starts} starts in this phase, at least"
+            if n_starts
+            else "  met by    no start: the phase was followed here and not searched",
         ]
         if self.runner_up:
             lines.append(

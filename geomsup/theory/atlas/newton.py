@@ -6,6 +6,7 @@ minima, so that a shape can be followed to where it becomes unstable and beyond.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,7 +86,16 @@ class Critical:
     @cached_property
     def order(self) -> int:
         """How many permutations of the features keep the Gram matrix and the biases."""
-        return _order(self.near.gram, self.b, EQUAL)
+        return math.prod(len(images) for images in self._symmetries)
+
+    @property
+    def symmetries(self) -> list[list[int]]:
+        """Permutations that generate all of these: the images of features 0, 1, …"""
+        return [image for images in self._symmetries for image in images]
+
+    @cached_property
+    def _symmetries(self) -> list[list[list[int]]]:
+        return _symmetries(self.near.gram, self.b, EQUAL)
 
     @property
     def n_kept(self) -> int:
@@ -203,18 +213,21 @@ def _near(one: Critical, other: Critical) -> bool:
     return bool(moved <= _MOST_MOVED * max(np.abs(grams[0]).max(), 0.1))
 
 
-def _order(gram: FloatArray, b: FloatArray, tolerance: float) -> int:
-    """Orbit by orbit: where each feature can go while those before it stay (orbit, stabiliser)."""
+def _symmetries(gram: FloatArray, b: FloatArray, tolerance: float) -> list[list[list[int]]]:
+    """Where each feature can go while those before it stay, a permutation for each place.
+
+    Their numbers multiply to the order of the group (orbit, stabiliser), and they generate it.
+    """
     n = len(gram)
     slack = tolerance * max(float(np.abs(gram).max()), 0.1)
     same = np.abs(gram[:, :, None, None] - gram) <= slack  # G_ij and G_kl
     alike = (np.abs(b[:, None] - b) <= slack) & np.einsum("iikk->ik", same)
 
-    def extends(images: list[int]) -> bool:
-        k = len(images)
-        if k == n:
-            return True
-        return any(fits(images, j) and extends([*images, j]) for j in range(n))
+    def extended(images: list[int]) -> list[int] | None:
+        if len(images) == n:
+            return images
+        longer = (extended([*images, j]) for j in range(n) if fits(images, j))
+        return next((found for found in longer if found is not None), None)
 
     def fits(images: list[int], j: int) -> bool:
         k = len(images)
@@ -222,8 +235,7 @@ def _order(gram: FloatArray, b: FloatArray, tolerance: float) -> int:
             return False
         return all(same[k, i, j, image] for i, image in enumerate(images))
 
-    order = 1
-    for k in range(n):
-        fixed = list(range(k))
-        order *= sum(fits(fixed, j) and extends([*fixed, j]) for j in range(n))
-    return order
+    places = (
+        [extended([*range(k), j]) for j in range(n) if fits(list(range(k)), j)] for k in range(n)
+    )
+    return [[found for found in images if found is not None] for images in places]
