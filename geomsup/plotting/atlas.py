@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +68,8 @@ def plot_atlas(
     matplotlib.axes.Axes
         In each cell a strip along the logarithm of p, with a colour and a letter for each shape
         (hatched where features stand by themselves); beside the letter how many features share a
-        direction (×2) or are dropped (−1).  Full lines are boundaries of first order, dotted ones
+        direction (×2) or are dropped (−1), as the name has it; neighbours of one name, which differ
+        in symmetry, have one label.  Full lines are boundaries of first order, dotted ones
         continuous.  A line above the strip says where the directions are those of the Thomson
         optimum of as many charges as there are features that are represented.
 
@@ -107,16 +109,17 @@ def plot_atlas(
 def _draw(
     axes: Axes, cell: AtlasCell, letters: dict[str, str], least_p: float, *, alone: bool
 ) -> None:
-    """The strip of a cell."""
+    """The strip of a cell; neighbours of one name, which differ in symmetry, have one label."""
     from matplotlib.patches import Rectangle
 
     beside = []
-    for entry in cell.entries:
-        left, right = _ends(entry, least_p)
-        if right <= left:
-            continue
-        letter = letters.get(entry.shape, "")
-        _draw_phase(axes, entry, letter, (left, right))
+    drawn = [entry for entry in cell.entries if np.diff(_ends(entry, least_p))[0] > 0.0]
+    for _, run in groupby(drawn, key=lambda entry: entry.name):
+        alike = list(run)
+        entry, letter = alike[0], letters.get(alike[0].shape, "")
+        for one in alike:
+            _draw_phase(axes, one, letter, _ends(one, least_p))
+        left, right = _ends(entry, least_p)[0], _ends(alike[-1], least_p)[1]
         middle = cell.n_features + _WIDTH * 0.5 * (left + right)
         if letter and right - left > (_ROOM_ALONE if alone else _ROOM):
             _write(axes, entry, letter, middle)

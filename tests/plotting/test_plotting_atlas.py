@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -15,7 +17,9 @@ def test_boundaries_stand_at_the_logarithm_of_p() -> None:
     cell = atlas_cell(5, 2)
     assert cell is not None
     axes = plot_atlas([cell], ax=Figure().add_subplot(), least_p=0.01)
-    boundaries = [line for line in axes.lines if np.ptp(np.asarray(line.get_xdata())) == 0]
+    upright = [line for line in axes.lines if np.ptp(np.asarray(line.get_xdata())) == 0]
+    # Shorter ones lead to labels.
+    boundaries = [line for line in upright if np.ptp(np.asarray(line.get_ydata())) > 0.5]
     at = sorted(float(np.asarray(line.get_xdata())[0]) for line in boundaries)
     shares = 1.0 + np.log10(cell.boundaries[cell.boundaries > 0.01]) / 2.0
     # A strip leaves a gap to the next, so it is narrower than the distance of two.
@@ -50,7 +54,7 @@ def test_every_shape_of_the_atlas_has_a_letter_and_another_look() -> None:
 
 
 @pytest.mark.parametrize("key", [(8, 3), (5, 3), (12, 1), (3, 2)])
-def test_one_size_has_its_feature_probabilities_and_a_label_for_every_phase(
+def test_one_size_has_its_feature_probabilities_and_a_label_for_every_name(
     key: tuple[int, int],
 ) -> None:
     cell = atlas_cell(*key)
@@ -61,8 +65,12 @@ def test_one_size_has_its_feature_probabilities_and_a_label_for_every_phase(
     assert [text.get_text() for text in axes.get_xticklabels()] == [
         *("0.001", "0.01", "0.1", "0.2", "0.5", "1")
     ]
-    phases = [entry for entry in cell.entries if entry.high > 1e-3]
-    assert len(axes.texts) == len(phases)
+    names = [entry.name for entry in cell.entries if entry.high > 1e-3]
+    assert len(axes.texts) == len([name for name, _ in groupby(names)])
+    # What a label says is dropped, its name says too.
+    said = [text.get_text().rpartition("−")[2] for text in axes.texts if "−" in text.get_text()]
+    dropped = {name.split(", ")[1].removesuffix(" dropped") for name in names if ", " in name}
+    assert set(said) == dropped
     boxes = [text.get_window_extent() for text in axes.texts]
     boxes.append(axes.xaxis.label.get_window_extent())
     for k, one in enumerate(boxes):
