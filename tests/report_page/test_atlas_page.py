@@ -81,6 +81,9 @@ def test_thomson_optima_are_those_of_the_sphere(path: Path) -> None:
         if one["exact"]
     }
     assert {(5, 2, "pentagon"), (6, 3, "octahedron"), (8, 4, "16-cell")} <= marked
+    # An optimum without a name of its own is called by its size.
+    near = {one["thomson"] for one in words["phases"]} - {name for *_, name in marked}
+    assert "Thomson 12 in R^4" in near
     # Eight features in three dimensions are a square antiprism, of another height than charges.
     assert all(name != "square antiprism" for _, _, name in marked)
     assert compare_to_optima(best_known(8, 3, 0.1).W.T).verdict != "optimum"
