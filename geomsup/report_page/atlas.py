@@ -14,7 +14,6 @@ from geomsup.errors import GeomsupError, counted
 from geomsup.geometry.gram import dimensionality_of
 from geomsup.plotting.style import name_color
 from geomsup.report_page.payload import Payload
-from geomsup.shapes.thomson import optimum_name
 from geomsup.theory.atlas.table import AtlasCell, AtlasEntry
 
 __all__ = ["payload_of"]
@@ -89,7 +88,7 @@ def _phase(cell: int, entry: AtlasEntry) -> dict[str, Any]:
         "dropped": entry.n_dropped,
         "ends": entry.ends,
         "status": entry.status,
-        "thomson": "" if row is None else optimum_name(row),
+        "thomson": "" if row is None else row.name or entry.shape,
         # Whether it is the optimum itself, and not its shape with other angles.
         "exact": entry.thomson == "optimum",
         "met": int(entry.met.sum()),
