@@ -40,7 +40,7 @@ from geomsup import (
 )
 from geomsup.geometry.classify import geometry_of
 from geomsup.geometry.partition import best_partition
-from geomsup.theory import atlas_cell
+from geomsup.theory import best_known
 
 
 def names_of(report: GeometryReport) -> list[str]:
@@ -187,8 +187,7 @@ def test_exactly_orthogonal_factors_make_a_composite(factors: list[str], whole: 
 
 def test_loose_parts_make_no_figure_and_are_marked_where_they_are_listed() -> None:
     # The corners of a tetrahedron, and four short features near their opposites.
-    entry = atlas_cell(8, 3).at(0.9325)
-    report = geometry_of(entry.W[entry.nearest(0.9325)])
+    report = geometry_of(best_known(8, 3, 0.9325).W)
     (loose,) = [part for part in report.components if part.match is not None and part.match.loose]
     assert (loose.name, len(report.components)) == ("hexagon", 2)
     assert report.composite is None

@@ -49,6 +49,12 @@ def _id(entry: AtlasEntry) -> str:
     return f"{entry.n_features}-{entry.n_hidden}-{entry.high:.4g}"
 
 
+def _phase(n: int, m: int, p: float) -> AtlasEntry:
+    cell = atlas_cell(n, m)
+    assert cell is not None
+    return cell.at(p)
+
+
 def _check(entry: AtlasEntry) -> None:
     """An entry is what it says: losses, vanishing gradients, minima, and lower than the next."""
     for p, W, b, loss in zip(entry.p, entry.W, entry.b, entry.loss, strict=True):
@@ -120,7 +126,7 @@ def test_parts_of_a_sum_have_right_angles_between_them() -> None:
 
 
 def test_two_triangles_that_lean_on_each_other_are_no_sum() -> None:
-    upright, leaning = (atlas_cell(6, 4).at(p) for p in (0.7, 0.8))
+    upright, leaning = (_phase(6, 4, p) for p in (0.7, 0.8))
     assert (upright.name, upright.symmetry) == ("triangle + triangle", 72)
     assert (leaning.name, leaning.symmetry) == ("irregular", 8)
     # The code that made the table gives the name again.
@@ -144,7 +150,7 @@ def test_two_triangles_that_lean_on_each_other_are_no_sum() -> None:
     ],
 )
 def test_a_shape_has_the_symmetries_of_what_it_names(n: int, m: int, p: float, name: str) -> None:
-    entry = atlas_cell(n, m).at(p)
+    entry = _phase(n, m, p)
     assert entry.name == name
     node = entry.nearest(p)
     point = polished(entry.W[node], entry.b[node], float(entry.p[node]))
@@ -156,7 +162,7 @@ def test_a_shape_has_the_symmetries_of_what_it_names(n: int, m: int, p: float, n
 
 
 def test_generators_of_a_pentagon_make_all_of_its_symmetries() -> None:
-    entry = atlas_cell(5, 2).at(0.1)
+    entry = _phase(5, 2, 0.1)
     node = entry.nearest(0.1)
     point = polished(entry.W[node], entry.b[node], float(entry.p[node]))
     assert point is not None
