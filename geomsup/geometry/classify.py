@@ -412,7 +412,7 @@ def _composite(components: list[ComponentReport], weights: Array) -> str | None:
 
     Loose vertices are a hint, and make no figure.
     """
-    matches = [c.match for c in components if c.match is not None and not c.match.loose]
+    matches = [c.match for c in components if c.match is not None and not c.loose]
     if len(components) < 2 or len(matches) < len(components):
         return None
     ranks = [match.dim for match in matches]

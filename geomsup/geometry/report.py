@@ -113,6 +113,11 @@ class ComponentReport(ByContent):
         return tuple(len(vertex) for vertex in self.vertices)
 
     @property
+    def loose(self) -> bool:
+        """Whether its directions lie more than 20° from the vertices of the shape that it bears."""
+        return self.match is not None and self.match.loose
+
+    @property
     def label(self) -> str:
         """The name as tables show it.
 
@@ -123,7 +128,7 @@ class ComponentReport(ByContent):
         text = self.name
         if multiple > 1:
             text += " (one ray)" if self.n_vertices == 1 else f" (×{multiple})"
-        if self.match is not None and self.match.loose:
+        if self.match is not None and self.loose:
             text += f" (loose {100 * self.match.share:.0f} %)"
         return text
 
@@ -302,10 +307,7 @@ class GeometryReport(ByContent, Shown):
         >>> report.summary()
         '2 × digon = square, 1 dropped'
         """
-        found = Counter(
-            f"{part.name} (loose)" if part.match is not None and part.match.loose else part.name
-            for part in self.components
-        )
+        found = Counter(part.name + " (loose)" * part.loose for part in self.components)
         names = [f"{count} × {name}" for name, count in found.most_common()]
         if most is not None and len(names) > most:
             names[most:] = ["…"]

@@ -46,7 +46,7 @@ def row_of(component: Any) -> list[str]:
         _spread(component.norms),
         f"{100 * component.leakage:.1f}%",
         f"{component.cohesion:.2f}" if several else "–",
-        f"{round(component.log_evidence)}" if several else "–",
+        f"{component.log_evidence:z.0f}" if several else "–",
         _above(component.thomson),
         _runner_up(component) if several else "–",
         shortened(component.features, 24),

@@ -303,3 +303,9 @@ def test_a_name_that_is_withheld_is_not_said_to_be_improbable() -> None:
     assert row[HEADER.index("runner-up")] == "tetrahedron 1.00"
     unsure = replace(left, candidates=(), irregular_probability=0.8)
     assert row_of(unsure)[HEADER.index("P")] == "0.800"
+
+
+def test_no_evidence_is_not_less_than_none() -> None:
+    report = classify_geometry(np.random.default_rng(118).normal(size=(3, 4)))
+    assert any(-0.5 < part.log_evidence < 0.0 for part in report.components)
+    assert " -0 " not in str(report)

@@ -55,6 +55,14 @@ def _phase(n: int, m: int, p: float) -> AtlasEntry:
     return cell.at(p)
 
 
+def _point(entry: AtlasEntry, p: float) -> Critical:
+    """Its node that is nearest, to full precision."""
+    node = entry.nearest(p)
+    point = polished(entry.W[node], entry.b[node], float(entry.p[node]))
+    assert point is not None
+    return point
+
+
 def _check(entry: AtlasEntry) -> None:
     """An entry is what it says: losses, vanishing gradients, minima, and lower than the next."""
     for p, W, b, loss in zip(entry.p, entry.W, entry.b, entry.loss, strict=True):
@@ -130,10 +138,7 @@ def test_two_triangles_that_lean_on_each_other_are_no_sum() -> None:
     assert (upright.name, upright.symmetry) == ("triangle + triangle", 72)
     assert (leaning.name, leaning.symmetry) == ("irregular", 8)
     # The code that made the table gives the name again.
-    node = leaning.nearest(0.8)
-    point = polished(leaning.W[node], leaning.b[node], float(leaning.p[node]))
-    assert point is not None
-    assert _name(point) == "irregular"
+    assert _name(_point(leaning, 0.8)) == "irregular"
 
 
 @pytest.mark.parametrize(
@@ -152,9 +157,7 @@ def test_two_triangles_that_lean_on_each_other_are_no_sum() -> None:
 def test_a_shape_has_the_symmetries_of_what_it_names(n: int, m: int, p: float, name: str) -> None:
     entry = _phase(n, m, p)
     assert entry.name == name
-    node = entry.nearest(p)
-    point = polished(entry.W[node], entry.b[node], float(entry.p[node]))
-    assert point is not None
+    point = _point(entry, p)
     assert _name(point) == name
     gram = point.near.gram
     for image in point.symmetries:
@@ -162,10 +165,7 @@ def test_a_shape_has_the_symmetries_of_what_it_names(n: int, m: int, p: float, n
 
 
 def test_generators_of_a_pentagon_make_all_of_its_symmetries() -> None:
-    entry = _phase(5, 2, 0.1)
-    node = entry.nearest(0.1)
-    point = polished(entry.W[node], entry.b[node], float(entry.p[node]))
-    assert point is not None
+    point = _point(_phase(5, 2, 0.1), 0.1)
     group = {tuple(range(5))}
     while True:
         longer = group | {

@@ -84,8 +84,8 @@ def descended(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Where each model goes on to by descent on the exact loss: weights, biases and losses.
 
-    A batch holds few samples of rare features, so that training stops short of the minimum it is
-    on the way to; this loss has no samples.
+    A batch holds few samples of rare features, so that training may stop short of the minimum it
+    is on the way to; this loss has no samples.
     """
     _, m, n = weights.shape
     problem = Problem.of(n, feature_probability, importance)

@@ -177,10 +177,9 @@ def _name(point: Critical) -> str:
     shape, neither is what lacks a symmetry of the configuration, and parts that lean on each other
     are no sum.
     """
-    W = np.where(np.linalg.norm(point.W, axis=0) > SHORT, point.W, 0.0)
-    report = geometry_of(W)
-    loose = any(part.match is not None and part.match.loose for part in report.components)
-    if loose or not _is_symmetric(report, point) or not _is_orthogonal(report, W):
+    report = geometry_of(np.where(np.linalg.norm(point.W, axis=0) > SHORT, point.W, 0.0))
+    wrong = any(part.loose or part.leakage > _SAME**2 for part in report.components)
+    if wrong or not _is_symmetric(report, point):
         return f"irregular, {report.n_dropped} dropped" if report.n_dropped else "irregular"
     return configuration_name(report)
 
@@ -200,17 +199,6 @@ def _is_symmetric(report: GeometryReport, point: Critical) -> bool:
     return all(
         np.abs(ideal[np.ix_(image, image)] - ideal).max() < _SAME for image in point.symmetries
     )
-
-
-def _is_orthogonal(report: GeometryReport, W: FloatArray) -> bool:
-    """Whether features of different components have right angles between them."""
-    labels = np.full(W.shape[1], -1)
-    for k, part in enumerate(report.components):
-        labels[np.array(part.features)] = k
-    kept = np.flatnonzero(labels >= 0)
-    units = W[:, kept] / np.linalg.norm(W[:, kept], axis=0)
-    apart = labels[kept][:, None] != labels[kept]
-    return bool(np.abs((units.T @ units)[apart]).max(initial=0.0) < _SAME)
 
 
 def _node(pool: Pool, n_hidden: int, p: float) -> _Node | None:
